@@ -1,0 +1,74 @@
+/** Every code a Holdfast error can carry. The list is closed: a client may switch over it. */
+export const ERROR_CODES = [
+  "BAD_REQUEST",
+  "NOT_FOUND",
+  "FORBIDDEN",
+  "UNAUTHENTICATED",
+  "TOO_LARGE",
+  "QUEUE_FULL",
+  "RATE_LIMITED",
+  "ID_CONFLICT",
+  "STALE_LEASE",
+  "DISK_FULL",
+  "ENGINE_UNAVAILABLE",
+  "SHUTTING_DOWN",
+  "UNKNOWN",
+  "OUTBOX_FULL",
+  "PRODUCER_GAP",
+  "ABORTED",
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** Codes after which the same call may succeed unchanged. `UNKNOWN` is among them: resend it with the same id. */
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "QUEUE_FULL",
+  "RATE_LIMITED",
+  "DISK_FULL",
+  "ENGINE_UNAVAILABLE",
+  "SHUTTING_DOWN",
+  "UNKNOWN",
+  "OUTBOX_FULL",
+  "PRODUCER_GAP",
+]);
+
+/** An error as it travels in a reply. */
+export interface ErrorReply {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+}
+
+/**
+ * The one error class of Holdfast.
+ *
+ * @param code one of {@link ERROR_CODES}
+ * @param message names the value received and the value expected
+ * @param retryable whether the same call may succeed later; `false` means the message will never be delivered (promise P2)
+ *
+ * @example
+ * try { await queue.publish(order) } catch (error) { if (error instanceof HoldfastError && error.retryable) await later(order) }
+ */
+export class HoldfastError extends Error {
+  override readonly name = "HoldfastError";
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly retryable: boolean = RETRYABLE.has(code),
+  ) {
+    super(message);
+  }
+
+  /** The error of a reply, whatever a peer sent: an unknown code becomes `UNKNOWN`. */
+  static from(reply: unknown): HoldfastError {
+    const { code, message, retryable } = (reply ?? {}) as Partial<ErrorReply>;
+    const known = ERROR_CODES.find((candidate) => candidate === code) ?? "UNKNOWN";
+    return new HoldfastError(known, String(message ?? code ?? "no reason given"), retryable === true);
+  }
+
+  /** What travels in a reply. */
+  toReply(): ErrorReply {
+    return { code: this.code, message: this.message, retryable: this.retryable };
+  }
+}

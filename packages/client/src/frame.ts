@@ -1,0 +1,329 @@
+import { ByteReader, ByteWriter } from "./bytes.js";
+import { type ErrorReply, HoldfastError } from "./errors.js";
+import { checkRecord } from "./record.js";
+
+/**
+ * A frame is the binary argument of the event `holdfast:frame`: sections one after the other, each
+ *
+ *     u8 type, u32 length of what follows, content
+ *
+ * Numbers are little-endian; u48 is a u32 (low) and a u16 (high). PROTOCOL.md specifies every section.
+ */
+export const FRAME_EVENT = "holdfast:frame";
+export const FRAME_VERSION = 1;
+
+export const SECTION = { publish: 1, settle: 2, receipts: 16, settled: 17, refused: 18, deliveries: 19 } as const;
+
+/** Messages of one queue with consecutive producer numbers. */
+export interface PublishSection {
+  readonly request: number;
+  /** All or none: `publishAll` of the client. */
+  readonly atomic: boolean;
+  readonly queue: string;
+  readonly producer: string;
+  readonly firstNumber: number;
+  /** The lowest number whose fate the producer does not know yet. */
+  readonly oldestOpen: number;
+  readonly count: number;
+  /** `count` packed records, one after the other. */
+  readonly records: Uint8Array;
+}
+
+export const VERBS = ["ack", "nack", "reject", "release", "extend"] as const;
+export type Verb = (typeof VERBS)[number];
+
+/** One verb for leases with consecutive numbers. */
+export interface SettleRun {
+  readonly first: number;
+  readonly count: number;
+  readonly verb: Verb;
+  /** nack: wait this long; undefined leaves it to the queue's backoff. */
+  readonly delayMs?: number | undefined;
+  /** nack, reject: why. */
+  readonly reason?: string | undefined;
+  /** extend: the lease runs this long from now. */
+  readonly leaseMs?: number | undefined;
+}
+
+export interface SettleSection {
+  readonly request: number;
+  /** The number that the reply to `holdfast:consume` gave as `handle`. */
+  readonly handle: number;
+  readonly runs: readonly SettleRun[];
+}
+
+/** The fate of consecutive messages of a request: stored from `sequence` on, found as duplicates, or refused. */
+export interface ReceiptRun {
+  readonly count: number;
+  readonly sequence: number;
+  readonly duplicate: boolean;
+  readonly error?: ErrorReply | undefined;
+}
+
+/** The fate of consecutive settlements. */
+export interface SettledRun {
+  readonly count: number;
+  readonly error?: ErrorReply | undefined;
+}
+
+const NO_DELAY = 0xffff_ffff_ffff;
+const KIND_STORED = 0;
+const KIND_DUPLICATE = 1;
+const KIND_ERROR = 2;
+const KIND_OK = 0;
+
+/** Builds a frame section by section; `take` ends it. */
+export class FrameWriter {
+  readonly #writer = new ByteWriter(65_536);
+
+  get length(): number {
+    return this.#writer.length;
+  }
+
+  take(): Uint8Array<ArrayBuffer> {
+    return this.#writer.take();
+  }
+
+  #open(type: number): number {
+    this.#writer.u8(type);
+    this.#writer.u32(0);
+    return this.#writer.length;
+  }
+
+  #close(start: number): void {
+    this.#writer.patchU32(start - 4, this.#writer.length - start);
+  }
+
+  publish(section: PublishSection): void {
+    const writer = this.#writer;
+    const start = this.#open(SECTION.publish);
+    writer.u32(section.request);
+    writer.u8(section.atomic ? 1 : 0);
+    writer.text8(section.queue);
+    writer.text8(section.producer);
+    writer.u48(section.firstNumber);
+    writer.u48(section.oldestOpen);
+    writer.u16(section.count);
+    writer.bytes(section.records);
+    this.#close(start);
+  }
+
+  settle(section: SettleSection): void {
+    const writer = this.#writer;
+    const start = this.#open(SECTION.settle);
+    writer.u32(section.request);
+    writer.u32(section.handle);
+    writer.u16(section.runs.length);
+    for (const run of section.runs) {
+      writer.u8(VERBS.indexOf(run.verb));
+      writer.u48(run.first);
+      writer.u16(run.count);
+      if (run.verb === "nack") writer.u48(run.delayMs ?? NO_DELAY);
+      if (run.verb === "nack" || run.verb === "reject") writer.text16(run.reason ?? "");
+      if (run.verb === "extend") writer.u32(run.leaseMs ?? 0);
+    }
+    this.#close(start);
+  }
+
+  receipts(request: number, runs: readonly ReceiptRun[]): void {
+    const writer = this.#writer;
+    const start = this.#open(SECTION.receipts);
+    writer.u32(request);
+    writer.u16(runs.length);
+    for (const run of runs) {
+      writer.u16(run.count);
+      if (run.error === undefined) {
+        writer.u8(run.duplicate ? KIND_DUPLICATE : KIND_STORED);
+        writer.u48(run.sequence);
+      } else {
+        writer.u8(KIND_ERROR);
+        this.#error(run.error);
+      }
+    }
+    this.#close(start);
+  }
+
+  settled(request: number, runs: readonly SettledRun[]): void {
+    const writer = this.#writer;
+    const start = this.#open(SECTION.settled);
+    writer.u32(request);
+    writer.u16(runs.length);
+    for (const run of runs) {
+      writer.u16(run.count);
+      writer.u8(run.error === undefined ? KIND_OK : KIND_ERROR);
+      if (run.error !== undefined) this.#error(run.error);
+    }
+    this.#close(start);
+  }
+
+  /** The whole request `request` failed; 0 when the frame was too broken to tell which. */
+  refused(request: number, error: ErrorReply): void {
+    const start = this.#open(SECTION.refused);
+    this.#writer.u32(request);
+    this.#error(error);
+    this.#close(start);
+  }
+
+  #error(error: ErrorReply): void {
+    this.#writer.u8(error.retryable ? 1 : 0);
+    this.#writer.text8(error.code);
+    this.#writer.text16(error.message.slice(0, 2_000));
+  }
+
+  /** Starts a deliveries section; `delivery` adds to it and `endDeliveries` closes it. */
+  beginDeliveries(handle: number, firstLease: number, leaseMs: number, leaseUntil: number): number {
+    const start = this.#open(SECTION.deliveries);
+    this.#writer.u32(handle);
+    this.#writer.u48(firstLease);
+    this.#writer.u32(leaseMs);
+    this.#writer.u48(leaseUntil);
+    this.#writer.u16(0);
+    return start;
+  }
+
+  delivery(sequence: number, attempt: number, publishedAt: number, record: Uint8Array): void {
+    this.#writer.u48(sequence);
+    this.#writer.u32(attempt);
+    this.#writer.u48(publishedAt);
+    this.#writer.bytes(record);
+  }
+
+  endDeliveries(start: number, count: number): void {
+    this.#writer.patchU16(start + 20, count);
+    this.#close(start);
+  }
+}
+
+/** A section of a frame: its type and where its content lies. */
+export interface Section {
+  readonly type: number;
+  readonly content: ByteReader;
+}
+
+/** The sections of a frame in order; `BAD_REQUEST` when one reaches past the end. */
+export function* sectionsOf(frame: Uint8Array): Generator<Section> {
+  let at = 0;
+  const reader = new ByteReader(frame);
+  while (at < frame.length) {
+    reader.at = at;
+    const type = reader.u8();
+    const start = at + 5;
+    const length = reader.u32();
+    reader.skip(length);
+    at = start + length;
+    yield { type, content: new ByteReader(frame, start, at) };
+  }
+}
+
+/** The request number of a section that could not be read whole. */
+export const requestOf = (content: ByteReader): number => content.peekU32(content.at);
+
+/** Reads a publish section and checks every record's bounds. */
+export function readPublish(content: ByteReader): PublishSection {
+  const request = content.u32();
+  const atomic = content.u8() === 1;
+  const queue = content.text8();
+  const producer = content.text8();
+  const firstNumber = content.u48();
+  const oldestOpen = content.u48();
+  const count = content.u16();
+  const records = content.bytes.subarray(content.at, content.end);
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  let at = 0;
+  for (let index = 0; index < count; index++) at += checkRecord(view, at, records.length);
+  if (at !== records.length || count === 0) {
+    throw new HoldfastError("BAD_REQUEST", `malformed frame: ${count} records end at ${at}, the section holds ${records.length} bytes`);
+  }
+  return { request, atomic, queue, producer, firstNumber, oldestOpen, count, records };
+}
+
+export function readSettle(content: ByteReader): SettleSection {
+  const request = content.u32();
+  const handle = content.u32();
+  const runs: SettleRun[] = [];
+  for (let left = content.u16(); left > 0; left--) {
+    const code = content.u8();
+    const verb = VERBS[code];
+    if (verb === undefined) throw new HoldfastError("BAD_REQUEST", `malformed frame: verb ${code}, expected 0 to ${VERBS.length - 1}`);
+    const first = content.u48();
+    const count = content.u16();
+    const delayMs = verb === "nack" ? content.u48() : NO_DELAY;
+    const reason = verb === "nack" || verb === "reject" ? content.text16() : "";
+    const leaseMs = verb === "extend" ? content.u32() : undefined;
+    runs.push({
+      first,
+      count,
+      verb,
+      delayMs: delayMs === NO_DELAY ? undefined : delayMs,
+      reason: reason === "" ? undefined : reason,
+      leaseMs,
+    });
+  }
+  return { request, handle, runs };
+}
+
+function readError(content: ByteReader): ErrorReply {
+  const retryable = content.u8() === 1;
+  const code = content.text8();
+  return HoldfastError.from({ code, message: content.text16(), retryable }).toReply();
+}
+
+export function readReceipts(content: ByteReader): { request: number; runs: ReceiptRun[] } {
+  const request = content.u32();
+  const runs: ReceiptRun[] = [];
+  for (let left = content.u16(); left > 0; left--) {
+    const count = content.u16();
+    const kind = content.u8();
+    if (kind === KIND_ERROR) runs.push({ count, sequence: 0, duplicate: false, error: readError(content) });
+    else runs.push({ count, sequence: content.u48(), duplicate: kind === KIND_DUPLICATE });
+  }
+  return { request, runs };
+}
+
+export function readSettled(content: ByteReader): { request: number; runs: SettledRun[] } {
+  const request = content.u32();
+  const runs: SettledRun[] = [];
+  for (let left = content.u16(); left > 0; left--) {
+    const count = content.u16();
+    runs.push(content.u8() === KIND_OK ? { count } : { count, error: readError(content) });
+  }
+  return { request, runs };
+}
+
+export function readRefused(content: ByteReader): { request: number; error: ErrorReply } {
+  return { request: content.u32(), error: readError(content) };
+}
+
+/** One delivery inside a frame: where its record lies. */
+export interface FramedDelivery {
+  readonly lease: number;
+  readonly sequence: number;
+  readonly attempt: number;
+  readonly publishedAt: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface DeliveriesSection {
+  readonly handle: number;
+  readonly leaseMs: number;
+  readonly leaseUntil: number;
+  readonly deliveries: FramedDelivery[];
+}
+
+export function readDeliveries(content: ByteReader): DeliveriesSection {
+  const handle = content.u32();
+  const firstLease = content.u48();
+  const leaseMs = content.u32();
+  const leaseUntil = content.u48();
+  const count = content.u16();
+  const deliveries: FramedDelivery[] = [];
+  for (let index = 0; index < count; index++) {
+    const sequence = content.u48();
+    const attempt = content.u32();
+    const publishedAt = content.u48();
+    const start = content.skip(content.peekU32(content.at));
+    deliveries.push({ lease: firstLease + index, sequence, attempt, publishedAt, start, end: content.at });
+  }
+  return { handle, leaseMs, leaseUntil, deliveries };
+}

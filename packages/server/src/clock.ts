@@ -1,0 +1,19 @@
+/** Time comes in through this, so that a test owns it and a run can be replayed. */
+export interface Clock {
+  /** Milliseconds since 1970. Never goes back: a jump of the system's clock while running is ignored (promise T1). */
+  now(): number;
+  /** Calls `wake` once, at or after `at`; returns how to take that back. */
+  wakeAt(at: number, wake: () => void): () => void;
+}
+
+/** `setTimeout` overflows past 24.8 days, so a longer wait is cut in pieces; waking early is harmless to callers. */
+const TIMER_MS_MAX = 2_000_000_000;
+
+export const systemClock: Clock = {
+  now: () => Math.floor(performance.timeOrigin + performance.now()),
+  wakeAt(at, wake) {
+    const timer = setTimeout(wake, Math.min(Math.max(0, at - systemClock.now()), TIMER_MS_MAX));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

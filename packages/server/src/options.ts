@@ -1,0 +1,68 @@
+import { LIMITS, NAME_PATTERN } from "holdfast-client/protocol";
+import { z } from "zod";
+
+/** How long to wait before a failed message comes again. */
+export interface Backoff {
+  readonly type: "fixed" | "exponential";
+  readonly delayMs: number;
+  readonly delayMaxMs: number;
+  /** Part of the delay that is random: 0 (none) to 1 (all). */
+  readonly jitter: number;
+}
+
+/** Every option of a queue, resolved. */
+export interface QueueOptions {
+  readonly ordering: "none";
+  readonly leaseMs: number;
+  /** 0: no limit. */
+  readonly maxAttempts: number;
+  readonly backoff: Backoff;
+  /** The dead-letter queue's name; false discards and counts. */
+  readonly deadLetter: string | false;
+  readonly dedupWindowMs: number;
+}
+
+/** Suffix of the dead-letter queue that a queue has unless it says otherwise. */
+export const DEAD_SUFFIX = ".dead";
+
+const DEFAULTS = {
+  ordering: "none",
+  leaseMs: 30_000,
+  maxAttempts: 5,
+  backoff: { type: "exponential", delayMs: 1_000, delayMaxMs: 300_000, jitter: 0.5 },
+  dedupWindowMs: 600_000,
+} as const;
+
+/** The options of a queue that was not defined: DESIGN.md, "Defaults". */
+export function defaultOptions(queue: string): QueueOptions {
+  if (queue.endsWith(DEAD_SUFFIX)) return { ...DEFAULTS, maxAttempts: 0, deadLetter: false };
+  return { ...DEFAULTS, deadLetter: `${queue}${DEAD_SUFFIX}` };
+}
+
+/** A queue's name, or the name of its dead-letter queue, which may be longer by the suffix. */
+export const isQueueName = (name: string): boolean =>
+  NAME_PATTERN.test(name) || (name.endsWith(DEAD_SUFFIX) && NAME_PATTERN.test(name.slice(0, -DEAD_SUFFIX.length)));
+
+export const queueName = z
+  .string()
+  .refine(isQueueName, { error: (issue) => `queue is ${JSON.stringify(issue.input)}, expected ${NAME_PATTERN.source}` });
+
+const backoff = z.strictObject({
+  type: z.enum(["fixed", "exponential"]),
+  delayMs: z.int().min(0).max(LIMITS.delayMsMax),
+  delayMaxMs: z.int().min(0).max(LIMITS.delayMsMax).default(DEFAULTS.backoff.delayMaxMs),
+  jitter: z.number().min(0).max(1).default(DEFAULTS.backoff.jitter),
+});
+
+/** Options as a caller may give them; unknown ones are refused by name. */
+export const queueOptions = z.strictObject({
+  ordering: z.enum(["none"]).optional(),
+  leaseMs: z.int().min(LIMITS.leaseMsMin).max(LIMITS.leaseMsMax).optional(),
+  maxAttempts: z.int().min(0).max(1_000_000).optional(),
+  backoff: backoff.optional(),
+  deadLetter: z.union([queueName, z.literal(false)]).optional(),
+  dedupWindowMs: z.int().min(0).max(604_800_000).optional(),
+});
+
+/** What `define` and `queue(name, options)` take. */
+export type QueueOptionsInput = z.input<typeof queueOptions>;

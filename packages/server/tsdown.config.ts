@@ -1,0 +1,10 @@
+import { defineConfig } from "tsdown";
+
+export default defineConfig({
+  entry: ["src/index.ts", "src/cli/main.ts"],
+  platform: "node",
+  target: "node20.19",
+  tsconfig: "../../tsconfig.build.json",
+  dts: true,
+  outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
+});

@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^holdfast-client$/, replacement: source("packages/client/src/index.ts") },
+      { find: /^holdfast-client\/protocol$/, replacement: source("packages/client/src/protocol.ts") },
+      { find: /^holdfast$/, replacement: source("packages/server/src/index.ts") },
+      { find: /^holdfast\/conformance$/, replacement: source("packages/server/src/engines/conformance/index.ts") },
+    ],
+  },
+  test: {
+    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    maxWorkers: 2,
+  },
+});
