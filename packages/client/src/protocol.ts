@@ -11,6 +11,7 @@ export {
   FORMAT_JSON,
   FORMAT_MIXED,
   HAS_EVENT,
+  HAS_HISTORY,
   HAS_KEY,
   type Headers,
   type RecordFields,

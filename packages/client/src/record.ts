@@ -1,4 +1,4 @@
-import { type ByteWriter, decodeText } from "./bytes.js";
+import { ByteWriter, decodeText } from "./bytes.js";
 import { HoldfastError } from "./errors.js";
 
 /**
@@ -49,45 +49,82 @@ export interface RecordFields {
 
 /** Writes one record at the writer's end and returns its size in bytes. */
 export function writeRecord(writer: ByteWriter, fields: RecordFields, body: unknown): number {
+  return writePacked(writer, fields, packBody(body));
+}
+
+/** As `writeRecord`, with a body packed earlier. */
+export function writePacked(writer: ByteWriter, fields: RecordFields, body: PackedBody): number {
   const start = writer.length;
   writer.u32(0);
   writer.u32(0);
   let present = 0;
   const idBytes = writer.text(fields.id);
-  const optional = [
-    fields.event,
-    fields.key,
-    fields.headers && JSON.stringify(fields.headers),
-    fields.replyTo,
-    fields.correlationId,
-    fields.history,
-  ];
-  for (let index = 0; index < FIELDS.length; index++) {
-    const value = optional[index];
+  for (const bit of FIELDS) {
+    const value = fieldOf(fields, bit);
     if (value === undefined) continue;
-    present |= FIELDS[index] ?? 0;
+    present |= bit;
     writer.text16(value);
   }
-  const { format, ascii } = writeBody(writer, body);
+  let traits = fields.chosenId === true ? TRAIT_CHOSEN_ID : 0;
+  let format = FORMAT_JSON;
+  if (typeof body === "string") {
+    if (writer.text(body) === body.length) traits |= TRAIT_ASCII_BODY;
+  } else {
+    format = body.format;
+    writer.bytes(body.bytes);
+  }
   const size = writer.length - start;
-  const traits = (fields.chosenId === true ? TRAIT_CHOSEN_ID : 0) | (ascii ? TRAIT_ASCII_BODY : 0);
   writer.patchU32(start, size);
   writer.patchU32(start + 4, (format | (present << 8) | (traits << 16) | (idBytes << 24)) >>> 0);
   return size;
 }
 
-function writeBody(writer: ByteWriter, body: unknown): { format: number; ascii: boolean } {
-  const binary = asBytes(body);
-  if (binary !== undefined) {
-    writer.bytes(binary);
-    return { format: FORMAT_BINARY, ascii: false };
+function fieldOf(fields: RecordFields, bit: (typeof FIELDS)[number]): string | undefined {
+  switch (bit) {
+    case HAS_EVENT:
+      return fields.event;
+    case HAS_KEY:
+      return fields.key;
+    case HAS_HEADERS:
+      return fields.headers && JSON.stringify(fields.headers);
+    case HAS_REPLY_TO:
+      return fields.replyTo;
+    case HAS_CORRELATION_ID:
+      return fields.correlationId;
+    case HAS_HISTORY:
+      return fields.history;
+    default:
+      return bit satisfies never;
   }
+}
+
+/** A body that its owner can no longer change: JSON text, or the bytes of one of the other formats. */
+export type PackedBody = string | { readonly format: number; readonly bytes: Uint8Array };
+
+/** Packs a body; `BAD_REQUEST` when it is neither a JSON value nor bytes, `TOO_LARGE` when it holds too many buffers. */
+export function packBody(body: unknown): PackedBody {
+  const binary = asBytes(body);
+  if (binary !== undefined) return { format: FORMAT_BINARY, bytes: new Uint8Array(binary) };
+  if (holdsBuffers(body, 0)) return packMixed(body);
+  return stringify(body);
+}
+
+function stringify(body: unknown): string {
+  let why: unknown = typeof body;
+  try {
+    const json: string | undefined = JSON.stringify(body);
+    if (json !== undefined) return json;
+  } catch (error) {
+    why = error;
+  }
+  throw new HoldfastError("BAD_REQUEST", `body is no JSON value and no bytes: ${why}`);
+}
+
+function packMixed(body: unknown): PackedBody {
   const buffers: Uint8Array[] = [];
   const paths: (string | number)[][] = [];
-  const plain = mayHoldBuffers(body) ? liftBuffers(body, [], buffers, paths, 0) : body;
-  const json = JSON.stringify(plain);
-  if (json === undefined) throw new HoldfastError("BAD_REQUEST", `body is ${typeof body}, expected a JSON value or bytes`);
-  if (buffers.length === 0) return { format: FORMAT_JSON, ascii: writer.text(json) === json.length };
+  const json = stringify(liftBuffers(body, [], buffers, paths));
+  const writer = new ByteWriter();
   writer.u8(buffers.length);
   for (const buffer of buffers) writer.u32(buffer.length);
   const pathsAt = writer.length;
@@ -95,7 +132,7 @@ function writeBody(writer: ByteWriter, body: unknown): { format: number; ascii: 
   writer.patchU32(pathsAt, writer.text(JSON.stringify(paths)));
   for (const buffer of buffers) writer.bytes(buffer);
   writer.text(json);
-  return { format: FORMAT_MIXED, ascii: false };
+  return { format: FORMAT_MIXED, bytes: writer.take() };
 }
 
 function asBytes(value: unknown): Uint8Array | undefined {
@@ -105,21 +142,27 @@ function asBytes(value: unknown): Uint8Array | undefined {
   return undefined;
 }
 
-const mayHoldBuffers = (body: unknown): boolean => typeof body === "object" && body !== null;
-
 /** The largest number of buffers in one body, and the deepest JSON: DESIGN.md section 6. */
 export const BUFFERS_MAX = 10;
 export const DEPTH_MAX = 32;
 
+/** Whether a buffer lies somewhere in `value`; `BAD_REQUEST` when it is nested too deep to be JSON that a server takes. */
+function holdsBuffers(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (asBytes(value) !== undefined) return true;
+  if (depth === DEPTH_MAX) throw new HoldfastError("BAD_REQUEST", `body is nested deeper than ${DEPTH_MAX}`);
+  if ("toJSON" in value && typeof value.toJSON === "function") return false;
+  let found = false;
+  if (Array.isArray(value)) {
+    for (const item of value) found = holdsBuffers(item, depth + 1) || found;
+  } else {
+    for (const name of Object.keys(value)) found = holdsBuffers(Reflect.get(value, name), depth + 1) || found;
+  }
+  return found;
+}
+
 /** Returns `value` with null in the place of every buffer; the same object when it holds none. */
-function liftBuffers(
-  value: unknown,
-  path: (string | number)[],
-  buffers: Uint8Array[],
-  paths: (string | number)[][],
-  depth: number,
-): unknown {
-  if (typeof value !== "object" || value === null) return value;
+function liftBuffers(value: unknown, path: (string | number)[], buffers: Uint8Array[], paths: (string | number)[][]): unknown {
   const bytes = asBytes(value);
   if (bytes !== undefined) {
     if (buffers.length === BUFFERS_MAX) throw new HoldfastError("TOO_LARGE", `body holds more than ${BUFFERS_MAX} buffers`);
@@ -127,19 +170,11 @@ function liftBuffers(
     paths.push(path);
     return null;
   }
-  if (depth === DEPTH_MAX) throw new HoldfastError("BAD_REQUEST", `body is nested deeper than ${DEPTH_MAX}`);
-  if ("toJSON" in value && typeof value.toJSON === "function") return value;
-  const before = buffers.length;
-  if (Array.isArray(value)) {
-    const copy = value.map((item, index) => liftBuffers(item, [...path, index], buffers, paths, depth + 1));
-    return buffers.length === before ? value : copy;
-  }
-  const copy: [string, unknown][] = [];
-  for (const name of Object.keys(value)) {
-    const item: unknown = Reflect.get(value, name);
-    copy.push([name, typeof item === "object" && item !== null ? liftBuffers(item, [...path, name], buffers, paths, depth + 1) : item]);
-  }
-  return buffers.length === before ? value : Object.fromEntries(copy);
+  if (!holdsBuffers(value, 0)) return value;
+  if (Array.isArray(value)) return value.map((item, index) => liftBuffers(item, [...path, index], buffers, paths));
+  return Object.fromEntries(
+    Object.entries(value as object).map(([name, item]) => [name, liftBuffers(item, [...path, name], buffers, paths)]),
+  );
 }
 
 /** Size of the record at `start`, or `BAD_REQUEST` when it does not lie within `end` or its parts do not fit in it. */
@@ -244,6 +279,27 @@ export class RecordView {
     return this.#bytes.subarray(start, end);
   }
 
+  /** Bytes of each part, for checking limits. */
+  get sizes(): { idBytes: number; eventBytes: number; keyBytes: number; headersBytes: number; bodyBytes: number } {
+    const size = (bit: number): number => {
+      const { start, end } = this.#range(bit);
+      return end - start;
+    };
+    return {
+      idBytes: this.#bytes[this.#start + 7] ?? 0,
+      eventBytes: size(HAS_EVENT),
+      keyBytes: size(HAS_KEY),
+      headersBytes: size(HAS_HEADERS),
+      bodyBytes: this.#end - this.#bodyStart,
+    };
+  }
+
+  /** Where the history lies or would lie; it is the last field. */
+  get historyStart(): number {
+    const { start } = this.#range(HAS_HISTORY);
+    return this.history === undefined ? start : start - 2;
+  }
+
   get #bodyStart(): number {
     return (this.#bytes[this.#start + 5] ?? 0) === 0
       ? this.#start + HEADER_BYTES + (this.#bytes[this.#start + 7] ?? 0)
@@ -258,15 +314,15 @@ export class RecordView {
   /**
    * The body as a value: parsed JSON, or bytes.
    *
-   * @param bytewise the whole buffer as {@link decodeBytewise} gives it, so that many small ASCII bodies cost one decoding
+   * @param bytewise gives the whole buffer as {@link decodeBytewise} does, so that many small ASCII bodies cost one decoding
    */
-  body(bytewise?: string): unknown {
+  body(bytewise?: () => string): unknown {
     const format = this.format;
     const start = this.#bodyStart;
     if (format === FORMAT_BINARY) return this.#bytes.slice(start, this.#end);
     if (format === FORMAT_MIXED) return this.#mixedBody(start);
     const ascii = ((this.#bytes[this.#start + 6] ?? 0) & TRAIT_ASCII_BODY) !== 0;
-    const text = ascii && bytewise !== undefined ? bytewise.slice(start, this.#end) : decodeText(this.#bytes, start, this.#end);
+    const text = ascii && bytewise !== undefined ? bytewise().slice(start, this.#end) : decodeText(this.#bytes, start, this.#end);
     return JSON.parse(text);
   }
 

@@ -1,0 +1,192 @@
+import { type ErrorReply, HoldfastError, LIMITS, type ReceiptRun, RecordView } from "holdfast-client/protocol";
+import type { AppendRequest } from "../engine.js";
+import { BLOCK_BYTES_MAX } from "./block.js";
+import { hashRecord } from "./id-index.js";
+import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
+import type { Queue } from "./queue.js";
+
+/** Producers remembered per queue; past it the longest idle one that is over its time goes, else new ones are refused. */
+const PRODUCERS_MAX = 100_000;
+
+/**
+ * Takes one request's messages into the queue's next block, and tells each one's fate.
+ *
+ * @throws HoldfastError when the whole request is refused; then nothing changed
+ */
+export function appendTo(queue: Queue, request: AppendRequest, now: number): ReceiptRun[] {
+  const { count, records } = request;
+  const producer = request.producer === undefined ? undefined : beginProducer(queue, request, now);
+  const firstNumber = request.producer?.firstNumber ?? 0;
+  const runs: ReceiptRun[] = [];
+  if (isPlain(records, count) && (producer === undefined || firstNumber === producer.next)) {
+    addRun(runs, count, store(queue, records, count, now), false);
+    producer?.note(count, runs[0]?.sequence ?? 0);
+    return runs;
+  }
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    const end = at + view.getUint32(at, true);
+    const known = producer?.fateOf(firstNumber + index);
+    if (known !== undefined) {
+      addRun(runs, 1, known.sequence, true, known.error);
+    } else {
+      const fate = appendOne(queue, records.subarray(at, end), now);
+      if (fate.error?.retryable === true) {
+        addRun(runs, 1, 0, false, fate.error);
+        if (producer !== undefined && index + 1 < count) addRun(runs, count - index - 1, 0, false, gapAfter(firstNumber + index));
+        if (producer !== undefined) break;
+      } else {
+        addRun(runs, 1, fate.sequence, fate.duplicate, fate.error);
+        producer?.note(1, fate.sequence, fate.error);
+      }
+    }
+    at = end;
+  }
+  return runs;
+}
+
+/**
+ * The first reason for which a request could not be stored whole; undefined when it can. Changes nothing.
+ *
+ * @throws HoldfastError when its producer's numbers may not come now
+ */
+export function refusalOf(queue: Queue | undefined, request: AppendRequest, now: number): ErrorReply | undefined {
+  const { count, records, producer } = request;
+  if (producer !== undefined) {
+    const { id, firstNumber, oldestOpen } = producer;
+    (queue?.producers.get(id) ?? new Producer(id)).check(firstNumber, count, oldestOpen);
+  }
+  if (isPlain(records, count)) return undefined;
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  const contents = new Map<string, string>();
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    const end = at + view.getUint32(at, true);
+    const record = new RecordView(records, at, end);
+    at = end;
+    const error = limitError(record);
+    if (error !== undefined) return error;
+    if (!record.chosenId) continue;
+    const { id, content } = hashRecord(record);
+    const known = contents.get(id) ?? queue?.ids.find(id, now, queue.options.dedupWindowMs)?.content;
+    if (known !== undefined && known !== content) return conflict(record);
+    if (known === undefined && queue?.ids.full === true) return idsFull();
+    contents.set(id, content);
+  }
+  return undefined;
+}
+
+function beginProducer(queue: Queue, request: AppendRequest, now: number): Producer | undefined {
+  if (request.producer === undefined) return undefined;
+  const { id, firstNumber, oldestOpen } = request.producer;
+  const known = queue.producers.get(id);
+  const producer = known ?? new Producer(id);
+  producer.check(firstNumber, request.count, oldestOpen);
+  if (known === undefined) {
+    if (queue.producers.size >= PRODUCERS_MAX)
+      throw new HoldfastError("QUEUE_FULL", `queue ${queue.name} has ${PRODUCERS_MAX} producers, no more are taken`);
+    queue.producers.set(id, producer);
+  }
+  producer.begin(oldestOpen, now);
+  queue.dirtyProducers.add(producer);
+  return producer;
+}
+
+/** Notes that a request was refused whole and for good, so that its producer's later numbers are not taken for a gap. */
+export function noteRefusal(queue: Queue, request: AppendRequest, error: ErrorReply, now: number): void {
+  const producer = beginProducer(queue, request, now);
+  if (producer !== undefined && producer.next === request.producer?.firstNumber) producer.note(request.count, 0, error);
+}
+
+/** Producers that were idle for 30 days, to be forgotten. */
+export function idleProducers(queue: Queue, now: number): Producer[] {
+  return [...queue.producers.values()].filter((producer) => producer.usedAt + PRODUCER_IDLE_MS <= now);
+}
+
+/** Whether every record is within the limits at a glance and has no chosen id: the usual case, checked in a few steps. */
+function isPlain(records: Uint8Array, count: number): boolean {
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    const size = view.getUint32(at, true);
+    const head = view.getUint32(at + 4, true);
+    const present = (head >>> 8) & 0xff;
+    const chosen = (head >>> 16) & 1;
+    const idBytes = head >>> 24;
+    if (present !== 0 || chosen !== 0 || idBytes === 0 || idBytes > LIMITS.idBytesMax || size > LIMITS.bodyBytesMax) return false;
+    at += size;
+  }
+  return true;
+}
+
+interface OneFate {
+  readonly sequence: number;
+  readonly duplicate: boolean;
+  readonly error?: ErrorReply;
+}
+
+function appendOne(queue: Queue, bytes: Uint8Array, now: number): OneFate {
+  const record = new RecordView(bytes, 0, bytes.length);
+  const error = limitError(record);
+  if (error !== undefined) return { sequence: 0, duplicate: false, error };
+  if (!record.chosenId) return { sequence: store(queue, bytes, 1, now), duplicate: false };
+  const { id, content } = hashRecord(record);
+  const known = queue.ids.find(id, now, queue.options.dedupWindowMs);
+  if (known !== undefined) {
+    if (known.content !== content) return { sequence: 0, duplicate: false, error: conflict(record) };
+    return { sequence: known.sequence, duplicate: true };
+  }
+  if (queue.options.dedupWindowMs > 0 && queue.ids.full) return { sequence: 0, duplicate: false, error: idsFull() };
+  const sequence = store(queue, bytes, 1, now);
+  if (queue.options.dedupWindowMs > 0) queue.ids.add({ id, content, sequence, storedAt: now });
+  return { sequence, duplicate: false };
+}
+
+/** Puts records at the queue's end and returns the first one's sequence. */
+export function store(queue: Queue, records: Uint8Array, count: number, now: number): number {
+  const first = queue.next;
+  let pending = queue.pending.at(-1);
+  if (pending === undefined || pending.bytes >= BLOCK_BYTES_MAX || pending.first + pending.count !== first) {
+    pending = { first, count: 0, bytes: 0, records: [], publishedAt: now };
+    queue.pending.push(pending);
+  }
+  pending.records.push(records);
+  pending.count += count;
+  pending.bytes += records.length;
+  queue.next += count;
+  queue.live += count;
+  queue.bytes += records.length;
+  queue.counts.published += count;
+  return first;
+}
+
+function limitError(record: RecordView): ErrorReply | undefined {
+  const { idBytes, eventBytes, keyBytes, headersBytes, bodyBytes } = record.sizes;
+  if (idBytes < 1 || idBytes > LIMITS.idBytesMax) return refusal("BAD_REQUEST", "id", idBytes, LIMITS.idBytesMax);
+  if (eventBytes > LIMITS.eventBytesMax) return refusal("TOO_LARGE", "event", eventBytes, LIMITS.eventBytesMax);
+  if (keyBytes > LIMITS.keyBytesMax) return refusal("TOO_LARGE", "key", keyBytes, LIMITS.keyBytesMax);
+  if (headersBytes > LIMITS.headersBytesMax) return refusal("TOO_LARGE", "headers", headersBytes, LIMITS.headersBytesMax);
+  if (bodyBytes > LIMITS.bodyBytesMax) return refusal("TOO_LARGE", "body", bodyBytes, LIMITS.bodyBytesMax);
+  return undefined;
+}
+
+const refusal = (code: "BAD_REQUEST" | "TOO_LARGE", field: string, bytes: number, bytesMax: number): ErrorReply =>
+  new HoldfastError(code, `${field} has ${bytes} bytes, expected at most ${bytesMax}`).toReply();
+
+const conflict = (record: RecordView): ErrorReply =>
+  new HoldfastError("ID_CONFLICT", `id ${JSON.stringify(record.id)} was published before with another body, event or key`).toReply();
+
+const idsFull = (): ErrorReply =>
+  new HoldfastError("QUEUE_FULL", "the queue remembers as many chosen ids as it may; try again later").toReply();
+
+const gapAfter = (number: number): ErrorReply =>
+  new HoldfastError("PRODUCER_GAP", `producer number ${number} was refused for now: send again from it`).toReply();
+
+function addRun(runs: ReceiptRun[], count: number, sequence: number, duplicate: boolean, error?: ErrorReply): void {
+  const last = runs.at(-1);
+  const continues = last !== undefined && last.error === error && last.duplicate === duplicate;
+  if (continues && (error !== undefined || last.sequence + last.count === sequence))
+    runs[runs.length - 1] = { ...last, count: last.count + count };
+  else runs.push({ count, sequence, duplicate, error });
+}

@@ -1,0 +1,63 @@
+import type { Lease } from "./lease.js";
+import type { Queue } from "./queue.js";
+
+/** An attachment to a queue with the leases it holds. */
+export class Consumer {
+  readonly number: number;
+  readonly queue: Queue;
+  readonly maxInFlight: number;
+  /** By lease number, in the order of leasing. */
+  readonly leases = new Map<number, Lease>();
+  /** Leases whose end is not in that order: extended ones, and those taken after `leaseMs` was lowered. */
+  readonly irregular = new Map<number, Lease>();
+  /** When the core looks at it next; Infinity while it holds nothing. */
+  wakeAt = Number.POSITIVE_INFINITY;
+  /** Leases that ran out since its last settlement. */
+  expiredInARow = 0;
+
+  constructor(number: number, queue: Queue, maxInFlight: number) {
+    this.number = number;
+    this.queue = queue;
+    this.maxInFlight = maxInFlight;
+  }
+
+  get capacity(): number {
+    return Math.max(0, this.maxInFlight - this.inFlight);
+  }
+
+  get inFlight(): number {
+    return this.leases.size + this.irregular.size;
+  }
+
+  /** Takes the lease of that number away from it; undefined when it does not hold it. */
+  take(number: number): Lease | undefined {
+    const lease = this.leases.get(number);
+    if (lease !== undefined) {
+      this.leases.delete(number);
+      return lease;
+    }
+    const irregular = this.irregular.get(number);
+    if (irregular !== undefined) this.irregular.delete(number);
+    return irregular;
+  }
+
+  /** Takes the leases that ended by `now`. */
+  takeExpired(now: number): Lease[] {
+    const expired: Lease[] = [];
+    for (const lease of this.leases.values()) {
+      if (lease.leaseUntil > now) break;
+      expired.push(lease);
+    }
+    for (const lease of this.irregular.values()) if (lease.leaseUntil <= now) expired.push(lease);
+    for (const lease of expired) this.take(lease.lease);
+    return expired;
+  }
+
+  /** When its next lease ends; Infinity when it holds none. */
+  get nextExpiry(): number {
+    const oldest: Lease | undefined = this.leases.values().next().value;
+    let next = oldest?.leaseUntil ?? Number.POSITIVE_INFINITY;
+    for (const lease of this.irregular.values()) next = Math.min(next, lease.leaseUntil);
+    return next;
+  }
+}

@@ -1,0 +1,29 @@
+import { HAS_HISTORY, RecordView } from "holdfast-client/protocol";
+
+/** Why a message is dead. */
+export type DeadReason = "rejected" | "attempts";
+
+/** What a dead letter tells of itself. */
+export interface History {
+  readonly namespace: string;
+  readonly queue: string;
+  readonly sequence: number;
+  readonly reason: DeadReason;
+  /** What the consumer said. */
+  readonly error?: string | undefined;
+  readonly attempts: number;
+  readonly publishedAt: number;
+  readonly deadAt: number;
+}
+
+/** A copy of a record with its history; the body's bytes stay what they are. */
+export function withHistory(record: Uint8Array, history: History): Buffer {
+  const view = new RecordView(record, 0, record.length);
+  const text = Buffer.from(JSON.stringify(history), "utf8");
+  const length = Buffer.allocUnsafe(2);
+  length.writeUInt16LE(text.length, 0);
+  const copy = Buffer.concat([record.subarray(0, view.historyStart), length, text, view.bodyBytes]);
+  copy.writeUInt32LE(copy.length, 0);
+  copy[5] = (copy[5] ?? 0) | HAS_HISTORY;
+  return copy;
+}

@@ -1,0 +1,107 @@
+import { createHash } from "node:crypto";
+import { HAS_EVENT, HAS_KEY, type RecordView } from "holdfast-client/protocol";
+
+/** Ids a queue remembers at most: DESIGN.md, "Defaults". */
+export const IDS_MAX = 1_000_000;
+
+/** Bytes of an entry: 16 of the id's hash, 8 of the content's hash, 6 of the sequence. */
+const ENTRY_BYTES = 30;
+const ID_BYTES = 16;
+const CONTENT_BYTES = 8;
+
+/** What is kept of a message with a chosen id: hashes long enough that no two ids meet by chance. */
+export interface IdEntry {
+  /** The id's hash, as text of one character per byte. */
+  readonly id: string;
+  readonly content: string;
+  readonly sequence: number;
+  readonly storedAt: number;
+}
+
+/** The entry of a record, before it has a sequence. Body, event and key make its content (promise P4). */
+export function hashRecord(record: RecordView): { id: string; content: string } {
+  const id = createHash("sha256").update(record.id, "utf8").digest();
+  const event = record.fieldBytes(HAS_EVENT);
+  const key = record.fieldBytes(HAS_KEY);
+  const lengths = Buffer.allocUnsafe(9);
+  lengths.writeUInt32LE(event.length, 0);
+  lengths.writeUInt32LE(key.length, 4);
+  lengths[8] = record.format;
+  const content = createHash("sha256").update(lengths).update(event).update(key).update(record.bodyBytes).digest();
+  return { id: id.toString("latin1", 0, ID_BYTES), content: content.toString("latin1", 0, CONTENT_BYTES) };
+}
+
+/**
+ * The ids that applications chose, remembered for the dedup window: on disk one value per commit, in memory a map of
+ * hashes, oldest first. Bounded: past `IDS_MAX` new ids are refused, and none is forgotten early.
+ */
+export class IdIndex {
+  /** By id hash, in the order they were stored. */
+  readonly #entries = new Map<string, IdEntry>();
+  /** Commits with entries on disk, oldest first, with the time of the newest entry in each. */
+  readonly #commits: { commit: number; storedAt: number }[] = [];
+  #staged: IdEntry[] = [];
+
+  get full(): boolean {
+    return this.#entries.size >= IDS_MAX;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  find(id: string, now: number, windowMs: number): IdEntry | undefined {
+    const entry = this.#entries.get(id);
+    return entry !== undefined && entry.storedAt + windowMs > now ? entry : undefined;
+  }
+
+  add(entry: IdEntry): void {
+    this.#entries.delete(entry.id);
+    this.#entries.set(entry.id, entry);
+    this.#staged.push(entry);
+  }
+
+  /** The value to store with this commit; undefined when no id came with it. */
+  seal(commit: number): Buffer | undefined {
+    const staged = this.#staged;
+    const last = staged.at(-1);
+    if (last === undefined) return undefined;
+    this.#staged = [];
+    this.#commits.push({ commit, storedAt: last.storedAt });
+    const value = Buffer.allocUnsafe(7 + staged.length * ENTRY_BYTES);
+    value[0] = 1;
+    value.writeUIntLE(last.storedAt, 1, 6);
+    let at = 7;
+    for (const entry of staged) {
+      value.write(entry.id, at, "latin1");
+      value.write(entry.content, at + ID_BYTES, "latin1");
+      value.writeUIntLE(entry.sequence, at + ID_BYTES + CONTENT_BYTES, 6);
+      at += ENTRY_BYTES;
+    }
+    return value;
+  }
+
+  /** Takes a stored value back; commits come in order. */
+  restore(commit: number, stored: Uint8Array): void {
+    const value = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+    const storedAt = value.readUIntLE(1, 6);
+    this.#commits.push({ commit, storedAt });
+    for (let at = 7; at + ENTRY_BYTES <= value.length; at += ENTRY_BYTES) {
+      const id = value.toString("latin1", at, at + ID_BYTES);
+      const content = value.toString("latin1", at + ID_BYTES, at + ID_BYTES + CONTENT_BYTES);
+      this.#entries.delete(id);
+      this.#entries.set(id, { id, content, sequence: value.readUIntLE(at + ID_BYTES + CONTENT_BYTES, 6), storedAt });
+    }
+  }
+
+  /** Forgets what is older than the window, and returns the commits whose values are to be deleted: at most `commitsMax`. */
+  expire(now: number, windowMs: number, commitsMax: number): number[] {
+    for (const entry of this.#entries.values()) {
+      if (entry.storedAt + windowMs > now) break;
+      this.#entries.delete(entry.id);
+    }
+    let old = 0;
+    while (old < commitsMax && old < this.#commits.length && (this.#commits[old]?.storedAt ?? now) + windowMs <= now) old++;
+    return this.#commits.splice(0, old).map(({ commit }) => commit);
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The layout of the store. Queues are numbered, so that no name from outside is ever part of a key.
+ *
+ *     01                               format, life, next queue number (JSON)
+ *     10 queue                         namespace, name, options (JSON)
+ *     11 queue                         state: positions and counts
+ *     20 queue first-sequence          block: the messages of one commit
+ *     21 queue first-sequence          which messages of that block are settled (bitmap)
+ *     22 queue due-time order          one message that waits for a time or was delivered before
+ *     30 queue producer                what a producer stored last
+ *     31 queue commit                  ids that the application chose, with hashes
+ *     40 queue                         removed queue whose entries are being cleared
+ */
+const META = 0x01;
+const DEFINITION = 0x10;
+const STATE = 0x11;
+const BLOCK = 0x20;
+const SETTLED = 0x21;
+const DUE = 0x22;
+const PRODUCER = 0x30;
+const IDS = 0x31;
+const REMOVED = 0x40;
+
+/** One above the largest queue number. */
+export const QUEUES_END = 0xffff_ffff;
+/** One above the largest sequence, time or commit number that a key can hold. */
+export const POSITIONS_END = 0xffff_ffff_ffff;
+
+const keyOfQueue = (prefix: number, queue: number, extraBytes = 0): Buffer => {
+  const key = Buffer.allocUnsafe(5 + extraBytes);
+  key[0] = prefix;
+  key.writeUInt32BE(queue, 1);
+  return key;
+};
+
+const keyOfPosition = (prefix: number, queue: number, position: number): Buffer => {
+  const key = keyOfQueue(prefix, queue, 6);
+  key.writeUIntBE(position, 5, 6);
+  return key;
+};
+
+export const metaKey = Buffer.of(META);
+export const definitionKey = (queue: number): Buffer => keyOfQueue(DEFINITION, queue);
+export const stateKey = (queue: number): Buffer => keyOfQueue(STATE, queue);
+export const blockKey = (queue: number, first: number): Buffer => keyOfPosition(BLOCK, queue, first);
+export const settledKey = (queue: number, first: number): Buffer => keyOfPosition(SETTLED, queue, first);
+export const idsKey = (queue: number, commit: number): Buffer => keyOfPosition(IDS, queue, commit);
+export const removedKey = (queue: number): Buffer => keyOfQueue(REMOVED, queue);
+
+export function dueKey(queue: number, due: number, order: number): Buffer {
+  const key = keyOfQueue(DUE, queue, 12);
+  key.writeUIntBE(due, 5, 6);
+  key.writeUIntBE(order, 11, 6);
+  return key;
+}
+
+export const producerKey = (queue: number, producer: string): Buffer =>
+  Buffer.concat([keyOfQueue(PRODUCER, queue), Buffer.from(producer, "utf8")]);
+
+export const queueOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUInt32BE(1);
+
+/** The first position in a key: a block's first sequence, a due time, a commit. */
+export const positionOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(5, 6);
+export const dueOrderOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(11, 6);
+export const producerOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("utf8", 5);
+
+/** Every key of a kind, over all queues. */
+export const kindRange = {
+  definitions: { from: Buffer.of(DEFINITION), to: Buffer.of(DEFINITION + 1) },
+  states: { from: Buffer.of(STATE), to: Buffer.of(STATE + 1) },
+  producers: { from: Buffer.of(PRODUCER), to: Buffer.of(PRODUCER + 1) },
+  ids: { from: Buffer.of(IDS), to: Buffer.of(IDS + 1) },
+  removed: { from: Buffer.of(REMOVED), to: Buffer.of(REMOVED + 1) },
+} as const;
+
+/** Every range that holds entries of a queue beside its definition and state. */
+export const contentRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
+  [BLOCK, SETTLED, DUE, PRODUCER, IDS].map((prefix) => ({ from: keyOfQueue(prefix, queue), to: keyOfQueue(prefix, queue + 1) }));
+
+export const dueRange = (queue: number): { from: Buffer; to: Buffer } => ({
+  from: keyOfQueue(DUE, queue),
+  to: keyOfQueue(DUE, queue + 1),
+});

@@ -1,0 +1,186 @@
+import type { QueueOptions } from "../options.js";
+import type { Block } from "./block.js";
+import type { Consumer } from "./consumer.js";
+import { DueList, type DueMark, NO_MARK } from "./due-list.js";
+import { IdIndex } from "./id-index.js";
+import type { Producer } from "./producer.js";
+
+/** Below this the window is filled from the store, so that a consumer never waits for a read. */
+const WINDOW_LOW_BYTES = 768 * 1024;
+
+/** Counts since the queue was created; promise C1 says how they add up. */
+export interface Counts {
+  published: number;
+  acked: number;
+  dead: number;
+  expired: number;
+  purged: number;
+  redriven: number;
+}
+
+/** What was appended since the last commit. */
+export interface Pending {
+  readonly first: number;
+  count: number;
+  bytes: number;
+  readonly records: Uint8Array[];
+  readonly publishedAt: number;
+}
+
+/**
+ * The state of one queue. Messages that were never delivered lie in the log, in blocks ordered by sequence; the others
+ * in the due list. Memory holds the state, a window of the log from the cursor on, and what is in flight.
+ *
+ *     head          cursor              windowEnd            next
+ *      |  in flight   |  window: may be    |  on disk only     |
+ *      |  or settled  |  leased at once    |                   |
+ */
+export class Queue {
+  readonly number: number;
+  readonly namespace: string;
+  readonly name: string;
+  options: QueueOptions;
+  definitionDirty = true;
+
+  /** The next sequence to give. */
+  next = 1;
+  /** One past the last sequence that is durable. */
+  durableNext = 1;
+  /** The next sequence of the log to lease. */
+  cursor = 1;
+  /** After a crash, messages of the log up to here that are not settled count one attempt. */
+  leasedThrough = 0;
+  leasedThroughDurable = 0;
+  /** The same for the due list. */
+  dueMark: DueMark = NO_MARK;
+  /** The order number of the next entry of the due list. */
+  nextOrder = 1;
+  /** The marks that this life found: what lies at or before them and is not settled was in flight at a crash. */
+  recoverThrough = 0;
+  recoverDueMark: DueMark = NO_MARK;
+  /** One past the last sequence that a life before this one stored. */
+  foundNext = 1;
+  lastCrc = 0;
+
+  /** Messages that wait or are in flight, in the log and in the due list. */
+  live = 0;
+  dueCount = 0;
+  bytes = 0;
+  inFlight = 0;
+  readonly counts: Counts = { published: 0, acked: 0, dead: 0, expired: 0, purged: 0, redriven: 0 };
+
+  /** Blocks from the cursor on that are in memory, in order. */
+  readonly window: Block[] = [];
+  windowEnd = 1;
+  windowBytes = 0;
+  /** Every block in memory that has messages not settled, by first sequence, in order. */
+  readonly blocks = new Map<number, Block>();
+  readonly due = new DueList();
+  readonly producers = new Map<string, Producer>();
+  readonly ids = new IdIndex();
+  readonly consumers = new Set<Consumer>();
+
+  /** Appended and not in a block yet; several when one grew too large. */
+  pending: Pending[] = [];
+  readonly dirtyBlocks = new Set<Block>();
+  readonly dirtyProducers = new Set<Producer>();
+  /** A read of that part of the store is under way. */
+  readonly reading = { log: false, due: false };
+  /** When the core looks at its due list next. */
+  wakeAt = Number.POSITIVE_INFINITY;
+  /** Whether the due list was read past what was in flight at a crash. */
+  dueRecovered = false;
+  /** The life ends by its own will: see `Core.retire`. */
+  retired = false;
+  /** Bytes of blocks deleted since space was last given back. */
+  drainedBytes = 0;
+  producersCheckedAt = 0;
+
+  constructor(number: number, namespace: string, name: string, options: QueueOptions) {
+    this.number = number;
+    this.namespace = namespace;
+    this.name = name;
+    this.options = options;
+  }
+
+  /** The lowest sequence that a restart has to look at. */
+  get head(): number {
+    const lowest: Block | undefined = this.blocks.values().next().value;
+    return Math.min(lowest?.first ?? this.cursor, this.cursor);
+  }
+
+  /** How many leases its consumers may still take. */
+  get capacity(): number {
+    let capacity = 0;
+    for (const consumer of this.consumers) capacity += consumer.capacity;
+    return capacity;
+  }
+
+  /** Messages of the log that wait, in memory or on disk. */
+  get waitingInLog(): number {
+    return this.durableNext - this.cursor;
+  }
+
+  /** Where the log is read next from the store; undefined when memory has what is needed. */
+  get wantsLog(): number | undefined {
+    const low = this.windowBytes < WINDOW_LOW_BYTES;
+    return low && this.windowEnd < this.durableNext && !this.reading.log ? this.windowEnd : undefined;
+  }
+}
+
+const STATE_BYTES = 6 + 15 * 6;
+const VERSION = 1;
+
+/** The queue's state record, written with every commit that changes it. */
+export function packState(queue: Queue): Buffer {
+  const state = Buffer.alloc(STATE_BYTES);
+  state.writeUInt16LE(VERSION, 0);
+  state.writeUInt32LE(queue.lastCrc, 2);
+  let at = 6;
+  for (const value of stateNumbers(queue)) {
+    state.writeUIntLE(value, at, 6);
+    at += 6;
+  }
+  return state;
+}
+
+const stateNumbers = (queue: Queue): number[] => [
+  queue.next,
+  queue.head,
+  queue.leasedThrough,
+  queue.dueMark.due,
+  queue.dueMark.order,
+  queue.nextOrder,
+  queue.live,
+  queue.dueCount,
+  queue.bytes,
+  queue.counts.published,
+  queue.counts.acked,
+  queue.counts.dead,
+  queue.counts.expired,
+  queue.counts.purged,
+  queue.counts.redriven,
+];
+
+/** Takes the state that a life before this one left. */
+export function restoreState(queue: Queue, stored: Uint8Array): void {
+  const state = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  queue.lastCrc = state.readUInt32LE(2);
+  const numbers: number[] = [];
+  for (let at = 6; at + 6 <= state.length; at += 6) numbers.push(state.readUIntLE(at, 6));
+  const [next = 1, head = 1, leasedThrough = 0, due = 0, order = 0, nextOrder = 1, live = 0, dueCount = 0, bytes = 0, ...counts] = numbers;
+  queue.next = next;
+  queue.durableNext = next;
+  queue.foundNext = next;
+  queue.cursor = head;
+  queue.windowEnd = head;
+  queue.leasedThrough = queue.leasedThroughDurable = queue.recoverThrough = leasedThrough;
+  queue.dueMark = queue.recoverDueMark = { due, order };
+  queue.nextOrder = nextOrder;
+  queue.live = live;
+  queue.dueCount = dueCount;
+  queue.bytes = bytes;
+  const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0] = counts;
+  Object.assign(queue.counts, { published, acked, dead, expired, purged, redriven });
+  queue.due.forgetAll();
+}

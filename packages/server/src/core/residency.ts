@@ -1,0 +1,48 @@
+import type { Block } from "./block.js";
+
+/** Bytes of blocks that memory keeps for what is in flight, before the oldest are let go and read again when needed. */
+const RESIDENT_BYTES_MAX = 32 * 1024 * 1024;
+/** Bytes of blocks that one queue's window takes from its own publishers without a read. */
+const WINDOW_BYTES_MAX = 1024 * 1024;
+/** A read fills a window with this much, or with the lesser amount when memory is short. */
+const FILL_BYTES = 1024 * 1024;
+const FILL_BYTES_SHORT = 16 * 1024;
+
+/** Bounds the bytes of blocks in memory, over all queues (promise C2). */
+export class Residency {
+  #bytes = 0;
+  /** Blocks that were leased to the end, oldest first. */
+  readonly #passed = new Set<Block>();
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a block that was just stored may stay in memory for a window that holds `windowBytes`. */
+  admits(windowBytes: number): boolean {
+    return windowBytes < WINDOW_BYTES_MAX && this.#bytes < 2 * RESIDENT_BYTES_MAX;
+  }
+
+  get fillBytes(): number {
+    return this.#bytes < RESIDENT_BYTES_MAX ? FILL_BYTES : FILL_BYTES_SHORT;
+  }
+
+  add(block: Block): void {
+    this.#bytes += block.size;
+  }
+
+  /** The block has nothing left to lease; its bytes are only for a settlement that needs them. */
+  pass(block: Block): void {
+    this.#passed.add(block);
+    for (const oldest of this.#passed) {
+      if (this.#bytes <= RESIDENT_BYTES_MAX || oldest === block) break;
+      this.remove(oldest);
+      oldest.evict();
+    }
+  }
+
+  remove(block: Block): void {
+    this.#passed.delete(block);
+    if (block.bytes !== undefined) this.#bytes -= block.size;
+  }
+}

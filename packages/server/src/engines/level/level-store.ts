@@ -1,0 +1,143 @@
+import { closeSync, fsync, openSync, statSync } from "node:fs";
+import { mkdir, statfs } from "node:fs/promises";
+import { promisify } from "node:util";
+import { ClassicLevel } from "classic-level";
+import { HoldfastError } from "holdfast-client/protocol";
+import type { Entry, ReadRange, Store, Write } from "../../store.js";
+
+const MIB = 1024 * 1024;
+
+/** LevelDB's memtable: a larger one is written out less often, and there are at most two of them in memory. */
+const WRITE_BUFFER_BYTES = 8 * MIB;
+const CACHE_BYTES = 4 * MIB;
+/** Tables are mapped into memory while they are open, so few are. */
+const OPEN_FILES_MAX = 64;
+/** What LevelDB may need at once to write out its memtables and merge its newest tables. */
+const RESERVE_BYTES = 48 * MIB;
+/** Of a small disk only this part is kept free. */
+const RESERVE_PART = 0.5;
+/** Two changes of a directory this close can carry the same time stamp. */
+const TIMESTAMP_MS = 50;
+
+const fsyncAsync = promisify(fsync);
+
+/**
+ * A store in LevelDB: one synced batch per commit.
+ *
+ * LevelDB syncs its directory only together with its manifest, not when it starts a new log file. A commit that lies
+ * in such a file would be lost with the file's name, so the directory is synced here before the commit counts.
+ */
+export class LevelStore implements Store {
+  readonly #directory: string;
+  #level: ClassicLevel<Uint8Array, Uint8Array> | undefined;
+  #descriptor = -1;
+  #syncedChange = -1;
+  #syncedAt = 0;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async open(): Promise<void> {
+    const directory = this.#directory;
+    try {
+      await mkdir(directory, { recursive: true });
+    } catch (cause) {
+      throw cannotOpen(directory, cause);
+    }
+    const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
+      keyEncoding: "view",
+      valueEncoding: "view",
+      compression: false,
+      writeBufferSize: WRITE_BUFFER_BYTES,
+      cacheSize: CACHE_BYTES,
+      maxOpenFiles: OPEN_FILES_MAX,
+    });
+    try {
+      await level.open();
+    } catch (cause) {
+      throw cannotOpen(directory, cause);
+    }
+    this.#level = level;
+    this.#descriptor = openSync(directory, "r");
+    this.#syncedChange = -1;
+  }
+
+  #open(): ClassicLevel<Uint8Array, Uint8Array> {
+    if (this.#level === undefined) throw new HoldfastError("ENGINE_UNAVAILABLE", `the store in ${this.#directory} is not open`);
+    return this.#level;
+  }
+
+  async write(writes: readonly Write[]): Promise<void> {
+    const batch = this.#open().batch();
+    for (const { key, value } of writes) {
+      if (value === undefined) batch.del(key);
+      else batch.put(key, value);
+    }
+    await batch.write({ sync: true });
+    await this.#syncDirectory();
+  }
+
+  /** Syncs the directory when it changed since, or may have changed within the same tick of its time stamp. */
+  async #syncDirectory(): Promise<void> {
+    const { mtimeMs } = statSync(this.#directory);
+    if (mtimeMs === this.#syncedChange && this.#syncedAt > mtimeMs + TIMESTAMP_MS) return;
+    const now = Date.now();
+    await fsyncAsync(this.#descriptor);
+    this.#syncedChange = mtimeMs;
+    this.#syncedAt = now;
+  }
+
+  async read(range: ReadRange): Promise<readonly Entry[]> {
+    const iterator = this.#open().iterator({
+      gte: range.from,
+      lt: range.to,
+      reverse: range.reverse === true,
+      limit: range.entriesMax,
+      fillCache: false,
+      highWaterMarkBytes: range.bytesMax,
+    });
+    try {
+      return await iterator.nextv(range.entriesMax);
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#open().getSync(key);
+  }
+
+  async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
+    await this.#open().clear({ gte: from, lt: to });
+  }
+
+  async reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
+    await this.#open().compactRange(from, to);
+  }
+
+  async spareBytes(): Promise<number> {
+    const { bavail, blocks, bsize } = await statfs(this.#directory);
+    return bavail * bsize - Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_PART);
+  }
+
+  async close(): Promise<void> {
+    const level = this.#level;
+    this.#level = undefined;
+    if (this.#descriptor !== -1) closeSync(this.#descriptor);
+    this.#descriptor = -1;
+    await level?.close();
+  }
+}
+
+/** One clear line for each way in which a directory cannot be used. */
+function cannotOpen(directory: string, error: unknown): HoldfastError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = String(Reflect.get(Object(cause), "code") ?? "");
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (code === "LEVEL_LOCKED") {
+    const advice = "one process per directory; cluster and PM2 need the JetStream engine";
+    return new HoldfastError("ENGINE_UNAVAILABLE", `directory ${directory} is used by another process (${advice})`);
+  }
+  return new HoldfastError("ENGINE_UNAVAILABLE", `directory ${directory} cannot be used: ${message}`);
+}

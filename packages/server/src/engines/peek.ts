@@ -1,0 +1,96 @@
+import { Block } from "../core/block.js";
+import { unpackDue } from "../core/due-list.js";
+import * as keys from "../core/keys.js";
+import type { Queue } from "../core/queue.js";
+import type { Page, Peeked } from "../engine.js";
+import type { Store } from "../store.js";
+import { entriesOf } from "./restore.js";
+
+/** Looks at the stored messages with a sequence above `after`, in order, from the log and the due list. */
+export async function peekQueue(queue: Queue, store: Store, now: number, after: number, limit: number): Promise<Page<Peeked, number>> {
+  const inFlight = leasedSequences(queue);
+  const state = (sequence: number, due: number): Peeked["state"] => {
+    if (inFlight.has(sequence)) return "in-flight";
+    return due > now ? "delayed" : "ready";
+  };
+  const found: Peeked[] = [];
+  for await (const message of dueMessages(queue, store, after, limit + 1)) {
+    found.push({
+      ...message,
+      attempts: message.attempts + (inFlight.has(message.sequence) ? 1 : 0),
+      state: state(message.sequence, message.due),
+    });
+  }
+  let fromLog = 0;
+  for await (const message of logMessages(queue, store, after)) {
+    found.push({ ...message, attempts: inFlight.has(message.sequence) ? 1 : 0, state: state(message.sequence, 0) });
+    if (++fromLog > limit) break;
+  }
+  found.sort((a, b) => a.sequence - b.sequence);
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  return last !== undefined && found.length > limit ? { items, next: last.sequence } : { items };
+}
+
+function leasedSequences(queue: Queue): Set<number> {
+  const sequences = new Set<number>();
+  for (const consumer of queue.consumers) {
+    for (const lease of consumer.leases.values()) sequences.add(lease.sequence);
+    for (const lease of consumer.irregular.values()) sequences.add(lease.sequence);
+  }
+  return sequences;
+}
+
+interface Found {
+  readonly sequence: number;
+  readonly publishedAt: number;
+  readonly record: Uint8Array;
+}
+
+/** The due list is not in order of sequence, so all of it is read, and the lowest `limit` are kept. */
+async function* dueMessages(
+  queue: Queue,
+  store: Store,
+  after: number,
+  limit: number,
+): AsyncGenerator<Found & { due: number; attempts: number }> {
+  let lowest: (Found & { due: number; attempts: number })[] = [];
+  for await (const [key, value] of entriesOf(store, keys.dueRange(queue.number))) {
+    const { message, record } = unpackDue(keys.positionOf(key), keys.dueOrderOf(key), value);
+    if (message.sequence <= after) continue;
+    const { sequence, publishedAt, due, attempts } = message;
+    lowest.push({ sequence, publishedAt, due, attempts, record });
+    if (lowest.length > 2 * limit) lowest = lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
+  }
+  yield* lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
+}
+
+async function* logMessages(queue: Queue, store: Store, after: number): AsyncGenerator<Found> {
+  const start = await blockWith(queue, store, after + 1);
+  for await (const [, value] of entriesOf(store, {
+    from: keys.blockKey(queue.number, start),
+    to: keys.blockKey(queue.number, keys.POSITIONS_END),
+  })) {
+    const block = Block.unpack(value);
+    const live = queue.blocks.get(block.first);
+    const bitmap = live === undefined ? store.get(keys.settledKey(queue.number, block.first)) : live.settled;
+    if (bitmap !== undefined) block.restoreSettled(bitmap);
+    for (let index = 0; index < block.count; index++) {
+      const sequence = block.first + index;
+      if (sequence <= after || block.isSettled(index)) continue;
+      yield { sequence, publishedAt: block.publishedAt, record: value.subarray(block.start(index), block.start(index + 1)) };
+    }
+  }
+}
+
+/** The first sequence of the block that holds `sequence`, or of the next one. */
+async function blockWith(queue: Queue, store: Store, sequence: number): Promise<number> {
+  const [before] = await store.read({
+    from: keys.blockKey(queue.number, 0),
+    to: keys.blockKey(queue.number, sequence + 1),
+    entriesMax: 1,
+    bytesMax: 1,
+    reverse: true,
+  });
+  return before === undefined ? sequence : keys.positionOf(before[0]);
+}

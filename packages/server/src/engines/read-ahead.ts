@@ -1,0 +1,64 @@
+import type { Clock } from "../clock.js";
+import type { Core } from "../core/core.js";
+import * as keys from "../core/keys.js";
+import type { Queue } from "../core/queue.js";
+import type { Entry, Store } from "../store.js";
+import { justAfter } from "./restore.js";
+
+const ENTRIES_MAX = 4_096;
+const DUE_BYTES_MAX = 1_048_576;
+
+/** Reads the next blocks of a queue's log into its window. */
+export async function fillWindow(core: Core, store: Store, queue: Queue, clock: Clock): Promise<void> {
+  const from = queue.windowEnd;
+  const durableNext = queue.durableNext;
+  queue.reading.log = true;
+  try {
+    const blocks = await store.read({
+      from: keys.blockKey(queue.number, from),
+      to: keys.blockKey(queue.number, durableNext),
+      entriesMax: ENTRIES_MAX,
+      bytesMax: core.fillBytes,
+    });
+    const settled = from < queue.foundNext ? await readBitmaps(store, queue, from, blocks) : [];
+    queue.reading.log = false;
+    core.fillLog(queue, from, blocks, settled, blocks.length === 0 ? durableNext : 0, clock.now());
+  } finally {
+    queue.reading.log = false;
+  }
+  if (queue.wantsLog !== undefined && queue.consumers.size > 0) core.wanting.add(queue);
+}
+
+/** Bitmaps of the blocks that were read; only blocks of an earlier life can have one. */
+async function readBitmaps(store: Store, queue: Queue, from: number, blocks: readonly Entry[]): Promise<Entry[]> {
+  const lastKey = blocks.at(-1)?.[0];
+  if (lastKey === undefined) return [];
+  const to = keys.settledKey(queue.number, keys.positionOf(lastKey) + 1);
+  const bitmaps: Entry[] = [];
+  for (let next: Uint8Array = keys.settledKey(queue.number, from); ; ) {
+    const page = await store.read({ from: next, to, entriesMax: ENTRIES_MAX, bytesMax: DUE_BYTES_MAX });
+    bitmaps.push(...page);
+    const last = page.at(-1);
+    if (last === undefined) return bitmaps;
+    next = justAfter(last[0]);
+  }
+}
+
+/** Reads the next stretch of a queue's due list. */
+export async function fillDueList(core: Core, store: Store, queue: Queue, clock: Clock): Promise<void> {
+  queue.reading.due = true;
+  try {
+    const after = queue.due.beginLoad();
+    const entries = await store.read({
+      from: keys.dueKey(queue.number, after.due, after.order + 1),
+      to: keys.dueRange(queue.number).to,
+      entriesMax: ENTRIES_MAX,
+      bytesMax: DUE_BYTES_MAX,
+    });
+    queue.reading.due = false;
+    core.fillDue(queue, entries, entries.length === 0, clock.now());
+  } finally {
+    queue.reading.due = false;
+  }
+  if (queue.due.needsLoading && queue.consumers.size > 0) core.wanting.add(queue);
+}

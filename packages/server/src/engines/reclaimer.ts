@@ -1,0 +1,78 @@
+import type { Clock } from "../clock.js";
+import * as keys from "../core/keys.js";
+import type { Queue } from "../core/queue.js";
+import type { Store } from "../store.js";
+
+/** Space is given back when this much was drained from a queue, or anything above the lesser amount after a quiet time. */
+const DRAINED_BYTES_MAX = 256 * 1024 * 1024;
+const DRAINED_BYTES_MIN = 1024 * 1024;
+const TICK_MS = 5_000;
+
+/** Gives the disk back what was drained: one range at a time, and between two at least a pause, so that traffic goes on. */
+export class Reclaimer {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  /** Queues with drained bytes, and how many there were when it last looked. */
+  readonly #drained = new Map<Queue, number>();
+  #cancel: (() => void) | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  note(queue: Queue): void {
+    if (queue.drainedBytes < DRAINED_BYTES_MIN || this.#drained.has(queue)) return;
+    this.#drained.set(queue, 0);
+    this.#arm();
+  }
+
+  #arm(): void {
+    this.#cancel ??= this.#clock.wakeAt(this.#clock.now() + TICK_MS, () => {
+      this.#cancel = undefined;
+      this.#running = this.#running.then(() => this.#look());
+    });
+  }
+
+  async #look(): Promise<void> {
+    for (const [queue, before] of this.#drained) {
+      const bytes = queue.drainedBytes;
+      if (bytes < DRAINED_BYTES_MAX && bytes !== before) {
+        this.#drained.set(queue, bytes);
+        continue;
+      }
+      this.#drained.delete(queue);
+      queue.drainedBytes = 0;
+      await this.#reclaim(keys.blockKey(queue.number, 0), keys.blockKey(queue.number, queue.head));
+      await this.#reclaim(keys.settledKey(queue.number, 0), keys.settledKey(queue.number, queue.head));
+    }
+    if (this.#drained.size > 0) this.#arm();
+  }
+
+  /** Only advice to the store: a failure shows with the next commit. */
+  async #reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
+    await this.#store.reclaim(from, to).catch(() => undefined);
+  }
+
+  /** Deletes a range and gives its space back. */
+  async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
+    this.#running = this.#running.then(async () => {
+      await this.#store.clear(from, to);
+      await this.#reclaim(from, to);
+    });
+    await this.#running;
+  }
+
+  /** Starts nothing more. */
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#drained.clear();
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await this.#running.catch(() => undefined);
+  }
+}

@@ -1,0 +1,51 @@
+import { HoldfastError } from "holdfast-client/protocol";
+import { Core } from "../core/core.js";
+import * as keys from "../core/keys.js";
+import type { Entry, Store } from "../store.js";
+
+/** Lives are counted modulo this: see `Engine.life`. */
+const LIVES = 2 ** 20;
+const FORMAT_VERSION = 1;
+
+/** Reads what earlier lives left into a new core, and says which removed queues are still to be cleared. */
+export async function restoreCore(store: Store, random: () => number): Promise<{ core: Core; removed: number[] }> {
+  const stored = store.get(keys.metaKey);
+  const meta = stored === undefined ? undefined : readMeta(stored);
+  const life = meta === undefined ? Math.floor(random() * LIVES) : (meta.life + 1) % LIVES;
+  const core = new Core(life, { get: (key) => store.get(key), random });
+  if (meta !== undefined) core.restoreNextQueue(meta.nextQueue);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.definitions)) core.restoreDefinition(keys.queueOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.states)) core.restoreState(keys.queueOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.producers))
+    core.restoreProducer(keys.queueOf(key), keys.producerOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.ids)) core.restoreIds(keys.queueOf(key), keys.positionOf(key), value);
+  const removed: number[] = [];
+  for await (const [key] of entriesOf(store, keys.kindRange.removed)) removed.push(keys.queueOf(key));
+  return { core, removed };
+}
+
+function readMeta(stored: Uint8Array): { life: number; nextQueue: number } {
+  const meta = JSON.parse(Buffer.from(stored).toString("utf8")) as { version: number; life: number; nextQueue: number };
+  if (meta.version !== FORMAT_VERSION) {
+    throw new HoldfastError(
+      "ENGINE_UNAVAILABLE",
+      `the store has format version ${meta.version}, this program reads version ${FORMAT_VERSION}`,
+    );
+  }
+  return meta;
+}
+
+/** Every entry of a range, read in pages. */
+export async function* entriesOf(store: Store, range: { readonly from: Uint8Array; readonly to: Uint8Array }): AsyncGenerator<Entry> {
+  let { from } = range;
+  for (;;) {
+    const page = await store.read({ from, to: range.to, entriesMax: 1_000, bytesMax: 1_048_576 });
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined) return;
+    from = justAfter(last[0]);
+  }
+}
+
+/** The key that follows `key` with nothing between. */
+export const justAfter = (key: Uint8Array): Uint8Array => Buffer.concat([key, Buffer.of(0)]);

@@ -1,0 +1,424 @@
+import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
+import type { Clock } from "../clock.js";
+import type { Core, SealedCommit } from "../core/core.js";
+import * as keys from "../core/keys.js";
+import type { Lease } from "../core/lease.js";
+import type { Queue } from "../core/queue.js";
+import type { AppendRequest, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
+import type { QueueOptions } from "../options.js";
+import type { Store } from "../store.js";
+import { Deferred } from "./deferred.js";
+import { peekQueue } from "./peek.js";
+import { fillDueList, fillWindow } from "./read-ahead.js";
+import { Reclaimer } from "./reclaimer.js";
+import { restoreCore } from "./restore.js";
+import { statsOf } from "./stats.js";
+
+export interface StoredEngineOptions {
+  readonly name: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  /** From 0 (included) to 1 (not): spreads retries, and starts a new store's lives at a number of its own. */
+  readonly random: () => number;
+}
+
+type State = "closed" | "running" | "stopped" | "closing";
+
+const REOPEN_MS_MIN = 100;
+const REOPEN_MS_MAX = 5_000;
+/** How often the free space is asked for while there are commits. */
+const SPACE_CHECK_MS = 100;
+
+/**
+ * An engine made of the core and a store: the core decides, the store makes a commit durable, then the effects show.
+ *
+ * One commit is being written while the next one fills, so under load a commit carries many operations of many clients
+ * (group commit), and an idle engine writes at once. It is fail-stop: after the first failed write nothing of this life
+ * is used any more; the store is opened again with a new core.
+ */
+export class StoredEngine implements Engine {
+  readonly name: string;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #reclaimer: Reclaimer;
+  #state: State = "closed";
+  #events: EngineEvents | undefined;
+  #core: Core | undefined;
+  #epoch = "";
+  /** Resolves when the commit that is being filled is durable. */
+  #filling = new Deferred();
+  #writing: { readonly deferred: Deferred; readonly done: Promise<void> } | undefined;
+  #scheduled = false;
+  #cancelAlarm: (() => void) | undefined;
+  #alarmAt = Number.POSITIVE_INFINITY;
+  #stoppedBy: HoldfastError | undefined;
+  #reopenMs = REOPEN_MS_MIN;
+  #diskFull = false;
+  #spaceCheckedAt = 0;
+  #checkingSpace = false;
+
+  constructor(options: StoredEngineOptions) {
+    this.name = options.name;
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#reclaimer = new Reclaimer(options.store, options.clock);
+  }
+
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  get life(): number {
+    return this.#core?.life ?? 0;
+  }
+
+  // --- life ----------------------------------------------------------------------------------------------------
+
+  async open(events: EngineEvents): Promise<void> {
+    if (this.#state !== "closed") throw new Error(`the engine is ${this.#state}, expected closed`);
+    this.#events = events;
+    await this.#start();
+  }
+
+  async #start(): Promise<void> {
+    await this.#store.open();
+    try {
+      const { core, removed } = await restoreCore(this.#store, this.#random);
+      this.#core = core;
+      this.#epoch = `${core.life.toString(36)}${Math.floor(this.#random() * 36 ** 5)
+        .toString(36)
+        .padStart(5, "0")}`;
+      await this.#store.write(core.seal(this.#clock.now()).writes);
+      await this.#checkSpace();
+      this.#state = "running";
+      for (const number of removed) void this.#clear(number);
+    } catch (error) {
+      this.#core = undefined;
+      await this.#store.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === "closed") return;
+    const wasRunning = this.#state === "running";
+    this.#state = "closing";
+    this.#cancelAlarm?.();
+    this.#reclaimer.stop();
+    if (wasRunning && this.#core !== undefined) {
+      await this.#writing?.done;
+      this.#core.retire();
+      const last = this.#filling;
+      await this.#commit();
+      await last.promise;
+    }
+    this.#core = undefined;
+    await this.#reclaimer.idle();
+    await this.#store.close();
+    this.#state = "closed";
+  }
+
+  /** The core of a running engine. */
+  #running(): Core {
+    if (this.#state === "closing" || this.#state === "closed") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");
+    if (this.#core === undefined || this.#state === "stopped") {
+      const why = this.#stoppedBy?.message ?? "it is opening";
+      throw new HoldfastError(this.#diskFull ? "DISK_FULL" : "ENGINE_UNAVAILABLE", `the engine is stopped: ${why}`);
+    }
+    return this.#core;
+  }
+
+  /** Ends this life after a failure of the store, and opens it again until that works. */
+  async #stop(cause: unknown): Promise<void> {
+    if (this.#state !== "running") return;
+    this.#state = "stopped";
+    const error = unknownOutcome(cause);
+    this.#stoppedBy = error;
+    this.#diskFull = isDiskFull(cause);
+    this.#cancelAlarm?.();
+    this.#alarmAt = Number.POSITIVE_INFINITY;
+    const consumers = this.#core?.consumerNumbers() ?? [];
+    this.#core = undefined;
+    this.#writing?.deferred.reject(error);
+    this.#filling.reject(error);
+    this.#filling = new Deferred();
+    this.#writing = undefined;
+    this.#reclaimer.stop();
+    this.#events?.onState(error);
+    for (const consumer of consumers) this.#events?.onDetached(consumer, "engine-restarted");
+    await this.#reclaimer.idle();
+    await this.#store.close().catch(() => undefined);
+    this.#reopenLater();
+  }
+
+  #reopenLater(): void {
+    if (this.#state !== "stopped") return;
+    this.#cancelAlarm = this.#clock.wakeAt(this.#clock.now() + this.#reopenMs, () => void this.#reopen());
+    this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.#state !== "stopped") return;
+    try {
+      await this.#start();
+    } catch (error) {
+      this.#stoppedBy = unknownOutcome(error);
+      this.#diskFull ||= isDiskFull(error);
+      this.#reopenLater();
+      return;
+    }
+    this.#reopenMs = REOPEN_MS_MIN;
+    this.#stoppedBy = undefined;
+    this.#events?.onState(undefined);
+  }
+
+  // --- commits -------------------------------------------------------------------------------------------------
+
+  /** Resolves once all that was done up to now is durable. */
+  #durable(): Promise<void> {
+    const { promise } = this.#filling;
+    this.#schedule();
+    return promise;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#writing !== undefined) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#state === "running" && this.#writing === undefined) void this.#commit();
+    });
+  }
+
+  async #commit(): Promise<void> {
+    const core = this.#core;
+    if (core === undefined) return;
+    const deferred = this.#filling;
+    this.#filling = new Deferred();
+    const done = new Deferred();
+    this.#writing = { deferred, done: done.promise };
+    try {
+      const sealed = core.seal(this.#clock.now());
+      if (sealed.writes.length > 0) await this.#store.write(sealed.writes);
+      if (this.#core !== core) return;
+      this.#writing = undefined;
+      this.#shown(core, sealed, deferred);
+    } catch (error) {
+      if (this.#core === core) await this.#stop(error);
+      deferred.reject(unknownOutcome(error));
+    } finally {
+      done.resolve();
+    }
+  }
+
+  #shown(core: Core, sealed: SealedCommit, deferred: Deferred): void {
+    core.committed(sealed);
+    deferred.resolve();
+    for (const { queue } of sealed.marks) this.#reclaimer.note(queue);
+    if (this.#state === "running") {
+      this.#afterTurn(core);
+      if (core.hasChanges) this.#schedule();
+      void this.#checkSpace();
+    }
+  }
+
+  /** What every change may ask for: reads ahead, hints of work, and the alarm for the next deadline. */
+  #afterTurn(core: Core): void {
+    for (const queue of core.wanting) {
+      if (queue.wantsLog !== undefined) void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
+      if (queue.due.needsLoading && !queue.reading.due && queue.consumers.size > 0)
+        void this.#guard(core, fillDueList(core, this.#store, queue, this.#clock));
+    }
+    core.wanting.clear();
+    this.#arm(core);
+    if (core.work.size === 0) return;
+    const work = [...core.work];
+    core.work.clear();
+    queueMicrotask(() => {
+      for (const queue of work) if (queue.consumers.size > 0) this.#events?.onWork({ namespace: queue.namespace, queue: queue.name });
+    });
+  }
+
+  /** Waits for a read; a failed or damaged one stops the engine. */
+  async #guard(core: Core, read: Promise<void>): Promise<void> {
+    try {
+      await read;
+      if (this.#core !== core || this.#state !== "running") return;
+      this.#afterTurn(core);
+      if (core.hasChanges) this.#schedule();
+    } catch (error) {
+      if (this.#core === core) await this.#stop(error);
+    }
+  }
+
+  #arm(core: Core): void {
+    const at = core.nextWake ?? Number.POSITIVE_INFINITY;
+    if (at >= this.#alarmAt) return;
+    this.#cancelAlarm?.();
+    this.#alarmAt = at;
+    this.#cancelAlarm = this.#clock.wakeAt(at, () => this.#wake(core));
+  }
+
+  #wake(core: Core): void {
+    if (this.#core !== core || this.#state !== "running") return;
+    this.#alarmAt = Number.POSITIVE_INFINITY;
+    const expired = this.#attempt(core, () => core.wake(this.#clock.now()));
+    this.#afterTurn(core);
+    if (core.hasChanges) this.#schedule();
+    for (const { consumer, leases } of expired) this.#events?.onExpired(consumer.number, leases, consumer.expiredInARow);
+  }
+
+  /** Runs a step of the core; a surprise in it leaves its state unknown, so the engine stops. */
+  #attempt<Result>(core: Core, step: () => Result): Result {
+    try {
+      return step();
+    } catch (error) {
+      const expected = error instanceof HoldfastError && error.code !== "ENGINE_UNAVAILABLE";
+      if (!expected && this.#core === core) void this.#stop(error);
+      throw expected ? error : unknownOutcome(error);
+    }
+  }
+
+  /** Runs a step and resolves to its result once it is durable. */
+  async #committed<Result>(step: (core: Core, now: number) => Result): Promise<Result> {
+    const core = this.#running();
+    const result = this.#attempt(core, () => step(core, this.#clock.now()));
+    const durable = this.#durable();
+    await durable;
+    return result;
+  }
+
+  async #checkSpace(): Promise<void> {
+    const now = this.#clock.now();
+    if (this.#checkingSpace || (now < this.#spaceCheckedAt + SPACE_CHECK_MS && !this.#diskFull)) return;
+    this.#checkingSpace = true;
+    this.#spaceCheckedAt = now;
+    try {
+      this.#diskFull = (await this.#store.spareBytes()) < 0;
+    } finally {
+      this.#checkingSpace = false;
+    }
+  }
+
+  // --- operations ----------------------------------------------------------------------------------------------
+
+  async define(address: QueueAddress, options: Partial<QueueOptions>): Promise<void> {
+    await this.#committed((core) => core.define(address, options));
+  }
+
+  options(address: QueueAddress): QueueOptions | undefined {
+    return this.#core?.find(address)?.options;
+  }
+
+  async remove(address: QueueAddress): Promise<void> {
+    const core = this.#running();
+    const queue = core.require(address);
+    const consumers = await this.#committed(() => core.remove(queue));
+    for (const consumer of consumers) this.#events?.onDetached(consumer.number, "deleted");
+    void this.#clear(queue.number);
+  }
+
+  /** Clears what a removed queue left; goes on after a restart. */
+  async #clear(number: number): Promise<void> {
+    const core = this.#core;
+    if (core === undefined) return;
+    await this.#guard(core, this.#clearRanges(core, number));
+  }
+
+  async #clearRanges(core: Core, number: number): Promise<void> {
+    for (const { from, to } of keys.contentRanges(number)) {
+      if (this.#core !== core || this.#state !== "running") return;
+      await this.#reclaimer.clear(from, to);
+    }
+    core.cleared(number);
+  }
+
+  async list(namespace: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
+    const names = this.#running().names(namespace).sort();
+    const start = after === undefined ? 0 : names.findIndex((name) => name > after);
+    const items = start === -1 ? [] : names.slice(start, start + limit);
+    const last = items.at(-1);
+    return last !== undefined && start + limit < names.length ? { items, next: last } : { items };
+  }
+
+  async append(requests: readonly AppendRequest[], atomic: boolean): Promise<readonly (readonly ReceiptRun[])[]> {
+    const core = this.#running();
+    if (this.#diskFull) {
+      void this.#checkSpace();
+      throw new HoldfastError("DISK_FULL", "the disk has too little space left to store messages; consumers go on");
+    }
+    const { runs, refused } = await this.#committed((_, now) => core.append(requests, atomic, now));
+    if (refused !== undefined) throw refused;
+    return runs;
+  }
+
+  async attach(address: QueueAddress, maxInFlight: number): Promise<number> {
+    const core = this.#running();
+    const consumer = core.attach(core.require(address), maxInFlight);
+    this.#afterTurn(core);
+    return consumer.number;
+  }
+
+  capacity(consumer: number): number {
+    return this.#core?.consumer(consumer)?.capacity ?? 0;
+  }
+
+  leasesOf(consumer: number): readonly number[] {
+    const found = this.#core?.consumer(consumer);
+    if (found === undefined) return [];
+    return [...found.leases.keys(), ...found.irregular.keys()].sort((a, b) => a - b);
+  }
+
+  async detach(consumer: number, counted: boolean): Promise<void> {
+    const found = this.#running().consumer(consumer);
+    if (found === undefined) return;
+    await this.#committed((core, now) => core.detach(found, counted, now));
+  }
+
+  async lease(consumer: number, count: number, bytesMax: number): Promise<readonly Leased[]> {
+    const core = this.#running();
+    const found = core.consumer(consumer);
+    if (found === undefined) return [];
+    const { leases, wait } = this.#attempt(core, () => core.lease(found, count, bytesMax, this.#clock.now()));
+    this.#afterTurn(core);
+    if (wait) {
+      await this.#durable();
+      this.#attempt(core, () => core.recall(leases));
+    }
+    forgetRecordsLater(leases);
+    return leases;
+  }
+
+  async settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
+    return this.#committed((core, now) => core.settle(core.consumer(consumer), runs, now));
+  }
+
+  async stats(address: QueueAddress): Promise<QueueStats> {
+    return statsOf(this.#running().require(address), this.#store, this.#clock.now());
+  }
+
+  async peek(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
+    const queue: Queue = this.#running().require(address);
+    return peekQueue(queue, this.#store, this.#clock.now(), after, limit);
+  }
+}
+
+/** Records of the due list are read by whoever leased them in this turn; after it they need not stay in memory. */
+function forgetRecordsLater(leases: readonly Lease[]): void {
+  if (!leases.some(({ record }) => record !== undefined)) return;
+  setImmediate(() => {
+    for (const lease of leases) lease.record = undefined;
+  });
+}
+
+const messageOf = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return String(cause);
+  return cause.cause instanceof Error ? `${cause.message}: ${cause.cause.message}` : cause.message;
+};
+
+const isDiskFull = (cause: unknown): boolean => /No space left on device|ENOSPC/.test(messageOf(cause));
+
+const unknownOutcome = (cause: unknown): HoldfastError =>
+  new HoldfastError("UNKNOWN", `the store failed, so whether this was stored is not known: ${messageOf(cause)}`);

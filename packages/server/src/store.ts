@@ -1,0 +1,40 @@
+/** One change of a commit: a value to put, or undefined to delete the key. */
+export interface Write {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+/** A range of keys in byte order, `from` included and `to` not, and how much of it is wanted. */
+export interface ReadRange {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+  readonly entriesMax: number;
+  /** Reading stops once this many bytes were passed, so at least one entry comes. */
+  readonly bytesMax: number;
+  /** From the end of the range backwards. */
+  readonly reverse?: boolean;
+}
+
+export type Entry = readonly [key: Uint8Array, value: Uint8Array];
+
+/**
+ * An ordered map of bytes that survives power loss: all that the core asks of a disk.
+ *
+ * It is fail-stop: after a failed `write` it may be closed and opened again, nothing else.
+ */
+export interface Store {
+  /** Opens what is there or creates it. Fails with one clear `HoldfastError` when it cannot. */
+  open(): Promise<void>;
+  /** Applies all writes or none, and resolves once they survive power loss. One call at a time. */
+  write(writes: readonly Write[]): Promise<void>;
+  read(range: ReadRange): Promise<readonly Entry[]>;
+  /** Reads one key at once; for the rare message whose bytes were let go to save memory. */
+  get(key: Uint8Array): Uint8Array | undefined;
+  /** Deletes a range that nothing refers to any more; not atomic, and repeated after a crash. */
+  clear(from: Uint8Array, to: Uint8Array): Promise<void>;
+  /** Gives the space of a deleted range back. Only advice. */
+  reclaim(from: Uint8Array, to: Uint8Array): Promise<void>;
+  /** Bytes that may still be written before publishes are to be refused; below 0: none. */
+  spareBytes(): Promise<number>;
+  close(): Promise<void>;
+}
