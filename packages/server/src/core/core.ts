@@ -265,7 +265,9 @@ export class Core {
     const until = now + queue.options.leaseMs;
     this.#leaseDue(consumer, leases, room, until, now);
     const wait = leases.length > 0;
-    this.#leaseLog(consumer, leases, room, until);
+    const cut = this.#leaseLog(consumer, leases, room, until);
+    const taken = leases.length;
+    consumer.ahead = cut ? taken : Math.max(0, room.count - taken);
     if (leases.length === 0) {
       this.#wakeForDue(queue);
       this.wanting.add(queue);
@@ -295,22 +297,24 @@ export class Core {
     }
   }
 
-  #leaseLog(consumer: Consumer, leases: Lease[], room: { count: number; bytes: number }, until: number): void {
+  /** Returns whether it ended for the bytes' sake, so that the consumer will ask for more at once. */
+  #leaseLog(consumer: Consumer, leases: Lease[], room: { count: number; bytes: number }, until: number): boolean {
     const { queue } = consumer;
     while (leases.length < room.count) {
       const block = queue.window[0];
-      if (block === undefined) return;
+      if (block === undefined) return false;
       const index = queue.cursor - block.first;
       if (!block.isSettled(index)) {
         const place: Place = { block, index };
         const lease = new Lease(this.#nextLease, consumer, queue.cursor, 1, block.publishedAt, until, place);
-        if (leases.length > 0 && lease.size > room.bytes) return;
+        if (leases.length > 0 && lease.size > room.bytes) return true;
         this.#nextLease++;
         leases.push(lease);
         room.bytes -= lease.size;
       }
       this.#advance(queue, block);
     }
+    return false;
   }
 
   /** Moves the cursor past one message of the window's first block. */
@@ -493,7 +497,8 @@ export class Core {
         this.work.add(wake.queue);
         if (wake.queue.due.next(now) === undefined) this.#wakeForDue(wake.queue);
       }
-      if (wake.consumer !== undefined) this.#expire(wake.consumer, now, expired);
+      if (wake.consumer !== undefined && this.#consumers.get(wake.consumer.number) === wake.consumer)
+        this.#expire(wake.consumer, now, expired);
     }
     return expired;
   }
@@ -694,10 +699,12 @@ export class Core {
     }
   }
 
-  /** The mark reserves what the consumers have room for, so that the deliveries after this commit need not wait for another. */
+  /**
+   * The mark runs ahead of the cursor by what the consumers will take as soon as this commit is durable, so that those
+   * deliveries need no commit of their own. A crash just then counts an attempt for what was about to be sent.
+   */
   #sealMark(queue: Queue): void {
-    const room = queue.consumers.size === 0 ? 0 : queue.capacity;
-    const reserved = Math.min(queue.next - 1, queue.cursor - 1 + room);
+    const reserved = Math.min(queue.next - 1, queue.cursor - 1 + aheadOf(queue));
     const unread = queue.cursor <= queue.recoverThrough ? queue.recoverThrough : 0;
     queue.leasedThrough = queue.retired ? unread : Math.max(reserved, unread);
   }
@@ -736,6 +743,16 @@ export class Core {
       this.#dirty.add(queue);
     }
   }
+}
+
+/** The mark runs ahead by about this much for each consumer. */
+const AHEAD_BYTES = 65_536;
+
+function aheadOf(queue: Queue): number {
+  const countMax = Math.max(1, Math.floor((AHEAD_BYTES * queue.live) / Math.max(1, queue.bytes)));
+  let ahead = 0;
+  for (const consumer of queue.consumers) ahead += Math.min(consumer.ahead, consumer.capacity, countMax);
+  return ahead;
 }
 
 /** How often the producers of a queue are looked through for idle ones. */

@@ -57,6 +57,11 @@ export class DueList {
     return this.#near.values();
   }
 
+  /** Whether all entries that are not leased are in memory. */
+  get complete(): boolean {
+    return this.#loadedTo === undefined;
+  }
+
   /** Whether the disk has entries that memory has not, and memory none before them. */
   get needsLoading(): boolean {
     return this.#near.size === 0 && this.#loadedTo !== undefined;

@@ -6,7 +6,7 @@ import { IdIndex } from "./id-index.js";
 import type { Producer } from "./producer.js";
 
 /** Below this the window is filled from the store, so that a consumer never waits for a read. */
-const WINDOW_LOW_BYTES = 768 * 1024;
+const WINDOW_LOW_BYTES = 384 * 1024;
 
 /** Counts since the queue was created; promise C1 says how they add up. */
 export interface Counts {
@@ -107,13 +107,6 @@ export class Queue {
   get head(): number {
     const lowest: Block | undefined = this.blocks.values().next().value;
     return Math.min(lowest?.first ?? this.cursor, this.cursor);
-  }
-
-  /** How many leases its consumers may still take. */
-  get capacity(): number {
-    let capacity = 0;
-    for (const consumer of this.consumers) capacity += consumer.capacity;
-    return capacity;
   }
 
   /** Messages of the log that wait, in memory or on disk. */

@@ -1,11 +1,11 @@
 import type { Block } from "./block.js";
 
 /** Bytes of blocks that memory keeps for what is in flight, before the oldest are let go and read again when needed. */
-const RESIDENT_BYTES_MAX = 32 * 1024 * 1024;
+const RESIDENT_BYTES_MAX = 16 * 1024 * 1024;
 /** Bytes of blocks that one queue's window takes from its own publishers without a read. */
-const WINDOW_BYTES_MAX = 1024 * 1024;
+const WINDOW_BYTES_MAX = 512 * 1024;
 /** A read fills a window with this much, or with the lesser amount when memory is short. */
-const FILL_BYTES = 1024 * 1024;
+const FILL_BYTES = 512 * 1024;
 const FILL_BYTES_SHORT = 16 * 1024;
 
 /** Bounds the bytes of blocks in memory, over all queues (promise C2). */

@@ -16,6 +16,7 @@ export class Reclaimer {
   readonly #drained = new Map<Queue, number>();
   #cancel: (() => void) | undefined;
   #running: Promise<void> = Promise.resolve();
+  #urged = false;
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
@@ -31,14 +32,25 @@ export class Reclaimer {
   #arm(): void {
     this.#cancel ??= this.#clock.wakeAt(this.#clock.now() + TICK_MS, () => {
       this.#cancel = undefined;
-      this.#running = this.#running.then(() => this.#look());
+      this.#running = this.#running.then(() => this.#look(DRAINED_BYTES_MAX));
     });
   }
 
-  async #look(): Promise<void> {
+  /** The disk is full: whatever was drained is given back now. */
+  urge(): void {
+    if (this.#drained.size === 0 || this.#urged) return;
+    this.#urged = true;
+    this.#running = this.#running
+      .then(() => this.#look(0))
+      .finally(() => {
+        this.#urged = false;
+      });
+  }
+
+  async #look(drainedBytesMax: number): Promise<void> {
     for (const [queue, before] of this.#drained) {
       const bytes = queue.drainedBytes;
-      if (bytes < DRAINED_BYTES_MAX && bytes !== before) {
+      if (bytes < drainedBytesMax && bytes !== before) {
         this.#drained.set(queue, bytes);
         continue;
       }

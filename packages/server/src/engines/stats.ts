@@ -1,43 +1,70 @@
+import { Block } from "../core/block.js";
+import { unpackDue } from "../core/due-list.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { QueueStats } from "../engine.js";
 import type { Store } from "../store.js";
+import { entriesOf } from "./restore.js";
 
-/** The counts of a queue; only the age of its oldest message may need a read. */
+/** The counts of a queue. All but the delayed ones and the oldest age are kept; those may need a read. */
 export async function statsOf(queue: Queue, store: Store, now: number): Promise<QueueStats> {
-  let delayed = 0;
-  for (const { due } of queue.due.values()) if (due > now) delayed++;
+  const due = queue.due.complete ? lookAtDue(queue.due.values(), now) : await readDue(queue, store, now);
+  const oldest = Math.min(due.oldest, oldestLeased(queue), await oldestInLog(queue, store));
   return {
-    ready: queue.live - queue.inFlight - delayed,
+    ready: queue.live - queue.inFlight - due.delayed,
     inFlight: queue.inFlight,
-    delayed,
+    delayed: due.delayed,
     parked: 0,
     ...queue.counts,
     consumers: queue.consumers.size,
     bytes: queue.bytes,
-    oldestAgeMs: queue.live === 0 ? 0 : Math.max(0, now - (await oldest(queue, store, now))),
+    oldestAgeMs: queue.live === 0 || oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, now - oldest),
     paused: false,
   };
 }
 
-/** When the oldest message that waits or is in flight was published. */
-async function oldest(queue: Queue, store: Store, now: number): Promise<number> {
-  let publishedAt = now;
-  for (const message of queue.due.values()) publishedAt = Math.min(publishedAt, message.publishedAt);
-  for (const consumer of queue.consumers) {
-    for (const lease of consumer.leases.values()) publishedAt = Math.min(publishedAt, lease.publishedAt);
-    for (const lease of consumer.irregular.values()) publishedAt = Math.min(publishedAt, lease.publishedAt);
+interface DueLook {
+  delayed: number;
+  oldest: number;
+}
+
+function lookAtDue(messages: Iterable<{ readonly due: number; readonly publishedAt: number }>, now: number): DueLook {
+  const look: DueLook = { delayed: 0, oldest: Number.POSITIVE_INFINITY };
+  for (const message of messages) note(look, message, now);
+  return look;
+}
+
+function note(look: DueLook, message: { readonly due: number; readonly publishedAt: number }, now: number): void {
+  if (message.due > now) look.delayed++;
+  look.oldest = Math.min(look.oldest, message.publishedAt);
+}
+
+/** The same from disk, when memory has only a stretch of the list. */
+async function readDue(queue: Queue, store: Store, now: number): Promise<DueLook> {
+  const look: DueLook = { delayed: 0, oldest: Number.POSITIVE_INFINITY };
+  for await (const [key, value] of entriesOf(store, keys.dueRange(queue.number))) {
+    note(look, unpackDue(keys.positionOf(key), keys.dueOrderOf(key), value).message, now);
   }
+  return look;
+}
+
+function oldestLeased(queue: Queue): number {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const consumer of queue.consumers) {
+    for (const lease of consumer.leases.values()) oldest = Math.min(oldest, lease.publishedAt);
+    for (const lease of consumer.irregular.values()) oldest = Math.min(oldest, lease.publishedAt);
+  }
+  return oldest;
+}
+
+async function oldestInLog(queue: Queue, store: Store): Promise<number> {
   const window = queue.window[0];
-  if (window !== undefined) return Math.min(publishedAt, window.publishedAt);
-  const head = queue.head;
+  if (window !== undefined) return window.publishedAt;
   const [entry] = await store.read({
-    from: keys.blockKey(queue.number, head),
+    from: keys.blockKey(queue.number, queue.head),
     to: keys.blockKey(queue.number, queue.durableNext),
     entriesMax: 1,
     bytesMax: 1,
   });
-  if (entry === undefined) return publishedAt;
-  const value = Buffer.from(entry[1].buffer, entry[1].byteOffset, entry[1].byteLength);
-  return Math.min(publishedAt, value.readUIntLE(22, 6));
+  return entry === undefined ? Number.POSITIVE_INFINITY : Block.unpack(entry[1]).publishedAt;
 }

@@ -297,6 +297,9 @@ export class StoredEngine implements Engine {
     this.#spaceCheckedAt = now;
     try {
       this.#diskFull = (await this.#store.spareBytes()) < 0;
+      if (this.#diskFull) this.#reclaimer.urge();
+    } catch {
+      // The directory cannot be asked just now; the next write tells.
     } finally {
       this.#checkingSpace = false;
     }
@@ -385,6 +388,7 @@ export class StoredEngine implements Engine {
     this.#afterTurn(core);
     if (wait) {
       await this.#durable();
+      if (core.consumer(consumer) !== found) return [];
       this.#attempt(core, () => core.recall(leases));
     }
     forgetRecordsLater(leases);

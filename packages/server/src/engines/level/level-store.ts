@@ -1,21 +1,19 @@
 import { closeSync, fsync, openSync, statSync } from "node:fs";
-import { mkdir, statfs } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import { ClassicLevel } from "classic-level";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, Write } from "../../store.js";
+import { DiskSpace } from "./disk-space.js";
 
 const MIB = 1024 * 1024;
 
 /** LevelDB's memtable: a larger one is written out less often, and there are at most two of them in memory. */
-const WRITE_BUFFER_BYTES = 8 * MIB;
+const WRITE_BUFFER_BYTES = 4 * MIB;
 const CACHE_BYTES = 4 * MIB;
-/** Tables are mapped into memory while they are open, so few are. */
+/** Tables are mapped into memory while they are open, so few and small ones are. LevelDB takes no lower values. */
 const OPEN_FILES_MAX = 64;
-/** What LevelDB may need at once to write out its memtables and merge its newest tables. */
-const RESERVE_BYTES = 48 * MIB;
-/** Of a small disk only this part is kept free. */
-const RESERVE_PART = 0.5;
+const TABLE_BYTES = MIB;
 /** Two changes of a directory this close can carry the same time stamp. */
 const TIMESTAMP_MS = 50;
 
@@ -29,6 +27,7 @@ const fsyncAsync = promisify(fsync);
  */
 export class LevelStore implements Store {
   readonly #directory: string;
+  readonly #space: DiskSpace;
   #level: ClassicLevel<Uint8Array, Uint8Array> | undefined;
   #descriptor = -1;
   #syncedChange = -1;
@@ -36,6 +35,7 @@ export class LevelStore implements Store {
 
   constructor(directory: string) {
     this.#directory = directory;
+    this.#space = new DiskSpace(directory);
   }
 
   async open(): Promise<void> {
@@ -52,10 +52,12 @@ export class LevelStore implements Store {
       writeBufferSize: WRITE_BUFFER_BYTES,
       cacheSize: CACHE_BYTES,
       maxOpenFiles: OPEN_FILES_MAX,
+      maxFileSize: TABLE_BYTES,
     });
     try {
       await level.open();
     } catch (cause) {
+      if (isDiskFull(cause)) await this.#space.release();
       throw cannotOpen(directory, cause);
     }
     this.#level = level;
@@ -74,7 +76,12 @@ export class LevelStore implements Store {
       if (value === undefined) batch.del(key);
       else batch.put(key, value);
     }
-    await batch.write({ sync: true });
+    try {
+      await batch.write({ sync: true });
+    } catch (cause) {
+      if (isDiskFull(cause)) await this.#space.release();
+      throw cause;
+    }
     await this.#syncDirectory();
   }
 
@@ -117,8 +124,7 @@ export class LevelStore implements Store {
   }
 
   async spareBytes(): Promise<number> {
-    const { bavail, blocks, bsize } = await statfs(this.#directory);
-    return bavail * bsize - Math.min(RESERVE_BYTES, blocks * bsize * RESERVE_PART);
+    return this.#space.spareBytes();
   }
 
   async close(): Promise<void> {
@@ -130,14 +136,19 @@ export class LevelStore implements Store {
   }
 }
 
+const isDiskFull = (error: unknown): boolean => /No space left on device/.test(causeOf(error).message);
+
+const causeOf = (error: unknown): Error => {
+  if (!(error instanceof Error)) return new Error(String(error));
+  return error.cause instanceof Error ? error.cause : error;
+};
+
 /** One clear line for each way in which a directory cannot be used. */
 function cannotOpen(directory: string, error: unknown): HoldfastError {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const code = String(Reflect.get(Object(cause), "code") ?? "");
-  const message = cause instanceof Error ? cause.message : String(cause);
-  if (code === "LEVEL_LOCKED") {
+  const cause = causeOf(error);
+  if (Reflect.get(cause, "code") === "LEVEL_LOCKED") {
     const advice = "one process per directory; cluster and PM2 need the JetStream engine";
     return new HoldfastError("ENGINE_UNAVAILABLE", `directory ${directory} is used by another process (${advice})`);
   }
-  return new HoldfastError("ENGINE_UNAVAILABLE", `directory ${directory} cannot be used: ${message}`);
+  return new HoldfastError("ENGINE_UNAVAILABLE", `directory ${directory} cannot be used: ${cause.message}`);
 }
