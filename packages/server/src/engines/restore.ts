@@ -13,12 +13,14 @@ export async function restoreCore(store: Store, random: () => number): Promise<{
   const meta = stored === undefined ? undefined : readMeta(stored);
   const life = meta === undefined ? Math.floor(random() * LIVES) : (meta.life + 1) % LIVES;
   const core = new Core(life, { get: (key) => store.get(key), random });
-  if (meta !== undefined) core.restoreNextQueue(meta.nextQueue);
-  for await (const [key, value] of entriesOf(store, keys.kindRange.definitions)) core.restoreDefinition(keys.queueOf(key), value);
-  for await (const [key, value] of entriesOf(store, keys.kindRange.states)) core.restoreState(keys.queueOf(key), value);
+  if (meta !== undefined) core.catalog.nextNumber = meta.nextQueue;
+  for await (const [key, value] of entriesOf(store, keys.kindRange.definitions)) core.catalog.restoreDefinition(keys.queueOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.states)) core.catalog.restoreState(keys.queueOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.producers))
-    core.restoreProducer(keys.queueOf(key), keys.producerOf(key), value);
-  for await (const [key, value] of entriesOf(store, keys.kindRange.ids)) core.restoreIds(keys.queueOf(key), keys.positionOf(key), value);
+    core.catalog.restoreProducer(keys.queueOf(key), keys.producerOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.ids))
+    core.catalog.restoreIds(keys.queueOf(key), keys.positionOf(key), value);
+  core.catalog.writeMeta();
   const removed: number[] = [];
   for await (const [key] of entriesOf(store, keys.kindRange.removed)) removed.push(keys.queueOf(key));
   return { core, removed };

@@ -1,6 +1,7 @@
 import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import type { Clock } from "../clock.js";
-import type { Core, SealedCommit } from "../core/core.js";
+import type { SealedCommit } from "../core/commit.js";
+import type { Core } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Lease } from "../core/lease.js";
 import type { Queue } from "../core/queue.js";
@@ -308,16 +309,16 @@ export class StoredEngine implements Engine {
   // --- operations ----------------------------------------------------------------------------------------------
 
   async define(address: QueueAddress, options: Partial<QueueOptions>): Promise<void> {
-    await this.#committed((core) => core.define(address, options));
+    await this.#committed((core) => core.catalog.define(address, options));
   }
 
   options(address: QueueAddress): QueueOptions | undefined {
-    return this.#core?.find(address)?.options;
+    return this.#core?.catalog.find(address)?.options;
   }
 
   async remove(address: QueueAddress): Promise<void> {
     const core = this.#running();
-    const queue = core.require(address);
+    const queue = core.catalog.require(address);
     const consumers = await this.#committed(() => core.remove(queue));
     for (const consumer of consumers) this.#events?.onDetached(consumer.number, "deleted");
     void this.#clear(queue.number);
@@ -339,7 +340,7 @@ export class StoredEngine implements Engine {
   }
 
   async list(namespace: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
-    const names = this.#running().names(namespace).sort();
+    const names = this.#running().catalog.names(namespace).sort();
     const start = after === undefined ? 0 : names.findIndex((name) => name > after);
     const items = start === -1 ? [] : names.slice(start, start + limit);
     const last = items.at(-1);
@@ -359,7 +360,7 @@ export class StoredEngine implements Engine {
 
   async attach(address: QueueAddress, maxInFlight: number): Promise<number> {
     const core = this.#running();
-    const consumer = core.attach(core.require(address), maxInFlight);
+    const consumer = core.attach(core.catalog.require(address), maxInFlight);
     this.#afterTurn(core);
     return consumer.number;
   }
@@ -400,11 +401,11 @@ export class StoredEngine implements Engine {
   }
 
   async stats(address: QueueAddress): Promise<QueueStats> {
-    return statsOf(this.#running().require(address), this.#store, this.#clock.now());
+    return statsOf(this.#running().catalog.require(address), this.#store, this.#clock.now());
   }
 
   async peek(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
-    const queue: Queue = this.#running().require(address);
+    const queue: Queue = this.#running().catalog.require(address);
     return peekQueue(queue, this.#store, this.#clock.now(), after, limit);
   }
 }

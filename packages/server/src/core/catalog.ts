@@ -1,0 +1,106 @@
+import { HoldfastError } from "holdfast-client/protocol";
+import type { QueueAddress } from "../engine.js";
+import { defaultOptions, type QueueOptions } from "../options.js";
+import type { CommitBuilder } from "./commit.js";
+import * as keys from "./keys.js";
+import { Producer } from "./producer.js";
+import { Queue, restoreState } from "./queue.js";
+
+/** Which queues there are: by number, and by namespace and name. */
+export class Catalog {
+  readonly #queues = new Map<number, Queue>();
+  readonly #byName = new Map<string, Map<string, Queue>>();
+  readonly #commit: CommitBuilder;
+  readonly #life: number;
+  /** The number of the next queue; none is given twice. */
+  nextNumber = 1;
+
+  constructor(commit: CommitBuilder, life: number) {
+    this.#commit = commit;
+    this.#life = life;
+  }
+
+  restoreDefinition(number: number, stored: Uint8Array): void {
+    const { namespace, name, options } = JSON.parse(Buffer.from(stored).toString("utf8")) as {
+      namespace: string;
+      name: string;
+      options: QueueOptions;
+    };
+    const queue = new Queue(number, namespace, name, { ...defaultOptions(name), ...options });
+    queue.definitionDirty = false;
+    this.#register(queue);
+  }
+
+  restoreState(number: number, stored: Uint8Array): void {
+    const queue = this.#queues.get(number);
+    if (queue !== undefined) restoreState(queue, stored);
+  }
+
+  restoreProducer(number: number, producer: string, stored: Uint8Array): void {
+    this.#queues.get(number)?.producers.set(producer, Producer.unpack(producer, stored));
+  }
+
+  restoreIds(number: number, commit: number, stored: Uint8Array): void {
+    this.#commit.number = Math.max(this.#commit.number, commit + 1);
+    this.#queues.get(number)?.ids.restore(commit, stored);
+  }
+
+  #register(queue: Queue): void {
+    this.#queues.set(queue.number, queue);
+    let names = this.#byName.get(queue.namespace);
+    if (names === undefined) {
+      names = new Map();
+      this.#byName.set(queue.namespace, names);
+    }
+    names.set(queue.name, queue);
+  }
+
+  find(address: QueueAddress): Queue | undefined {
+    return this.#byName.get(address.namespace)?.get(address.queue);
+  }
+
+  /** The queue, or `NOT_FOUND`. */
+  require(address: QueueAddress): Queue {
+    const queue = this.find(address);
+    if (queue === undefined)
+      throw new HoldfastError("NOT_FOUND", `queue ${JSON.stringify(address.queue)} does not exist in namespace ${address.namespace}`);
+    return queue;
+  }
+
+  define(address: QueueAddress, options: Partial<QueueOptions>): Queue {
+    let queue = this.find(address);
+    if (queue === undefined) {
+      queue = new Queue(this.nextNumber++, address.namespace, address.queue, { ...defaultOptions(address.queue), ...options });
+      this.#register(queue);
+      this.writeMeta();
+    } else {
+      queue.options = { ...queue.options, ...options };
+      queue.definitionDirty = true;
+    }
+    this.#commit.touch(queue);
+    return queue;
+  }
+
+  /** Forgets the queue; its content is to be cleared from the store once that is durable. */
+  remove(queue: Queue): void {
+    this.#queues.delete(queue.number);
+    this.#byName.get(queue.namespace)?.delete(queue.name);
+    this.#commit.forget(queue);
+    this.#commit.write(keys.definitionKey(queue.number), undefined);
+    this.#commit.write(keys.stateKey(queue.number), undefined);
+    this.#commit.write(keys.removedKey(queue.number), Buffer.of(1));
+  }
+
+  /** Notes the life and the next number, so that neither comes again. */
+  writeMeta(): void {
+    this.#commit.write(keys.metaKey, Buffer.from(JSON.stringify({ version: 1, life: this.#life, nextQueue: this.nextNumber })));
+  }
+
+  all(): IterableIterator<Queue> {
+    return this.#queues.values();
+  }
+
+  names(namespace: string): string[] {
+    return [...(this.#byName.get(namespace)?.keys() ?? [])];
+  }
+}

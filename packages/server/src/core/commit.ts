@@ -1,0 +1,139 @@
+import type { Write } from "../store.js";
+import { idleProducers } from "./append.js";
+import { Block } from "./block.js";
+import type { DueMessage } from "./due-list.js";
+import * as keys from "./keys.js";
+import { packState, type Queue } from "./queue.js";
+
+/** The writes of one commit, and what becomes visible once they are durable. */
+export interface SealedCommit {
+  readonly writes: readonly Write[];
+  readonly blocks: readonly { readonly queue: Queue; readonly block: Block }[];
+  readonly due: readonly { readonly queue: Queue; readonly message: DueMessage }[];
+  readonly marks: readonly { readonly queue: Queue; readonly next: number; readonly leasedThrough: number }[];
+}
+
+/** How often the producers of a queue are looked through for idle ones. */
+const PRODUCERS_CHECK_MS = 3_600_000;
+const IDS_EXPIRED_PER_COMMIT = 100;
+/** The mark runs ahead by about this much for each consumer. */
+const AHEAD_BYTES = 65_536;
+
+/** The commit that is being filled: which queues changed, and what is to be written beside their state. */
+export class CommitBuilder {
+  readonly #dirty = new Set<Queue>();
+  #writes: Write[] = [];
+  #due: { queue: Queue; message: DueMessage }[] = [];
+  /** The number of this commit; rises from commit to commit, also across lives while ids are remembered. */
+  number = 1;
+
+  get hasChanges(): boolean {
+    return this.#dirty.size > 0 || this.#writes.length > 0;
+  }
+
+  /** The queue's state changed. */
+  touch(queue: Queue): void {
+    this.#dirty.add(queue);
+  }
+
+  write(key: Uint8Array, value: Uint8Array | undefined): void {
+    this.#writes.push({ key, value });
+  }
+
+  /** A message of the due list that may be leased once the commit is durable. */
+  showDue(queue: Queue, message: DueMessage): void {
+    this.#due.push({ queue, message });
+  }
+
+  /** The queue is gone: nothing of it is written any more. */
+  forget(queue: Queue): void {
+    this.#dirty.delete(queue);
+    this.#due = this.#due.filter((shown) => shown.queue !== queue);
+  }
+
+  /** Ends the commit. The next operations go into the next one. */
+  seal(now: number): SealedCommit {
+    const commit = this.number++;
+    const blocks: { queue: Queue; block: Block }[] = [];
+    const marks: { queue: Queue; next: number; leasedThrough: number }[] = [];
+    for (const queue of this.#dirty) {
+      this.#sealDefinition(queue);
+      this.#sealBlocks(queue, blocks);
+      this.#sealSettled(queue);
+      this.#sealDedup(queue, commit, now);
+      sealMark(queue);
+      this.write(keys.stateKey(queue.number), packState(queue));
+      marks.push({ queue, next: queue.next, leasedThrough: queue.leasedThrough });
+    }
+    const sealed: SealedCommit = { writes: this.#writes, blocks, due: this.#due, marks };
+    this.#dirty.clear();
+    this.#writes = [];
+    this.#due = [];
+    return sealed;
+  }
+
+  #sealDefinition(queue: Queue): void {
+    if (!queue.definitionDirty) return;
+    queue.definitionDirty = false;
+    const { namespace, name, options } = queue;
+    this.write(keys.definitionKey(queue.number), Buffer.from(JSON.stringify({ namespace, name, options }), "utf8"));
+  }
+
+  #sealBlocks(queue: Queue, blocks: { queue: Queue; block: Block }[]): void {
+    for (const { first, count, bytes, records, publishedAt } of queue.pending) {
+      const block = Block.pack(queue.number, first, publishedAt, queue.lastCrc, count, records, bytes);
+      queue.lastCrc = block.crc;
+      this.write(keys.blockKey(queue.number, first), block.bytes);
+      blocks.push({ queue, block });
+    }
+    queue.pending = [];
+  }
+
+  #sealSettled(queue: Queue): void {
+    for (const block of queue.dirtyBlocks) {
+      if (block.live > 0) {
+        this.write(keys.settledKey(queue.number, block.first), Buffer.from(block.settled ?? []));
+        block.settledStored = true;
+        continue;
+      }
+      this.write(keys.blockKey(queue.number, block.first), undefined);
+      if (block.settledStored) this.write(keys.settledKey(queue.number, block.first), undefined);
+      queue.drainedBytes += block.size;
+    }
+    queue.dirtyBlocks.clear();
+  }
+
+  #sealDedup(queue: Queue, commit: number, now: number): void {
+    for (const producer of queue.dirtyProducers) this.write(keys.producerKey(queue.number, producer.id), producer.pack());
+    if (queue.dirtyProducers.size > 0 && now >= queue.producersCheckedAt + PRODUCERS_CHECK_MS) {
+      queue.producersCheckedAt = now;
+      for (const idle of idleProducers(queue, now)) {
+        queue.producers.delete(idle.id);
+        this.write(keys.producerKey(queue.number, idle.id), undefined);
+      }
+    }
+    queue.dirtyProducers.clear();
+    const ids = queue.ids.seal(commit);
+    if (ids !== undefined) this.write(keys.idsKey(queue.number, commit), ids);
+    for (const old of queue.ids.expire(now, queue.options.dedupWindowMs, IDS_EXPIRED_PER_COMMIT)) {
+      this.write(keys.idsKey(queue.number, old), undefined);
+    }
+  }
+}
+
+/**
+ * The mark runs ahead of the cursor by what the consumers will take as soon as this commit is durable, so that those
+ * deliveries need no commit of their own. A crash just then counts an attempt for what was about to be sent.
+ */
+function sealMark(queue: Queue): void {
+  const reserved = Math.min(queue.next - 1, queue.cursor - 1 + aheadOf(queue));
+  const unread = queue.cursor <= queue.recoverThrough ? queue.recoverThrough : 0;
+  queue.leasedThrough = queue.retired ? unread : Math.max(reserved, unread);
+}
+
+function aheadOf(queue: Queue): number {
+  const countMax = Math.max(1, Math.floor((AHEAD_BYTES * queue.live) / Math.max(1, queue.bytes)));
+  let ahead = 0;
+  for (const consumer of queue.consumers) ahead += Math.min(consumer.ahead, consumer.capacity, countMax);
+  return ahead;
+}

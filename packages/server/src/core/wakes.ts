@@ -1,0 +1,42 @@
+import type { Consumer } from "./consumer.js";
+import { Heap } from "./heap.js";
+import type { Queue } from "./queue.js";
+
+interface Wake {
+  readonly at: number;
+  readonly consumer?: Consumer;
+  readonly queue?: Queue;
+}
+
+/** Every deadline in one heap: ends of leases, one entry per consumer, and due times, one per queue. */
+export class Wakes {
+  readonly #heap = new Heap<Wake>((a, b) => a.at < b.at);
+
+  /** When the next deadline is. */
+  get next(): number | undefined {
+    return this.#heap.peek()?.at;
+  }
+
+  forConsumer(consumer: Consumer, at: number): void {
+    if (at >= consumer.wakeAt) return;
+    consumer.wakeAt = at;
+    this.#heap.push({ at, consumer });
+  }
+
+  forQueue(queue: Queue): void {
+    const at = queue.due.nextDue;
+    if (at === undefined || queue.consumers.size === 0 || at >= queue.wakeAt) return;
+    queue.wakeAt = at;
+    this.#heap.push({ at, queue });
+  }
+
+  /** Takes the next deadline that is over. */
+  take(now: number): Wake | undefined {
+    const wake = this.#heap.peek();
+    if (wake === undefined || wake.at > now) return undefined;
+    this.#heap.pop();
+    if (wake.queue !== undefined) wake.queue.wakeAt = Number.POSITIVE_INFINITY;
+    if (wake.consumer !== undefined) wake.consumer.wakeAt = Number.POSITIVE_INFINITY;
+    return wake;
+  }
+}

@@ -1,0 +1,68 @@
+import type { Block } from "./block.js";
+import type { Queue } from "./queue.js";
+import { Residency } from "./residency.js";
+
+/** Moves the windows of all queues over their logs: blocks come in at the end, the cursor passes them, settled ones go. */
+export class Windows {
+  readonly #residency = new Residency();
+
+  /** How much a read may bring in. */
+  get fillBytes(): number {
+    return this.#residency.fillBytes;
+  }
+
+  /** Whether a block that was just stored may stay in memory. */
+  admits(queue: Queue, block: Block): boolean {
+    return queue.windowEnd === block.first && !queue.reading.log && this.#residency.admits(queue.windowBytes);
+  }
+
+  enter(queue: Queue, block: Block): void {
+    if (queue.window.length === 0) queue.cursor = block.first;
+    queue.window.push(block);
+    queue.windowBytes += block.size;
+    queue.windowEnd = block.end;
+    queue.blocks.set(block.first, block);
+    this.#residency.add(block);
+  }
+
+  /** Moves the cursor past one message of the window's first block. */
+  advance(queue: Queue, block: Block): void {
+    queue.cursor++;
+    if (queue.cursor < block.end) return;
+    queue.window.shift();
+    queue.windowBytes -= block.size;
+    if (block.live > 0) this.#residency.pass(block);
+    const next = queue.window[0];
+    queue.cursor = next?.first ?? queue.windowEnd;
+  }
+
+  /** Settles one message; a block without any left goes. */
+  settle(queue: Queue, block: Block, index: number): void {
+    block.settle(index);
+    queue.dirtyBlocks.add(block);
+    if (block.live > 0) return;
+    queue.blocks.delete(block.first);
+    this.#residency.remove(block);
+  }
+
+  /** Forgets what waits in memory of a queue that nobody consumes. */
+  drop(queue: Queue): void {
+    const started = queue.window[0] !== undefined && queue.window[0].first < queue.cursor ? queue.window.shift() : undefined;
+    for (const block of queue.window) {
+      queue.blocks.delete(block.first);
+      this.#residency.remove(block);
+    }
+    queue.window.length = 0;
+    queue.windowBytes = 0;
+    if (started !== undefined) {
+      queue.window.push(started);
+      queue.windowBytes = started.size;
+    }
+    queue.windowEnd = started?.end ?? queue.cursor;
+  }
+
+  /** The queue is gone. */
+  remove(queue: Queue): void {
+    for (const block of queue.blocks.values()) this.#residency.remove(block);
+  }
+}
