@@ -1,0 +1,39 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const TMPFS_MAGIC = 0x0102_1994;
+
+/** A new directory for a store on a real disk; refuses a file system in memory, where a sync costs nothing. */
+export function makeDirectory(parent: string): { path: string; fileSystem: string } {
+  if (statfsSync(parent).type === TMPFS_MAGIC) {
+    throw new Error(`${parent} is a tmpfs, expected a directory on a disk: choose one with --directory`);
+  }
+  return { path: mkdtempSync(join(parent, "holdfast-bench-")), fileSystem: fileSystemOf(parent) };
+}
+
+export const removeDirectory = (path: string): void => rmSync(path, { recursive: true, force: true });
+
+/** The type of the mount that holds a path. */
+function fileSystemOf(path: string): string {
+  const target = resolve(path);
+  let best = { point: "", type: "unknown" };
+  for (const line of readFileSync("/proc/mounts", "utf8").split("\n")) {
+    const [, point = "", type = ""] = line.split(" ");
+    const holds = target === point || target.startsWith(point.endsWith("/") ? point : `${point}/`);
+    if (holds && point.length >= best.point.length) best = { point, type };
+  }
+  return best.type;
+}
+
+/** Bytes of the files in a directory. A file that goes meanwhile counts nothing. */
+export function directoryBytes(path: string): number {
+  let bytes = 0;
+  for (const name of readdirSync(path)) {
+    try {
+      bytes += statSync(join(path, name)).size;
+    } catch {
+      // LevelDB deletes files whenever it likes.
+    }
+  }
+  return bytes;
+}

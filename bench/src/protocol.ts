@@ -1,0 +1,34 @@
+/** What the benchmark's processes say to each other over Node's channel between parent and child. */
+
+export type ServerKind = "holdfast" | "plain" | "attached";
+
+/** The server tells where it listens, then answers each question with what it used so far. */
+export interface ServerReady {
+  readonly port: number;
+}
+
+export interface Usage {
+  /** Processor time of the whole process since it started, in microseconds. */
+  readonly cpuUs: number;
+  readonly rssBytes: number;
+}
+
+/** What one load process is to do. */
+export type Load =
+  | { readonly kind: "round-trip"; readonly port: number; readonly messages: number; readonly window: number; readonly bodyBytes: number }
+  | {
+      readonly kind: "emit-with-ack";
+      readonly port: number;
+      readonly messages: number;
+      readonly window: number;
+      readonly bodyBytes: number;
+    }
+  | { readonly kind: "publish"; readonly port: number; readonly messages: number; readonly window: number; readonly bodyBytes: number }
+  | { readonly kind: "drain"; readonly port: number; readonly messages: number; readonly window: number };
+
+export interface LoadResult {
+  readonly messages: number;
+  readonly seconds: number;
+  /** From the call of publish or emit to the handler, in milliseconds; of a sample. */
+  readonly latenciesMs: readonly number[];
+}

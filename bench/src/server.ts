@@ -1,0 +1,41 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Holdfast } from "holdfast";
+import { Server } from "socket.io";
+import type { ServerKind, ServerReady, Usage } from "./protocol.js";
+
+/** The server under test, in a process of its own: `node server.js KIND DIRECTORY`. */
+const [kind, directory] = process.argv.slice(2) as [ServerKind, string];
+
+const http = createServer();
+const io = new Server(http, { serveClient: false, transports: ["websocket"] });
+let holdfast: Holdfast | undefined;
+if (kind !== "plain") {
+  holdfast = await Holdfast.open({ directory });
+  holdfast.attach(io);
+}
+if (kind !== "holdfast") {
+  io.on("connection", (socket) => {
+    socket.on("message", (_body: unknown, acknowledge: () => void) => acknowledge());
+  });
+}
+http.listen(0, "127.0.0.1", () => {
+  const ready: ServerReady = { port: (http.address() as AddressInfo).port };
+  process.send?.(ready);
+});
+
+process.on("message", (question) => {
+  if (question === "usage") {
+    const { user, system } = process.cpuUsage();
+    const usage: Usage = { cpuUs: user + system, rssBytes: process.memoryUsage.rss() };
+    process.send?.(usage);
+  }
+  if (question === "stop") void stop();
+});
+
+async function stop(): Promise<void> {
+  await holdfast?.close();
+  io.disconnectSockets(true);
+  await io.close();
+  process.disconnect();
+}
