@@ -3,8 +3,6 @@ import { HoldfastError } from "./errors.js";
 const encoder = new TextEncoder();
 const utf8 = new TextDecoder("utf-8");
 const latin1 = new TextDecoder("latin1");
-/** Up to how many characters ids, names and keys are handled here rather than by the coders. */
-const SHORT = 24;
 const TWO_POW_32 = 0x1_0000_0000;
 
 /** A growing little-endian buffer. Reused from frame to frame: `take` hands out a copy and starts again. */
@@ -74,21 +72,9 @@ export class ByteWriter {
   /** Writes text as UTF-8 and returns how many bytes it took. */
   text(value: string): number {
     this.#room(value.length * 3);
-    if (value.length < SHORT && this.#short(value)) return value.length;
     const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.length));
     this.length += written;
     return written;
-  }
-
-  /** Short ASCII is written here, cheaper than a call to the encoder; anything else is left to it. */
-  #short(value: string): boolean {
-    for (let index = 0; index < value.length; index++) {
-      const code = value.charCodeAt(index);
-      if (code > 0x7f) return false;
-      this.#bytes[this.length + index] = code;
-    }
-    this.length += value.length;
-    return true;
   }
 
   /** Text of at most 255 bytes, after its length. */
@@ -110,6 +96,11 @@ export class ByteWriter {
     const copy = this.#bytes.slice(0, this.length);
     this.length = 0;
     return copy;
+  }
+
+  /** What was written, in place: to be read before anything else is written. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.length);
   }
 
   /** Forgets what was written after `length`. */
@@ -183,7 +174,7 @@ export class ByteReader {
 
 /** UTF-8 bytes as text. */
 export function decodeText(bytes: Uint8Array, start: number, end: number): string {
-  return end - start < SHORT ? decodeShort(bytes, start, end) : utf8.decode(bytes.subarray(start, end));
+  return end - start < 24 ? decodeShort(bytes, start, end) : utf8.decode(bytes.subarray(start, end));
 }
 
 /** Names and ids are short and mostly ASCII; building them here is cheaper than a call to the decoder. */

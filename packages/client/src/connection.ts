@@ -4,8 +4,8 @@ import {
   type DeliveriesSection,
   FRAME_EVENT,
   FRAME_VERSION,
-  FrameWriter,
   type ReceiptRun,
+  RequestWriter,
   readDeliveries,
   readReceipts,
   readRefused,
@@ -17,25 +17,33 @@ import {
 } from "./frame.js";
 import { afterTurn } from "./turn.js";
 
-/** What a request in a frame is answered with. */
-type OnReceipts = (runs: readonly ReceiptRun[]) => void;
-type OnSettled = (runs: readonly SettledRun[]) => void;
+/** The fate of consecutive items of a section: of messages, or of settlements, which have no sequence. */
+export type Fate = SettledRun & Partial<ReceiptRun>;
+
+type OnAnswer = (fates: readonly Fate[]) => void;
 
 /** The reply to a plain event. */
 export type Reply = Readonly<Record<string, unknown>>;
 
 /** Who takes part in the connection. */
 export interface Party {
+  /** Nothing is left to do for it. */
+  readonly idle: boolean;
   /** The server took the hello. What an earlier connection left unanswered will stay unanswered. */
   onReady(): void;
   onLost(): void;
-  /** The server refuses this client for as long as this connection lasts. */
+  /** The client is closing: bring to an end what can go on for ever. */
+  leave?(): void;
+  /** The server refuses this client for as long as this connection lasts, or the client is closed. */
   onRefused(error: HoldfastError): void;
   /** The turn is over: put what waits into `Connection.frame`. */
   write(): void;
   onDeliveries?(section: DeliveriesSection, frame: Uint8Array): void;
+  /** The server ended the consumer of that name. */
+  onCancelled?(consumer: unknown, reason: unknown): void;
 }
 
+const DRAIN_LOOK_MS = 5;
 const HELLO_TIMEOUT_MS = 10_000;
 /** Longer than any connection without an answer; the largest number a timer takes. */
 const NO_TIMEOUT_MS = 0x7fff_ffff;
@@ -50,58 +58,81 @@ export const backoffMs = (attempt: number): number => Math.min(100 * 2 ** attemp
  * an answer that belongs to an earlier one is dropped.
  */
 export class Connection {
-  readonly frame = new FrameWriter();
+  readonly frame = new RequestWriter();
   readonly #socket: Socket;
-  readonly #parties: Party[] = [];
-  readonly #receipts = new Map<number, OnReceipts>();
-  readonly #settled = new Map<number, OnSettled>();
+  readonly #parties = new Set<Party>();
+  readonly #answers = new Map<number, OnAnswer>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  readonly #listeners: readonly (readonly [string, (argument: unknown) => void])[];
+  readonly #listeners: [event: string, listener: (argument: unknown) => void][] = [];
   #ready = false;
   #generation = 0;
   #attempt = 0;
   #frameBytesMax = 0;
+  #recordBytesMax = 0;
   #lastRequest = 0;
   #flushing = false;
+  #closing: HoldfastError | undefined;
+  #stopped = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.#listeners = [
-      ["connect", () => this.#hello()],
-      ["disconnect", () => this.#lost()],
-      [FRAME_EVENT, (frame) => this.#onFrame(frame)],
-    ];
+    this.#on("connect", () => this.#hello());
+    this.#on("disconnect", () => this.#lost());
+    this.#on(FRAME_EVENT, (frame) => this.#onFrame(frame));
+    this.#on("holdfast:cancelled", (notice) => {
+      const { consumer, reason } = notice as Reply;
+      for (const party of this.#parties) party.onCancelled?.(consumer, reason);
+    });
+    if (socket.connected) this.#hello();
   }
 
-  /** Starts with these, which are told of everything in this order. */
-  start(parties: readonly Party[]): void {
-    this.#parties.push(...parties);
-    for (const [event, listener] of this.#listeners) this.#socket.on(event, listener);
-    if (this.#socket.connected) this.#hello();
+  join(party: Party): void {
+    this.#parties.add(party);
+    if (this.#ready) party.onReady();
   }
 
-  /** Stops for good: no timer and no listener is left. */
-  stop(): void {
+  leave(party: Party): void {
+    this.#parties.delete(party);
+  }
+
+  #on(event: string, listener: (argument: unknown) => void): void {
+    this.#listeners.push([event, listener]);
+    this.#socket.on(event, listener);
+  }
+
+  /** `SHUTTING_DOWN` once the client is closing. */
+  assertOpen(): void {
+    if (this.#closing !== undefined) throw this.#closing;
+  }
+
+  /** Takes nothing new, waits until everybody is idle, and disconnects. Gives up at `until`, or when nothing can come of it. */
+  async close(until: number): Promise<void> {
+    this.#closing = new HoldfastError("SHUTTING_DOWN", "this client is closed", false);
+    for (const party of this.#parties) party.leave?.();
+    // Closing is rare: to look now and then is simpler than to be told by each of them.
+    while (this.#socket.active && performance.now() < until && [...this.#parties].some((party) => !party.idle)) {
+      await new Promise<void>((resolve) => this.after(DRAIN_LOOK_MS, resolve));
+    }
     for (const [event, listener] of this.#listeners) this.#socket.off(event, listener);
-    if (this.#ready) this.#lost();
+    this.#lost();
+    this.#refuse(this.#closing);
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#stopped = true;
+    this.#socket.disconnect();
   }
 
   get ready(): boolean {
     return this.#ready;
   }
 
-  /** Runs `task` later; returns how to take that back. */
-  after(delayMs: number, task: () => void): () => void {
+  /** Runs `task` later, unless the client is closed by then. */
+  after(delayMs: number, task: () => void): void {
+    if (this.#stopped) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       task();
     }, delayMs);
     this.#timers.add(timer);
-    return () => {
-      this.#timers.delete(timer);
-      clearTimeout(timer);
-    };
   }
 
   /** Sends a plain event on this connection; when it is lost before the reply, `done` is not called. */
@@ -109,12 +140,7 @@ export class Connection {
     this.#emitWithReply(event, payload, NO_TIMEOUT_MS, done);
   }
 
-  #emitWithReply(
-    event: string,
-    payload: object,
-    timeoutMs: number,
-    done: (error: HoldfastError | undefined, reply: Reply) => void,
-  ): void {
+  #emitWithReply(event: string, payload: object, timeoutMs: number, done: (error: HoldfastError | undefined, reply: Reply) => void): void {
     const generation = this.#generation;
     const onReply = (late: Error | null, answer: unknown): void => {
       if (generation !== this.#generation) return;
@@ -142,14 +168,15 @@ export class Connection {
   #greet(): void {
     const generation = this.#generation;
     this.#emitWithReply("holdfast:hello", { frames: FRAME_VERSION }, HELLO_TIMEOUT_MS, (error, reply) => {
-      if (error === undefined) return this.#enterReady(Number(reply.frameBytesMax));
+      if (error === undefined) return this.#enterReady(reply);
       if (!error.retryable) return this.#refuse(error);
       this.after(backoffMs(this.#attempt++), () => generation === this.#generation && this.#greet());
     });
   }
 
-  #enterReady(frameBytesMax: number): void {
-    this.#frameBytesMax = frameBytesMax;
+  #enterReady({ frameBytesMax, limits }: Reply): void {
+    this.#frameBytesMax = Number(frameBytesMax);
+    this.#recordBytesMax = Number((limits as Reply).bodyBytesMax);
     this.#attempt = 0;
     this.#ready = true;
     for (const party of this.#parties) party.onReady();
@@ -159,8 +186,7 @@ export class Connection {
   #lost(): void {
     this.#generation++;
     this.#ready = false;
-    this.#receipts.clear();
-    this.#settled.clear();
+    this.#answers.clear();
     for (const party of this.#parties) party.onLost();
   }
 
@@ -185,6 +211,11 @@ export class Connection {
     return this.#frameBytesMax - this.frame.length;
   }
 
+  /** Bytes that this server takes in one record. */
+  get recordBytesMax(): number {
+    return this.#recordBytesMax;
+  }
+
   /** Sends the frame and begins another; false when there was nothing in it. */
   sendFrame(): boolean {
     if (this.frame.length === 0) return false;
@@ -193,28 +224,17 @@ export class Connection {
     return true;
   }
 
-  /** The number for a publish section whose receipts go to `done`. */
-  expectReceipts(done: OnReceipts): number {
-    this.#receipts.set(this.#nextRequest(), done);
-    return this.#lastRequest;
-  }
-
-  /** The number for a settle section whose results go to `done`. */
-  expectSettled(done: OnSettled): number {
-    this.#settled.set(this.#nextRequest(), done);
-    return this.#lastRequest;
-  }
-
-  #nextRequest(): number {
+  /** A number for a section of a frame, whose answer goes to `onAnswer` unless the connection is lost before it. */
+  expect(onAnswer: OnAnswer): number {
     this.#lastRequest = this.#lastRequest === 0xffff_ffff ? 1 : this.#lastRequest + 1;
+    this.#answers.set(this.#lastRequest, onAnswer);
     return this.#lastRequest;
   }
 
   #onFrame(argument: unknown): void {
     // Node's buffers are narrowed to plain bytes: their `slice` would share memory where that of bytes copies.
-    const frame = ArrayBuffer.isView(argument)
-      ? new Uint8Array(argument.buffer, argument.byteOffset, argument.byteLength)
-      : new Uint8Array(argument instanceof ArrayBuffer ? argument : 0);
+    const { buffer, byteOffset, byteLength } = argument as Partial<Uint8Array<ArrayBuffer>>;
+    const frame = new Uint8Array(buffer ?? (argument as ArrayBuffer), byteOffset, byteLength);
     try {
       for (const section of sectionsOf(frame)) this.#onSection(section, frame);
     } catch (error) {
@@ -226,35 +246,31 @@ export class Connection {
 
   #onSection({ type, content }: Section, frame: Uint8Array): void {
     switch (type) {
-      case SECTION.receipts: {
-        const { request, runs } = readReceipts(content);
-        return this.#answer(this.#receipts, request)?.(runs);
-      }
-      case SECTION.settled: {
-        const { request, runs } = readSettled(content);
-        return this.#answer(this.#settled, request)?.(runs);
-      }
+      case SECTION.receipts:
+        this.#answer(readReceipts(content));
+        break;
+      case SECTION.settled:
+        this.#answer(readSettled(content));
+        break;
       case SECTION.refused: {
         const { request, error } = readRefused(content);
-        if (request === 0) return this.#refuse(HoldfastError.from(error));
-        const whole = [{ count: Number.POSITIVE_INFINITY, sequence: 0, duplicate: false, error }];
-        this.#answer(this.#receipts, request)?.(whole);
-        return this.#answer(this.#settled, request)?.(whole);
+        if (request === 0) this.#refuse(HoldfastError.from(error));
+        else this.#answer({ request, runs: [{ count: Number.POSITIVE_INFINITY, error }] });
+        break;
       }
       case SECTION.deliveries: {
         const section = readDeliveries(content);
         for (const party of this.#parties) party.onDeliveries?.(section, frame);
-        return;
+        break;
       }
       default:
-        // A later server may say more; a client of this version does not need it.
-        return;
+      // A later server may say more; a client of this version does not need it.
     }
   }
 
-  #answer<Done>(waiting: Map<number, Done>, request: number): Done | undefined {
-    const done = waiting.get(request);
-    waiting.delete(request);
-    return done;
+  #answer({ request, runs }: { request: number; runs: readonly Fate[] }): void {
+    const onAnswer = this.#answers.get(request);
+    this.#answers.delete(request);
+    onAnswer?.(runs);
   }
 }

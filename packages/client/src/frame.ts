@@ -72,31 +72,31 @@ const KIND_DUPLICATE = 1;
 const KIND_ERROR = 2;
 const KIND_OK = 0;
 
-/** Builds a frame section by section; `take` ends it. */
-export class FrameWriter {
-  readonly #writer = new ByteWriter(65_536);
+/** Builds a frame of a client section by section; `take` ends it. */
+export class RequestWriter {
+  protected readonly writer = new ByteWriter(65_536);
 
   get length(): number {
-    return this.#writer.length;
+    return this.writer.length;
   }
 
   take(): Uint8Array<ArrayBuffer> {
-    return this.#writer.take();
+    return this.writer.take();
   }
 
-  #open(type: number): number {
-    this.#writer.u8(type);
-    this.#writer.u32(0);
-    return this.#writer.length;
+  protected open(type: number): number {
+    this.writer.u8(type);
+    this.writer.u32(0);
+    return this.writer.length;
   }
 
-  #close(start: number): void {
-    this.#writer.patchU32(start - 4, this.#writer.length - start);
+  protected close(start: number): void {
+    this.writer.patchU32(start - 4, this.writer.length - start);
   }
 
   publish(section: PublishSection): void {
-    const writer = this.#writer;
-    const start = this.#open(SECTION.publish);
+    const writer = this.writer;
+    const start = this.open(SECTION.publish);
     writer.u32(section.request);
     writer.u8(section.atomic ? 1 : 0);
     writer.text8(section.queue);
@@ -105,12 +105,12 @@ export class FrameWriter {
     writer.u48(section.oldestOpen);
     writer.u16(section.count);
     writer.bytes(section.records);
-    this.#close(start);
+    this.close(start);
   }
 
   settle(section: SettleSection): void {
-    const writer = this.#writer;
-    const start = this.#open(SECTION.settle);
+    const writer = this.writer;
+    const start = this.open(SECTION.settle);
     writer.u32(section.request);
     writer.u32(section.handle);
     writer.u16(section.runs.length);
@@ -122,12 +122,15 @@ export class FrameWriter {
       if (run.verb === "nack" || run.verb === "reject") writer.text16(run.reason ?? "");
       if (run.verb === "extend") writer.u32(run.leaseMs ?? 0);
     }
-    this.#close(start);
+    this.close(start);
   }
+}
 
+/** Builds a frame of either side; a client bundles only what it needs of this. */
+export class FrameWriter extends RequestWriter {
   receipts(request: number, runs: readonly ReceiptRun[]): void {
-    const writer = this.#writer;
-    const start = this.#open(SECTION.receipts);
+    const writer = this.writer;
+    const start = this.open(SECTION.receipts);
     writer.u32(request);
     writer.u16(runs.length);
     for (const run of runs) {
@@ -140,12 +143,12 @@ export class FrameWriter {
         this.#error(run.error);
       }
     }
-    this.#close(start);
+    this.close(start);
   }
 
   settled(request: number, runs: readonly SettledRun[]): void {
-    const writer = this.#writer;
-    const start = this.#open(SECTION.settled);
+    const writer = this.writer;
+    const start = this.open(SECTION.settled);
     writer.u32(request);
     writer.u16(runs.length);
     for (const run of runs) {
@@ -153,44 +156,44 @@ export class FrameWriter {
       writer.u8(run.error === undefined ? KIND_OK : KIND_ERROR);
       if (run.error !== undefined) this.#error(run.error);
     }
-    this.#close(start);
+    this.close(start);
   }
 
   /** The whole request `request` failed; 0 when the frame was too broken to tell which. */
   refused(request: number, error: ErrorReply): void {
-    const start = this.#open(SECTION.refused);
-    this.#writer.u32(request);
+    const start = this.open(SECTION.refused);
+    this.writer.u32(request);
     this.#error(error);
-    this.#close(start);
+    this.close(start);
   }
 
   #error(error: ErrorReply): void {
-    this.#writer.u8(error.retryable ? 1 : 0);
-    this.#writer.text8(error.code);
-    this.#writer.text16(error.message.slice(0, 2_000));
+    this.writer.u8(error.retryable ? 1 : 0);
+    this.writer.text8(error.code);
+    this.writer.text16(error.message.slice(0, 2_000));
   }
 
   /** Starts a deliveries section; `delivery` adds to it and `endDeliveries` closes it. */
   beginDeliveries(handle: number, firstLease: number, leaseMs: number, leaseUntil: number): number {
-    const start = this.#open(SECTION.deliveries);
-    this.#writer.u32(handle);
-    this.#writer.u48(firstLease);
-    this.#writer.u32(leaseMs);
-    this.#writer.u48(leaseUntil);
-    this.#writer.u16(0);
+    const start = this.open(SECTION.deliveries);
+    this.writer.u32(handle);
+    this.writer.u48(firstLease);
+    this.writer.u32(leaseMs);
+    this.writer.u48(leaseUntil);
+    this.writer.u16(0);
     return start;
   }
 
   delivery(sequence: number, attempt: number, publishedAt: number, record: Uint8Array): void {
-    this.#writer.u48(sequence);
-    this.#writer.u32(attempt);
-    this.#writer.u48(publishedAt);
-    this.#writer.bytes(record);
+    this.writer.u48(sequence);
+    this.writer.u32(attempt);
+    this.writer.u48(publishedAt);
+    this.writer.bytes(record);
   }
 
   endDeliveries(start: number, count: number): void {
-    this.#writer.patchU16(start + 20, count);
-    this.#close(start);
+    this.writer.patchU16(start + 20, count);
+    this.close(start);
   }
 }
 
@@ -262,10 +265,10 @@ export function readSettle(content: ByteReader): SettleSection {
   return { request, handle, runs };
 }
 
-function readError(content: ByteReader): ErrorReply {
+function readError(content: ByteReader): HoldfastError {
   const retryable = content.u8() === 1;
   const code = content.text8();
-  return HoldfastError.from({ code, message: content.text16(), retryable }).toReply();
+  return HoldfastError.from({ code, message: content.text16(), retryable });
 }
 
 export function readReceipts(content: ByteReader): { request: number; runs: ReceiptRun[] } {

@@ -1,6 +1,7 @@
+import { type PackedBody, packBody } from "./body.js";
 import { HoldfastError } from "./errors.js";
 import { LIMITS } from "./limits.js";
-import { type Headers, type PackedBody, packBody } from "./record.js";
+import type { Headers } from "./record.js";
 
 /** "Stored": what a publish resolves to. */
 export interface Receipt {
@@ -44,16 +45,21 @@ export class Pending {
   done = false;
   id: string;
   readonly chosenId: boolean;
-  readonly key: string | undefined;
-  readonly event: string | undefined;
-  readonly headers: Headers | undefined;
+  /** Event, key and headers. */
+  readonly texts: readonly (string | undefined)[];
   readonly body: PackedBody;
   /** About what it takes in memory and on the wire. */
-  readonly bytes: number;
+  bytes: number;
+  /** How many messages it stands for. */
+  messages = 1;
   /** Messages of the all-or-none array that begins here; 0 for any other. */
   array = 0;
+  /** Instead of being sent as a record it is told when its turn has come: everything before it in this queue is done. */
+  onTurn: ((queue: string) => void) | undefined;
+  /** Called once it is done or taken out. */
+  onDone: (() => void) | undefined;
 
-  /** `BAD_REQUEST` or `TOO_LARGE` when the server would not take it either. */
+  /** `BAD_REQUEST` when the server would not take it either; what is too large for it is found when it is sent. */
   constructor(
     body: unknown,
     options: MessageOptions | undefined,
@@ -63,37 +69,43 @@ export class Pending {
     this.body = packBody(body);
     this.id = options?.id ?? "";
     this.chosenId = options?.id !== undefined;
-    this.key = options?.key;
-    this.event = options?.event;
-    this.headers = options?.headers;
-    const bodyBytes = typeof this.body === "string" ? textBytes(this.body, LIMITS.bodyBytesMax) : this.body.bytes.length;
-    if (bodyBytes > LIMITS.bodyBytesMax) {
-      throw new HoldfastError("TOO_LARGE", `body is ${bodyBytes} bytes, expected at most ${LIMITS.bodyBytesMax}`);
-    }
-    this.bytes = RECORD_BYTES + bodyBytes + (options === undefined ? 0 : checkOptions(options));
+    this.texts = options === undefined ? NONE : packOptions(options);
+    this.bytes = RECORD_BYTES + (typeof this.body === "string" ? this.body : this.body.bytes).length;
+    for (const text of this.texts) if (text !== undefined) this.bytes += text.length;
   }
 }
 
 /** The fixed part of a record with an id of ours. */
 const RECORD_BYTES = 48;
+const NONE: readonly string[] = [];
 
-function checkOptions({ id, key, event, headers }: MessageOptions): number {
-  return (
-    checkText("id", id, LIMITS.idBytesMax) +
-    checkText("key", key, LIMITS.keyBytesMax) +
-    checkText("event", event, LIMITS.eventBytesMax) +
-    checkText("headers", headers && JSON.stringify(headers), LIMITS.headersBytesMax)
-  );
+function packOptions({ id, key, event, headers }: MessageOptions): (string | undefined)[] {
+  checkText("id", id, LIMITS.idBytesMax);
+  checkText("key", key, LIMITS.keyBytesMax);
+  checkText("event", event, LIMITS.eventBytesMax);
+  for (const value of Object.values(headers ?? {})) checkText("header", value, LIMITS.headersBytesMax, 0);
+  const packed = headers && JSON.stringify(headers);
+  checkText("headers", packed, LIMITS.headersBytesMax);
+  return [event, key, packed];
 }
 
-function checkText(name: string, text: string | undefined, bytesMax: number): number {
-  if (text === undefined) return 0;
-  const bytes = typeof text === "string" ? textBytes(text, bytesMax) : 0;
-  if (bytes > 0 && bytes <= bytesMax) return bytes;
-  throw new HoldfastError("BAD_REQUEST", `${name} is ${typeof text} of ${bytes} bytes, expected text of 1 to ${bytesMax}`);
+function checkText(name: string, text: string | undefined, bytesMax: number, bytesMin = 1): void {
+  if (text === undefined) return;
+  const isText = typeof text === "string";
+  if (isText && text.length >= bytesMin && (text.length * 3 <= bytesMax || encoder.encode(text).length <= bytesMax)) return;
+  throw new HoldfastError(
+    "BAD_REQUEST",
+    `${name} is a ${typeof text} of length ${String(text).length}, expected text of ${bytesMin} to ${bytesMax} bytes`,
+  );
 }
 
 const encoder = new TextEncoder();
 
-/** Bytes of a text as UTF-8; counted exactly only when they may exceed `bytesMax`. */
-const textBytes = (text: string, bytesMax: number): number => (text.length * 3 <= bytesMax ? text.length : encoder.encode(text).length);
+/** `TOO_LARGE` unless the messages may be stored all or none; returns their bytes. */
+export function checkArray(entries: readonly Pending[]): number {
+  const { arrayMessagesMax, arrayBytesMax } = LIMITS;
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+  if (entries.length <= arrayMessagesMax && bytes <= arrayBytesMax) return bytes;
+  const expected = `expected at most ${arrayMessagesMax} of ${arrayBytesMax}`;
+  throw new HoldfastError("TOO_LARGE", `${entries.length} messages of ${bytes} bytes, ${expected}`);
+}

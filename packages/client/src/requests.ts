@@ -7,7 +7,6 @@ const REQUESTS_MAX = 1_000;
 interface Request {
   readonly event: string;
   readonly payload: object;
-  /** An error that only says that an earlier sending was carried out. */
   readonly doneIfResent: ErrorCode | undefined;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: HoldfastError) => void;
@@ -18,16 +17,21 @@ interface Request {
 export class Requests implements Party {
   readonly #connection: Connection;
   readonly #open = new Set<Request>();
-  #closed: HoldfastError | undefined;
-  #onEmpty: (() => void) | undefined;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    connection.join(this);
   }
 
-  send(event: string, payload: object, doneIfResent?: ErrorCode): Promise<Reply> {
+  /** For a caller of the client: `SHUTTING_DOWN` once it is closing. */
+  async send(event: string, payload: object, doneIfResent?: ErrorCode): Promise<Reply> {
+    this.#connection.assertOpen();
+    return this.add(event, payload, doneIfResent);
+  }
+
+  /** @param doneIfResent an error that only says that an earlier sending was carried out */
+  add(event: string, payload: object, doneIfResent?: ErrorCode): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      if (this.#closed !== undefined) throw this.#closed;
       if (this.#open.size >= REQUESTS_MAX) {
         throw new HoldfastError("OUTBOX_FULL", `${this.#open.size} requests wait for a reply, at most ${REQUESTS_MAX}`);
       }
@@ -39,26 +43,16 @@ export class Requests implements Party {
 
   #send(request: Request): void {
     request.sends++;
-    this.#connection.request(request.event, request.payload, (error, reply) => {
+    this.#connection.request(request.event, request.payload, (error, { ok, ...reply }) => {
       this.#open.delete(request);
       if (error === undefined || (request.sends > 1 && error.code === request.doneIfResent)) request.resolve(reply);
       else request.reject(error);
-      if (this.#open.size === 0) this.#onEmpty?.();
     });
   }
 
-  /** Resolves once every request made so far has its reply. */
-  drained(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve;
-      if (this.#open.size === 0) resolve();
-    });
-  }
-
-  /** Takes no more; what waits fails. */
-  close(error: HoldfastError): void {
-    this.#closed = error;
-    this.onRefused(error);
+  /** Every request has its reply. */
+  get idle(): boolean {
+    return this.#open.size === 0;
   }
 
   onReady(): void {
@@ -72,7 +66,6 @@ export class Requests implements Party {
       request.reject(request.sends > 0 ? new HoldfastError("UNKNOWN", `no reply to ${request.event}: ${error.message}`) : error);
     }
     this.#open.clear();
-    this.#onEmpty?.();
   }
 
   write(): void {}

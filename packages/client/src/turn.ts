@@ -15,5 +15,4 @@ function postTask(task: Task): void {
 }
 
 /** Runs `task` once the present turn of the event loop is over, so that what was called in it travels together. */
-export const afterTurn: (task: Task) => void =
-  typeof setImmediate === "function" ? (task) => void setImmediate(task) : postTask;
+export const afterTurn: (task: Task) => void = typeof setImmediate === "function" ? (task) => void setImmediate(task) : postTask;

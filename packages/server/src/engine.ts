@@ -130,6 +130,8 @@ export interface Engine {
   attach(address: QueueAddress, maxInFlight: number): Promise<number>;
   /** How many more leases the consumer may hold now. Synchronous; 0 for an unknown one. */
   capacity(consumer: number): number;
+  /** The numbers of the leases the consumer holds, rising. Synchronous; empty for an unknown one. */
+  leasesOf(consumer: number): readonly number[];
   /**
    * Removes a consumer; its leases become stale and their messages ready at once, without backoff.
    *

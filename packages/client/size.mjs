@@ -1,0 +1,18 @@
+// Prints what the client adds to a page: its own code bundled, minified and gzipped, without socket.io-client.
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { rolldown } from "rolldown";
+
+const BYTES_MAX = 10 * 1024;
+
+const bundle = await rolldown({
+  input: fileURLToPath(new URL("src/index.ts", import.meta.url)),
+  external: ["socket.io-client"],
+  platform: "browser",
+});
+const { output } = await bundle.generate({ minify: true });
+await bundle.close();
+const [{ code }] = output;
+const bytes = gzipSync(code, { level: 9 }).length;
+console.log(`holdfast-client: ${code.length} bytes minified, ${bytes} gzipped, at most ${BYTES_MAX}`);
+process.exitCode = bytes > BYTES_MAX ? 1 : 0;

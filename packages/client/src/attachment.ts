@@ -1,0 +1,244 @@
+import { checkWhole } from "./check.js";
+import { backoffMs, type Connection, type Party, type Reply } from "./connection.js";
+import type { ConsumeOptions, Consumer } from "./consumer.js";
+import { Batch, type LeasedDelivery, type Settler, type Tenure } from "./delivery.js";
+import { HoldfastError } from "./errors.js";
+import { Fifo } from "./fifo.js";
+import type { DeliveriesSection } from "./frame.js";
+import { LIMITS } from "./limits.js";
+import { type Settlement, Settlements } from "./settlements.js";
+
+/** Why a server ends a consumer that may consume anew at once; any other reason ends it for good. */
+const PASSING_REASONS: ReadonlySet<unknown> = new Set(["engine-restarted", "shutting-down"]);
+
+/**
+ * A consumer, as far as handler and stream have it in common: its tie to the queue on the server, made again after
+ * every reconnect.
+ *
+ * detached -> (holdfast:consume) -> attaching -> attached -> detached when the connection or the consumer is lost;
+ * once it is to leave and nothing is left to settle: attached -> (holdfast:cancel) -> leaving -> ended.
+ * `#consumer` is kept while detached: within the server's grace it is resumed, with the leases held here.
+ */
+export abstract class Attachment implements Consumer, Party, Settler {
+  readonly queue: string;
+  readonly closed: Promise<HoldfastError | undefined>;
+  protected readonly maxInFlight: number;
+  /** Deliveries that nobody works on yet. */
+  protected readonly waiting = new Fifo<LeasedDelivery>();
+  readonly #connection: Connection;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = (): void => void this.cancel();
+  readonly #settlements: Settlements;
+  readonly #batches = new Set<Batch>();
+  /** Deliveries that came when no more were wanted. */
+  readonly #unwanted: LeasedDelivery[] = [];
+  #state: "detached" | "attaching" | "attached" | "leaving" | "ended" = "detached";
+  #consumer: string | undefined;
+  #handle = -1;
+  #tenure: Tenure = { over: false };
+  #leaseMs = 0;
+  /** Leases of a consumer rise, so one that does not was here before. */
+  #highestLease = 0;
+  #wantsToLeave = false;
+  #attempt = 0;
+  #close: (error: HoldfastError | undefined) => void = () => {};
+
+  constructor(connection: Connection, queue: string, { maxInFlight = 100, signal }: ConsumeOptions) {
+    checkWhole("maxInFlight", maxInFlight, 1, LIMITS.maxInFlightMax);
+    this.queue = queue;
+    this.maxInFlight = maxInFlight;
+    this.#connection = connection;
+    this.#signal = signal;
+    this.#settlements = new Settlements(connection, () => {
+      connection.flushSoon();
+      this.leaveIfIdle();
+    });
+    this.closed = new Promise((resolve) => {
+      this.#close = resolve;
+    });
+  }
+
+  /** As long as it takes part there is something left to do. */
+  readonly idle = false;
+  /** Deliveries are being worked on that will be settled. */
+  protected abstract readonly busy: boolean;
+  protected abstract take(delivery: LeasedDelivery): void;
+
+  start(): this {
+    this.#connection.assertOpen();
+    if (this.#signal?.aborted) {
+      this.leave();
+    } else {
+      this.#signal?.addEventListener("abort", this.#onAbort);
+      this.#connection.join(this);
+    }
+    return this;
+  }
+
+  async cancel(): Promise<void> {
+    this.leave();
+    await this.closed;
+  }
+
+  onReady(): void {
+    if (this.#state !== "detached") return;
+    this.leaveIfIdle();
+    if (this.#state === "detached" && this.#connection.ready) this.#attach();
+  }
+
+  onLost(): void {
+    if (this.#state === "leaving") {
+      this.end(undefined);
+    } else if (this.#state !== "ended") {
+      this.#state = "detached";
+      this.#settlements.interrupt();
+    }
+  }
+
+  #attach(): void {
+    this.#state = "attaching";
+    const { queue, maxInFlight } = this;
+    const resumed = this.#consumer;
+    const held = resumed && this.#held();
+    this.#connection.request("holdfast:consume", { queue, maxInFlight, frames: true, consumer: resumed, held }, (error, reply) => {
+      if (this.#state !== "attaching") return;
+      if (error === undefined) {
+        this.#enterAttached(reply);
+        return;
+      }
+      this.#state = "detached";
+      if (resumed !== undefined && error.code === "NOT_FOUND") {
+        this.#lose();
+        this.onReady();
+      } else if (error.retryable) {
+        this.#connection.after(backoffMs(this.#attempt++), () => this.onReady());
+      } else {
+        this.end(error);
+      }
+    });
+  }
+
+  #enterAttached(reply: Reply): void {
+    this.#state = "attached";
+    this.#attempt = 0;
+    this.#consumer = String(reply.consumer);
+    this.#handle = Number(reply.handle);
+    this.#leaseMs = Number(reply.leaseMs);
+    this.#connection.flushSoon();
+    this.leaveIfIdle();
+  }
+
+  /** The leases that may still be settled here, as runs: the server takes back the others, whose delivery was lost. */
+  #held(): [first: number, count: number][] {
+    const runs: [number, number][] = [];
+    for (const batch of this.#batches) {
+      for (const { lease, answered } of batch.deliveries) {
+        if (answered) continue;
+        const run = runs[runs.length - 1];
+        if (run !== undefined && run[0] + run[1] === lease) run[1]++;
+        else runs.push([lease, 1]);
+      }
+    }
+    return runs;
+  }
+
+  onDeliveries(section: DeliveriesSection, frame: Uint8Array): void {
+    if (section.handle !== this.#handle || this.#state !== "attached") return;
+    const batch = new Batch(this, this.#tenure, frame, section);
+    this.#forgetEnded();
+    this.#batches.add(batch);
+    for (const framed of section.deliveries) {
+      if (framed.lease <= this.#highestLease) continue;
+      this.#highestLease = framed.lease;
+      const delivery = batch.add(framed);
+      if (this.#wantsToLeave) this.#keepBack(delivery);
+      else this.take(delivery);
+    }
+  }
+
+  /** Deliveries nobody ever settled must not be remembered for ever; their leases are over. */
+  #forgetEnded(): void {
+    const now = Date.now();
+    for (const batch of this.#batches) {
+      if (batch.endsAt > now) return;
+      this.#batches.delete(batch);
+    }
+  }
+
+  /** Returned at once it might come straight back here; so it waits, though not so long that its lease could end. */
+  #keepBack(delivery: LeasedDelivery): void {
+    if (this.#unwanted.push(delivery) > 1) return;
+    this.#connection.after(this.#leaseMs / 2, () => {
+      for (const unwanted of this.#unwanted.splice(0)) unwanted.finish("release");
+    });
+  }
+
+  settle(item: Settlement): void {
+    this.#settlements.add(item);
+    this.#connection.flushSoon();
+  }
+
+  onAnswered(batch: Batch): void {
+    this.#batches.delete(batch);
+  }
+
+  write(): void {
+    if (this.#state !== "attached") return;
+    this.#settlements.write(this.#handle);
+  }
+
+  /** Takes no more deliveries, and ends once those being worked on are settled and the server knows. */
+  leave(): void {
+    this.#wantsToLeave = true;
+    for (const delivery of this.waiting.clear()) delivery.finish("release");
+    this.leaveIfIdle();
+  }
+
+  /** To be called when something may have been the last it had to do. */
+  protected leaveIfIdle(): void {
+    if (!this.#wantsToLeave || this.busy || !this.#settlements.idle) return;
+    if (this.#state === "detached") {
+      this.end(undefined);
+    } else if (this.#state === "attached") {
+      this.#state = "leaving";
+      this.#connection.request("holdfast:cancel", { consumer: this.#consumer }, () => this.end(undefined));
+    }
+  }
+
+  onCancelled(consumer: unknown, reason: unknown): void {
+    if (consumer !== this.#consumer) return;
+    if (!PASSING_REASONS.has(reason)) {
+      const code = reason === "deleted" ? "NOT_FOUND" : "ABORTED";
+      this.end(new HoldfastError(code, `the server ended a consumer of ${this.queue}: ${reason}`));
+      return;
+    }
+    this.#state = "detached";
+    this.#lose();
+    this.#connection.after(backoffMs(this.#attempt++), () => this.onReady());
+  }
+
+  /** The leases are another's now. */
+  #lose(): void {
+    this.#tenure.over = true;
+    this.#tenure = { over: false };
+    this.#batches.clear();
+    this.#settlements.fail();
+    this.#consumer = undefined;
+    this.#highestLease = 0;
+  }
+
+  /** It is over; `error` says why when nobody here asked for that. */
+  end(error: HoldfastError | undefined): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#lose();
+    this.waiting.clear();
+    this.#connection.leave(this);
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#close(error);
+  }
+
+  onRefused(error: HoldfastError): void {
+    this.end(error);
+  }
+}

@@ -1,0 +1,115 @@
+import { ByteWriter, decodeText } from "./bytes.js";
+import { HoldfastError } from "./errors.js";
+
+/** Formats of a body: `record.ts`. */
+export const FORMAT_JSON = 0;
+export const FORMAT_BINARY = 1;
+export const FORMAT_MIXED = 2;
+
+/** A body that its owner can no longer change: JSON text, or the bytes of one of the other formats. */
+export type PackedBody = string | { readonly format: number; readonly bytes: Uint8Array };
+
+/** Packs a body; `BAD_REQUEST` when it is neither a JSON value nor bytes, `TOO_LARGE` when it holds too many buffers. */
+export function packBody(body: unknown): PackedBody {
+  const binary = asBytes(body);
+  if (binary !== undefined) return { format: FORMAT_BINARY, bytes: new Uint8Array(binary) };
+  if (holdsBuffers(body, 0)) return packMixed(body);
+  return stringify(body);
+}
+
+/** JSON with null in the place of each buffer, after the buffers and the paths that lead to their places. */
+function packMixed(body: unknown): PackedBody {
+  const buffers: Uint8Array[] = [];
+  const paths: string[][] = [];
+  const pathOf = new Map<unknown, string[]>();
+  const json = stringify(body, function (this: object, name, value) {
+    const parent = pathOf.get(this);
+    const path = parent === undefined ? [] : [...parent, name];
+    // A buffer of Node has turned itself into JSON already, so it is looked for where it was.
+    const bytes = asBytes(Reflect.get(this, name));
+    if (bytes === undefined) {
+      pathOf.set(value, path);
+      return value;
+    }
+    if (buffers.push(bytes) > BUFFERS_MAX) throw new HoldfastError("TOO_LARGE", `body holds more than ${BUFFERS_MAX} buffers`);
+    paths.push(path);
+    return null;
+  });
+  const writer = new ByteWriter();
+  writer.u8(buffers.length);
+  for (const buffer of buffers) writer.u32(buffer.length);
+  const pathsAt = writer.length;
+  writer.u32(0);
+  writer.patchU32(pathsAt, writer.text(JSON.stringify(paths)));
+  for (const buffer of buffers) writer.bytes(buffer);
+  writer.text(json);
+  return { format: FORMAT_MIXED, bytes: writer.take() };
+}
+
+function stringify(body: unknown, replacer?: (this: object, name: string, value: unknown) => unknown): string {
+  let why: unknown = typeof body;
+  try {
+    const json: string | undefined = JSON.stringify(body, replacer);
+    if (json !== undefined) return json;
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
+    why = error;
+  }
+  throw new HoldfastError("BAD_REQUEST", `body is no JSON value and no bytes: ${why}`);
+}
+
+function asBytes(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return undefined;
+}
+
+/** The largest number of buffers in one body, and the deepest JSON: DESIGN.md section 6. */
+export const BUFFERS_MAX = 10;
+export const DEPTH_MAX = 32;
+
+/** Whether a buffer lies somewhere in `value`; `BAD_REQUEST` when it is nested too deep to be JSON that a server takes. */
+function holdsBuffers(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (asBytes(value) !== undefined) return true;
+  if (depth === DEPTH_MAX) throw new HoldfastError("BAD_REQUEST", `body is nested deeper than ${DEPTH_MAX}`);
+  if ("toJSON" in value && typeof value.toJSON === "function") return false;
+  let found = false;
+  if (Array.isArray(value)) {
+    for (const item of value) found = holdsBuffers(item, depth + 1) || found;
+  } else {
+    for (const name of Object.keys(value)) found = holdsBuffers(Reflect.get(value, name), depth + 1) || found;
+  }
+  return found;
+}
+
+/** Reads what `packMixed` wrote, from `start` to `end`. */
+export function readMixed(bytes: Uint8Array, start: number, end: number): unknown {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, end);
+  const count = view.getUint8(start);
+  let at = start + 1 + 4 * count;
+  const pathBytes = view.getUint32(at, true);
+  const paths = JSON.parse(decodeText(bytes, at + 4, at + 4 + pathBytes)) as (string | number)[][];
+  at += 4 + pathBytes;
+  const buffers: Uint8Array[] = [];
+  for (let index = 0; index < count; index++) {
+    const length = view.getUint32(start + 1 + 4 * index, true);
+    buffers.push(new Uint8Array(bytes.subarray(at, at + length)));
+    at += length;
+  }
+  const root = JSON.parse(decodeText(bytes, at, end)) as unknown;
+  paths.forEach((path, index) => {
+    const last = path.pop() ?? "";
+    const holder = path.reduce(childOf, root);
+    childOf(holder, last);
+    Reflect.set(holder as object, last, buffers[index]);
+  });
+  return root;
+}
+
+/** One step of a path; only along properties the value really has. */
+function childOf(value: unknown, step: string | number): unknown {
+  if (typeof value === "object" && value !== null && Object.hasOwn(value, step)) return Reflect.get(value, step);
+  throw new HoldfastError("BAD_REQUEST", "body names a place for a buffer that it does not have");
+}

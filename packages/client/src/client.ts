@@ -1,0 +1,98 @@
+import { io, type Socket } from "socket.io-client";
+import { Connection } from "./connection.js";
+import type { AddressedMessage } from "./gate.js";
+import type { Receipt, WaitOptions } from "./message.js";
+import { type ConnectOptions, type HoldfastOptions, resolveOptions } from "./options.js";
+import { Outbox, type OutboxLimits } from "./outbox.js";
+import { type Page, Queue } from "./queue.js";
+import { Requests } from "./requests.js";
+
+/**
+ * Connects to a server; returns at once and connects, and reconnects, in the background. WebSocket only, unless
+ * `transports` says otherwise.
+ *
+ * What Socket.IO does not try again by itself (the server cut the connection on purpose, or refused it in a middleware:
+ * see the events `disconnect` and `connect_error` of `holdfast.socket`) is not tried again here either; the outbox waits
+ * until the application calls `holdfast.socket.connect()`.
+ *
+ * @param url the server's address; its path is the namespace
+ * @param options those of a Socket.IO client, such as `auth`, and the limits of the outbox
+ * @throws HoldfastError `BAD_REQUEST` for an option out of range
+ *
+ * @example
+ * const holdfast = connect("https://example.org/orders", { auth: { token } });
+ */
+export function connect(url: string, options: ConnectOptions = {}): Holdfast {
+  const { limits, rest } = resolveOptions(options);
+  return new Holdfast(io(url, { transports: ["websocket"], ...rest }), limits);
+}
+
+/**
+ * Adds Holdfast to a socket that exists, made without the option `retries`. `close()` of the result disconnects it.
+ *
+ * @throws HoldfastError `BAD_REQUEST` for an option out of range
+ *
+ * @example
+ * const holdfast = wrap(io("https://example.org"));
+ */
+export function wrap(socket: Socket, options: HoldfastOptions = {}): Holdfast {
+  return new Holdfast(socket, resolveOptions(options).limits);
+}
+
+/** A client of a Holdfast server, in one namespace. */
+export class Holdfast {
+  /** The Socket.IO socket, free for events of your own. */
+  readonly socket: Socket;
+  readonly #connection: Connection;
+  readonly #requests: Requests;
+  readonly #outbox: Outbox;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(socket: Socket, limits: OutboxLimits) {
+    this.socket = socket;
+    this.#connection = new Connection(socket);
+    this.#requests = new Requests(this.#connection);
+    this.#outbox = new Outbox(this.#connection, this.#requests, limits);
+  }
+
+  /**
+   * A queue by name; nothing is sent.
+   *
+   * @throws HoldfastError `BAD_REQUEST` unless the name is 1 to 128 of `A-Z a-z 0-9 . _ : -`
+   */
+  queue<Body = unknown>(name: string): Queue<Body> {
+    return new Queue<Body>(name, { connection: this.#connection, outbox: this.#outbox, requests: this.#requests });
+  }
+
+  /**
+   * Stores messages in several queues, all or none: up to 1,000 of up to 1 MiB in all. In each queue they keep their
+   * place among the other publishes of this client, which therefore wait for each other here; prefer `queue().publish`
+   * where all-or-none is not needed.
+   *
+   * @returns resolves to the receipts in the same order; errors as for `Queue.publish`
+   *
+   * @example
+   * await holdfast.publish([{ queue: "orders", body: order }, { queue: "invoices", body: invoice }]);
+   */
+  publish(messages: readonly AddressedMessage[], options?: WaitOptions): Promise<Receipt[]> {
+    return this.#outbox.publishTogether(messages, options);
+  }
+
+  /** Names of the namespace's queues in order, those after `after`. */
+  async queues(page: { readonly after?: string; readonly limit?: number } = {}): Promise<Page<string, string>> {
+    return (await this.#requests.send("holdfast:list", { kind: "queues", ...page })) as unknown as Page<string, string>;
+  }
+
+  /**
+   * Drains and disconnects: publishes fail with `SHUTTING_DOWN` from now on; what was published is confirmed, running
+   * handlers finish, settlements are answered, consumers are cancelled.
+   *
+   * @param options `timeoutMs`: how long that may take, in milliseconds; by default as long as the socket tries to
+   *   stay connected. What is unconfirmed then fails: with `SHUTTING_DOWN` if it was never sent, else with `UNKNOWN`
+   */
+  close({ timeoutMs = Number.POSITIVE_INFINITY }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    this.#closing ??= this.#connection.close(performance.now() + timeoutMs);
+    return this.#closing;
+  }
+}

@@ -1,0 +1,260 @@
+import { decodeBytewise } from "./bytes.js";
+import { checkWhole } from "./check.js";
+import type { HoldfastError } from "./errors.js";
+import type { DeliveriesSection, FramedDelivery, Verb } from "./frame.js";
+import { LIMITS } from "./limits.js";
+import type { Headers } from "./record.js";
+import { RecordReader } from "./record-view.js";
+import { type Settlement, staleLease, type Terms } from "./settlements.js";
+
+/**
+ * One attempt to hand a message over. Settle it once, while its lease lasts.
+ *
+ * Each verb resolves when the server's reply says that it is durable, and rejects with `STALE_LEASE` when the delivery
+ * is settled already or its lease is lost (then the message comes again), or with `UNKNOWN` when the connection was
+ * lost before the reply and the lease with it. A rejection nobody waits for does no harm.
+ *
+ * @example
+ * for await (const delivery of holdfast.queue<Order>("orders").consume()) {
+ *   if (await cook(delivery.body)) await delivery.ack();
+ *   else await delivery.nack({ delayMs: 5_000, reason: "oven is cold" });
+ * }
+ */
+export interface Delivery<Body = unknown> {
+  readonly id: string;
+  readonly queue: string;
+  /** The message's position in the queue. */
+  readonly sequence: number;
+  /** 1-based. */
+  readonly attempt: number;
+  /** Parsed when first asked for. Bytes when the publisher sent bytes. */
+  readonly body: Body;
+  readonly event: string | undefined;
+  readonly key: string | undefined;
+  readonly headers: Headers | undefined;
+  /** Milliseconds since 1970 by the server's clock. */
+  readonly publishedAt: number;
+  /** When the lease ends, in milliseconds since 1970 by the server's clock. */
+  readonly leaseUntil: number;
+  /** Done: it never comes again. */
+  ack(): Promise<void>;
+  /**
+   * Again, later; counts as an attempt.
+   *
+   * @param options `delayMs`: 0 to 31,536,000,000, default the queue's backoff; `reason`: cut at 1,024 bytes
+   */
+  nack(options?: { readonly delayMs?: number | undefined; readonly reason?: string | undefined }): Promise<void>;
+  /** Never again: to the dead letters. `reason` is cut at 1,024 bytes. */
+  reject(reason?: string): Promise<void>;
+  /** Back to the queue at once; does not count as an attempt. */
+  release(): Promise<void>;
+  /** Prolongs the lease to `leaseMs`, 1,000 to 43,200,000, from now. May be called again until the delivery is settled. */
+  extend(leaseMs: number): Promise<void>;
+}
+
+/** The time in which a consumer's leases are its own. Lease numbers may come again in another one. */
+export interface Tenure {
+  over: boolean;
+}
+
+/** Who takes the settlements of a batch. */
+export interface Settler {
+  readonly queue: string;
+  settle(item: Settlement): void;
+  /** Every delivery of the batch is settled for good. */
+  onAnswered(batch: Batch): void;
+}
+
+/** The deliveries that came in one section, with what they share. */
+export class Batch {
+  readonly deliveries: LeasedDelivery[] = [];
+  readonly leaseUntil: number;
+  /** Server's clock minus ours. */
+  readonly clockOffsetMs: number;
+  /** When, by our clock, the last lease of these ends. */
+  endsAt: number;
+  #unanswered = 0;
+  #text: string | undefined;
+
+  constructor(
+    readonly settler: Settler,
+    readonly tenure: Tenure,
+    readonly frame: Uint8Array,
+    section: DeliveriesSection,
+  ) {
+    const now = Date.now();
+    this.leaseUntil = section.leaseUntil;
+    this.endsAt = now + section.leaseMs;
+    this.clockOffsetMs = section.leaseUntil - this.endsAt;
+  }
+
+  add(framed: FramedDelivery): LeasedDelivery {
+    const delivery = new LeasedDelivery(this, framed);
+    this.deliveries.push(delivery);
+    this.#unanswered++;
+    return delivery;
+  }
+
+  /** One of them is settled for good. */
+  answer(): void {
+    if (--this.#unanswered === 0) this.settler.onAnswered(this);
+  }
+
+  /** The whole frame, one character per byte; made once, when the first of the bodies is asked for. */
+  readonly text = (): string => {
+    this.#text ??= decodeBytewise(this.frame);
+    return this.#text;
+  };
+}
+
+const ignore = (): void => {};
+
+/** A delivery while this client holds its lease. It is its own settlement, so that an ack costs no object. */
+export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlement {
+  readonly batch: Batch;
+  readonly #framed: FramedDelivery;
+  verb: Verb = "ack";
+  terms: Terms | undefined;
+  sends = 0;
+  /** A verb was called. */
+  settled = false;
+  /** And the server answered it. */
+  answered = false;
+  #view: RecordReader | undefined;
+  #body: Body | undefined;
+  #leaseUntil: number | undefined;
+  #done: ((error: HoldfastError | undefined) => void) | undefined;
+
+  constructor(batch: Batch, framed: FramedDelivery) {
+    this.batch = batch;
+    this.#framed = framed;
+  }
+
+  /** It cannot be settled any more: its lease is another's. */
+  get lost(): boolean {
+    return this.batch.tenure.over;
+  }
+
+  get #record(): RecordReader {
+    this.#view ??= new RecordReader(this.batch.frame, this.#framed.start, this.#framed.end);
+    return this.#view;
+  }
+
+  get lease(): number {
+    return this.#framed.lease;
+  }
+
+  get id(): string {
+    return this.#record.id;
+  }
+
+  get queue(): string {
+    return this.batch.settler.queue;
+  }
+
+  get sequence(): number {
+    return this.#framed.sequence;
+  }
+
+  get attempt(): number {
+    return this.#framed.attempt;
+  }
+
+  get body(): Body {
+    // A body is never undefined once parsed: JSON has no such value.
+    if (this.#body === undefined) this.#body = this.#record.body(this.batch.text) as Body;
+    return this.#body;
+  }
+
+  get event(): string | undefined {
+    return this.#record.event;
+  }
+
+  get key(): string | undefined {
+    return this.#record.key;
+  }
+
+  get headers(): Headers | undefined {
+    return this.#record.headers;
+  }
+
+  get publishedAt(): number {
+    return this.#framed.publishedAt;
+  }
+
+  get leaseUntil(): number {
+    return this.#leaseUntil ?? this.batch.leaseUntil;
+  }
+
+  ack(): Promise<void> {
+    return this.#settle("ack");
+  }
+
+  nack(options: { readonly delayMs?: number | undefined; readonly reason?: string | undefined } = {}): Promise<void> {
+    return this.#settle("nack", { delayMs: options.delayMs, reason: options.reason && cutReason(options.reason) });
+  }
+
+  reject(reason?: string): Promise<void> {
+    return this.#settle("reject", { reason: reason && cutReason(reason) });
+  }
+
+  release(): Promise<void> {
+    return this.#settle("release");
+  }
+
+  extend(leaseMs: number): Promise<void> {
+    return handled((resolve, reject) => {
+      checkWhole("leaseMs", leaseMs, LIMITS.leaseMsMin, LIMITS.leaseMsMax);
+      if (this.settled || this.lost) throw staleLease(this.lease);
+      const onSettled = (error: HoldfastError | undefined): void => {
+        if (error !== undefined) {
+          reject(error);
+          return;
+        }
+        const { batch } = this;
+        const endsAt = Date.now() + leaseMs;
+        this.#leaseUntil = endsAt + batch.clockOffsetMs;
+        batch.endsAt = Math.max(batch.endsAt, endsAt);
+        resolve();
+      };
+      this.batch.settler.settle({ lease: this.lease, verb: "extend", terms: { leaseMs }, sends: 0, onSettled });
+    });
+  }
+
+  #settle(verb: Verb, terms?: Terms): Promise<void> {
+    return handled((resolve, reject) => {
+      checkWhole("delayMs", terms?.delayMs ?? 0, 0, LIMITS.delayMsMax);
+      if (!this.finish(verb, terms)) throw staleLease(this.lease);
+      this.#done = (error) => (error === undefined ? resolve() : reject(error));
+    });
+  }
+
+  /** Settles without a promise; false when it is settled already or its lease is lost. */
+  finish(verb: Verb, terms?: Terms): boolean {
+    if (this.settled || this.lost) return false;
+    this.settled = true;
+    this.verb = verb;
+    this.terms = terms;
+    this.batch.settler.settle(this);
+    return true;
+  }
+
+  onSettled(error: HoldfastError | undefined): void {
+    this.answered = true;
+    this.batch.answer();
+    this.#done?.(error);
+  }
+}
+
+/** A promise whose rejection does not end the process when nobody waits for it: the message then comes again anyway. */
+function handled(executor: (resolve: () => void, reject: (error: HoldfastError) => void) => void): Promise<void> {
+  const promise = new Promise<void>(executor);
+  promise.catch(ignore);
+  return promise;
+}
+
+const reasonBytes = new Uint8Array(LIMITS.reasonBytesMax);
+const encoder = new TextEncoder();
+
+/** As much of a reason as a server takes. */
+export const cutReason = (reason: string): string => reason.slice(0, encoder.encodeInto(reason, reasonBytes).read);

@@ -1,0 +1,71 @@
+import { Attachment } from "./attachment.js";
+import type { Connection } from "./connection.js";
+import type { ConsumeOptions, Handler } from "./consumer.js";
+import { cutReason, type LeasedDelivery } from "./delivery.js";
+
+/** Calls a handler for each delivery, up to `maxInFlight` at a time: acked when it returns, nacked when it throws. */
+export class HandlerConsumer<Body> extends Attachment {
+  readonly #handler: Handler<Body>;
+  #running = 0;
+  #starting = false;
+
+  constructor(connection: Connection, queue: string, options: ConsumeOptions, handler: Handler<Body>) {
+    super(connection, queue, options);
+    this.#handler = handler;
+  }
+
+  protected get busy(): boolean {
+    return this.#running > 0;
+  }
+
+  protected take(delivery: LeasedDelivery): void {
+    this.waiting.push(delivery);
+    this.#start();
+  }
+
+  /** Starts handlers for what waits; a handler that returns at once must not start the next from within itself. */
+  #start(): void {
+    if (this.#starting) return;
+    this.#starting = true;
+    while (this.#running < this.maxInFlight) {
+      const delivery = this.waiting.shift();
+      if (delivery === undefined) break;
+      if (!delivery.lost) this.#run(delivery as LeasedDelivery<Body>);
+    }
+    this.#starting = false;
+  }
+
+  #run(delivery: LeasedDelivery<Body>): void {
+    this.#running++;
+    try {
+      const result = this.#handler(delivery);
+      if (!isThenable(result)) this.#done(delivery);
+      else
+        result.then(
+          () => this.#done(delivery),
+          (error) => this.#failed(delivery, error),
+        );
+    } catch (error) {
+      this.#failed(delivery, error);
+    }
+  }
+
+  #done(delivery: LeasedDelivery<Body>): void {
+    delivery.finish("ack");
+    this.#next();
+  }
+
+  #failed(delivery: LeasedDelivery<Body>, error: unknown): void {
+    delivery.finish("nack", { reason: cutReason(error instanceof Error ? error.message : String(error)) });
+    this.#next();
+  }
+
+  #next(): void {
+    this.#running--;
+    this.#start();
+    this.leaveIfIdle();
+  }
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";

@@ -1,0 +1,201 @@
+import { ByteWriter } from "./bytes.js";
+import { backoffMs, type Connection, type Fate } from "./connection.js";
+import { type ErrorCode, HoldfastError } from "./errors.js";
+import { Fifo } from "./fifo.js";
+import { LIMITS } from "./limits.js";
+import type { Pending } from "./message.js";
+import { writePacked } from "./record.js";
+
+/** What a lane needs of its outbox. */
+export interface LaneHost {
+  readonly connection: Connection;
+  readonly producer: string;
+  /** The lane may have something to send. */
+  wake(lane: Lane): void;
+  /** The message is done: its place in the outbox is free. */
+  finish(entry: Pending): void;
+}
+
+/** Records of the section being written; shared because a section is written in one go. */
+const records = new ByteWriter(65_536);
+
+/**
+ * The messages of one queue on their way, in the order they were published.
+ *
+ * A message waits without a number until it is first sent; then it is open, under that number, until its fate is known.
+ * `#cursor` is the next number to send: below the end of the open ones while they are sent again. When a message is
+ * refused for now, the lane halts: what was sent after it is refused too (`PRODUCER_GAP`), so once every section is
+ * answered, and after a pause, all of it goes again from the oldest open number.
+ */
+export class Lane {
+  readonly queue: string;
+  readonly #host: LaneHost;
+  readonly #open = new Fifo<Pending>();
+  readonly #waiting = new Fifo<Pending>();
+  #oldest = 1;
+  #cursor = 1;
+  #unanswered = 0;
+  #halted = false;
+  #attempt = 0;
+
+  constructor(queue: string, host: LaneHost) {
+    this.queue = queue;
+    this.#host = host;
+  }
+
+  add(entry: Pending): void {
+    this.#waiting.push(entry);
+    this.#host.wake(this);
+  }
+
+  /** Takes out a message that was never sent, with the rest of its array. */
+  remove(entry: Pending): Pending[] {
+    this.#host.wake(this);
+    return this.#waiting.remove(entry, Math.max(entry.array, 1));
+  }
+
+  /** Everything open is to be sent again, oldest first, before anything new. */
+  rewind(): void {
+    this.#halted = false;
+    this.#unanswered = 0;
+    this.#cursor = this.#oldest;
+    this.#host.wake(this);
+  }
+
+  /** Fails everything. What was sent has a fate of its own: nobody waits for it any more, but it stays in order. */
+  abandon({ code, message }: HoldfastError): void {
+    for (const entry of this.#waiting.clear()) {
+      this.#host.finish(entry);
+      entry.reject(failure(entry, code, message));
+    }
+    for (let index = 0; index < this.#open.length; index++) {
+      const entry = this.#open.at(index);
+      entry?.reject(failure(entry, code, message));
+    }
+  }
+
+  /** Sends what the window of open numbers has room for. */
+  write(): void {
+    while (!this.#halted) {
+      while (this.#at(0)?.done) this.#cursor++;
+      const first = this.#at(0);
+      if (first === undefined) return;
+      if (first.onTurn !== undefined) {
+        if (this.#open.length === 0) first.onTurn(this.queue);
+        return;
+      }
+      const room = LIMITS.producerOpenMax - (this.#cursor - this.#oldest);
+      if (room < Math.max(first.array, 1)) return;
+      const section = this.#writeRecords(first, room);
+      if (section > 0) this.#send(section, first.array > 0);
+      else if (!this.#host.connection.sendFrame()) this.#refuse(first);
+    }
+  }
+
+  get #next(): number {
+    return this.#oldest + this.#open.length;
+  }
+
+  /** The message `ahead` places behind the next one to send. */
+  #at(ahead: number): Pending | undefined {
+    const opened = this.#next - this.#cursor;
+    return ahead < opened ? this.#open.at(this.#cursor - this.#oldest + ahead) : this.#waiting.at(ahead - opened);
+  }
+
+  /** Writes the records of one section; returns how many, 0 when the frame has no room for it. */
+  #writeRecords(first: Pending, room: number): number {
+    const { connection, producer } = this.#host;
+    const countMax = first.array > 0 ? first.array : room;
+    const bytesMax = connection.room - SECTION_BYTES - this.queue.length - producer.length;
+    records.rewind(0);
+    let count = 0;
+    for (; count < countMax; count++) {
+      const entry = count === 0 ? first : this.#at(count);
+      if (entry === undefined || (first.array === 0 && breaksSection(entry))) break;
+      if (!entry.chosenId) entry.id = `${producer}-${(this.#cursor + count).toString(36)}`;
+      const before = records.length;
+      const bytes = writePacked(records, entry.id, entry.chosenId, entry.texts, entry.body);
+      if (bytes > connection.recordBytesMax || records.length > bytesMax) {
+        records.rewind(before);
+        break;
+      }
+    }
+    return count < first.array ? 0 : count;
+  }
+
+  #send(count: number, atomic: boolean): void {
+    const { connection, producer } = this.#host;
+    const firstNumber = this.#cursor;
+    const request = connection.expect((fates) => this.#onReceipts(firstNumber, count, fates));
+    const section = { request, atomic, queue: this.queue, producer, firstNumber, oldestOpen: this.#oldest, count };
+    connection.frame.publish({ ...section, records: records.view() });
+    this.#unanswered++;
+    for (this.#cursor += count; this.#next < this.#cursor; ) {
+      const entry = this.#waiting.shift();
+      if (entry === undefined) return;
+      entry.number = this.#next;
+      this.#open.push(entry);
+    }
+  }
+
+  /** Gives up a message, or an array of them, that no frame of this server has room for. */
+  #refuse(first: Pending): void {
+    const count = Math.max(first.array, 1);
+    for (let index = count - 1; index >= 0; index--) this.#host.finish(this.#at(index) ?? first);
+    if (first.number === 0) this.#waiting.remove(first, count);
+    first.reject(failure(first, "TOO_LARGE", `this server takes messages of up to ${this.#host.connection.recordBytesMax} bytes`));
+    this.#advance();
+  }
+
+  #onReceipts(firstNumber: number, count: number, fates: readonly Fate[]): void {
+    this.#unanswered--;
+    const end = firstNumber + count;
+    let number = firstNumber;
+    for (const { count: alike, error, sequence = 0, duplicate = false } of fates) {
+      for (let index = 0; index < alike && number < end; index++) {
+        const entry = this.#open.at(number++ - this.#oldest);
+        if (entry === undefined || entry.done) continue;
+        if (error === undefined) {
+          this.#attempt = 0;
+          this.#host.finish(entry);
+          entry.resolve({ id: entry.id, sequence: sequence + index, duplicate });
+        } else if (error.retryable) {
+          this.#halted = true;
+        } else {
+          this.#host.finish(entry);
+          entry.reject(HoldfastError.from(error));
+        }
+      }
+    }
+    if (number < end) this.#halted = true;
+    this.#advance();
+  }
+
+  /** Moves past what is done, and on to what comes next. */
+  #advance(): void {
+    while (this.#open.at(0)?.done) {
+      this.#open.shift();
+      this.#oldest++;
+    }
+    this.#cursor = Math.max(this.#cursor, this.#oldest);
+    if (!this.#halted) this.#host.wake(this);
+    else if (this.#unanswered === 0) {
+      this.#host.connection.after(backoffMs(this.#attempt++), () => {
+        // After a reconnect all of it was sent again already, and may be unanswered.
+        if (this.#unanswered === 0) this.rewind();
+      });
+    }
+  }
+}
+
+/** Of a publish section, without the names and the records. */
+const SECTION_BYTES = 32;
+
+/** A message in the middle of others that has to be in a section of its own, or in none. */
+const breaksSection = (entry: Pending): boolean => entry.done || entry.array > 0 || entry.onTurn !== undefined;
+
+/** Why a message was given up: with `code`, for good, when it was never sent; else nobody knows what became of it. */
+export const failure = ({ number }: Pending, code: ErrorCode, why: string): HoldfastError =>
+  number === 0
+    ? new HoldfastError(code, `publish was not sent: ${why}`, false)
+    : new HoldfastError("UNKNOWN", `publish was sent, but not confirmed: ${why}`);

@@ -1,0 +1,179 @@
+import { backoffMs, type Connection, type Party } from "./connection.js";
+import { Deadlines } from "./deadlines.js";
+import { HoldfastError } from "./errors.js";
+import { type AddressedMessage, Gate } from "./gate.js";
+import { failure, Lane, type LaneHost } from "./lane.js";
+import { checkArray, type Message, type MessageOptions, Pending, type Receipt, type WaitOptions } from "./message.js";
+import type { Requests } from "./requests.js";
+
+/** How much may wait to be confirmed, and for how long. */
+export interface OutboxLimits {
+  readonly outboxMessagesMax: number;
+  readonly outboxBytesMax: number;
+  /** 0: for ever. */
+  readonly publishTimeoutMs: number;
+}
+
+/** 96 random bits: who this client is to the servers that number its messages. */
+const newProducer = (): string => Array.from(crypto.getRandomValues(new Uint32Array(3)), (word) => word.toString(36)).join("");
+
+/** Every message published and not confirmed yet, by queue and in order; in memory. */
+export class Outbox implements Party, LaneHost {
+  readonly connection: Connection;
+  readonly producer = newProducer();
+  readonly #requests: Requests;
+  readonly #limits: OutboxLimits;
+  readonly #deadlines: Deadlines;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #awake = new Set<Lane>();
+  #messages = 0;
+  #bytes = 0;
+  #gates = 0;
+  /** Why nothing is taken: the server does not let this client in. */
+  #refusal: HoldfastError | undefined;
+
+  constructor(connection: Connection, requests: Requests, limits: OutboxLimits) {
+    this.connection = connection;
+    this.#requests = requests;
+    this.#limits = limits;
+    this.#deadlines = new Deadlines(connection);
+    connection.join(this);
+  }
+
+  lane(queue: string): Lane {
+    let lane = this.#lanes.get(queue);
+    if (lane === undefined) {
+      lane = new Lane(queue, this);
+      this.#lanes.set(queue, lane);
+    }
+    return lane;
+  }
+
+  publish(lane: Lane, body: unknown, options?: MessageOptions & WaitOptions): Promise<Receipt> {
+    return new Promise((resolve, reject) => this.#admit([new Pending(body, options, resolve, reject)], [lane], options));
+  }
+
+  publishAll(lane: Lane, messages: readonly Message[], wait?: WaitOptions): Promise<Receipt[]> {
+    return new Promise((resolve, reject) => {
+      const receipts: Receipt[] = [];
+      const onReceipt = (receipt: Receipt): void => {
+        if (receipts.push(receipt) === messages.length) resolve(receipts);
+      };
+      const entries = messages.map((message) => new Pending(message.body, message, onReceipt, reject));
+      const [first] = entries;
+      if (first === undefined) return resolve(receipts);
+      checkArray(entries);
+      first.array = entries.length;
+      this.#admit(entries, [lane], wait);
+    });
+  }
+
+  publishTogether(messages: readonly AddressedMessage[], wait?: WaitOptions): Promise<Receipt[]> {
+    return new Promise((resolve, reject) => {
+      if (messages.length === 0) return resolve([]);
+      const idPrefix = `${this.producer}-together-${(++this.#gates).toString(36)}`;
+      const gate = new Gate(messages, idPrefix, () => this.#sendTogether(gate, lanes, 0), resolve, reject);
+      const lanes = gate.queues.map((queue) => this.lane(queue));
+      this.#admit([gate], lanes, wait);
+    });
+  }
+
+  #sendTogether(gate: Gate, lanes: readonly Lane[], attempt: number): void {
+    if (gate.done) return;
+    gate.number = 1;
+    const settle = (): void => {
+      this.finish(gate);
+      for (const lane of lanes) lane.remove(gate);
+    };
+    this.#requests.add("holdfast:publish", gate.payload).then(
+      (reply) => {
+        settle();
+        gate.resolveAll(reply.receipts as Receipt[]);
+      },
+      (error: HoldfastError) => {
+        if (error.retryable) {
+          this.connection.after(backoffMs(attempt), () => this.#sendTogether(gate, lanes, attempt + 1));
+          return;
+        }
+        settle();
+        gate.reject(error);
+      },
+    );
+  }
+
+  /** Takes messages into the outbox and into each of the lanes, or throws why not. */
+  #admit(entries: readonly Pending[], lanes: readonly Lane[], wait: WaitOptions | undefined): void {
+    const { outboxMessagesMax, outboxBytesMax, publishTimeoutMs } = this.#limits;
+    this.connection.assertOpen();
+    if (this.#refusal !== undefined) throw this.#refusal;
+    let messages = this.#messages;
+    let bytes = this.#bytes;
+    for (const entry of entries) {
+      messages += entry.messages;
+      bytes += entry.bytes;
+    }
+    if (messages > outboxMessagesMax || bytes > outboxBytesMax) {
+      const limits = `outboxMessagesMax is ${outboxMessagesMax}, outboxBytesMax ${outboxBytesMax}`;
+      throw new HoldfastError("OUTBOX_FULL", `${messages} messages of ${bytes} bytes would be unconfirmed; ${limits}`);
+    }
+    const timeoutMs = wait?.timeoutMs ?? publishTimeoutMs;
+    if (timeoutMs > 0 || wait?.signal) this.#limitWait(entries, lanes, timeoutMs, wait?.signal);
+    this.#messages = messages;
+    this.#bytes = bytes;
+    for (const lane of lanes) for (const entry of entries) lane.add(entry);
+  }
+
+  #limitWait([entry]: readonly Pending[], lanes: readonly Lane[], timeoutMs: number, signal: AbortSignal | undefined): void {
+    if (entry === undefined) return;
+    const giveUp = (why: string): void => {
+      if (entry.number === 0) for (const lane of lanes) for (const removed of lane.remove(entry)) this.finish(removed);
+      entry.reject(failure(entry, "ABORTED", why));
+    };
+    if (signal?.aborted) throw failure(entry, "ABORTED", "aborted");
+    const onDue = (): void => giveUp(`${timeoutMs} ms are over`);
+    const onAbort = (): void => giveUp("aborted");
+    if (timeoutMs > 0) this.#deadlines.add(onDue, timeoutMs);
+    signal?.addEventListener("abort", onAbort);
+    entry.onDone = () => {
+      this.#deadlines.delete(onDue);
+      signal?.removeEventListener("abort", onAbort);
+    };
+  }
+
+  finish(entry: Pending): void {
+    if (entry.done) return;
+    entry.done = true;
+    entry.onDone?.();
+    this.#messages -= entry.messages;
+    this.#bytes -= entry.bytes;
+  }
+
+  wake(lane: Lane): void {
+    this.#awake.add(lane);
+    this.connection.flushSoon();
+  }
+
+  write(): void {
+    const lanes = [...this.#awake];
+    this.#awake.clear();
+    for (const lane of lanes) lane.write();
+  }
+
+  /** Nothing is unconfirmed. */
+  get idle(): boolean {
+    return this.#messages === 0;
+  }
+
+  onReady(): void {
+    for (const lane of this.#lanes.values()) lane.rewind();
+  }
+
+  onLost(): void {
+    this.#refusal = undefined;
+  }
+
+  onRefused(error: HoldfastError): void {
+    this.#refusal = error;
+    for (const lane of this.#lanes.values()) lane.abandon(error);
+  }
+}

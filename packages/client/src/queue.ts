@@ -1,0 +1,184 @@
+import type { Connection } from "./connection.js";
+import type { ConsumeOptions, Consumer, Handler } from "./consumer.js";
+import { HoldfastError } from "./errors.js";
+import { HandlerConsumer } from "./handler-consumer.js";
+import type { Lane } from "./lane.js";
+import { NAME_PATTERN } from "./limits.js";
+import type { Message, MessageOptions, Receipt, WaitOptions } from "./message.js";
+import type { Outbox } from "./outbox.js";
+import type { Headers } from "./record.js";
+import type { Requests } from "./requests.js";
+import { type DeliveryStream, StreamConsumer } from "./stream.js";
+
+/** Options of a queue; those left out keep their value. */
+export interface QueueOptions {
+  readonly ordering?: "none" | undefined;
+  /** How long a delivery may take: 1,000 to 43,200,000. Default 30,000. */
+  readonly leaseMs?: number | undefined;
+  /** Attempts before a message goes to the dead letters: 0 (no limit) to 1,000,000. Default 5. */
+  readonly maxAttempts?: number | undefined;
+  /** How long a message that failed waits. Default: exponential from 1 s to 5 min. */
+  readonly backoff?: Backoff | undefined;
+  /** The dead-letter queue, default the queue's name and `.dead`; false discards and counts. */
+  readonly deadLetter?: string | false | undefined;
+  /** How long a chosen id is remembered: 0 to 604,800,000. Default 600,000. */
+  readonly dedupWindowMs?: number | undefined;
+}
+
+export interface Backoff {
+  readonly type: "fixed" | "exponential";
+  /** 0 to 31,536,000,000, as `delayMaxMs`, whose default is 300,000. */
+  readonly delayMs: number;
+  readonly delayMaxMs?: number | undefined;
+  /** Part of the delay that is random: 0 to 1. */
+  readonly jitter?: number | undefined;
+}
+
+/** Counts of a queue. */
+export interface QueueStats {
+  readonly ready: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+  readonly parked: number;
+  readonly dead: number;
+  readonly acked: number;
+  readonly expired: number;
+  readonly purged: number;
+  readonly consumers: number;
+  readonly bytes: number;
+  readonly oldestAgeMs: number;
+  readonly paused: boolean;
+}
+
+/** A message as `peek` shows it. */
+export interface PeekedMessage<Body = unknown> {
+  readonly id: string;
+  readonly sequence: number;
+  readonly attempts: number;
+  readonly state: "ready" | "in-flight" | "delayed";
+  readonly publishedAt: number;
+  readonly body: Body;
+  readonly event?: string | undefined;
+  readonly key?: string | undefined;
+  readonly headers?: Headers | undefined;
+}
+
+/** Part of a list; `next` is given when there is more, and continues it as `after`. */
+export interface Page<Item, Cursor> {
+  readonly items: readonly Item[];
+  readonly next?: Cursor | undefined;
+}
+
+/** Names may be longer by the suffix of a dead-letter queue. */
+function checkName(queue: string): void {
+  if (NAME_PATTERN.test(queue.endsWith(".dead") ? queue.slice(0, -5) : queue)) return;
+  throw new HoldfastError("BAD_REQUEST", `queue is ${JSON.stringify(queue)}, expected ${NAME_PATTERN.source}`);
+}
+
+/** What a queue needs of its client. */
+export interface QueueHost {
+  readonly outbox: Outbox;
+  readonly connection: Connection;
+  readonly requests: Requests;
+}
+
+/**
+ * A queue of the server, as this client sees it. `Body` is what its messages carry.
+ *
+ * @example
+ * const orders = holdfast.queue<Order>("orders");
+ * const receipt = await orders.publish({ item: "cod" }, { event: "placed" });
+ * orders.consume(async (delivery) => { await cook(delivery.body); });
+ */
+export class Queue<Body = unknown> {
+  readonly name: string;
+  readonly #host: QueueHost;
+  #lane: Lane | undefined;
+
+  /** @internal */
+  constructor(name: string, host: QueueHost) {
+    checkName(name);
+    this.name = name;
+    this.#host = host;
+  }
+
+  get #ownLane(): Lane {
+    this.#lane ??= this.#host.outbox.lane(this.name);
+    return this.#lane;
+  }
+
+  /**
+   * Stores a message. Publishes of one turn travel together; publishes to one queue are stored in the order of the
+   * calls. While the server is away, or refuses for a passing reason such as `QUEUE_FULL`, the message waits in the
+   * outbox and is sent again with the same id.
+   *
+   * @param body a JSON value of at most 256 KiB, bytes, or a JSON value with up to 10 buffers in it; read before this returns
+   * @returns resolves once the message survives a crash of the server
+   * @throws HoldfastError by rejection. `OUTBOX_FULL`: too much is unconfirmed. `ABORTED`: given up before it was sent.
+   *   `UNKNOWN`: given up after it was sent; it goes on being sent and may yet be stored. `SHUTTING_DOWN`: the client is
+   *   closed. `BAD_REQUEST`, `TOO_LARGE`, `ID_CONFLICT` and the other codes: refused, and not stored.
+   *
+   * @example
+   * const { sequence } = await orders.publish({ item: "cod" }, { id: "order-17", timeoutMs: 5_000 });
+   */
+  publish(body: Body, options?: MessageOptions & WaitOptions): Promise<Receipt> {
+    return this.#host.outbox.publish(this.#ownLane, body, options);
+  }
+
+  /**
+   * Stores up to 1,000 messages of up to 1 MiB in all, all or none.
+   *
+   * @returns resolves to the receipts in the same order; errors as for `publish`
+   *
+   * @example
+   * await orders.publishAll([{ body: { item: "cod" } }, { body: { item: "chips" }, event: "side" }]);
+   */
+  publishAll(messages: readonly Message<Body>[], options?: WaitOptions): Promise<Receipt[]> {
+    return this.#host.outbox.publishAll(this.#ownLane, messages, options);
+  }
+
+  /**
+   * Consumes the queue, competing with its other consumers.
+   *
+   * With a handler: it is called for each delivery, up to `maxInFlight` at a time. When it returns (or what it returns
+   * resolves) the delivery is acked, unless it was settled before; when it throws, it is nacked with the error's message.
+   * Without: deliveries are taken from the stream, and settled by whoever takes them.
+   *
+   * @throws HoldfastError `BAD_REQUEST` for a `maxInFlight` that is not 1 to 10,000, `SHUTTING_DOWN` when the client is closed
+   *
+   * @example
+   * const consumer = orders.consume(async ({ body }) => { await cook(body); }, { maxInFlight: 10 });
+   * await consumer.cancel();
+   */
+  consume(handler: Handler<Body>, options?: ConsumeOptions): Consumer;
+  consume(options?: ConsumeOptions): DeliveryStream<Body>;
+  consume(first: Handler<Body> | ConsumeOptions = {}, options: ConsumeOptions = {}): Consumer | DeliveryStream<Body> {
+    const { connection } = this.#host;
+    return typeof first === "function"
+      ? new HandlerConsumer(connection, this.name, options, first).start()
+      : new StreamConsumer<Body>(connection, this.name, first).start();
+  }
+
+  /**
+   * Creates the queue, or changes the options given. As all below it waits for a connection, and rejects with the
+   * server's error.
+   */
+  async define(options: QueueOptions): Promise<void> {
+    await this.#host.requests.send("holdfast:define", { queue: this.name, ...options });
+  }
+
+  /** Removes the queue with every message in it; its consumers end. `NOT_FOUND` when there is none. */
+  async delete(): Promise<void> {
+    await this.#host.requests.send("holdfast:delete", { queue: this.name }, "NOT_FOUND");
+  }
+
+  async stats(): Promise<QueueStats> {
+    return (await this.#host.requests.send("holdfast:stats", { queue: this.name })) as unknown as QueueStats;
+  }
+
+  /** Shows messages with a sequence above `after` without leasing them. `limit`: see PROTOCOL.md. */
+  async peek(page: { readonly after?: number; readonly limit?: number } = {}): Promise<Page<PeekedMessage<Body>, number>> {
+    const reply = await this.#host.requests.send("holdfast:peek", { queue: this.name, ...page });
+    return reply as unknown as Page<PeekedMessage<Body>, number>;
+  }
+}

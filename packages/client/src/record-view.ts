@@ -1,0 +1,148 @@
+import { FORMAT_BINARY, FORMAT_MIXED, readMixed } from "./body.js";
+import { decodeText } from "./bytes.js";
+import {
+  FIELDS,
+  HAS_CORRELATION_ID,
+  HAS_EVENT,
+  HAS_HEADERS,
+  HAS_HISTORY,
+  HAS_KEY,
+  HAS_REPLY_TO,
+  HEADER_BYTES,
+  type Headers,
+  PRESENT_MASK,
+  TRAIT_ASCII_BODY,
+  TRAIT_CHOSEN_ID,
+} from "./record.js";
+
+/** Reads one record in place; nothing is decoded before it is asked for. */
+export class RecordReader {
+  protected readonly bytes: Uint8Array;
+  protected readonly start: number;
+  protected readonly end: number;
+
+  constructor(bytes: Uint8Array, start: number, end: number) {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+  }
+
+  get id(): string {
+    const at = this.start + HEADER_BYTES;
+    return decodeText(this.bytes, at, at + (this.bytes[this.start + 7] ?? 0));
+  }
+
+  get event(): string | undefined {
+    return this.field(HAS_EVENT);
+  }
+
+  get key(): string | undefined {
+    return this.field(HAS_KEY);
+  }
+
+  get headers(): Headers | undefined {
+    const text = this.field(HAS_HEADERS);
+    return text === undefined ? undefined : (JSON.parse(text) as Headers);
+  }
+
+  /** Where the field of that bit lies; equal ends when absent. */
+  protected range(bit: number): { start: number; end: number } {
+    const bytes = this.bytes;
+    const present = bytes[this.start + 5] ?? 0;
+    let at = this.start + HEADER_BYTES + (bytes[this.start + 7] ?? 0);
+    for (const field of FIELDS) {
+      if ((present & field) === 0) {
+        if (field === bit) return { start: at, end: at };
+        continue;
+      }
+      const length = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+      if (field === bit) return { start: at + 2, end: at + 2 + length };
+      at += 2 + length;
+    }
+    return { start: at, end: this.end };
+  }
+
+  protected field(bit: number): string | undefined {
+    if (((this.bytes[this.start + 5] ?? 0) & bit) === 0) return undefined;
+    const { start, end } = this.range(bit);
+    return decodeText(this.bytes, start, end);
+  }
+
+  protected get bodyStart(): number {
+    return this.range(PRESENT_MASK + 1).start;
+  }
+
+  /**
+   * The body as a value: parsed JSON, or bytes.
+   *
+   * @param bytewise gives the whole buffer as {@link decodeBytewise} does, so that many small ASCII bodies cost one decoding
+   */
+  body(bytewise?: () => string): unknown {
+    const format = this.bytes[this.start + 4];
+    const start = this.bodyStart;
+    if (format === FORMAT_BINARY) return new Uint8Array(this.bytes.subarray(start, this.end));
+    if (format === FORMAT_MIXED) return readMixed(this.bytes, start, this.end);
+    const ascii = ((this.bytes[this.start + 6] ?? 0) & TRAIT_ASCII_BODY) !== 0;
+    const text = ascii && bytewise !== undefined ? bytewise().slice(start, this.end) : decodeText(this.bytes, start, this.end);
+    return JSON.parse(text);
+  }
+}
+
+/** And what a server reads besides. */
+export class RecordView extends RecordReader {
+  get size(): number {
+    return this.end - this.start;
+  }
+
+  get format(): number {
+    return this.bytes[this.start + 4] ?? 0;
+  }
+
+  get chosenId(): boolean {
+    return ((this.bytes[this.start + 6] ?? 0) & TRAIT_CHOSEN_ID) !== 0;
+  }
+
+  get replyTo(): string | undefined {
+    return this.field(HAS_REPLY_TO);
+  }
+
+  get correlationId(): string | undefined {
+    return this.field(HAS_CORRELATION_ID);
+  }
+
+  get history(): string | undefined {
+    return this.field(HAS_HISTORY);
+  }
+
+  /** The bytes of a field, for hashing; empty when absent. */
+  fieldBytes(bit: number): Uint8Array {
+    const { start, end } = this.range(bit);
+    return this.bytes.subarray(start, end);
+  }
+
+  /** Bytes of each part, for checking limits. */
+  get sizes(): { idBytes: number; eventBytes: number; keyBytes: number; headersBytes: number; bodyBytes: number } {
+    const size = (bit: number): number => {
+      const { start, end } = this.range(bit);
+      return end - start;
+    };
+    return {
+      idBytes: this.bytes[this.start + 7] ?? 0,
+      eventBytes: size(HAS_EVENT),
+      keyBytes: size(HAS_KEY),
+      headersBytes: size(HAS_HEADERS),
+      bodyBytes: this.end - this.bodyStart,
+    };
+  }
+
+  /** Where the history lies or would lie; it is the last field. */
+  get historyStart(): number {
+    const { start } = this.range(HAS_HISTORY);
+    return this.history === undefined ? start : start - 2;
+  }
+
+  /** The body's bytes as they were published. */
+  get bodyBytes(): Uint8Array {
+    return this.bytes.subarray(this.bodyStart, this.end);
+  }
+}

@@ -1,0 +1,155 @@
+import { backoffMs, type Connection, type Fate } from "./connection.js";
+import { HoldfastError } from "./errors.js";
+import type { SettleRun, Verb } from "./frame.js";
+import { LIMITS } from "./limits.js";
+
+/** What a verb says beside the lease. */
+export interface Terms {
+  readonly delayMs?: number | undefined;
+  readonly reason?: string | undefined;
+  readonly leaseMs?: number | undefined;
+}
+
+/** One settlement on its way. */
+export interface Settlement {
+  readonly lease: number;
+  readonly verb: Verb;
+  readonly terms: Terms | undefined;
+  /** How often it was sent and not refused: above 1 an earlier sending may have been carried out. */
+  sends: number;
+  /** The server's durable reply came, or never will. */
+  onSettled(error: HoldfastError | undefined): void;
+}
+
+type OpenRun = { -readonly [Field in keyof SettleRun]: SettleRun[Field] };
+
+/** Of a settle section; of a run without its reason. */
+const SECTION_BYTES = 16;
+const RUN_BYTES = 24;
+
+/** The settlements of one consumer: gathered over a turn, sent as runs, kept until they are answered. */
+export class Settlements {
+  readonly #connection: Connection;
+  readonly #onAnswer: () => void;
+  #waiting: Settlement[] = [];
+  readonly #sent = new Set<Settlement[]>();
+  #attempt = 0;
+  #paused = false;
+
+  /** @param onAnswer called after every answer, and when there is something to send again */
+  constructor(connection: Connection, onAnswer: () => void) {
+    this.#connection = connection;
+    this.#onAnswer = onAnswer;
+  }
+
+  get idle(): boolean {
+    return this.#waiting.length === 0 && this.#sent.size === 0;
+  }
+
+  add(item: Settlement): void {
+    this.#waiting.push(item);
+  }
+
+  /** Writes what waits. */
+  write(handle: number): void {
+    if (this.#paused || this.#waiting.length === 0) return;
+    const waiting = this.#waiting.sort(inOrder);
+    this.#waiting = [];
+    let items: Settlement[] = [];
+    let runs: OpenRun[] = [];
+    let bytes = SECTION_BYTES;
+    for (const item of waiting) {
+      const runBytes = RUN_BYTES + 3 * (item.terms?.reason?.length ?? 0);
+      if (items.length === LIMITS.maxInFlightMax || bytes + runBytes > this.#connection.room) {
+        if (runs.length > 0) this.#send(handle, runs, items);
+        this.#connection.sendFrame();
+        runs = [];
+        items = [];
+        bytes = SECTION_BYTES;
+      }
+      const run = runs[runs.length - 1];
+      if (run !== undefined && continues(run, item)) {
+        run.count++;
+      } else {
+        bytes += runBytes;
+        runs.push({ first: item.lease, count: 1, verb: item.verb, ...item.terms });
+      }
+      item.sends++;
+      items.push(item);
+    }
+    this.#send(handle, runs, items);
+  }
+
+  #send(handle: number, runs: readonly SettleRun[], items: Settlement[]): void {
+    this.#sent.add(items);
+    const request = this.#connection.expect((fates) => {
+      this.#sent.delete(items);
+      this.#answer(items, fates);
+      this.#onAnswer();
+    });
+    this.#connection.frame.settle({ request, handle, runs });
+  }
+
+  #answer(items: readonly Settlement[], fates: readonly Fate[]): void {
+    let index = 0;
+    let refused = false;
+    for (const { count, error } of fates) {
+      for (let left = count; left > 0 && index < items.length; left--) {
+        const item = items[index++];
+        if (item === undefined) continue;
+        if (error?.retryable && error.code !== "UNKNOWN") {
+          item.sends--;
+          this.#waiting.push(item);
+          refused = true;
+        } else {
+          item.onSettled(error && fateOf(item, HoldfastError.from(error)));
+        }
+      }
+    }
+    if (refused) this.#pause();
+    else this.#attempt = 0;
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#connection.after(backoffMs(this.#attempt++), () => {
+      this.#paused = false;
+      this.#onAnswer();
+    });
+  }
+
+  /** The connection is gone: what is unanswered waits to be sent again. */
+  interrupt(): void {
+    for (const items of this.#sent) for (const item of items) this.#waiting.push(item);
+    this.#sent.clear();
+  }
+
+  /** The leases are lost. */
+  fail(): void {
+    this.interrupt();
+    const lost = this.#waiting;
+    this.#waiting = [];
+    for (const item of lost) item.onSettled(item.sends > 0 ? unknownFate(item) : staleLease(item.lease));
+  }
+}
+
+/** Extensions first, because a lease may be extended and settled in one turn; then by lease, so that runs are long. */
+const inOrder = (a: Settlement, b: Settlement): number => Number(b.verb === "extend") - Number(a.verb === "extend") || a.lease - b.lease;
+
+const continues = (run: SettleRun, { lease, verb, terms }: Settlement): boolean =>
+  run.first + run.count === lease &&
+  run.verb === verb &&
+  run.delayMs === terms?.delayMs &&
+  run.reason === terms?.reason &&
+  run.leaseMs === terms?.leaseMs;
+
+/** A stale lease after a second sending may mean that the first was carried out. */
+const fateOf = (item: Settlement, error: HoldfastError): HoldfastError =>
+  error.code === "STALE_LEASE" && item.sends > 1 ? unknownFate(item) : error;
+
+const unknownFate = ({ verb, lease }: Settlement): HoldfastError =>
+  new HoldfastError("UNKNOWN", `${verb} of lease ${lease} was sent, but the connection was lost before its reply`, false);
+
+export const staleLease = (lease: number): HoldfastError =>
+  new HoldfastError("STALE_LEASE", `lease ${lease} is settled already or was lost`);

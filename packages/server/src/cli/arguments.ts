@@ -1,0 +1,35 @@
+import { isIP } from "node:net";
+import { InvalidArgumentError } from "commander";
+import { isQueueName } from "../options.js";
+
+/** A parser of whole numbers from `min` to `max` for commander. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+  };
+}
+
+export function queueArgument(text: string): string {
+  if (isQueueName(text)) return text;
+  throw new InvalidArgumentError("Expected 1 to 128 of A-Z a-z 0-9 . _ : -");
+}
+
+/** `http://host:port`, perhaps with the namespace as its path. */
+export function serverUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^(https?|wss?):$/.test(url.protocol) && url.search === "" && url.hash === "") return text;
+  throw new InvalidArgumentError("Expected a URL such as http://127.0.0.1:3000");
+}
+
+export function namespaceName(text: string): string {
+  if (/^\/[A-Za-z0-9._:-]{0,128}$/.test(text)) return text;
+  throw new InvalidArgumentError("Expected / or a name such as /orders");
+}
+
+/** An IP literal or a host name, as `listen` takes it. */
+export function hostName(text: string): string {
+  if (isIP(text) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(text)) return text;
+  throw new InvalidArgumentError("Expected an address or a host name.");
+}

@@ -1,0 +1,156 @@
+import { type Command, Option } from "commander";
+import { connect, type Holdfast } from "holdfast-client";
+import { namespaceName, serverUrl, wholeNumber } from "./arguments.js";
+import { CommandError, EXIT } from "./exit-codes.js";
+
+/** Flags of every command that talks to a server. */
+export interface ConnectionFlags {
+  readonly url: string;
+  readonly namespace?: string;
+  readonly connectTimeoutMs: number;
+  readonly offlineTimeoutMs: number;
+}
+
+const DAY_MS = 86_400_000;
+/** After the work: for what nobody waits for, such as the last cancellation. */
+const DRAIN_MS = 5_000;
+
+export function withConnectionFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--url <url>", "the server; a path in it is the namespace")
+        .env("HOLDFAST_URL")
+        .default("http://127.0.0.1:3000")
+        .argParser(serverUrl),
+    )
+    .option("--namespace <name>", "the namespace whose queues these are (default: /)", namespaceName)
+    .option("--connect-timeout-ms <ms>", "give up when the server was not reached by then", wholeNumber(1, DAY_MS), 5_000)
+    .option("--offline-timeout-ms <ms>", "give up when a server once reached stays away longer; 0: never", wholeNumber(0, DAY_MS), 60_000);
+}
+
+/** `--url` with the namespace as its path, as `connect` takes it. */
+export function namespaceUrl(flags: Pick<ConnectionFlags, "url" | "namespace">): string {
+  const url = new URL(flags.url);
+  if (flags.namespace !== undefined) {
+    if (url.pathname !== "/" && url.pathname !== flags.namespace) {
+      throw new CommandError(EXIT.usage, `--namespace is ${flags.namespace}, but --url names ${url.pathname}`);
+    }
+    url.pathname = flags.namespace;
+  }
+  return url.href;
+}
+
+/**
+ * Connects, runs `work`, and closes. Fails when `work` does, or when the server is to be given up: then `work` is left
+ * behind, and what it waits for fails.
+ *
+ * @param onState called when the server goes away and when it is back; until then the client connects again by itself
+ */
+export async function withServer<Result>(
+  flags: ConnectionFlags,
+  work: (holdfast: Holdfast) => Promise<Result>,
+  onState: (away: boolean) => void = () => undefined,
+): Promise<Result> {
+  const url = namespaceUrl(flags);
+  const holdfast = connect(url);
+  let watch: Watch | undefined;
+  const givenUp = new Promise<never>((_, reject) => {
+    watch = new Watch(holdfast, url, flags, onState, reject);
+  });
+  let drainMs = 0;
+  try {
+    const result = await Promise.race([work(holdfast), givenUp]);
+    drainMs = DRAIN_MS;
+    return result;
+  } finally {
+    watch?.stop();
+    await holdfast.close({ timeoutMs: drainMs });
+  }
+}
+
+/**
+ * Watches a connection that reconnects by itself, and says when to give up: never reached within `connectTimeoutMs`,
+ * away longer than `offlineTimeoutMs`, or refused.
+ */
+class Watch {
+  readonly #url: string;
+  readonly #flags: ConnectionFlags;
+  readonly #holdfast: Holdfast;
+  readonly #onState: (away: boolean) => void;
+  readonly #onGivenUp: (error: CommandError) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #reached = false;
+  #stopped = false;
+  #lastError = "no answer";
+
+  constructor(
+    holdfast: Holdfast,
+    url: string,
+    flags: ConnectionFlags,
+    onState: (away: boolean) => void,
+    onGivenUp: (error: CommandError) => void,
+  ) {
+    this.#url = url;
+    this.#flags = flags;
+    this.#holdfast = holdfast;
+    this.#onState = onState;
+    this.#onGivenUp = onGivenUp;
+    this.#arm(flags.connectTimeoutMs, () => `no Holdfast server at ${this.#url}: ${this.#lastError}`);
+    holdfast.socket.on("connect", this.#connected);
+    holdfast.socket.on("disconnect", this.#disconnected);
+    holdfast.socket.on("connect_error", this.#refused);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#holdfast.socket.off("connect", this.#connected);
+    this.#holdfast.socket.off("disconnect", this.#disconnected);
+    this.#holdfast.socket.off("connect_error", this.#refused);
+  }
+
+  /** A connection is not yet a Holdfast server: that is known with the first answer, whatever it says. */
+  readonly #connected = (): void => {
+    this.#lastError = "it does not answer as a Holdfast server does";
+    const connection = this.#holdfast.socket.id;
+    const onAnswer = (): void => {
+      if (this.#stopped || this.#holdfast.socket.id !== connection) return;
+      clearTimeout(this.#timer);
+      this.#reached = true;
+      this.#onState(false);
+    };
+    this.#holdfast.queues({ limit: 1 }).then(onAnswer, onAnswer);
+  };
+
+  readonly #disconnected = (reason: string): void => {
+    this.#lastError = reason;
+    this.#onState(true);
+    if (!this.#holdfast.socket.active) {
+      this.#onGivenUp(new CommandError(EXIT.refused, `server at ${this.#url} ended the connection: ${reason}`));
+      return;
+    }
+    const { offlineTimeoutMs } = this.#flags;
+    if (this.#reached && offlineTimeoutMs > 0)
+      this.#arm(offlineTimeoutMs, () => `server at ${this.#url} stayed away for ${offlineTimeoutMs} ms: ${this.#lastError}`);
+  };
+
+  /** Socket.IO stops trying after a refusal by the server, and goes on after a failure of the network. */
+  readonly #refused = (error: Error): void => {
+    this.#lastError = reasonOf(error);
+    if (!this.#holdfast.socket.active) {
+      this.#onGivenUp(new CommandError(EXIT.refused, `server at ${this.#url} refused the connection: ${this.#lastError}`));
+    }
+  };
+
+  #arm(afterMs: number, message: () => string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#onGivenUp(new CommandError(EXIT.unreachable, message())), afterMs);
+  }
+}
+
+/** Socket.IO says "websocket error" and hides why in `description`. */
+function reasonOf(error: Error & { description?: unknown }): string {
+  const { description } = error;
+  if (typeof description !== "object" || description === null || !("message" in description)) return error.message;
+  return String(description.message) || error.message;
+}

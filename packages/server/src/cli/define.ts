@@ -1,0 +1,61 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { LIMITS } from "holdfast-client/protocol";
+import type { QueueOptionsInput } from "../options.js";
+import { queueArgument, wholeNumber } from "./arguments.js";
+import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
+import { EXIT_CODES_HELP } from "./exit-codes.js";
+
+const HELP = `
+Options that are not given keep their value; a queue that does not exist is created.
+
+Examples:
+  $ holdfast define orders --lease-ms 60000 --max-attempts 10
+  $ holdfast define orders --backoff exponential:1000:300000
+  $ holdfast define orders --backoff fixed:5000 --dead-letter orders.failed
+  $ holdfast define clicks --dead-letter none
+${EXIT_CODES_HELP}`;
+
+type DefineFlags = ConnectionFlags & QueueOptionsInput;
+
+const WEEK_MS = 604_800_000;
+
+export function addDefine(program: Command): void {
+  withConnectionFlags(program.command("define"))
+    .description("Create a queue or change its options.")
+    .argument("<queue>", "name of the queue", queueArgument)
+    .option("--lease-ms <ms>", "how long a consumer has for a message", wholeNumber(LIMITS.leaseMsMin, LIMITS.leaseMsMax))
+    .option("--max-attempts <number>", "deliveries before a message is a dead letter; 0: no limit", wholeNumber(0, 1_000_000))
+    .option("--backoff <type:ms[:max[:jitter]]>", "wait before the next attempt: fixed or exponential", backoff)
+    .option("--dead-letter <name>", "queue for dead letters; none: discard and count them", deadLetter)
+    .option("--dedup-window-ms <ms>", "how long a chosen id is remembered", wholeNumber(0, WEEK_MS))
+    .addHelpText("after", HELP)
+    .action(define);
+}
+
+async function define(queue: string, flags: DefineFlags): Promise<void> {
+  const { url, namespace, connectTimeoutMs, offlineTimeoutMs, ...options } = flags;
+  await withServer(flags, (holdfast) => holdfast.queue(queue).define(options));
+}
+
+const FORM = "Expected fixed:DELAY_MS or exponential:DELAY_MS[:MAX_MS[:JITTER]], jitter from 0 to 1.";
+
+/** `exponential:1000:300000:0.5` */
+export function backoff(text: string): NonNullable<QueueOptionsInput["backoff"]> {
+  const [type, delay, max, jitter, ...more] = text.split(":");
+  if ((type !== "fixed" && type !== "exponential") || delay === undefined || more.length > 0) throw new InvalidArgumentError(FORM);
+  const milliseconds = wholeNumber(0, LIMITS.delayMsMax);
+  return {
+    type,
+    delayMs: milliseconds(delay),
+    ...(max !== undefined && { delayMaxMs: milliseconds(max) }),
+    ...(jitter !== undefined && { jitter: share(jitter) }),
+  };
+}
+
+function share(text: string): number {
+  const value = /^\d(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError(FORM);
+}
+
+const deadLetter = (text: string): string | false => (text === "none" ? false : queueArgument(text));

@@ -1,0 +1,50 @@
+import type { Delivery } from "holdfast-client";
+import { describe, expect, it } from "vitest";
+import { lineOf } from "./line-of.js";
+
+const settle = (): Promise<void> => Promise.resolve();
+
+function delivery(body: unknown): Delivery {
+  return {
+    id: "a",
+    queue: "orders",
+    sequence: 7,
+    attempt: 2,
+    body,
+    event: undefined,
+    key: "table-4",
+    headers: { trace: "x" },
+    publishedAt: 1,
+    leaseUntil: 2,
+    ack: settle,
+    nack: settle,
+    reject: settle,
+    release: settle,
+    extend: settle,
+  };
+}
+
+describe("lineOf", () => {
+  it.each(["null", '"a\\nb"', '{"a":[1,2.5,true,null]}', "[]", '{"":{"":1}}'])("writes %s as it is", (json) => {
+    expect(lineOf(delivery(JSON.parse(json)), false)).toBe(json);
+  });
+
+  it("writes bytes as base64, wherever they are", () => {
+    expect(lineOf(delivery(Uint8Array.of(1, 2, 3)), false)).toBe('{"$base64":"AQID"}');
+    expect(lineOf(delivery({ file: Buffer.from("hi"), list: [Uint8Array.of(255)] }), false)).toBe(
+      '{"file":{"$base64":"aGk="},"list":[{"$base64":"/w=="}]}',
+    );
+  });
+
+  it("adds what is known of the message on request", () => {
+    expect(JSON.parse(lineOf(delivery({ item: "cod" }), true))).toEqual({
+      id: "a",
+      sequence: 7,
+      attempt: 2,
+      publishedAt: 1,
+      key: "table-4",
+      headers: { trace: "x" },
+      body: { item: "cod" },
+    });
+  });
+});

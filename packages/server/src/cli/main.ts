@@ -1,0 +1,50 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { HoldfastError } from "holdfast-client/protocol";
+import { addConsume } from "./consume.js";
+import { addDefine } from "./define.js";
+import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf } from "./exit-codes.js";
+import { oneLine } from "./one-line.js";
+import { addPublish } from "./publish.js";
+import { addServe } from "./serve.js";
+import { addStats } from "./stats.js";
+
+const HELP = `
+Examples:
+  $ holdfast serve
+  $ echo '{"item":"cod"}' | holdfast publish orders
+  $ holdfast consume orders --until-empty
+  $ holdfast stats
+
+HOLDFAST_URL is the server when --url is not given.
+${EXIT_CODES_HELP}`;
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+
+const program = new Command("holdfast")
+  .description("Durable queues over Socket.IO: run a server, publish, consume, look.")
+  .version(version)
+  .addHelpText("after", HELP)
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(`holdfast: ${oneLine(text.replace(/^error: /, "").trimEnd())}\n`) });
+
+addServe(program);
+addPublish(program);
+addConsume(program);
+addStats(program);
+addDefine(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = tell(error);
+}
+
+/** Says on standard error, in one line, why the command failed; returns its exit code. */
+function tell(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`holdfast: ${oneLine(message)}\n`);
+  if (error instanceof CommandError) return error.exitCode;
+  return error instanceof HoldfastError ? exitCodeOf(error.code) : EXIT.failure;
+}

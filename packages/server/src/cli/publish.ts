@@ -1,0 +1,71 @@
+import type { Command } from "commander";
+import { queueArgument } from "./arguments.js";
+import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
+import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
+import { LineWriter, openStdout } from "./line-writer.js";
+import { Progress } from "./progress.js";
+import { Publisher } from "./publisher.js";
+import { Interruption } from "./signals.js";
+
+const HELP = `
+Each line of standard input is one message: a JSON value, or with --text the line itself. Empty lines are passed over,
+except with --text. The command ends once every message is stored. While the server restarts it waits and sends again;
+what was stored already is recognised and not stored twice. A run of the command that was ended and is repeated
+publishes again, unless --id-field names a field that identifies a message.
+
+Examples:
+  $ echo '{"item":"cod"}' | holdfast publish orders
+  $ holdfast publish orders --id-field orderId < orders.ndjson
+  $ journalctl -f -o json | holdfast publish journal --skip-invalid
+  $ find / -xdev | holdfast publish files --text
+${EXIT_CODES_HELP}`;
+
+interface PublishFlags extends ConnectionFlags {
+  readonly text?: true;
+  readonly event?: string;
+  readonly idField?: string;
+  readonly keyField?: string;
+  readonly skipInvalid?: true;
+  readonly json?: true;
+}
+
+export function addPublish(program: Command): void {
+  withConnectionFlags(program.command("publish"))
+    .description("Publish the lines of standard input to a queue.")
+    .argument("<queue>", "name of the queue", queueArgument)
+    .option("--text", "lines are texts, not JSON")
+    .option("--event <name>", "event name of every message")
+    .option("--id-field <name>", "field of the JSON object that is the message's id: published again, it is stored once")
+    .option("--key-field <name>", "field of the JSON object that is the message's ordering key")
+    .option("--skip-invalid", "pass over lines that are not what they should be, instead of ending")
+    .option("--json", "write each receipt to standard output, one JSON object a line")
+    .addHelpText("after", HELP)
+    .action(publish);
+}
+
+async function publish(name: string, flags: PublishFlags): Promise<void> {
+  const { text = false, event, idField, keyField, skipInvalid = false, json = false } = flags;
+  if (text && (idField ?? keyField) !== undefined) {
+    throw new CommandError(EXIT.usage, "--id-field and --key-field are for JSON lines, --text lines have no fields");
+  }
+  const interruption = new Interruption();
+  const progress = new Progress(`published to ${name}`);
+  const receipts = json ? new LineWriter(openStdout(), () => undefined) : undefined;
+  const publisher = new Publisher({ text, event, idField, keyField, skipInvalid, receipts }, progress);
+  try {
+    await withServer(
+      flags,
+      (holdfast) => publisher.run(holdfast.queue(name), process.stdin, interruption.signal),
+      (away) => progress.state(away ? "(waiting for the server)" : ""),
+    );
+    progress.stop();
+    process.stderr.write(`${publisher.summary()}\n`);
+  } catch (error) {
+    progress.stop();
+    throw publisher.withCounts(error);
+  } finally {
+    interruption.dispose();
+    // There may be more to read; nobody does, and it must not keep the process.
+    process.stdin.destroy();
+  }
+}

@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { HoldfastError } from "holdfast-client/protocol";
+import { z } from "zod";
+import { validate } from "../validate.js";
+import { CommandError, EXIT } from "./exit-codes.js";
+
+/** What `holdfast serve` runs with; the configuration file has the same names. */
+const settings = z.strictObject({
+  /** 0: any free port, printed when listening. */
+  port: z.int().min(0).max(65_535).default(3_000),
+  host: z.string().min(1).max(253).default("127.0.0.1"),
+  directory: z.string().min(1).default("./holdfast-data"),
+  engine: z.enum(["level", "memory"]).default("level"),
+  /** Also take HTTP long polling, for clients whose network lets no WebSocket through. */
+  polling: z.boolean().default(false),
+  /** Web pages that may connect, exactly as browsers name their origin: `https://example.org`. */
+  origins: z.array(z.string().min(1).max(300)).max(1_000).default([]),
+  /** Whether a queue is created by the first publish or consume. */
+  autoCreate: z.boolean().default(true),
+  /** Queues of one namespace. */
+  queuesMax: z.int().min(1).max(1_000_000).default(10_000),
+  /** Namespaces that clients may ask for beside `/`. */
+  namespacesMax: z.int().min(0).max(10_000).default(100),
+  /** How long the consumers of a lost connection may be resumed. */
+  disconnectGraceMs: z.int().min(0).max(60_000).default(5_000),
+  /** Listen beyond loopback although nobody has to say who they are. */
+  insecure: z.boolean().default(false),
+});
+
+export type ServeSettings = z.output<typeof settings>;
+
+/** Flags as given: those not given are absent. */
+export type ServeFlags = z.input<typeof settings>;
+
+const CONFIG_BYTES_MAX = 1_048_576;
+
+/**
+ * Flags over the configuration file over the defaults.
+ *
+ * Fails with exit code 2 in one line that names the field, what it is and what was expected.
+ */
+export function resolveSettings(flags: ServeFlags, configFile: string | undefined): ServeSettings {
+  const fromFile = configFile === undefined ? {} : parse(readConfig(configFile), `config file ${configFile}`);
+  return parse({ ...fromFile, ...flags }, "flags");
+}
+
+function readConfig(file: string): unknown {
+  try {
+    const text = readFileSync(file, "utf8");
+    if (text.length > CONFIG_BYTES_MAX) throw new Error(`longer than ${CONFIG_BYTES_MAX} characters`);
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new CommandError(EXIT.usage, `config file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function parse(value: unknown, source: string): ServeSettings {
+  try {
+    return validate(settings, value, "the content");
+  } catch (error) {
+    if (error instanceof HoldfastError) throw new CommandError(EXIT.usage, `${source}: ${error.message}`);
+    throw error;
+  }
+}

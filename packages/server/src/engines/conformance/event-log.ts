@@ -1,0 +1,46 @@
+import type { EngineEvents, QueueAddress } from "../../engine.js";
+
+/** Everything an engine told, in order. */
+export class EventLog implements EngineEvents {
+  readonly work: QueueAddress[] = [];
+  readonly expired: { readonly consumer: number; readonly leases: readonly number[]; readonly inARow: number }[] = [];
+  readonly detached: { readonly consumer: number; readonly reason: "deleted" | "engine-restarted" }[] = [];
+  readonly states: (Error | undefined)[] = [];
+
+  onWork({ namespace, queue }: QueueAddress): void {
+    this.work.push({ namespace, queue });
+  }
+
+  onExpired(consumer: number, leases: readonly number[], inARow: number): void {
+    this.expired.push({ consumer, leases: [...leases], inARow });
+  }
+
+  onDetached(consumer: number, reason: "deleted" | "engine-restarted"): void {
+    this.detached.push({ consumer, reason });
+  }
+
+  onState(error: Error | undefined): void {
+    this.states.push(error);
+  }
+
+  /** Forgets what was told so far. */
+  clear(): void {
+    for (const list of [this.work, this.expired, this.detached, this.states]) list.length = 0;
+  }
+}
+
+/** Passes events on until `end`: an abandoned engine has nobody left to tell. */
+export function eventsOfOneLife(target: EngineEvents): { readonly events: EngineEvents; end(): void } {
+  let over = false;
+  return {
+    events: {
+      onWork: (address) => over || target.onWork(address),
+      onExpired: (consumer, leases, inARow) => over || target.onExpired(consumer, leases, inARow),
+      onDetached: (consumer, reason) => over || target.onDetached(consumer, reason),
+      onState: (error) => over || target.onState(error),
+    },
+    end: () => {
+      over = true;
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import type { Entry, ReadRange, Store, Write } from "../../store.js";
+import { turn } from "./manual-clock.js";
+
+const forever = (): Promise<never> => new Promise(() => {});
+
+/**
+ * A store whose process can be killed: from `crash` on it answers nothing, and what it had not handed to the real store
+ * by then is lost. A write that the real store was busy with may be kept or not, as on a real machine.
+ */
+export class FragileStore implements Store {
+  readonly #inner: Store;
+  readonly #busy = new Set<Promise<unknown>>();
+  #dead = false;
+  #failure: { readonly kept: boolean } | undefined;
+
+  constructor(inner: Store) {
+    this.#inner = inner;
+  }
+
+  /** Lets the next write fail, whether the real store keeps it all the same or not. */
+  failNextWrite(kept: boolean): void {
+    this.#failure = { kept };
+  }
+
+  /** Kills the process, so to speak, and sets the real store free for the next one. */
+  async crash(): Promise<void> {
+    this.#dead = true;
+    while (this.#busy.size > 0) await Promise.allSettled(this.#busy);
+    await this.#inner.close();
+  }
+
+  async #unlessDead<Result>(operation: () => Promise<Result>): Promise<Result> {
+    if (this.#dead) return forever();
+    const running = operation();
+    this.#busy.add(running);
+    try {
+      return await running.finally(() => this.#busy.delete(running));
+    } finally {
+      if (this.#dead) await forever();
+    }
+  }
+
+  async open(): Promise<void> {
+    await this.#unlessDead(() => this.#inner.open());
+  }
+
+  async write(writes: readonly Write[]): Promise<void> {
+    // A crash in this turn loses the write whole.
+    await turn();
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure?.kept !== false) await this.#unlessDead(() => this.#inner.write(writes));
+    if (failure !== undefined) throw new Error("the disk failed");
+  }
+
+  read(range: ReadRange): Promise<readonly Entry[]> {
+    return this.#unlessDead(() => this.#inner.read(range));
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#dead ? undefined : this.#inner.get(key);
+  }
+
+  clear(from: Uint8Array, to: Uint8Array): Promise<void> {
+    return this.#unlessDead(() => this.#inner.clear(from, to));
+  }
+
+  reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
+    return this.#unlessDead(() => this.#inner.reclaim(from, to));
+  }
+
+  spareBytes(): Promise<number> {
+    return this.#unlessDead(() => this.#inner.spareBytes());
+  }
+
+  close(): Promise<void> {
+    return this.#unlessDead(() => this.#inner.close());
+  }
+}

@@ -1,0 +1,62 @@
+import { describe } from "vitest";
+import { testAttempts, testAttemptsAcrossLives } from "./attempts.js";
+import { testBacklog } from "./backlog.js";
+import { testBackoff } from "./backoff.js";
+import { testDeadLetter } from "./dead-letter.js";
+import { testDedup } from "./dedup.js";
+import { testDisconnect } from "./disconnect.js";
+import type { EngineUnderTest } from "./engine-host.js";
+import { testExpiry } from "./expiry.js";
+import { testFailures } from "./failures.js";
+import { testHints } from "./hints.js";
+import { testLease } from "./lease.js";
+import { testLives } from "./lives.js";
+import { testManyDelays } from "./many-delays.js";
+import { testPeek } from "./peek.js";
+import { testProducer } from "./producer.js";
+import { testPublish } from "./publish.js";
+import { testQueues } from "./queues.js";
+import { testSettle } from "./settle.js";
+import { testShutdown } from "./shutdown.js";
+import { testStats } from "./stats.js";
+import { Suite } from "./suite.js";
+
+const TOPICS = [
+  testPublish,
+  testDedup,
+  testProducer,
+  testLease,
+  testHints,
+  testSettle,
+  testBackoff,
+  testExpiry,
+  testAttempts,
+  testAttemptsAcrossLives,
+  testDisconnect,
+  testDeadLetter,
+  testQueues,
+  testStats,
+  testPeek,
+  testLives,
+  testFailures,
+  testBacklog,
+  testManyDelays,
+  testShutdown,
+];
+
+/**
+ * Registers the cases that every engine must pass, as vitest cases. An engine that passes keeps the promises that the
+ * cases are named by.
+ *
+ * @param name what the report calls the engine
+ * @param tested how to open one, and what it is able to do; cases beyond its abilities are not registered
+ *
+ * @example
+ * testEngine("level", { supports: { reopen: true, crash: true, failures: true }, host: () => LevelHost.create() });
+ */
+export function testEngine(name: string, tested: EngineUnderTest): void {
+  describe(`${name} engine`, () => {
+    const suite = new Suite(tested);
+    for (const topic of TOPICS) topic(suite);
+  });
+}

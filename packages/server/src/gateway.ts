@@ -1,0 +1,137 @@
+import { FRAME_EVENT, HoldfastError } from "holdfast-client/protocol";
+import type { Namespace, Server, Socket } from "socket.io";
+import type { Broker } from "./broker.js";
+import { Connection } from "./gateway/connection.js";
+import { OPERATIONS, type Operation } from "./gateway/events.js";
+import { Frames } from "./gateway/frames.js";
+import { type Identify, identityOf } from "./gateway/identity.js";
+import { Requests } from "./gateway/requests.js";
+import { AckIds } from "./gateway/socket-port.js";
+import type { Settings } from "./settings.js";
+
+export interface AttachOptions {
+  /** Who a socket belongs to; consumers and room members are of an identity. Called once a socket, at its first request. */
+  readonly identify?: Identify | undefined;
+}
+
+/** Namespaces that some gateway of this process serves already. */
+const attached = new WeakSet<object>();
+
+type Callback = (reply: object) => void;
+type SocketListener = readonly [event: string, listener: (this: Socket, ...args: unknown[]) => void];
+
+/**
+ * The edge to Socket.IO: listens for Holdfast's own events on the sockets of a namespace, and for nothing else, so that
+ * the application's traffic does not pass through here.
+ */
+export class Gateway {
+  readonly #broker: Broker;
+  readonly #settings: Settings;
+  readonly #requests: Requests;
+  readonly #frames: Frames;
+  readonly #ids: AckIds;
+  readonly #connections = new WeakMap<Socket, Connection>();
+  readonly #identify = new WeakMap<Socket, Identify>();
+  readonly #detach: (() => void)[] = [];
+  /** One for all sockets: a socket that never uses Holdfast costs only its entries. */
+  readonly #listeners: readonly SocketListener[];
+
+  constructor(broker: Broker, settings: Settings) {
+    this.#broker = broker;
+    this.#settings = settings;
+    this.#requests = new Requests(broker, settings);
+    this.#frames = new Frames(broker, settings);
+    this.#ids = new AckIds(broker.engine.life);
+    this.#listeners = this.#makeListeners();
+  }
+
+  /** Serves the sockets of a namespace; a server means its namespace `/`. Fails when it is served already. */
+  attach(target: Server | Namespace, { identify }: AttachOptions): void {
+    this.#broker.assertOpen();
+    const namespace = "sockets" in target && "of" in target ? target.of("/") : target;
+    if (attached.has(namespace)) throw new HoldfastError("BAD_REQUEST", `namespace ${namespace.name} is attached already`);
+    attached.add(namespace);
+    const onConnection = (socket: Socket): void => this.#listen(socket, identify);
+    namespace.on("connection", onConnection);
+    for (const socket of namespace.sockets.values()) onConnection(socket);
+    this.#detach.push(() => {
+      namespace.off("connection", onConnection);
+      attached.delete(namespace);
+    });
+  }
+
+  /** Who a socket of an attached namespace belongs to. */
+  identityOf(socket: Socket): string | undefined {
+    return this.#connections.get(socket)?.identity ?? identityOf(socket, this.#identify.get(socket));
+  }
+
+  /** New sockets are not served any more; requests of those there are refused by the broker. */
+  close(): void {
+    for (const detach of this.#detach.splice(0)) detach();
+  }
+
+  #makeListeners(): readonly SocketListener[] {
+    const gateway = this;
+    const operations = OPERATIONS.map((operation) => {
+      return [
+        operation,
+        function (this: Socket, ...args: unknown[]): void {
+          void gateway.#request(this, operation, args);
+        },
+      ] as const;
+    });
+    const frame = [
+      FRAME_EVENT,
+      function (this: Socket, ...args: unknown[]): void {
+        gateway.#frame(this, args);
+      },
+    ] as const;
+    return [...operations, frame];
+  }
+
+  #listen(socket: Socket, identify: Identify | undefined): void {
+    if (identify !== undefined) this.#identify.set(socket, identify);
+    for (const [event, listener] of this.#listeners) socket.on(event, listener);
+  }
+
+  /** The connection of a socket, made at its first request. `UNAUTHENTICATED` when its identity is not valid. */
+  #connectionOf(socket: Socket): Connection {
+    const known = this.#connections.get(socket);
+    if (known !== undefined) return known;
+    const connection = new Connection(socket, identityOf(socket, this.#identify.get(socket)), this.#ids);
+    this.#connections.set(socket, connection);
+    socket.once("disconnect", () => {
+      connection.close();
+      for (const consumer of [...connection.consumers]) this.#broker.consumers.leave(consumer);
+    });
+    return connection;
+  }
+
+  /** Without a callback nobody hears the answer; the request is carried out all the same. */
+  async #request(socket: Socket, operation: Operation, args: unknown[]): Promise<void> {
+    const last = args.at(-1);
+    const callback = typeof last === "function" ? (last as Callback) : undefined;
+    if (callback !== undefined) args.pop();
+    try {
+      const { reply, afterwards } = await this.#requests.answer(this.#connectionOf(socket), operation, args);
+      callback?.({ ok: true, ...reply });
+      afterwards?.();
+    } catch (error) {
+      callback?.({ ok: false, error: this.#errorOf(operation, error).toReply() });
+    }
+  }
+
+  #frame(socket: Socket, args: readonly unknown[]): void {
+    try {
+      this.#frames.receive(this.#connectionOf(socket), args);
+    } catch (error) {
+      this.#errorOf(FRAME_EVENT, error);
+    }
+  }
+
+  #errorOf(operation: string, error: unknown): HoldfastError {
+    if (error instanceof HoldfastError) return error;
+    this.#settings.log.error(`${operation} failed: ${error instanceof Error ? error.stack : String(error)}`);
+    return new HoldfastError("UNKNOWN", "an internal error; the request may have taken effect");
+  }
+}

@@ -1,0 +1,93 @@
+import type { Socket } from "socket.io";
+import type { Consumer } from "../consumer.js";
+import type { QueueAddress } from "../engine.js";
+import { FrameOutbox } from "./frame-outbox.js";
+import { type AckIds, SocketPort, WAITING_BYTES_MAX } from "./socket-port.js";
+
+/** Lease calls under way for one connection, however many consumers it has: each may bring as much as may wait. */
+const CALLS_MAX = 16;
+/** Largest frame, whatever the server's `maxHttpBufferSize`. */
+const FRAME_BYTES_MAX = 1_048_576;
+/** Of `maxHttpBufferSize`: polling sends binary as base64, which takes a third more, and there is some framing. */
+const FRAME_SHARE = 0.74;
+
+/** One client's socket in one namespace, from its first request to its disconnect, and what it holds here. */
+export class Connection {
+  readonly socket: Socket;
+  readonly namespace: string;
+  readonly identity: string | undefined;
+  readonly port: SocketPort;
+  readonly outbox: FrameOutbox;
+  /** Bytes of the largest frame this client may send. */
+  readonly frameBytesMax: number;
+  /** Consumers whose deliveries go to this socket. */
+  readonly consumers = new Set<Consumer>();
+  /** Consumers being attached, so that the limit holds meanwhile. */
+  attaching = 0;
+  /** Whether the client said hello: frames are understood on both sides. */
+  speaksFrames = false;
+  malformedFrames = 0;
+  /** Bytes of messages in frames that wait to be stored. */
+  openBytes = 0;
+  /** Queues that frames have named, so that each name is checked once. */
+  readonly queues = new Map<string, QueueAddress>();
+  readonly #byHandle = new Map<number, Consumer>();
+  readonly #waiting = new Set<() => void>();
+  #calls = 0;
+
+  constructor(socket: Socket, identity: string | undefined, ids: AckIds) {
+    this.socket = socket;
+    this.namespace = socket.nsp.name;
+    this.identity = identity;
+    this.port = new SocketPort(socket, ids);
+    this.frameBytesMax = Math.floor(Math.min(FRAME_BYTES_MAX, this.port.packetBytesMax * FRAME_SHARE));
+    this.outbox = new FrameOutbox(this.port, this.frameBytesMax);
+  }
+
+  /** The consumer of that handle, when its deliveries go here: a handle is easily guessed, so it means nothing elsewhere. */
+  byHandle(handle: number): Consumer | undefined {
+    return this.#byHandle.get(handle);
+  }
+
+  /** @param frames whether frames name it by its handle */
+  hold(consumer: Consumer, frames: boolean): void {
+    this.consumers.add(consumer);
+    if (frames) this.#byHandle.set(consumer.handle, consumer);
+  }
+
+  drop(consumer: Consumer): void {
+    this.consumers.delete(consumer);
+    this.#byHandle.delete(consumer.handle);
+  }
+
+  /** Takes room for one lease call; false when too much waits or too many calls are under way. */
+  reserve(): boolean {
+    if (this.#calls >= CALLS_MAX || this.#isFull()) return false;
+    this.#calls++;
+    return true;
+  }
+
+  free(): void {
+    this.#calls--;
+    for (const wake of this.#waiting) {
+      if (this.#calls >= CALLS_MAX) break;
+      this.#waiting.delete(wake);
+      wake();
+    }
+  }
+
+  whenRoom(wake: () => void): void {
+    if (this.#isFull()) this.port.whenRoom(wake);
+    else this.#waiting.add(wake);
+  }
+
+  /** What the outbox holds leaves at the end of this turn, so a drain of the port comes for it too. */
+  #isFull(): boolean {
+    return this.outbox.bytes > WAITING_BYTES_MAX || this.port.isFull();
+  }
+
+  close(): void {
+    this.port.close();
+    this.#waiting.clear();
+  }
+}

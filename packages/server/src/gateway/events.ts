@@ -1,0 +1,19 @@
+/** What a client may ask for, by the name of its event. */
+export const OPERATIONS = [
+  "holdfast:hello",
+  "holdfast:publish",
+  "holdfast:consume",
+  "holdfast:settle",
+  "holdfast:cancel",
+  "holdfast:define",
+  "holdfast:delete",
+  "holdfast:list",
+  "holdfast:stats",
+  "holdfast:peek",
+] as const;
+
+export type Operation = (typeof OPERATIONS)[number];
+
+/** What the server sends by itself. */
+export const DELIVERY_EVENT = "holdfast:delivery";
+export const CANCELLED_EVENT = "holdfast:cancelled";

@@ -1,0 +1,44 @@
+import type { Entry, ReadRange, Store, Write } from "../store.js";
+
+/** A store whose writes fail while a test says so: the engine on it stops, and opens again when they work. */
+export class FailingStore implements Store {
+  readonly #inner: Store;
+  fails = false;
+
+  constructor(inner: Store) {
+    this.#inner = inner;
+  }
+
+  async write(writes: readonly Write[]): Promise<void> {
+    if (this.fails) throw new Error("the disk is on fire");
+    await this.#inner.write(writes);
+  }
+
+  open(): Promise<void> {
+    return this.#inner.open();
+  }
+
+  read(range: ReadRange): Promise<readonly Entry[]> {
+    return this.#inner.read(range);
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#inner.get(key);
+  }
+
+  clear(from: Uint8Array, to: Uint8Array): Promise<void> {
+    return this.#inner.clear(from, to);
+  }
+
+  reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
+    return this.#inner.reclaim(from, to);
+  }
+
+  spareBytes(): Promise<number> {
+    return this.#inner.spareBytes();
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+}

@@ -1,0 +1,94 @@
+import { type ErrorReply, FRAME_EVENT, FrameWriter, type ReceiptRun, type SettledRun } from "holdfast-client/protocol";
+import type { Leased } from "../engine.js";
+import type { SocketPort } from "./socket-port.js";
+
+/** Bytes of a section beyond its records: head, and what each delivery adds to its record. */
+const SECTION_BYTES = 64;
+const DELIVERY_BYTES = 16;
+/** A run of receipts or settlements; one with an error also has its message. */
+const RUN_BYTES = 16;
+const ERROR_BYTES = 2_048;
+
+/** Writers are large, so those connections share them that have something to send in the same turn. */
+const writersMax = 16;
+const idleWriters: FrameWriter[] = [];
+
+/** Outboxes with something to send at the end of this turn. */
+let dirty: FrameOutbox[] = [];
+
+function flushAll(): void {
+  const outboxes = dirty;
+  dirty = [];
+  for (const outbox of outboxes) outbox.flush();
+}
+
+/** Collects the sections that go to one connection in one turn of the event loop and sends them as one frame. */
+export class FrameOutbox {
+  readonly #port: SocketPort;
+  readonly #frameBytesMax: number;
+  #writer: FrameWriter | undefined;
+
+  constructor(port: SocketPort, frameBytesMax: number) {
+    this.#port = port;
+    this.#frameBytesMax = frameBytesMax;
+  }
+
+  /** Bytes collected and not sent yet. */
+  get bytes(): number {
+    return this.#writer?.length ?? 0;
+  }
+
+  receipts(request: number, runs: readonly ReceiptRun[]): void {
+    this.#room(runBytes(runs)).receipts(request, runs);
+  }
+
+  settled(request: number, runs: readonly SettledRun[]): void {
+    this.#room(runBytes(runs)).settled(request, runs);
+  }
+
+  refused(request: number, error: ErrorReply): void {
+    this.#room(ERROR_BYTES).refused(request, error);
+  }
+
+  /** Deliveries of one lease call: consecutive leases with one end. Their records are copied as they are. */
+  deliveries(handle: number, batch: readonly Leased[], leaseMs: number): void {
+    const [first] = batch;
+    if (first === undefined) return;
+    let bytes = 0;
+    for (const { start, end } of batch) bytes += end - start + DELIVERY_BYTES;
+    const writer = this.#room(bytes);
+    const section = writer.beginDeliveries(handle, first.lease, leaseMs, first.leaseUntil);
+    for (const leased of batch) {
+      writer.delivery(leased.sequence, leased.attempt, leased.publishedAt, leased.bytes.subarray(leased.start, leased.end));
+    }
+    writer.endDeliveries(section, batch.length);
+  }
+
+  /** A writer with room for that many more bytes. */
+  #room(bytes: number): FrameWriter {
+    if (this.bytes > 0 && this.bytes + bytes + SECTION_BYTES > this.#frameBytesMax) this.#send();
+    if (this.#writer === undefined) {
+      this.#writer = idleWriters.pop() ?? new FrameWriter();
+      if (dirty.length === 0) setImmediate(flushAll);
+      dirty.push(this);
+    }
+    return this.#writer;
+  }
+
+  flush(): void {
+    if (this.#writer === undefined) return;
+    this.#send();
+    if (idleWriters.length < writersMax) idleWriters.push(this.#writer);
+    this.#writer = undefined;
+  }
+
+  #send(): void {
+    if (this.#writer !== undefined) this.#port.send(FRAME_EVENT, this.#writer.take());
+  }
+}
+
+function runBytes(runs: readonly { readonly error?: ErrorReply | undefined }[]): number {
+  let bytes = 0;
+  for (const { error } of runs) bytes += error === undefined ? RUN_BYTES : ERROR_BYTES;
+  return bytes;
+}

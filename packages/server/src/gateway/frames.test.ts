@@ -1,0 +1,369 @@
+import {
+  ByteWriter,
+  FRAME_EVENT,
+  FrameWriter,
+  type ReceiptRun,
+  RecordView,
+  readDeliveries,
+  readReceipts,
+  readRefused,
+  readSettled,
+  SECTION,
+  type SettledRun,
+  sectionsOf,
+  type SettleRun,
+  writeRecord,
+} from "holdfast-client/protocol";
+import type { Socket } from "socket.io-client";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createMemoryEngine } from "../engines/memory/memory-engine.js";
+import { MemoryStore } from "../engines/memory/memory-store.js";
+import { FailingStore } from "./failing-store.js";
+import { ask, Happenings, type Reply, TestHost, until } from "./test-host.js";
+
+interface Delivered {
+  readonly handle: number;
+  readonly lease: number;
+  readonly attempt: number;
+  readonly sequence: number;
+  readonly id: string;
+  readonly body: unknown;
+}
+
+/** Speaks frames by hand. */
+class FrameClient {
+  readonly delivered = new Happenings<Delivered>();
+  readonly receipts = new Happenings<{ request: number; runs: ReceiptRun[] }>();
+  readonly settled = new Happenings<{ request: number; runs: SettledRun[] }>();
+  readonly refused = new Happenings<{ request: number; error: { code: string; message: string } }>();
+  readonly hello: Reply;
+  readonly socket: Socket;
+  frames = 0;
+  #request = 0;
+
+  private constructor(socket: Socket, hello: Reply) {
+    this.socket = socket;
+    this.hello = hello;
+    socket.on(FRAME_EVENT, (frame: Uint8Array) => this.#read(frame));
+  }
+
+  static async on(socket: Socket): Promise<FrameClient> {
+    return new FrameClient(socket, await ask(socket, "holdfast:hello", { frames: 1 }));
+  }
+
+  #read(frame: Uint8Array): void {
+    this.frames++;
+    for (const { type, content } of sectionsOf(frame)) {
+      if (type === SECTION.receipts) this.receipts.add(readReceipts(content));
+      else if (type === SECTION.settled) this.settled.add(readSettled(content));
+      else if (type === SECTION.refused) this.refused.add(readRefused(content));
+      else {
+        const { handle, deliveries } = readDeliveries(content);
+        for (const { lease, attempt, sequence, start, end } of deliveries) {
+          const view = new RecordView(content.bytes, start, end);
+          this.delivered.add({ handle, lease, attempt, sequence, id: view.id, body: view.body() });
+        }
+      }
+    }
+  }
+
+  publish(queue: string, firstNumber: number, bodies: readonly unknown[], more: { producer?: string; oldestOpen?: number } = {}): number {
+    const records = new ByteWriter();
+    for (const [index, body] of bodies.entries()) writeRecord(records, { id: `p-${firstNumber + index}` }, body);
+    return this.section((writer, request) =>
+      writer.publish({
+        request,
+        atomic: false,
+        queue,
+        producer: more.producer ?? "p",
+        firstNumber,
+        oldestOpen: more.oldestOpen ?? firstNumber,
+        count: bodies.length,
+        records: records.take(),
+      }),
+    );
+  }
+
+  settle(handle: number, runs: readonly SettleRun[]): number {
+    return this.section((writer, request) => writer.settle({ request, handle, runs }));
+  }
+
+  section(write: (writer: FrameWriter, request: number) => void): number {
+    const request = ++this.#request;
+    const writer = new FrameWriter();
+    write(writer, request);
+    this.socket.emit(FRAME_EVENT, writer.take());
+    return request;
+  }
+}
+
+let host: TestHost;
+let client: FrameClient;
+
+beforeEach(async () => {
+  host = await TestHost.open();
+  client = await FrameClient.on(await host.client());
+});
+
+afterEach(() => host.close());
+
+const consumeFrames = (socket: Socket, request: object): Promise<Reply> => ask(socket, "holdfast:consume", { frames: true, ...request });
+
+describe("frames", () => {
+  it("hello tells the limits", () => {
+    expect(client.hello).toEqual({
+      ok: true,
+      frames: 1,
+      epoch: expect.any(String),
+      frameBytesMax: 740_000,
+      limits: { bodyBytesMax: 262_144, maxInFlightMax: 10_000 },
+    });
+  });
+
+  it("publishes, delivers and settles in frames, with one section for many", async () => {
+    const reply = await consumeFrames(client.socket, { queue: "q", maxInFlight: 50 });
+    expect(reply).toEqual({
+      ok: true,
+      consumer: expect.any(String),
+      handle: expect.any(Number),
+      epoch: client.hello["epoch"],
+      leaseMs: 30_000,
+    });
+    const handle = Number(reply["handle"]);
+    let plain = 0;
+    client.socket.on("holdfast:delivery", () => plain++);
+    const bodies = Array.from({ length: 40 }, (_, index) => ({ index }));
+    const request = client.publish("q", 1, bodies);
+    expect(await client.receipts.count(1)).toMatchObject([{ request, runs: [{ count: 40, duplicate: false }] }]);
+    const delivered = await client.delivered.count(40);
+    expect(delivered.map(({ body }) => body)).toEqual(bodies);
+    expect(delivered.every((delivery) => delivery.handle === handle && delivery.attempt === 1)).toBe(true);
+    const first = delivered[0]?.lease ?? 0;
+    const settle = client.settle(handle, [
+      { first, count: 39, verb: "ack" },
+      { first: first + 39, count: 1, verb: "reject", reason: "no" },
+      { first, count: 1, verb: "ack" },
+    ]);
+    const [settled] = await client.settled.count(1);
+    expect(settled?.request).toBe(settle);
+    expect(settled?.runs.map(({ count, error }) => [count, error?.code])).toEqual([
+      [40, undefined],
+      [1, "STALE_LEASE"],
+    ]);
+    expect(await host.holdfast.queue("q").stats()).toMatchObject({ acked: 39, dead: 1, inFlight: 0 });
+    expect(plain).toBe(0);
+    // Receipts, deliveries and the settled section took a frame each at most.
+    expect(client.frames).toBeLessThanOrEqual(4);
+  });
+
+  it("P4, P5: recognises what was sent before, and refuses a gap", async () => {
+    client.publish("q", 1, [1, 2]);
+    client.publish("q", 1, [1, 2, 3]);
+    client.publish("q", 7, [7], { oldestOpen: 4 });
+    const [first, second] = await client.receipts.count(3).then((receipts) => receipts.map(({ runs }) => runs));
+    expect(first).toMatchObject([{ count: 2, duplicate: false }]);
+    expect(second).toMatchObject([
+      { count: 2, duplicate: true },
+      { count: 1, duplicate: false },
+    ]);
+    expect(client.receipts.items[2]?.runs).toMatchObject([{ count: 1, error: { code: "PRODUCER_GAP", retryable: true } }]);
+    expect((await host.holdfast.queue("q").peek()).items.map(({ body }) => body)).toEqual([1, 2, 3]);
+  });
+
+  it("L2: a handle means nothing on another connection", async () => {
+    const reply = await consumeFrames(client.socket, { queue: "q" });
+    client.publish("q", 1, ["x"]);
+    const [delivery] = await client.delivered.count(1);
+    const thief = await FrameClient.on(await host.client());
+    const run: SettleRun = { first: delivery?.lease ?? 0, count: 1, verb: "reject" };
+    thief.settle(Number(reply["handle"]), [run]);
+    expect((await thief.settled.count(1))[0]?.runs).toMatchObject([{ count: 1, error: { code: "STALE_LEASE" } }]);
+    expect(await host.holdfast.queue("q").stats()).toMatchObject({ inFlight: 1, dead: 0 });
+  });
+
+  it("resumes with what it still holds; the rest comes again, uncounted", async () => {
+    const reply = await consumeFrames(client.socket, { queue: "q", maxInFlight: 10 });
+    client.publish("q", 1, [1, 2, 3, 4, 5]);
+    const [first] = await client.delivered.count(5);
+    client.socket.disconnect();
+    const again = await FrameClient.on(await host.client());
+    const lease = first?.lease ?? 0;
+    const held = [
+      [lease, 1],
+      [lease + 3, 1],
+    ];
+    const resumed = await consumeFrames(again.socket, { queue: "q", consumer: reply["consumer"], held });
+    expect(resumed).toEqual(reply);
+    const bodies = (await again.delivered.count(3)).map(({ body, attempt }) => [body, attempt]);
+    expect(bodies.sort()).toEqual([
+      [2, 1],
+      [3, 1],
+      [5, 1],
+    ]);
+    again.settle(Number(resumed["handle"]), [
+      { first: lease, count: 1, verb: "ack" },
+      { first: lease + 1, count: 1, verb: "ack" },
+      { first: lease + 3, count: 1, verb: "ack" },
+    ]);
+    const [settled] = await again.settled.count(1);
+    expect(settled?.runs.map(({ count, error }) => [count, error?.code])).toEqual([
+      [1, undefined],
+      [1, "STALE_LEASE"],
+      [1, undefined],
+    ]);
+  });
+
+  it("tells the client when the engine began a new life", async () => {
+    const store = new FailingStore(new MemoryStore());
+    const failing = await TestHost.open({ engine: createMemoryEngine({ store }) });
+    try {
+      const framed = await FrameClient.on(await failing.client());
+      const reply = await consumeFrames(framed.socket, { queue: "q" });
+      const cancelled = new Promise((resolve) => framed.socket.once("holdfast:cancelled", resolve));
+      store.fails = true;
+      const request = framed.publish("q", 1, [1]);
+      expect((await framed.refused.count(1))[0]).toMatchObject({ request, error: { code: "UNKNOWN" } });
+      store.fails = false;
+      expect(await cancelled).toEqual({ consumer: reply["consumer"], queue: "q", reason: "engine-restarted" });
+      await until(() => failing.holdfast.ready);
+      const anew = await consumeFrames(framed.socket, { queue: "q" });
+      expect(anew["handle"]).not.toBe(reply["handle"]);
+      expect(anew["epoch"]).not.toBe(reply["epoch"]);
+      framed.publish("q", 1, [1]);
+      await framed.delivered.count(1);
+    } finally {
+      await failing.close();
+    }
+  });
+
+  it("a plain consumer is spared what it could not read: that goes to the dead letters", async () => {
+    const plain = await host.client();
+    const got = new Happenings<unknown>();
+    plain.on("holdfast:delivery", ({ body }: { body: unknown }, callback: () => void) => {
+      got.add(body);
+      callback();
+    });
+    await ask(plain, "holdfast:consume", { queue: "q" });
+    const records = new ByteWriter();
+    writeRecord(records, { id: "broken" }, "text");
+    const broken = records.take();
+    broken[broken.length - 1] = 0x21;
+    writeRecord(records, { id: "deep" }, "[".repeat(40) + "]".repeat(40));
+    const deep = records.take();
+    // The text's quotes become spaces: what is left is 40 arrays in each other.
+    const quote = 0x22;
+    for (const at of [deep.indexOf(quote), deep.lastIndexOf(quote)]) deep[at] = 0x20;
+    client.section((writer, request) =>
+      writer.publish({
+        request,
+        atomic: false,
+        queue: "q",
+        producer: "p",
+        firstNumber: 1,
+        oldestOpen: 1,
+        count: 2,
+        records: Buffer.concat([broken, deep]),
+      }),
+    );
+    await client.receipts.count(1);
+    client.publish("q", 3, ["fine"]);
+    expect(await got.count(1)).toEqual(["fine"]);
+    await until(async () => (await host.holdfast.queue("q").stats()).dead === 2);
+    const peeked = (await host.holdfast.queue("q.dead").peek()).items;
+    expect(peeked.map(({ id, invalid }) => [id, invalid])).toEqual([
+      ["broken", expect.stringContaining("cannot be read")],
+      ["deep", expect.stringContaining("deeper than 32")],
+    ]);
+  });
+});
+
+describe("malformed frames", () => {
+  const record = (
+    fields: { id?: string; event?: string; history?: string; headers?: Record<string, string> },
+    body: unknown = 1,
+  ): Uint8Array => {
+    const writer = new ByteWriter();
+    writeRecord(writer, { id: "a", ...fields }, body);
+    return writer.take();
+  };
+  const publish =
+    (records: Uint8Array, more: object = {}) =>
+    (writer: FrameWriter, request: number) =>
+      writer.publish({ request, atomic: false, queue: "q", producer: "p", firstNumber: 1, oldestOpen: 1, count: 1, records, ...more });
+
+  const cases: readonly (readonly [name: string, write: (writer: FrameWriter, request: number) => void, code: string, message: string])[] =
+    [
+      ["queue name", publish(record({}), { queue: "no spaces" }), "BAD_REQUEST", 'queue is "no spaces"'],
+      ["no producer", publish(record({}), { producer: "" }), "BAD_REQUEST", "producer is"],
+      ["numbers", publish(record({}), { oldestOpen: 2 }), "BAD_REQUEST", "oldestOpen is 2"],
+      ["count", publish(record({}), { count: 2 }), "BAD_REQUEST", "malformed frame"],
+      ["record bounds", publish(record({}).subarray(0, 9)), "BAD_REQUEST", "malformed frame"],
+      ["empty id", publish(record({ id: "" })), "BAD_REQUEST", "id has 0 bytes"],
+      ["long id", publish(record({ id: "x".repeat(129) })), "BAD_REQUEST", "id has 129 bytes"],
+      ["long event", publish(record({ event: "x".repeat(257) })), "BAD_REQUEST", "event has 257 bytes"],
+      ["history", publish(record({ history: "{}" })), "BAD_REQUEST", "history"],
+      ["headers", publish(record({ headers: { a: 1 as unknown as string } })), "BAD_REQUEST", "headers are not"],
+      ["large", publish(record({}, "x".repeat(262_144))), "TOO_LARGE", "at most 262144"],
+      ["many", publish(Buffer.concat(new Array(1_001).fill(record({}))), { atomic: true, count: 1_001 }), "TOO_LARGE", "at most 1000"],
+      [
+        "no leases",
+        (writer, request) => writer.settle({ request, handle: 1, runs: [{ first: 1, count: 0, verb: "ack" }] }),
+        "BAD_REQUEST",
+        "0 leases",
+      ],
+      [
+        "lease time",
+        (writer, request) => writer.settle({ request, handle: 1, runs: [{ first: 1, count: 1, verb: "extend", leaseMs: 1 }] }),
+        "BAD_REQUEST",
+        "leaseMs is 1",
+      ],
+      [
+        "settlements",
+        (writer, request) => writer.settle({ request, handle: 1, runs: [{ first: 1, count: 10_001, verb: "ack" }] }),
+        "TOO_LARGE",
+        "10001 settlements",
+      ],
+    ];
+
+  for (const [name, write, code, message] of cases) {
+    it(`${name}: ${code}`, async () => {
+      const request = client.section(write);
+      const [refused] = await client.refused.count(1);
+      expect(refused).toMatchObject({ request, error: { code, retryable: false } });
+      expect(refused?.error.message).toContain(message);
+      client.publish("q", 1, ["fine"]);
+      expect(await client.receipts.count(1)).toMatchObject([{ runs: [{ count: 1, duplicate: false }] }]);
+    });
+  }
+
+  it("what is no frame at all is refused as request 0, and too much of it ends the socket, nobody else's", async () => {
+    const other = await FrameClient.on(await host.client());
+    const garbage: unknown[][] = [
+      ["text"],
+      [],
+      [Buffer.from([1, 2])],
+      [Buffer.from([99, 0, 0, 0, 0]), 1],
+      [Buffer.from([1, 255, 255, 255, 255])],
+    ];
+    for (const args of garbage) client.socket.emit(FRAME_EVENT, ...args);
+    const refused = await client.refused.count(garbage.length);
+    for (const { request, error } of refused) expect([request, error.code]).toEqual([0, "BAD_REQUEST"]);
+    const gone = new Promise((resolve) => client.socket.once("disconnect", resolve));
+    for (let left = 20 - garbage.length; left > 0; left--) client.socket.emit(FRAME_EVENT, left);
+    expect(await gone).toBe("io server disconnect");
+    expect(host.holdfast.counters.malformedFrames).toBe(20);
+    other.publish("q", 1, ["fine"]);
+    await other.receipts.count(1);
+  });
+
+  it("frames before hello are refused", async () => {
+    const socket = await host.client();
+    const refused = new Promise((resolve) => {
+      socket.on(FRAME_EVENT, (frame: Uint8Array) => {
+        for (const { content } of sectionsOf(frame)) resolve(readRefused(content));
+      });
+    });
+    socket.emit(FRAME_EVENT, Buffer.from([1]));
+    expect(await refused).toMatchObject({ request: 0, error: { message: expect.stringContaining("holdfast:hello comes first") } });
+  });
+});

@@ -1,0 +1,177 @@
+import {
+  type ByteReader,
+  HoldfastError,
+  LIMITS,
+  type PublishSection,
+  readPublish,
+  readSettle,
+  requestOf,
+  SECTION,
+  type Section,
+  type SettleSection,
+  sectionsOf,
+} from "holdfast-client/protocol";
+import type { Broker } from "../broker.js";
+import { staleRuns } from "../consumers.js";
+import type { QueueAddress } from "../engine.js";
+import { isQueueName } from "../options.js";
+import type { Settings } from "../settings.js";
+import { preview } from "../validate.js";
+import type { Connection } from "./connection.js";
+import { checkRecordLimits } from "./record-limits.js";
+
+/** After so many frames that were not understood the socket is disconnected. */
+const MALFORMED_MAX = 20;
+/** Queue names that a connection need not have checked again. */
+const NAMES_MAX = 1_000;
+
+/** Takes the frames of connections apart and answers each section in a frame. */
+export class Frames {
+  readonly #broker: Broker;
+  readonly #settings: Settings;
+
+  constructor(broker: Broker, settings: Settings) {
+    this.#broker = broker;
+    this.#settings = settings;
+  }
+
+  /** One `holdfast:frame` event: one buffer and nothing else, after `holdfast:hello`. */
+  receive(connection: Connection, args: readonly unknown[]): void {
+    try {
+      this.#sections(connection, frameOf(connection, args));
+    } catch (error) {
+      this.#malformed(connection, 0, error);
+    }
+  }
+
+  #sections(connection: Connection, frame: Uint8Array): void {
+    for (const section of sectionsOf(frame)) {
+      const request = requestOf(section.content);
+      try {
+        this.#section(connection, section);
+      } catch (error) {
+        this.#malformed(connection, request, error);
+      }
+    }
+  }
+
+  #section(connection: Connection, { type, content }: Section): void {
+    if (type === SECTION.publish) this.#publish(connection, content);
+    else if (type === SECTION.settle) this.#settle(connection, content);
+    else throw new HoldfastError("BAD_REQUEST", `malformed frame: section ${type}, expected ${SECTION.publish} or ${SECTION.settle}`);
+  }
+
+  #malformed(connection: Connection, request: number, error: unknown): void {
+    this.#broker.counters.malformedFrames++;
+    connection.outbox.refused(request, HoldfastError.from(error).toReply());
+    if (++connection.malformedFrames < MALFORMED_MAX) return;
+    this.#settings.log.warn(`socket ${connection.socket.id} sent ${MALFORMED_MAX} malformed frames and is disconnected`);
+    connection.outbox.flush();
+    connection.socket.disconnect();
+  }
+
+  #publish(connection: Connection, content: ByteReader): void {
+    const section = readPublish(content);
+    const address = this.#addressOf(connection, section.queue);
+    checkPublish(section, this.#settings.limits.bodyBytesMax);
+    void this.#store(connection, address, section);
+  }
+
+  async #store(connection: Connection, address: QueueAddress, section: PublishSection): Promise<void> {
+    const { request, records } = section;
+    connection.openBytes += records.length;
+    try {
+      this.#assertBytes(connection);
+      const [runs] = await this.#broker.publish([appendOf(address, section)], section.atomic);
+      connection.outbox.receipts(request, runs ?? []);
+    } catch (error) {
+      connection.outbox.refused(request, this.#replyOf(error));
+    } finally {
+      connection.openBytes -= records.length;
+    }
+  }
+
+  #assertBytes({ openBytes }: Connection): void {
+    const { connectionBytesMax } = this.#settings.limits;
+    if (openBytes <= connectionBytesMax) return;
+    throw new HoldfastError("RATE_LIMITED", `${openBytes} bytes of this connection wait to be stored, at most ${connectionBytesMax} may`);
+  }
+
+  #settle(connection: Connection, content: ByteReader): void {
+    const section = readSettle(content);
+    checkSettle(section);
+    const consumer = connection.byHandle(section.handle);
+    if (consumer === undefined) connection.outbox.settled(section.request, staleRuns(section.runs));
+    else
+      this.#broker.consumers.settle(consumer, section.runs).then(
+        (runs) => connection.outbox.settled(section.request, runs),
+        (error: unknown) => connection.outbox.refused(section.request, this.#replyOf(error)),
+      );
+  }
+
+  #addressOf(connection: Connection, queue: string): QueueAddress {
+    const { namespace, queues } = connection;
+    const known = queues.get(queue);
+    if (known !== undefined) return known;
+    if (!isQueueName(queue)) throw new HoldfastError("BAD_REQUEST", `queue is ${preview(queue)}, expected [A-Za-z0-9._:-]{1,128}`);
+    const address = { namespace, queue };
+    if (queues.size >= NAMES_MAX) queues.clear();
+    queues.set(queue, address);
+    return address;
+  }
+
+  #replyOf(error: unknown): ReturnType<HoldfastError["toReply"]> {
+    if (error instanceof HoldfastError) return error.toReply();
+    this.#settings.log.error(`a frame failed: ${error instanceof Error ? error.stack : String(error)}`);
+    return new HoldfastError("UNKNOWN", "an internal error; the request may have taken effect").toReply();
+  }
+}
+
+function frameOf(connection: Connection, args: readonly unknown[]): Uint8Array {
+  const [frame] = args;
+  if (!connection.speaksFrames) throw new HoldfastError("BAD_REQUEST", "malformed frame: holdfast:hello comes first");
+  if (args.length !== 1 || !(frame instanceof Uint8Array)) {
+    throw new HoldfastError("BAD_REQUEST", `malformed frame: ${args.length} arguments, the first ${preview(frame)}, expected 1 buffer`);
+  }
+  return frame;
+}
+
+function appendOf(address: QueueAddress, section: PublishSection): Parameters<Broker["publish"]>[0][number] {
+  const { count, records, producer, firstNumber, oldestOpen } = section;
+  return { namespace: address.namespace, queue: address.queue, count, records, producer: { id: producer, firstNumber, oldestOpen } };
+}
+
+function checkPublish(section: PublishSection, bodyBytesMax: number): void {
+  const { producer, firstNumber, oldestOpen, atomic, count, records } = section;
+  if (producer === "" || producer.length > LIMITS.idBytesMax) {
+    throw new HoldfastError("BAD_REQUEST", `producer is ${preview(producer)}, expected 1 to ${LIMITS.idBytesMax} characters`);
+  }
+  if (oldestOpen > firstNumber) {
+    throw new HoldfastError("BAD_REQUEST", `oldestOpen is ${oldestOpen}, expected at most firstNumber, which is ${firstNumber}`);
+  }
+  if (atomic && (count > LIMITS.arrayMessagesMax || records.length > LIMITS.arrayBytesMax)) {
+    throw new HoldfastError(
+      "TOO_LARGE",
+      `${count} messages of ${records.length} bytes, at most ${LIMITS.arrayMessagesMax} of ${LIMITS.arrayBytesMax}`,
+    );
+  }
+  checkRecordLimits(records, bodyBytesMax);
+}
+
+function checkSettle({ runs }: SettleSection): void {
+  let settlements = 0;
+  for (const { count, delayMs = 0, reason = "", leaseMs, verb } of runs) {
+    settlements += count;
+    if (count === 0) throw new HoldfastError("BAD_REQUEST", "a settlement is for 0 leases, expected at least 1");
+    if (delayMs > LIMITS.delayMsMax) throw new HoldfastError("BAD_REQUEST", `delayMs is ${delayMs}, expected at most ${LIMITS.delayMsMax}`);
+    if (reason !== "" && Buffer.byteLength(reason) > LIMITS.reasonBytesMax) {
+      throw new HoldfastError("BAD_REQUEST", `reason is ${preview(reason)}, expected at most ${LIMITS.reasonBytesMax} bytes`);
+    }
+    if (verb === "extend" && (leaseMs === undefined || leaseMs < LIMITS.leaseMsMin || leaseMs > LIMITS.leaseMsMax)) {
+      throw new HoldfastError("BAD_REQUEST", `leaseMs is ${leaseMs}, expected ${LIMITS.leaseMsMin} to ${LIMITS.leaseMsMax}`);
+    }
+  }
+  if (settlements > LIMITS.maxInFlightMax) {
+    throw new HoldfastError("TOO_LARGE", `${settlements} settlements, at most ${LIMITS.maxInFlightMax} are allowed`);
+  }
+}

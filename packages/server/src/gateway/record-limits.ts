@@ -1,0 +1,60 @@
+import { ByteReader, HAS_EVENT, HAS_HEADERS, HAS_HISTORY, HAS_KEY, HoldfastError, LIMITS } from "holdfast-client/protocol";
+
+const HEADER_BYTES = 8;
+const PRESENT_AT = 5;
+const ID_BYTES_AT = 7;
+
+/**
+ * Checks records that a client packed, whose bounds are known to be right: lengths within the limits, an id, no history
+ * of its own making. Fails with `BAD_REQUEST` or `TOO_LARGE`. Reads in place: it runs for every message.
+ */
+export function checkRecordLimits(records: Uint8Array, bodyBytesMax: number): void {
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  for (let start = 0; start < records.length; ) {
+    const size = view.getUint32(start, true);
+    const present = view.getUint8(start + PRESENT_AT);
+    const idBytes = view.getUint8(start + ID_BYTES_AT);
+    if (size > bodyBytesMax) throw new HoldfastError("TOO_LARGE", `a message takes ${size} bytes, at most ${bodyBytesMax} are allowed`);
+    if (idBytes === 0 || idBytes > LIMITS.idBytesMax) throw tooLong("id", idBytes, LIMITS.idBytesMax);
+    if (present !== 0) checkFields(records, view, start + HEADER_BYTES + idBytes, present);
+    start += size;
+  }
+}
+
+function checkFields(records: Uint8Array, view: DataView, fieldsAt: number, present: number): void {
+  if ((present & HAS_HISTORY) !== 0) throw new HoldfastError("BAD_REQUEST", "a message has a history, which only the server writes");
+  let at = fieldsAt;
+  for (let bits = present; bits !== 0; bits &= bits - 1) {
+    const bit = bits & -bits;
+    const bytes = view.getUint16(at, true);
+    if (bit === HAS_HEADERS) checkHeaders(records, at + 2, bytes);
+    else if (bytes === 0 || bytes > LIMITS.keyBytesMax) throw tooLong(fieldName(bit), bytes, LIMITS.keyBytesMax);
+    at += 2 + bytes;
+  }
+}
+
+const fieldName = (bit: number): string => (bit === HAS_EVENT ? "event" : bit === HAS_KEY ? "key" : "replyTo or correlationId");
+
+const tooLong = (field: string, bytes: number, bytesMax: number): HoldfastError =>
+  new HoldfastError("BAD_REQUEST", `${field} has ${bytes} bytes, expected 1 to ${bytesMax}`);
+
+/** Headers are few; whoever reads the message later relies on them being texts. */
+function checkHeaders(records: Uint8Array, at: number, bytes: number): void {
+  if (bytes > LIMITS.headersBytesMax) {
+    throw new HoldfastError("TOO_LARGE", `headers take ${bytes} bytes, at most ${LIMITS.headersBytesMax} are allowed`);
+  }
+  if (!areHeaders(parsed(new ByteReader(records, at, at + bytes).text(bytes)))) {
+    throw new HoldfastError("BAD_REQUEST", "headers are not a JSON object of strings");
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+const areHeaders = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && Object.values(value).every((item) => typeof item === "string");

@@ -1,0 +1,178 @@
+import { type ErrorReply, FRAME_VERSION, HoldfastError, LIMITS, type SettledRun, type SettleRun } from "holdfast-client/protocol";
+import type { Broker } from "../broker.js";
+import { STALE } from "../consumers.js";
+import type { QueueAddress } from "../engine.js";
+import { type QueuedMessage, publishAll, publishOne } from "../publish.js";
+import { definedOptions } from "../queue.js";
+import { readPeeked, type PeekedMessage } from "../read-message.js";
+import type { Settings } from "../settings.js";
+import { preview, validate } from "../validate.js";
+import type { Answer } from "./answer.js";
+import { attachConsumer } from "./attach-consumer.js";
+import type { Connection } from "./connection.js";
+import type { Operation } from "./events.js";
+import * as schemas from "./schemas.js";
+import { leaseOf } from "./token.js";
+
+/** Records that one `holdfast:peek` reads at a time, and bytes it answers with at most (but always one message). */
+const PEEK_CHUNK = 16;
+const PEEK_BYTES_MAX = 1_048_576;
+
+/** The operations of plain Socket.IO events: checked payload in, reply out. */
+export class Requests {
+  readonly #broker: Broker;
+  readonly #settings: Settings;
+
+  constructor(broker: Broker, settings: Settings) {
+    this.#broker = broker;
+    this.#settings = settings;
+  }
+
+  /** Carries out a request; fails with a `HoldfastError` that becomes the reply. */
+  async answer(connection: Connection, operation: Operation, args: readonly unknown[]): Promise<Answer> {
+    const payload = schemas.payloadOf(args);
+    switch (operation) {
+      case "holdfast:hello":
+        return this.#hello(connection, payload);
+      case "holdfast:publish":
+        return { reply: await this.#publish(connection, payload) };
+      case "holdfast:consume":
+        return attachConsumer(this.#broker, this.#settings, connection, payload);
+      case "holdfast:settle":
+        return { reply: await this.#settle(connection, payload) };
+      case "holdfast:cancel":
+        return { reply: await this.#cancel(connection, payload) };
+      case "holdfast:define":
+        return { reply: await this.#define(connection, payload) };
+      case "holdfast:delete":
+        return { reply: await this.#delete(connection, payload) };
+      case "holdfast:list":
+        return { reply: await this.#list(connection, payload) };
+      case "holdfast:stats":
+        return { reply: await this.#stats(connection, payload) };
+      case "holdfast:peek":
+        return { reply: await this.#peek(connection, payload) };
+      default:
+        return operation satisfies never;
+    }
+  }
+
+  #hello(connection: Connection, payload: object): Answer {
+    validate(schemas.helloRequest, payload, "hello");
+    connection.speaksFrames = true;
+    const { bodyBytesMax, maxInFlightMax } = this.#settings.limits;
+    const { frameBytesMax } = connection;
+    const limits = { bodyBytesMax, maxInFlightMax };
+    return { reply: { frames: FRAME_VERSION, epoch: this.#broker.engine.epoch, frameBytesMax, limits } };
+  }
+
+  /** One message, an array for one queue, or an array over several queues. */
+  async #publish({ namespace }: Connection, payload: object): Promise<object> {
+    const { bodyBytesMax } = this.#settings.limits;
+    if (!("messages" in payload)) {
+      const message = validate(schemas.publishRequest, payload, "publish");
+      return { receipts: [await publishOne(this.#broker, namespace, message, bodyBytesMax)] };
+    }
+    assertArray(payload.messages);
+    return { receipts: await publishAll(this.#broker, namespace, queuedMessages(payload), bodyBytesMax) };
+  }
+
+  async #settle(connection: Connection, payload: object): Promise<object> {
+    const request = validate(schemas.settleRequest, payload, "settle");
+    const { epoch } = this.#broker.engine;
+    const consumer = this.#broker.consumers.find(request.consumer, connection.namespace, connection.identity);
+    const results: { token: string; ok: boolean; error?: ErrorReply }[] = [];
+    const runs: SettleRun[] = [];
+    /** Where the result of each run belongs; a token of another life has its result already. */
+    const positions: number[] = [];
+    for (const { token, ...verb } of request.settlements) {
+      const lease = leaseOf(epoch, token);
+      const run = schemas.runOf(verb, lease ?? 0);
+      results.push({ token, ok: false, error: STALE });
+      if (lease === undefined || consumer === undefined) continue;
+      positions.push(results.length - 1);
+      runs.push(run);
+    }
+    if (consumer === undefined || runs.length === 0) return { results };
+    const fates = fatesOf(await this.#broker.consumers.settle(consumer, runs));
+    const ended: number[] = [];
+    for (const [index, position] of positions.entries()) {
+      const error = fates[index];
+      const run = runs[index];
+      const token = results[position]?.token ?? "";
+      results[position] = error === undefined ? { token, ok: true } : { token, ok: false, error };
+      if (run !== undefined && (error === undefined ? run.verb !== "extend" : error.code === "STALE_LEASE")) ended.push(run.first);
+    }
+    consumer.sink.ended(ended);
+    return { results };
+  }
+
+  async #cancel(connection: Connection, payload: object): Promise<object> {
+    const { consumer: id } = validate(schemas.cancelRequest, payload, "cancel");
+    const consumer = this.#broker.consumers.find(id, connection.namespace, connection.identity);
+    if (consumer === undefined) throw new HoldfastError("NOT_FOUND", `there is no consumer ${preview(id)} of yours`);
+    await this.#broker.consumers.end(consumer, connection.consumers.has(consumer) ? undefined : "cancelled", false);
+    return {};
+  }
+
+  async #define(connection: Connection, payload: object): Promise<object> {
+    const { queue, ...options } = validate(schemas.defineRequest, payload, "define");
+    await this.#broker.define(addressOf(connection, queue), definedOptions(options));
+    return {};
+  }
+
+  async #delete(connection: Connection, payload: object): Promise<object> {
+    const { queue } = validate(schemas.deleteRequest, payload, "delete");
+    await this.#broker.remove(addressOf(connection, queue));
+    return {};
+  }
+
+  async #list({ namespace }: Connection, payload: object): Promise<object> {
+    const { after, limit } = validate(schemas.listRequest, payload, "list");
+    return this.#broker.list(namespace, after, limit);
+  }
+
+  async #stats(connection: Connection, payload: object): Promise<object> {
+    const { queue } = validate(schemas.statsRequest, payload, "stats");
+    return this.#broker.stats(addressOf(connection, queue));
+  }
+
+  /** Reads in small steps, so that many large messages are never in memory for one reply. */
+  async #peek(connection: Connection, payload: object): Promise<object> {
+    const request = validate(schemas.peekRequest, payload, "peek");
+    const address = addressOf(connection, request.queue);
+    const items: PeekedMessage[] = [];
+    let bytes = 0;
+    for (let after = request.after; ; ) {
+      const page = await this.#broker.peek(address, after, Math.min(PEEK_CHUNK, request.limit - items.length));
+      for (const item of page.items) {
+        if (items.length > 0 && bytes + item.record.length > PEEK_BYTES_MAX) return { items, next: after };
+        bytes += item.record.length;
+        after = item.sequence;
+        items.push(readPeeked(item));
+      }
+      if (page.next === undefined) return { items };
+      after = page.next;
+      if (items.length >= request.limit) return { items, next: after };
+    }
+  }
+}
+
+const addressOf = ({ namespace }: Connection, queue: string): QueueAddress => ({ namespace, queue });
+
+/** Before looking into them: a thousand times too many would be looked at in vain. */
+function assertArray(messages: unknown): void {
+  if (!Array.isArray(messages) || messages.length <= LIMITS.arrayMessagesMax) return;
+  throw new HoldfastError("TOO_LARGE", `messages has ${messages.length} items, at most ${LIMITS.arrayMessagesMax} are allowed`);
+}
+
+function queuedMessages(payload: object): readonly QueuedMessage[] {
+  if (!("queue" in payload)) return validate(schemas.publishQueuesRequest, payload, "publish").messages;
+  const { queue, messages } = validate(schemas.publishArrayRequest, payload, "publish");
+  return messages.map((message) => ({ ...message, queue }));
+}
+
+/** The error of each settlement, in order; undefined for those that took effect. */
+function fatesOf(runs: readonly SettledRun[]): (ErrorReply | undefined)[] {
+  return runs.flatMap(({ count, error }) => new Array<ErrorReply | undefined>(count).fill(error));
+}

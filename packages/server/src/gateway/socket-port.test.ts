@@ -1,0 +1,88 @@
+import type { Socket } from "socket.io";
+import type { Socket as ClientSocket } from "socket.io-client";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AckIds, isBoundToLoopback, SocketPort, WAITING_BYTES_MAX } from "./socket-port.js";
+import { TestHost, until } from "./test-host.js";
+
+let host: TestHost;
+let client: ClientSocket;
+let socket: Socket;
+let port: SocketPort;
+
+beforeEach(async () => {
+  host = await TestHost.open({ attach: false, io: { maxHttpBufferSize: 123_456 } });
+  client = await host.client();
+  const [only] = host.io.of("/").sockets.values();
+  if (only === undefined) throw new Error("the server has no socket");
+  socket = only;
+  port = new SocketPort(socket, new AckIds(3));
+});
+
+afterEach(() => host.close());
+
+/** What this file's neighbour relies on; when one of these fails after an upgrade of Socket.IO, look there. */
+describe("internals of Socket.IO and Engine.IO", () => {
+  it("have the shape that is used", () => {
+    const internals = socket as unknown as Record<string, unknown>;
+    expect(internals["packet"]).toBeTypeOf("function");
+    expect(internals["acks"]).toBeInstanceOf(Map);
+    const conn = socket.conn as unknown as { writeBuffer: unknown; transport: { socket: { bufferedAmount: unknown } } };
+    expect(conn.writeBuffer).toBeInstanceOf(Array);
+    expect(conn.transport.socket.bufferedAmount).toBeTypeOf("number");
+    expect(port.packetBytesMax).toBe(123_456);
+    expect(isBoundToLoopback(socket)).toBe(true);
+  });
+
+  it("send events with values and buffers", async () => {
+    const got = new Promise((resolve) => client.once("event", resolve));
+    port.send("event", { bytes: Buffer.from([1, 2]), text: "✓" });
+    expect(await got).toEqual({ bytes: Buffer.from([1, 2]), text: "✓" });
+  });
+
+  it("call an acknowledgement once, with ids that no other life gives, and not after it was dropped", async () => {
+    client.on("question", (_payload, callback: (...args: unknown[]) => void) => {
+      callback("first");
+      callback("second");
+    });
+    const answers: unknown[][] = [];
+    const id = port.sendForAnswer("question", 1, (...args) => answers.push(args));
+    expect(id).toBe(3 * 2 ** 33 + 2 ** 32);
+    await until(() => answers.length > 0);
+    const dropped = port.sendForAnswer("question", 2, (...args) => answers.push(args));
+    port.dropAnswer(dropped);
+    const last = new Promise((resolve) => port.sendForAnswer("question", 3, resolve));
+    expect(await last).toBe("first");
+    expect(answers).toEqual([["first"]]);
+    expect((socket as unknown as { acks: Map<number, unknown> }).acks.size).toBe(0);
+    expect(Number.isSafeInteger(new AckIds(2 ** 20 - 1).next() + 2 ** 32 - 1)).toBe(true);
+  });
+
+  it("take the answer to a packet of an earlier socket of the client", async () => {
+    const answer = new Promise((resolve) => port.expectAnswer(77, resolve));
+    const { io } = client as unknown as { io: { _packet(packet: object): void } };
+    io._packet({ type: 3, nsp: "/", id: 77, data: ["late"] });
+    expect(await answer).toBe("late");
+  });
+
+  it("tell when the client's buffers are full, and when there is room again", async () => {
+    expect(port.isFull()).toBe(false);
+    const { io } = client as unknown as { io: { engine: { transport: { ws: { _socket: { pause(): void; resume(): void } } } } } };
+    const tcp = io.engine.transport.ws._socket;
+    tcp.pause();
+    const bytes = Buffer.alloc(WAITING_BYTES_MAX);
+    while (!port.isFull()) {
+      port.send("bytes", bytes);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    let woken = 0;
+    port.whenRoom(() => woken++);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(woken).toBe(0);
+    tcp.resume();
+    await until(() => woken === 1);
+    expect(port.isFull()).toBe(false);
+    port.send("bytes", bytes);
+    await until(() => !port.isFull());
+    expect(woken).toBe(1);
+  });
+});

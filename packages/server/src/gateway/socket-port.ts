@@ -1,0 +1,160 @@
+import type { Socket } from "socket.io";
+
+/** What of one socket's outgoing bytes may wait before leasing to it stops. */
+export const WAITING_BYTES_MAX = 65_536;
+
+type AckCallback = (...args: unknown[]) => void;
+
+/**
+ * What Holdfast uses of Socket.IO and Engine.IO beyond their public interface, all in this file. `socket-port.test.ts`
+ * fails when an upgrade changes any of it.
+ */
+interface SocketInternals {
+  /** Writes a packet to this client only. `emit` with connection state recovery would keep a copy to send again. */
+  packet(packet: { type: number; data: unknown[]; id?: number }): void;
+  /** Callbacks by acknowledgement id, called with what the client answers and then removed. */
+  readonly acks: Map<number, AckCallback>;
+  readonly conn: {
+    readonly server: { readonly opts: { readonly maxHttpBufferSize: number } };
+    /** Packets that wait until the transport has sent the ones before. */
+    readonly writeBuffer: readonly { readonly data?: string | Uint8Array }[];
+    readonly transport: Transport;
+    on(event: "upgrade", listener: () => void): void;
+    off(event: "upgrade", listener: () => void): void;
+  };
+  readonly server: { readonly httpServer?: { address?(): unknown } };
+}
+
+interface Transport {
+  /** The WebSocket, whose `bufferedAmount` is what the operating system has not taken yet; absent when polling. */
+  readonly socket?: { readonly bufferedAmount: number };
+  /** `drain`: the packets handed to the transport have left. */
+  on(event: "drain", listener: () => void): void;
+  off(event: "drain", listener: () => void): void;
+}
+
+const internalsOf = (socket: Socket): SocketInternals => socket as unknown as SocketInternals;
+
+/** Socket.IO's packet type EVENT; its encoder makes it BINARY_EVENT when there are buffers in it. */
+const EVENT = 2;
+
+/** Ids of one life: 2^32, in the upper half of 2^33, so that no id of the application's own emits, which count from 0, is among them. */
+const IDS_OF_A_LIFE = 2 ** 33;
+const IDS_MAX = 2 ** 32;
+
+/**
+ * Acknowledgement ids of deliveries. They never repeat across lives of the process: a client may answer an id that a
+ * process before this one gave it, on a connection to this one. The application's emits keep Socket.IO's own ids.
+ */
+export class AckIds {
+  readonly #first: number;
+  #count = 0;
+
+  /** @param life below 2^20, never given twice: `Engine.life` */
+  constructor(life: number) {
+    this.#first = life * IDS_OF_A_LIFE + IDS_MAX;
+  }
+
+  /** After 2^32 deliveries of one life they begin again; the leases of the first ones are long over. */
+  next(): number {
+    return this.#first + (this.#count++ % IDS_MAX);
+  }
+}
+
+/** Whether the HTTP server of this socket listens on a loopback address only. */
+export function isBoundToLoopback(socket: Socket): boolean {
+  const bound = internalsOf(socket).server.httpServer?.address?.();
+  if (typeof bound !== "object" || bound === null || !("address" in bound)) return false;
+  return bound.address === "::1" || /^(::ffff:)?127\./.test(String(bound.address));
+}
+
+/** One client's socket, as the gateway writes to it. */
+export class SocketPort {
+  readonly #socket: SocketInternals;
+  readonly #ids: AckIds;
+  readonly #wakes = new Set<() => void>();
+  /** The transport whose draining is watched, while somebody waits for room. */
+  #watched: Transport | undefined;
+
+  constructor(socket: Socket, ids: AckIds) {
+    this.#socket = internalsOf(socket);
+    this.#ids = ids;
+  }
+
+  /** The largest packet the server would take from this client, in bytes. */
+  get packetBytesMax(): number {
+    return this.#socket.conn.server.opts.maxHttpBufferSize;
+  }
+
+  /** Emits to this client, past the buffer of connection state recovery: what is lost is delivered again anyway. */
+  send(event: string, payload: unknown): void {
+    (this.#socket as unknown as {emit(a: string, b: unknown): void}).emit(event, payload);
+  }
+
+  /** As `send`; the client's acknowledgement calls `answered`, at most once. Returns the acknowledgement's id. */
+  sendForAnswer(event: string, payload: unknown, answered: AckCallback): number {
+    const id = this.#ids.next();
+    this.#socket.packet({ type: EVENT, data: [event, payload], id });
+    this.#socket.acks.set(id, answered);
+    return id;
+  }
+
+  /** Also takes the answer to a packet that was sent on another socket of the same client. */
+  expectAnswer(id: number, answered: AckCallback): void {
+    this.#socket.acks.set(id, answered);
+  }
+
+  /** A late answer is then ignored. */
+  dropAnswer(id: number): void {
+    this.#socket.acks.delete(id);
+  }
+
+  /** Whether more bytes wait in this server than leases should be added to; also counts the application's packets. */
+  isFull(): boolean {
+    const { transport, writeBuffer } = this.#socket.conn;
+    let bytes = transport.socket?.bufferedAmount ?? 0;
+    for (const packet of writeBuffer) {
+      if (bytes > WAITING_BYTES_MAX) return true;
+      bytes += packet.data?.length ?? 0;
+    }
+    return bytes > WAITING_BYTES_MAX;
+  }
+
+  /** Calls `wake` once when it is not full any more. Being full means packets are on their way, so a drain will come. */
+  whenRoom(wake: () => void): void {
+    this.#wakes.add(wake);
+    if (this.#watched === undefined) this.#watch();
+  }
+
+  /** Forgets who waits for room. */
+  close(): void {
+    this.#unwatch();
+    this.#wakes.clear();
+  }
+
+  #watch(): void {
+    this.#watched = this.#socket.conn.transport;
+    this.#watched.on("drain", this.#onDrain);
+    this.#socket.conn.on("upgrade", this.#onUpgrade);
+  }
+
+  #unwatch(): void {
+    this.#watched?.off("drain", this.#onDrain);
+    this.#socket.conn.off("upgrade", this.#onUpgrade);
+    this.#watched = undefined;
+  }
+
+  /** What waited goes out on another transport from now on. */
+  #onUpgrade = (): void => {
+    this.#unwatch();
+    this.#watch();
+  };
+
+  #onDrain = (): void => {
+    if (this.isFull()) return;
+    this.#unwatch();
+    const wakes = [...this.#wakes];
+    this.#wakes.clear();
+    for (const wake of wakes) wake();
+  };
+}

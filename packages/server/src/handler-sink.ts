@@ -1,0 +1,130 @@
+import { HoldfastError, LIMITS } from "holdfast-client/protocol";
+import type { Broker } from "./broker.js";
+import type { CancelReason, Consumer, Sink } from "./consumer.js";
+import { Delivery } from "./delivery.js";
+import type { Leased } from "./engine.js";
+import type { Log } from "./log.js";
+import { readMessage } from "./read-message.js";
+import { SettleBatch } from "./settle-batch.js";
+
+/** Takes deliveries in this process: acked when it returns, nacked when it throws, unless it settled them itself. */
+export type Handler<Body = unknown> = (delivery: Delivery<Body>) => unknown;
+
+/** Runs a handler for each delivery, at most `maxInFlight` at a time. */
+export class HandlerSink<Body> implements Sink {
+  readonly survivesRestart = true;
+  /** A slow handler is no dead peer, and no more of them are started than it may have. */
+  readonly expiriesMax = Number.POSITIVE_INFINITY;
+  readonly #handler: Handler<Body>;
+  readonly #maxInFlight: number;
+  readonly #broker: Broker;
+  readonly #log: Log;
+  readonly #onClosed: (reason: CancelReason | undefined) => void;
+  #batch: SettleBatch | undefined;
+  /** Which life of the engine its deliveries are of. */
+  #life = 0;
+  #running = 0;
+  #wake: (() => void) | undefined;
+  #drained: (() => void)[] = [];
+
+  constructor(handler: Handler<Body>, maxInFlight: number, broker: Broker, log: Log, onClosed: (reason: CancelReason | undefined) => void) {
+    this.#handler = handler;
+    this.#maxInFlight = maxInFlight;
+    this.#broker = broker;
+    this.#log = log;
+    this.#onClosed = onClosed;
+  }
+
+  reserve(count: number): number {
+    return Math.min(count, Math.max(0, this.#maxInFlight - this.#running));
+  }
+
+  free(): void {
+    // Only running handlers take room.
+  }
+
+  whenRoom(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  deliver(consumer: Consumer, batch: readonly Leased[]): void {
+    for (const leased of batch) {
+      const delivery = this.#read(consumer, leased);
+      if (delivery !== undefined) void this.#run(delivery);
+    }
+  }
+
+  #read(consumer: Consumer, leased: Leased): Delivery<Body> | undefined {
+    this.#batch ??= new SettleBatch((runs) => this.#broker.consumers.settle(consumer, runs));
+    const batch = this.#batch;
+    const { lease, sequence, attempt, publishedAt, leaseUntil } = leased;
+    try {
+      const content = readMessage(leased.bytes, leased.start, leased.end);
+      const life = this.#life;
+      const place = { queue: consumer.address.queue, lease, sequence, attempt, publishedAt, leaseUntil };
+      return new Delivery<Body>(place, content, (run, settled) => {
+        if (life === this.#life) batch.add(run, settled);
+        else settled(new HoldfastError("STALE_LEASE", "the engine was opened again since this delivery").toReply());
+      });
+    } catch (error) {
+      const reason = reasonOf(error);
+      this.#log.warn(`message ${sequence} of queue ${consumer.address.queue} is rejected: ${reason}`);
+      batch.add({ first: lease, count: 1, verb: "reject", reason }, () => undefined);
+      return undefined;
+    }
+  }
+
+  async #run(delivery: Delivery<Body>): Promise<void> {
+    this.#running++;
+    try {
+      await this.#handle(delivery);
+    } catch (error) {
+      // The message comes again when its lease ends; the handler's own settlement told the handler itself.
+      this.#log.warn(`message ${delivery.sequence} of queue ${delivery.queue} was not settled: ${reasonOf(error)}`);
+    }
+    this.#running--;
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+    if (this.#running === 0) for (const drained of this.#drained.splice(0)) drained();
+  }
+
+  async #handle(delivery: Delivery<Body>): Promise<void> {
+    try {
+      await this.#handler(delivery);
+    } catch (error) {
+      if (!delivery.settled) await delivery.nack({ reason: reasonOf(error) });
+      return;
+    }
+    if (!delivery.settled) await delivery.ack();
+  }
+
+  ended(): void {
+    // A delivery learns it when it is settled.
+  }
+
+  endedAll(): void {
+    this.#life++;
+    this.#batch?.abandon();
+  }
+
+  takeOver(): void {
+    // Nobody else can resume it: its id never leaves the process.
+  }
+
+  drained(): Promise<void> {
+    return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  closed(_consumer: Consumer, reason: CancelReason | undefined): void {
+    this.#onClosed(reason);
+  }
+}
+
+/** An error's message, cut to what a reason may hold. */
+function reasonOf(error: unknown): string {
+  const bytes = Buffer.from(error instanceof Error ? error.message : String(error), "utf8");
+  if (bytes.length <= LIMITS.reasonBytesMax) return bytes.toString("utf8");
+  // The cut may fall inside a character; what is left of it becomes U+FFFD, which takes up to three bytes.
+  return bytes.subarray(0, LIMITS.reasonBytesMax - 3).toString("utf8");
+}

@@ -1,0 +1,128 @@
+import type { Namespace, Server, Socket } from "socket.io";
+import { Broker, type Counters } from "./broker.js";
+import type { Engine, Page } from "./engine.js";
+import { createMemoryEngine } from "./engines/memory/memory-engine.js";
+import { type AttachOptions, Gateway } from "./gateway.js";
+import type { QueueOptionsInput } from "./options.js";
+import type { QueuedMessage, Receipt } from "./publish.js";
+import type { Queue } from "./queue.js";
+import { Scope } from "./scope.js";
+import { type HoldfastOptions, resolveSettings, type Settings } from "./settings.js";
+
+/** How long `close` waits for handlers in this process. */
+const DRAIN_MS = 10_000;
+
+/**
+ * Durable queues beside a Socket.IO server.
+ *
+ * @example
+ * const io = new Server(3000);
+ * const holdfast = await Holdfast.open({ directory: "./data" });
+ * holdfast.attach(io);
+ */
+export class Holdfast {
+  readonly #broker: Broker;
+  readonly #settings: Settings;
+  readonly #gateway: Gateway;
+  readonly #root: Scope;
+  #closed: Promise<void> | undefined;
+
+  private constructor(broker: Broker, settings: Settings) {
+    this.#broker = broker;
+    this.#settings = settings;
+    this.#gateway = new Gateway(broker, settings);
+    this.#root = new Scope(broker, settings, "/");
+  }
+
+  /**
+   * Opens the engine; resolves when it serves. Fails with `BAD_REQUEST` naming the option, or with the engine's error
+   * when its store cannot be used or is another process's.
+   *
+   * @example
+   * const holdfast = await Holdfast.open({ directory: "./data", disconnectGraceMs: 10_000 });
+   */
+  static async open(options: HoldfastOptions = {}): Promise<Holdfast> {
+    const settings = resolveSettings(options);
+    const broker = new Broker(await engineOf(settings), { ...settings, openBytesMax: settings.limits.openBytesMax });
+    await broker.engine.open(broker);
+    return new Holdfast(broker, settings);
+  }
+
+  /** `level`, `memory`, or the name of an engine of your own. */
+  get engine(): string {
+    return this.#broker.engine.name;
+  }
+
+  /** Whether messages can be stored now. */
+  get ready(): boolean {
+    return this.#closed === undefined && this.#broker.failure === undefined;
+  }
+
+  /** Why messages cannot be stored now; undefined while they can. The engine goes on trying. */
+  get failure(): Error | undefined {
+    return this.#broker.failure;
+  }
+
+  /** What was ignored because it was late or wrong, since the process began. */
+  get counters(): Readonly<Counters> {
+    return this.#broker.counters;
+  }
+
+  /**
+   * Serves the sockets of a namespace (a server means `/`), those connected already too. Each namespace has queues of
+   * its own, guarded by its own middleware. Fails with `BAD_REQUEST` when it is attached already.
+   *
+   * @param options `identify` says who a socket belongs to. Without it `auth: { user }` of the handshake counts, but
+   *   only while the server is bound to loopback; else nobody is anybody in particular.
+   *
+   * @example
+   * holdfast.attach(io.of("/orders"), { identify: (socket) => socket.data.user });
+   */
+  attach(target: Server | Namespace, options: AttachOptions = {}): void {
+    this.#gateway.attach(target, options);
+  }
+
+  /** Who a socket of an attached namespace belongs to; undefined for nobody in particular. */
+  identityOf(socket: Socket): string | undefined {
+    return this.#gateway.identityOf(socket);
+  }
+
+  /** The queues of a namespace. */
+  of(namespace: string): Scope {
+    return new Scope(this.#broker, this.#settings, namespace);
+  }
+
+  /** A queue of namespace `/`: see `Scope.queue`. */
+  queue<Body = unknown>(name: string, options?: QueueOptionsInput): Queue<Body> {
+    return this.#root.queue<Body>(name, options);
+  }
+
+  /** Stores messages for queues of namespace `/`, all or none: see `Scope.publish`. */
+  publish(messages: readonly QueuedMessage[]): Promise<Receipt[]> {
+    return this.#root.publish(messages);
+  }
+
+  /** Names of the queues of namespace `/`: see `Scope.queues`. */
+  queues(options: { readonly after?: string; readonly limit?: number } = {}): Promise<Page<string, string>> {
+    return this.#root.queues(options);
+  }
+
+  /**
+   * Stops: new work is refused with `SHUTTING_DOWN`, handlers at work finish (up to `drainMs`, 10 s), what is in flight
+   * goes back uncounted, the engine closes. The Socket.IO server stays open. Called again, it waits for the same.
+   */
+  close({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#gateway.close();
+    this.#closed ??= this.#broker.close(drainMs);
+    return this.#closed;
+  }
+}
+
+/** The one place that knows concrete engines. */
+async function engineOf({ engine, directory, clock }: Settings): Promise<Engine> {
+  if (engine === "memory") return createMemoryEngine({ clock });
+  if (engine !== "level") return engine;
+  // Loaded only when asked for: it brings a native store.
+  const { createLevelEngine } = await import("./engines/level/level-engine.js");
+  return createLevelEngine({ directory: directory ?? "", clock });
+}

@@ -1,0 +1,82 @@
+import { randomBytes } from "node:crypto";
+import { ByteWriter, type Headers, HoldfastError, LIMITS, type RecordFields, writeRecord } from "holdfast-client/protocol";
+import { z } from "zod";
+import { preview } from "./validate.js";
+
+const shortText = (field: string, bytesMax: number): z.ZodString =>
+  z.string().refine((text) => text !== "" && Buffer.byteLength(text) <= bytesMax, {
+    error: ({ input }) => `${field} is ${preview(input)}, expected 1 to ${bytesMax} bytes of UTF-8`,
+  });
+
+/** What may come with a body. */
+export const messageOptions = z.strictObject({
+  id: shortText("id", LIMITS.idBytesMax).optional(),
+  key: shortText("key", LIMITS.keyBytesMax).optional(),
+  event: shortText("event", LIMITS.eventBytesMax).optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  replyTo: shortText("replyTo", LIMITS.keyBytesMax).optional(),
+  correlationId: shortText("correlationId", LIMITS.keyBytesMax).optional(),
+});
+
+/** What a publisher may say of a message. */
+export interface MessageOptions {
+  /** Chosen by the application: published again within the dedup window, it gives the first receipt. 1 to 128 bytes. */
+  readonly id?: string | undefined;
+  /** 1 to 256 bytes. */
+  readonly key?: string | undefined;
+  /** Name of what happened, 1 to 256 bytes. */
+  readonly event?: string | undefined;
+  /** Texts that travel beside the body, 8 KiB in all. */
+  readonly headers?: Headers | undefined;
+  /** Where an answer is expected, 1 to 256 bytes. */
+  readonly replyTo?: string | undefined;
+  /** Which request this answers, 1 to 256 bytes. */
+  readonly correlationId?: string | undefined;
+}
+
+/** A message to publish: a JSON value or bytes, and what comes with it. */
+export interface NewMessage extends MessageOptions {
+  readonly body: unknown;
+}
+
+const idPrefix = randomBytes(12).toString("base64url");
+let idCount = 0;
+
+/** An id that no other process and no earlier call gave. */
+const newId = (): string => `${idPrefix}-${(idCount++).toString(36)}`;
+
+let writer = new ByteWriter(16_384);
+
+/**
+ * Packs messages one after the other, giving an id to those without one.
+ *
+ * @param ids takes the id of each
+ * @param bytesMax of one record; above it `TOO_LARGE`
+ */
+export function packMessages(messages: readonly NewMessage[], ids: string[], bytesMax: number): Uint8Array {
+  try {
+    for (const message of messages) {
+      const id = message.id ?? newId();
+      ids.push(id);
+      packMessage({ ...message, id, chosenId: message.id !== undefined }, message.body, bytesMax);
+    }
+    return writer.take();
+  } catch (error) {
+    writer.rewind(0);
+    throw error;
+  } finally {
+    // One giant must not hold its memory for good.
+    if (writer.length > LIMITS.arrayBytesMax) writer = new ByteWriter(16_384);
+  }
+}
+
+function packMessage(fields: RecordFields, body: unknown, bytesMax: number): void {
+  if (fields.headers !== undefined) {
+    const bytes = Buffer.byteLength(JSON.stringify(fields.headers));
+    if (bytes > LIMITS.headersBytesMax) {
+      throw new HoldfastError("TOO_LARGE", `headers take ${bytes} bytes, at most ${LIMITS.headersBytesMax} are allowed`);
+    }
+  }
+  const bytes = writeRecord(writer, fields, body);
+  if (bytes > bytesMax) throw new HoldfastError("TOO_LARGE", `the message takes ${bytes} bytes, at most ${bytesMax} are allowed`);
+}

@@ -1,0 +1,196 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Delivery } from "./delivery.js";
+import { ManualClock } from "./engines/conformance/manual-clock.js";
+import { Happenings, until } from "./gateway/test-host.js";
+import { Holdfast } from "./holdfast.js";
+
+let clock: ManualClock;
+let holdfast: Holdfast;
+
+beforeEach(async () => {
+  clock = new ManualClock();
+  holdfast = await Holdfast.open({ engine: "memory", clock });
+});
+
+afterEach(() => holdfast.close({ drainMs: 100 }));
+
+describe("a queue in the server's process", () => {
+  it("publishes, and hands each message to a handler: ack on return, nack on throw", async () => {
+    const orders = holdfast.queue<{ item: string }>("orders", { backoff: { type: "fixed", delayMs: 1_000, jitter: 0 } });
+    const seen = new Happenings<Delivery<{ item: string }>>();
+    orders.consume(async (delivery) => {
+      seen.add(delivery);
+      if (delivery.body.item === "eel" && delivery.attempt === 1) throw new Error("slippery");
+    });
+    expect(await orders.publish({ item: "cod" }, { id: "a", key: "k", event: "e", headers: { h: "1" } })).toEqual({
+      id: "a",
+      sequence: expect.any(Number),
+      duplicate: false,
+    });
+    await orders.publish({ item: "eel" });
+    const [first] = await seen.count(2);
+    expect(first).toMatchObject({ id: "a", key: "k", event: "e", headers: { h: "1" }, queue: "orders", attempt: 1, body: { item: "cod" } });
+    await until(async () => (await orders.stats()).delayed === 1);
+    await clock.advance(1_000);
+    expect((await seen.count(3))[2]).toMatchObject({ attempt: 2, body: { item: "eel" } });
+    await until(async () => (await orders.stats()).acked === 2);
+  });
+
+  it("a delivery carries its verbs and is settled once", async () => {
+    const queue = holdfast.queue<string>("q");
+    const outcomes = new Happenings<string>();
+    queue.consume(async (delivery) => {
+      if (delivery.body === "ack") await delivery.ack();
+      if (delivery.body === "nack") await delivery.nack({ delayMs: 60_000, reason: "later" });
+      if (delivery.body === "reject") await delivery.reject({ reason: "never" });
+      if (delivery.body === "release" && outcomes.items.length === 3) await delivery.release();
+      if (delivery.body === "extend") await delivery.extend(60_000);
+      const settled = delivery.settled;
+      const again = await delivery.ack().catch((error: { code: string }) => error.code);
+      outcomes.add(`${delivery.body} ${settled} ${again}`);
+    });
+    for (const body of ["ack", "nack", "reject", "release", "extend"]) {
+      const before = outcomes.items.length;
+      await queue.publish(body);
+      await outcomes.count(before + 1);
+    }
+    const names = (await outcomes.count(6)).map((outcome) => outcome.replace(" undefined", " ok"));
+    expect(names.sort()).toEqual([
+      "ack true STALE_LEASE",
+      "extend false ok",
+      "nack true STALE_LEASE",
+      "reject true STALE_LEASE",
+      "release false ok",
+      "release true STALE_LEASE",
+    ]);
+    expect(await queue.stats()).toMatchObject({ acked: 3, dead: 1, delayed: 1 });
+    const bad = holdfast.queue("bad");
+    const errors = new Happenings<unknown>();
+    bad.consume(async (delivery) => {
+      errors.add(await delivery.nack({ delayMs: -1 }).catch((error: unknown) => error));
+      errors.add(await delivery.extend(5).catch((error: unknown) => error));
+    });
+    await bad.publish(1);
+    for (const error of await errors.count(2)) expect(error).toMatchObject({ code: "BAD_REQUEST" });
+  });
+
+  it("runs at most maxInFlight handlers, also when their leases run out", async () => {
+    const queue = holdfast.queue("q", { leaseMs: 1_000, backoff: { type: "fixed", delayMs: 0, jitter: 0 } });
+    let running = 0;
+    let most = 0;
+    const finish: (() => void)[] = [];
+    const started = new Happenings<unknown>();
+    const consumer = queue.consume(
+      async (delivery) => {
+        most = Math.max(most, ++running);
+        started.add(delivery.body);
+        await new Promise<void>((resolve) => finish.push(resolve));
+        running--;
+      },
+      { maxInFlight: 3 },
+    );
+    for (let message = 0; message < 10; message++) await queue.publish(message);
+    await started.count(3);
+    await clock.advance(5_000);
+    expect(most).toBe(3);
+    expect((await queue.stats()).consumers).toBe(1);
+    // Every handler was called for leases that ran out, so each message comes once more at least.
+    for (let done = 0; done < 10; done++) {
+      await until(() => finish.length > 0);
+      finish.shift()?.();
+    }
+    expect(most).toBe(3);
+    const cancelled = consumer.cancel();
+    await until(() => {
+      finish.shift()?.();
+      return running === 0;
+    });
+    await cancelled;
+  });
+
+  it("cancel waits for the handlers at work and returns the rest", async () => {
+    const queue = holdfast.queue("q");
+    let finish: () => void = () => undefined;
+    const started = new Happenings<unknown>();
+    const consumer = queue.consume(
+      async (delivery) => {
+        started.add(delivery.body);
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+      },
+      { maxInFlight: 1 },
+    );
+    for (const body of [1, 2]) await queue.publish(body);
+    await started.count(1);
+    let cancelled = false;
+    const cancel = consumer.cancel().then(() => {
+      cancelled = true;
+    });
+    await queue.publish(3);
+    expect(cancelled).toBe(false);
+    finish();
+    await cancel;
+    expect(await consumer.ended).toBeUndefined();
+    expect(started.items).toEqual([1]);
+    expect(await queue.stats()).toMatchObject({ acked: 1, ready: 2, inFlight: 0, consumers: 0 });
+  });
+
+  it("tells why a consumer ended, and why one never began", async () => {
+    const queue = holdfast.queue("q");
+    const consumer = queue.consume(() => undefined);
+    await consumer.ready;
+    await queue.delete();
+    expect(await consumer.ended).toBe("deleted");
+    const strict = await Holdfast.open({ engine: "memory", autoCreate: false });
+    await expect(strict.queue("q").consume(() => undefined).ready).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await strict.close();
+  });
+
+  it("gives options before the first use, whose failure says what was wrong with them", async () => {
+    const queue = holdfast.queue("q", { maxAttempts: 1, deadLetter: false });
+    queue.consume((delivery) => delivery.nack());
+    await queue.publish(1);
+    await until(async () => (await queue.stats()).dead === 1);
+    expect((await holdfast.queues()).items).toEqual(["q"]);
+    expect(() => holdfast.queue("no spaces")).toThrow(/queue is "no spaces"/);
+    expect(() => holdfast.queue("q", { leaseMs: 1 })).toThrow(/leaseMs is 1, expected at least 1000/);
+    expect(() => queue.consume(() => undefined, { maxInFlight: 20_000 })).toThrow(/expected at most 10000/);
+    await expect(queue.publish(undefined)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    await expect(queue.publish(1, { id: "" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  });
+
+  it("publishes to several queues in one commit", async () => {
+    const receipts = await holdfast.publish([
+      { queue: "a", body: 1 },
+      { queue: "b", body: 2 },
+    ]);
+    expect(receipts).toHaveLength(2);
+    expect(await holdfast.of("other").publish([])).toEqual([]);
+    expect((await holdfast.of("other").queues()).items).toEqual([]);
+    expect((await holdfast.queues({ limit: 1 })).next).toBe("a");
+  });
+
+  it("close lets handlers finish, returns what is in flight uncounted, and refuses what comes after", async () => {
+    const queue = holdfast.queue("q");
+    const started = new Happenings<unknown>();
+    let finish: () => void = () => undefined;
+    queue.consume(
+      async (delivery) => {
+        started.add(delivery.body);
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+      },
+      { maxInFlight: 1 },
+    );
+    for (const body of [1, 2]) await queue.publish(body);
+    await started.count(1);
+    const closed = holdfast.close();
+    await expect(queue.publish(3)).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+    finish();
+    await closed;
+    expect(started.items).toEqual([1]);
+    expect(holdfast.ready).toBe(false);
+  });
+});

@@ -1,0 +1,124 @@
+import { HoldfastError } from "holdfast-client/protocol";
+import { z } from "zod";
+import type { Broker } from "./broker.js";
+import type { Page, QueueAddress, QueueStats } from "./engine.js";
+import type { Handler } from "./handler-sink.js";
+import { type MessageOptions, messageOptions, type NewMessage } from "./message.js";
+import { type QueueOptions, type QueueOptionsInput, queueName, queueOptions } from "./options.js";
+import { publishAll, publishOne, type Receipt } from "./publish.js";
+import { QueueConsumer } from "./queue-consumer.js";
+import { type PeekedMessage, readPeeked } from "./read-message.js";
+import type { Settings } from "./settings.js";
+import { validate } from "./validate.js";
+
+const consumeOptions = z.strictObject({ maxInFlight: z.int().min(1).optional() });
+const peekOptions = z.strictObject({ after: z.int().min(0).default(0), limit: z.int().min(1).max(1_000).default(100) });
+
+/**
+ * A durable queue, from inside the server's process. Each message goes to one of its competing consumers.
+ *
+ * @example
+ * const orders = holdfast.queue<Order>("orders", { maxAttempts: 5 });
+ * await orders.publish({ item: "cod" });
+ * orders.consume(async (delivery) => cook(delivery.body));
+ */
+export class Queue<Body = unknown> {
+  readonly name: string;
+  readonly #broker: Broker;
+  readonly #settings: Settings;
+  readonly #address: QueueAddress;
+  readonly #options: Partial<QueueOptions> | undefined;
+  /** Kept once it resolved, so that every call waits for the same and none overtakes another. */
+  #defined: Promise<void> | undefined;
+
+  constructor(broker: Broker, settings: Settings, namespace: string, name: string, options: QueueOptionsInput | undefined) {
+    this.name = validate(queueName, name, "queue");
+    this.#broker = broker;
+    this.#settings = settings;
+    this.#address = { namespace, queue: name };
+    this.#options = options === undefined ? undefined : definedOptions(options);
+  }
+
+  /** Resolves when the options given to `queue(name, options)` are in force; tried again by the next call when it failed. */
+  #ready(): Promise<void> | undefined {
+    if (this.#options === undefined) return undefined;
+    this.#defined ??= this.#broker.define(this.#address, this.#options).catch((error: unknown) => {
+      this.#defined = undefined;
+      throw error;
+    });
+    return this.#defined;
+  }
+
+  /**
+   * Stores a message. Publishes of one process to one queue are stored in the order of the calls.
+   *
+   * @param body a JSON value, possibly with up to 10 buffers in it, or bytes; 256 KiB with all that comes with it
+   * @returns its receipt, once the message survives a crash
+   *
+   * Fails with `BAD_REQUEST`, `TOO_LARGE`, `NOT_FOUND` (only when queues are not created by themselves), `ID_CONFLICT`,
+   * `QUEUE_FULL`, `RATE_LIMITED`, `DISK_FULL`, `ENGINE_UNAVAILABLE`, `SHUTTING_DOWN`, or `UNKNOWN` when it may have
+   * been stored: then publish again with the same id.
+   *
+   * @example
+   * const { id, sequence } = await orders.publish({ item: "cod" }, { id: "order-17" });
+   */
+  async publish(body: Body, options: MessageOptions = {}): Promise<Receipt> {
+    const ready = this.#ready();
+    if (ready !== undefined) await ready;
+    const message = { ...validate(messageOptions, options, "options"), body, queue: this.name };
+    return publishOne(this.#broker, this.#address.namespace, message, this.#settings.limits.bodyBytesMax);
+  }
+
+  /** Stores up to 1,000 messages and 1 MiB in one commit, all or none. Errors as `publish`. */
+  async publishAll(messages: readonly NewMessage[]): Promise<Receipt[]> {
+    await this.#ready();
+    const queued = messages.map(({ body, ...options }) => ({ ...validate(messageOptions, options, "message"), body, queue: this.name }));
+    return publishAll(this.#broker, this.#address.namespace, queued, this.#settings.limits.bodyBytesMax);
+  }
+
+  /**
+   * Hands messages to a handler in this process: acked when it returns, nacked when it throws.
+   *
+   * @param options `maxInFlight`: handlers at work at a time, 1 to 10,000; 100 unless given
+   *
+   * @example
+   * const consumer = orders.consume(async (delivery) => cook(delivery.body), { maxInFlight: 10 });
+   * await consumer.cancel();
+   */
+  consume(handler: Handler<Body>, options: { readonly maxInFlight?: number } = {}): QueueConsumer {
+    const { maxInFlight = this.#settings.limits.maxInFlightDefault } = validate(consumeOptions, options, "options");
+    if (maxInFlight > this.#settings.limits.maxInFlightMax) {
+      throw new HoldfastError("BAD_REQUEST", `maxInFlight is ${maxInFlight}, expected at most ${this.#settings.limits.maxInFlightMax}`);
+    }
+    return new QueueConsumer(this.#broker, this.#settings.log, this.#address, handler, maxInFlight, this.#ready());
+  }
+
+  /** Creates the queue, or changes the given options where that is safe, else `BAD_REQUEST`; the others keep their value. */
+  async define(options: QueueOptionsInput): Promise<void> {
+    await this.#broker.define(this.#address, definedOptions(options));
+  }
+
+  /** Counts of the queue; `NOT_FOUND` when there is none. */
+  async stats(): Promise<QueueStats> {
+    return this.#broker.stats(this.#address);
+  }
+
+  /** Messages with a sequence above `after` (0), up to `limit` (100, at most 1,000), without leasing them. */
+  async peek(options: { readonly after?: number; readonly limit?: number } = {}): Promise<Page<PeekedMessage, number>> {
+    const { after, limit } = validate(peekOptions, options, "options");
+    const page = await this.#broker.peek(this.#address, after, limit);
+    return { ...page, items: page.items.map(readPeeked) };
+  }
+
+  /** Removes the queue with everything in it; its consumers end. `NOT_FOUND` when there is none. */
+  async delete(): Promise<void> {
+    this.#defined = undefined;
+    await this.#broker.remove(this.#address);
+  }
+}
+
+/** Options as given; an undefined one is one not given. */
+export function definedOptions(options: QueueOptionsInput): Partial<QueueOptions> {
+  const given = Object.entries(validate(queueOptions, options, "options")).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Partial<QueueOptions>;
+}

@@ -1,0 +1,50 @@
+import { HoldfastError, LIMITS } from "holdfast-client/protocol";
+import { z } from "zod";
+import type { Broker } from "./broker.js";
+import type { Page } from "./engine.js";
+import { messageOptions } from "./message.js";
+import { type QueueOptionsInput, queueName } from "./options.js";
+import { publishAll, type QueuedMessage, type Receipt } from "./publish.js";
+import { Queue } from "./queue.js";
+import type { Settings } from "./settings.js";
+import { preview, validate } from "./validate.js";
+
+const queuedOptions = messageOptions.extend({ queue: queueName });
+const listOptions = z.strictObject({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) });
+
+/** The queues of one namespace. */
+export class Scope {
+  readonly namespace: string;
+  readonly #broker: Broker;
+  readonly #settings: Settings;
+
+  constructor(broker: Broker, settings: Settings, namespace: string) {
+    if (typeof namespace !== "string" || namespace === "" || Buffer.byteLength(namespace) > LIMITS.idBytesMax) {
+      throw new HoldfastError("BAD_REQUEST", `namespace is ${preview(namespace)}, expected 1 to ${LIMITS.idBytesMax} bytes`);
+    }
+    this.namespace = namespace.startsWith("/") ? namespace : `/${namespace}`;
+    this.#broker = broker;
+    this.#settings = settings;
+  }
+
+  /**
+   * A queue by name; nothing happens before it is used.
+   *
+   * @param options given to the queue before its first use here, which fails when they cannot be
+   */
+  queue<Body = unknown>(name: string, options?: QueueOptionsInput): Queue<Body> {
+    return new Queue<Body>(this.#broker, this.#settings, this.namespace, name, options);
+  }
+
+  /** Stores up to 1,000 messages and 1 MiB, to one or several queues, in one commit: all or none. Errors as `Queue.publish`. */
+  async publish(messages: readonly QueuedMessage[]): Promise<Receipt[]> {
+    const checked = messages.map(({ body, ...options }) => ({ ...validate(queuedOptions, options, "message"), body }));
+    return publishAll(this.#broker, this.namespace, checked, this.#settings.limits.bodyBytesMax);
+  }
+
+  /** Names of the queues in order, those after `after`, up to `limit` (100, at most 1,000). */
+  async queues(options: { readonly after?: string; readonly limit?: number } = {}): Promise<Page<string, string>> {
+    const { after, limit } = validate(listOptions, options, "options");
+    return this.#broker.list(this.namespace, after, limit);
+  }
+}

@@ -1,0 +1,107 @@
+import { HoldfastError, LIMITS } from "holdfast-client/protocol";
+import { z } from "zod";
+import { type Clock, systemClock } from "./clock.js";
+import type { Engine } from "./engine.js";
+import { type Log, silentLog } from "./log.js";
+import { preview, validate } from "./validate.js";
+
+/** Limits of one server; what is not given is DESIGN's. */
+export interface Limits {
+  /** A message with all that comes with it: 1,024 to 262,144 (the default) bytes. */
+  readonly bodyBytesMax: number;
+  /** Unsettled deliveries of one consumer: 1 to 10,000 (the default). */
+  readonly maxInFlightMax: number;
+  /** Consumers of one connection: 1,000. */
+  readonly consumersMax: number;
+  /** Bytes of messages that wait to be stored, of one connection: 32 MiB. Above it publishes are `RATE_LIMITED`. */
+  readonly connectionBytesMax: number;
+  /** The same of all together: 256 MiB. */
+  readonly openBytesMax: number;
+}
+
+/** What `Holdfast.open` takes. */
+export interface HoldfastOptions {
+  /** Where the embedded engine keeps its messages; created when missing. One process per directory. */
+  readonly directory?: string | undefined;
+  /** `level` (durable, the default), `memory` (for tests: forgets all when it ends), or an engine of your own. */
+  readonly engine?: "level" | "memory" | Engine | undefined;
+  /** Whether a queue is created by the first publish or consume; else that is `NOT_FOUND`. Default true. */
+  readonly autoCreate?: boolean | undefined;
+  /** Queues of one namespace, without the dead-letter queues that come by themselves. Default 10,000. */
+  readonly queuesMax?: number | undefined;
+  /** Namespaces that may have queues. Default 1,000. */
+  readonly namespacesMax?: number | undefined;
+  /** How long the consumers of a lost connection may be resumed, 0 to 60,000 ms. Default 5,000. */
+  readonly disconnectGraceMs?: number | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+  /** Time; a test brings its own. */
+  readonly clock?: Clock | undefined;
+  /** Silent unless given. */
+  readonly log?: Log | undefined;
+}
+
+/** Options, resolved. */
+export interface Settings {
+  readonly directory: string | undefined;
+  readonly engine: "level" | "memory" | Engine;
+  readonly autoCreate: boolean;
+  readonly queuesMax: number;
+  readonly namespacesMax: number;
+  readonly disconnectGraceMs: number;
+  readonly limits: Limits & { readonly maxInFlightDefault: number };
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const MAX_IN_FLIGHT_DEFAULT = 100;
+
+const hasMethods = (...names: string[]): ((value: unknown) => boolean) => {
+  return (value) => typeof value === "object" && value !== null && names.every((name) => typeof Reflect.get(value, name) === "function");
+};
+
+const isEngine = hasMethods("open", "close", "append", "lease", "settle");
+
+const limits = z
+  .strictObject({
+    bodyBytesMax: z.int().min(1_024).max(LIMITS.bodyBytesMax).default(LIMITS.bodyBytesMax),
+    maxInFlightMax: z.int().min(1).max(LIMITS.maxInFlightMax).default(LIMITS.maxInFlightMax),
+    consumersMax: z.int().min(1).max(1_000_000).default(1_000),
+    connectionBytesMax: z.int().min(LIMITS.arrayBytesMax).default(33_554_432),
+    openBytesMax: z.int().min(LIMITS.arrayBytesMax).default(268_435_456),
+  })
+  .prefault({});
+
+const options = z.strictObject({
+  directory: z.string().min(1).optional(),
+  engine: z
+    .custom<"level" | "memory" | Engine>((value) => value === "level" || value === "memory" || isEngine(value), {
+      error: ({ input }) => `engine is ${preview(input)}, expected "level", "memory" or an engine`,
+    })
+    .default("level"),
+  autoCreate: z.boolean().default(true),
+  queuesMax: z.int().min(1).max(1_000_000).default(10_000),
+  namespacesMax: z.int().min(1).max(1_000_000).default(1_000),
+  disconnectGraceMs: z.int().min(0).max(60_000).default(5_000),
+  limits,
+  clock: z
+    .custom<Clock>(hasMethods("now", "wakeAt"), {
+      error: ({ input }) => `clock is ${preview(input)}, expected an object with now and wakeAt`,
+    })
+    .default(systemClock),
+  log: z
+    .custom<Log>(hasMethods("info", "warn", "error"), {
+      error: ({ input }) => `log is ${preview(input)}, expected an object with info, warn and error`,
+    })
+    .default(silentLog),
+});
+
+/** Resolves what was given, or fails with `BAD_REQUEST` naming the option. */
+export function resolveSettings(given: HoldfastOptions): Settings {
+  const settings = validate(options, given, "options");
+  if (settings.engine === "level" && settings.directory === undefined) {
+    throw new HoldfastError("BAD_REQUEST", 'directory is missing, expected a path, because engine "level" keeps its messages there');
+  }
+  const { limits: given_, ...rest } = settings;
+  const maxInFlightDefault = Math.min(MAX_IN_FLIGHT_DEFAULT, given_.maxInFlightMax);
+  return { ...rest, directory: settings.directory, limits: { ...given_, maxInFlightDefault } };
+}

@@ -1,0 +1,62 @@
+import { HoldfastError } from "holdfast-client/protocol";
+import type { z } from "zod";
+
+const PREVIEW_CHARACTERS_MAX = 80;
+
+/**
+ * What `schema` makes of `input`, or `BAD_REQUEST` naming the first bad field, the value received and what was expected.
+ *
+ * @param subject what the input is, for when it is bad as a whole
+ */
+export function validate<Schema extends z.ZodType>(schema: Schema, input: unknown, subject: string): z.output<Schema> {
+  const result = schema.safeParse(input, { reportInput: true });
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new HoldfastError("BAD_REQUEST", issue === undefined ? `${subject} is not valid` : describe(issue, subject));
+}
+
+/** Our own refinements write the whole sentence; the others are told here, all in one form. */
+function describe(issue: z.core.$ZodIssue, subject: string): string {
+  if (issue.code === "custom") return issue.message;
+  const path = issue.path.map(String);
+  if (issue.code === "unrecognized_keys") {
+    const key = String(issue.keys[0]);
+    return `${[...path, key].join(".")} is ${preview(property(issue.input, key))}, expected no such field`;
+  }
+  return `${path.join(".") || subject} is ${preview(issue.input)}, expected ${expectation(issue)}`;
+}
+
+const property = (input: unknown, key: string): unknown =>
+  typeof input === "object" && input !== null ? Reflect.get(input, key) : undefined;
+
+function expectation(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.expected === "nonoptional" ? "a value" : `${/^[aeiou]/.test(issue.expected) ? "an" : "a"} ${issue.expected}`;
+    case "too_big":
+      return `at most ${issue.maximum}${unit(issue.origin)}`;
+    case "too_small":
+      return `at least ${issue.minimum}${unit(issue.origin)}`;
+    case "invalid_value":
+      return issue.values.map((value) => JSON.stringify(value)).join(" or ");
+    case "invalid_union":
+      return issue.errors.flatMap(([first]) => (first === undefined ? [] : [expectation(first)])).join(" or ");
+    default:
+      return issue.message;
+  }
+}
+
+const unit = (origin: string): string => (origin === "array" ? " items" : origin === "string" ? " characters" : "");
+
+/** A value in a few characters; never walks into it, because it may be deep or huge. */
+export function preview(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (typeof value === "string") {
+    return value.length <= PREVIEW_CHARACTERS_MAX
+      ? JSON.stringify(value)
+      : `${JSON.stringify(value.slice(0, PREVIEW_CHARACTERS_MAX))}... (${value.length} characters)`;
+  }
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
+  return typeof value === "object" && value !== null ? "an object" : typeof value === "function" ? "a function" : String(value);
+}

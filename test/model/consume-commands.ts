@@ -1,0 +1,172 @@
+import fc from "fast-check";
+import { expect } from "vitest";
+import type { Harness } from "../../packages/server/src/engines/conformance/harness.js";
+import type { Command } from "./publish-commands.js";
+import type { ModelConsumer, ModelMessage, QueueModel } from "./queue-model.js";
+import { compare, QUEUE } from "./world.js";
+
+/** One of the consumers there are, chosen by a number that means the same when the run is shrunk. */
+const pick = <T>(items: readonly T[], choice: number): T | undefined => items[choice % Math.max(1, items.length)];
+
+class Attach implements Command {
+  constructor(readonly maxInFlight: number) {}
+  check = ({ consumers }: QueueModel): boolean => consumers.length < 4;
+  toString = (): string => `attach up to ${this.maxInFlight}`;
+  async run(model: QueueModel, real: Harness): Promise<void> {
+    const number = await real.attach(QUEUE, this.maxInFlight);
+    model.consumers.push({ number, maxInFlight: this.maxInFlight, held: new Map(), over: [] });
+    await compare(model, real);
+  }
+}
+
+class Lease implements Command {
+  constructor(
+    readonly choice: number,
+    readonly count: number,
+  ) {}
+  check = ({ consumers }: QueueModel): boolean => consumers.length > 0;
+  toString = (): string => `consumer ${this.choice} leases ${this.count}`;
+  async run(model: QueueModel, real: Harness): Promise<void> {
+    const consumer = pick(model.consumers, this.choice);
+    if (consumer === undefined) return;
+    const now = real.clock.now();
+    const wanted = Math.min(this.count, consumer.maxInFlight - consumer.held.size);
+    const must = Math.min(wanted, model.waiting(now).must.length);
+    let leased = 0;
+    // One call may come back short while the engine reads; what must be to be had has to come in the end.
+    await real.until(`${must} deliveries`, async () => {
+      const deliveries = wanted > leased ? await real.lease(consumer.number, wanted - leased) : [];
+      for (const { body, attempt, lease, leaseUntil, sequence } of deliveries) {
+        const message = model.waiting(now).may.find(({ name }) => name === body);
+        if (message === undefined) throw new Error(`${body} was delivered and was not to be had`);
+        expect({ attempt, leaseUntil, sequence }, `delivery of ${body}`).toEqual({
+          attempt: message.attempts + 1,
+          leaseUntil: now + model.options.leaseMs,
+          sequence: message.sequence,
+        });
+        model.lease(message, consumer, lease, now);
+      }
+      leased += deliveries.length;
+      return leased >= must;
+    });
+    expect(leased, "deliveries").toBeLessThanOrEqual(wanted);
+    await compare(model, real);
+  }
+}
+
+const VERBS = ["ack", "nack", "nack later", "reject", "release", "extend"] as const;
+const DELAY_MS = 700;
+const EXTENDED_MS = 25_000;
+
+class Settle implements Command {
+  constructor(
+    readonly choice: number,
+    readonly verb: (typeof VERBS)[number],
+    readonly from: number,
+    readonly count: number,
+  ) {}
+  check = ({ consumers }: QueueModel): boolean => consumers.some(({ held, over }) => held.size + over.length > 0);
+  toString = (): string => `consumer ${this.choice} settles ${this.count} from its lease ${this.from}: ${this.verb}`;
+  async run(model: QueueModel, real: Harness): Promise<void> {
+    const consumer = pick(model.consumers, this.choice);
+    const numbers = [...(consumer?.over ?? []), ...(consumer?.held.keys() ?? [])].sort((a, b) => a - b);
+    const first = pick(numbers, this.from);
+    if (consumer === undefined || first === undefined) return;
+    const verb = this.verb === "nack later" ? "nack" : this.verb;
+    const delayMs = { nack: 0, "nack later": DELAY_MS }[this.verb as "nack" | "nack later"];
+    const run = { first, count: this.count, verb, delayMs, leaseMs: EXTENDED_MS } as const;
+    const outcomes = await real.settle(consumer.number, run);
+    for (const [index, outcome] of outcomes.entries()) {
+      const message = consumer.held.get(first + index);
+      expect(outcome, `settling lease ${first + index}`).toBe(message === undefined ? "STALE_LEASE" : "ok");
+      if (message !== undefined) settled(model, message, this.verb, real.clock.now());
+    }
+    await compare(model, real);
+  }
+}
+
+function settled(model: QueueModel, message: ModelMessage, verb: (typeof VERBS)[number], now: number): void {
+  if (verb === "ack") model.ack(message);
+  else if (verb === "reject") model.reject(message);
+  else if (verb === "release") model.release(message);
+  else if (verb === "nack") model.fail(message, now, now);
+  else if (verb === "nack later") model.fail(message, now + DELAY_MS, now + DELAY_MS);
+  else if (message.lease !== undefined) message.lease.until = now + EXTENDED_MS;
+}
+
+/** A consumer tries to settle what another one holds. */
+class Steal implements Command {
+  constructor(readonly choice: number) {}
+  check = ({ consumers }: QueueModel): boolean => consumers.length > 1 && consumers.some(({ held }) => held.size > 0);
+  toString = (): string => `consumer ${this.choice} settles what others hold`;
+  async run(model: QueueModel, real: Harness): Promise<void> {
+    const thief = pick(model.consumers, this.choice);
+    if (thief === undefined) return;
+    for (const consumer of model.consumers.filter((other) => other !== thief)) {
+      for (const lease of consumer.held.keys()) {
+        expect(await real.settle(thief.number, { first: lease, count: 1, verb: "ack" })).toEqual(["STALE_LEASE"]);
+      }
+    }
+    await compare(model, real);
+  }
+}
+
+class Detach implements Command {
+  constructor(
+    readonly choice: number,
+    readonly counted: boolean,
+  ) {}
+  check = ({ consumers }: QueueModel): boolean => consumers.length > 0;
+  toString = (): string => `consumer ${this.choice} is detached ${this.counted ? "counted" : "uncounted"}`;
+  async run(model: QueueModel, real: Harness): Promise<void> {
+    const consumer: ModelConsumer | undefined = pick(model.consumers, this.choice);
+    if (consumer === undefined) return;
+    await real.engine.detach(consumer.number, this.counted);
+    model.detach(consumer, this.counted, real.clock.now());
+    await compare(model, real);
+  }
+}
+
+class Advance implements Command {
+  constructor(readonly ms: number) {}
+  check = (): boolean => true;
+  toString = (): string => `${this.ms} ms pass`;
+  async run(model: QueueModel, real: Harness): Promise<void> {
+    const until = real.clock.now() + this.ms;
+    const overdue = model.overdue(until);
+    const told = new Set<number>();
+    real.told.clear();
+    await real.clock.advance(this.ms);
+    await real.until(`${overdue.length} expiries`, () => {
+      for (const { leases } of real.told.expired) for (const lease of leases) told.add(lease);
+      return told.size >= overdue.length;
+    });
+    expect(
+      [...told].sort((a, b) => a - b),
+      "leases that ran out",
+    ).toEqual(overdue.map(({ lease }) => lease?.number ?? -1).sort((a, b) => a - b));
+    const { backoffMs } = model.options;
+    for (const message of overdue) model.fail(message, (message.lease?.until ?? until) + backoffMs, until + backoffMs);
+    await real.quiet();
+    await compare(model, real);
+  }
+}
+
+const choice = fc.integer({ min: 0, max: 3 });
+const small = fc.integer({ min: 1, max: 5 });
+
+/** Everything that consumers, and time, may do. */
+export const consumeCommands: fc.Arbitrary<Command>[] = [
+  fc.integer({ min: 1, max: 8 }).map((maxInFlight) => new Attach(maxInFlight)),
+  fc.tuple(choice, fc.integer({ min: 1, max: 9 })).map(([consumer, count]) => new Lease(consumer, count)),
+  fc.tuple(choice, fc.integer({ min: 1, max: 9 })).map(([consumer, count]) => new Lease(consumer, count)),
+  fc
+    .tuple(choice, fc.constantFrom(...VERBS), fc.nat({ max: 30 }), small)
+    .map(([consumer, verb, from, count]) => new Settle(consumer, verb, from, count)),
+  fc
+    .tuple(choice, fc.constantFrom(...VERBS), fc.nat({ max: 30 }), small)
+    .map(([consumer, verb, from, count]) => new Settle(consumer, verb, from, count)),
+  choice.map((consumer) => new Steal(consumer)),
+  fc.tuple(choice, fc.boolean()).map(([consumer, counted]) => new Detach(consumer, counted)),
+  fc.constantFrom(1, 500, 1_000, 4_999, 10_000, 30_000).map((ms) => new Advance(ms)),
+];
