@@ -127,6 +127,13 @@ export class Shell {
     return server;
   }
 
+  /** Resolves once so many messages of the queue are with consumers. */
+  async inFlight(url: string, queue: string, count: number): Promise<void> {
+    const watch = this.start(["stats", queue, "--url", url, "--json", "--watch", "--interval-ms", "100"]);
+    await watch.out.until((text) => text.includes(`"inFlight":${count},`));
+    await watch.kill();
+  }
+
   /** A port that something else has taken. */
   async takenPort(): Promise<number> {
     const server = createServer();

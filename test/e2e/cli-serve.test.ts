@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { io, type Socket } from "socket.io-client";
@@ -24,6 +23,7 @@ function client(url: string, options: Parameters<typeof io>[1] = {}): Socket {
   return socket;
 }
 
+/** Resolves to "connected" or why not. */
 const connected = (socket: Socket): Promise<string> =>
   new Promise((resolve) => {
     socket.once("connect", () => resolve("connected"));
@@ -41,7 +41,7 @@ describe("holdfast serve", () => {
   it("logs each connect and disconnect with its reason", async () => {
     const server = await shell.serve(shell.directory());
     const socket = client(`${server.url}/orders`);
-    await once(socket, "connect");
+    await connected(socket);
     const who = { namespace: "/orders", id: socket.id };
     expect(await server.logged((line) => line.msg === "connected")).toMatchObject({ ...who, remote: "127.0.0.1" });
     socket.io.engine.close();
@@ -52,7 +52,7 @@ describe("holdfast serve", () => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       const server = await shell.serve(shell.directory());
       const socket = client(server.url);
-      await once(socket, "connect");
+      await connected(socket);
       const ended = await server.cli.kill(signal);
       expect(ended).toMatchObject({ code: 0, stderr: "" });
       expect(server.log.map((line) => line.msg)).toEqual(["listening", "connected", "closing", "disconnected", "closed"]);

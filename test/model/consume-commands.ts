@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import type { Harness } from "../../packages/server/src/engines/conformance/harness.js";
-import type { Command } from "./publish-commands.js";
+import type { Command, Weighted } from "./publish-commands.js";
 import type { ModelConsumer, ModelMessage, QueueModel } from "./queue-model.js";
 import { compare, QUEUE } from "./world.js";
 
@@ -13,10 +13,15 @@ class Attach implements Command {
   check = ({ consumers }: QueueModel): boolean => consumers.length < 4;
   toString = (): string => `attach up to ${this.maxInFlight}`;
   async run(model: QueueModel, real: Harness): Promise<void> {
-    const number = await real.attach(QUEUE, this.maxInFlight);
-    model.consumers.push({ number, maxInFlight: this.maxInFlight, held: new Map(), over: [] });
+    await attach(model, real, this.maxInFlight);
     await compare(model, real);
   }
+}
+
+/** Adds a consumer to the engine and to the model. */
+export async function attach(model: QueueModel, real: Harness, maxInFlight: number): Promise<void> {
+  const number = await real.attach(QUEUE, maxInFlight);
+  model.consumers.push({ number, maxInFlight, held: new Map(), over: [] });
 }
 
 class Lease implements Command {
@@ -25,9 +30,10 @@ class Lease implements Command {
     readonly count: number,
   ) {}
   check = ({ consumers }: QueueModel): boolean => consumers.length > 0;
-  toString = (): string => `consumer ${this.choice} leases ${this.count}`;
+  toString = (): string => `consumer ${this.choice} of those with room leases ${this.count}`;
   async run(model: QueueModel, real: Harness): Promise<void> {
-    const consumer = pick(model.consumers, this.choice);
+    const open = model.consumers.filter(({ held, maxInFlight }) => held.size < maxInFlight);
+    const consumer = pick(open.length > 0 ? open : model.consumers, this.choice);
     if (consumer === undefined) return;
     const now = real.clock.now();
     const wanted = Math.min(this.count, consumer.maxInFlight - consumer.held.size);
@@ -66,12 +72,14 @@ class Settle implements Command {
     readonly count: number,
   ) {}
   check = ({ consumers }: QueueModel): boolean => consumers.some(({ held, over }) => held.size + over.length > 0);
-  toString = (): string => `consumer ${this.choice} settles ${this.count} from its lease ${this.from}: ${this.verb}`;
+  toString = (): string => `consumer ${this.choice} of those that hold any settles ${this.count}, choice ${this.from}: ${this.verb}`;
   async run(model: QueueModel, real: Harness): Promise<void> {
-    const consumer = pick(model.consumers, this.choice);
-    const numbers = [...(consumer?.over ?? []), ...(consumer?.held.keys() ?? [])].sort((a, b) => a - b);
-    const first = pick(numbers, this.from);
-    if (consumer === undefined || first === undefined) return;
+    const holders = model.consumers.filter(({ held }) => held.size > 0);
+    const consumer = pick(holders.length > 0 ? holders : model.consumers, this.choice);
+    if (consumer === undefined) return;
+    // Mostly what it holds, now and then what is over.
+    const first = pick(this.from % 4 === 3 ? consumer.over : [...consumer.held.keys()], this.from >> 2);
+    if (first === undefined) return;
     const verb = this.verb === "nack later" ? "nack" : this.verb;
     const delayMs = { nack: 0, "nack later": DELAY_MS }[this.verb as "nack" | "nack later"];
     const run = { first, count: this.count, verb, delayMs, leaseMs: EXTENDED_MS } as const;
@@ -155,18 +163,16 @@ class Advance implements Command {
 const choice = fc.integer({ min: 0, max: 3 });
 const small = fc.integer({ min: 1, max: 5 });
 
+const settle = fc
+  .tuple(choice, fc.constantFrom("ack", "ack", ...VERBS), fc.nat({ max: 30 }), small)
+  .map(([consumer, verb, from, count]) => new Settle(consumer, verb, from, count));
+
 /** Everything that consumers, and time, may do. */
-export const consumeCommands: fc.Arbitrary<Command>[] = [
-  fc.integer({ min: 1, max: 8 }).map((maxInFlight) => new Attach(maxInFlight)),
-  fc.tuple(choice, fc.integer({ min: 1, max: 9 })).map(([consumer, count]) => new Lease(consumer, count)),
-  fc.tuple(choice, fc.integer({ min: 1, max: 9 })).map(([consumer, count]) => new Lease(consumer, count)),
-  fc
-    .tuple(choice, fc.constantFrom(...VERBS), fc.nat({ max: 30 }), small)
-    .map(([consumer, verb, from, count]) => new Settle(consumer, verb, from, count)),
-  fc
-    .tuple(choice, fc.constantFrom(...VERBS), fc.nat({ max: 30 }), small)
-    .map(([consumer, verb, from, count]) => new Settle(consumer, verb, from, count)),
-  choice.map((consumer) => new Steal(consumer)),
-  fc.tuple(choice, fc.boolean()).map(([consumer, counted]) => new Detach(consumer, counted)),
-  fc.constantFrom(1, 500, 1_000, 4_999, 10_000, 30_000).map((ms) => new Advance(ms)),
+export const consumeCommands: Weighted[] = [
+  { weight: 4, arbitrary: fc.integer({ min: 1, max: 8 }).map((maxInFlight) => new Attach(maxInFlight)) },
+  { weight: 12, arbitrary: fc.tuple(choice, fc.integer({ min: 1, max: 9 })).map(([consumer, count]) => new Lease(consumer, count)) },
+  { weight: 16, arbitrary: settle },
+  { weight: 1, arbitrary: choice.map((consumer) => new Steal(consumer)) },
+  { weight: 2, arbitrary: fc.tuple(choice, fc.boolean()).map(([consumer, counted]) => new Detach(consumer, counted)) },
+  { weight: 6, arbitrary: fc.constantFrom(1, 500, 1_000, 1_000, 4_999, 10_000).map((ms) => new Advance(ms)) },
 ];

@@ -6,6 +6,12 @@ import { compare, QUEUE } from "./world.js";
 
 export type Command = fc.AsyncCommand<QueueModel, Harness>;
 
+/** Commands of one kind, and how often they come beside the others. */
+export interface Weighted {
+  readonly weight: number;
+  readonly arbitrary: fc.Arbitrary<Command>;
+}
+
 export const PRODUCER = "producer";
 
 /** Names of new messages: told from one another, and the same when a run is replayed. */
@@ -108,10 +114,13 @@ class ProduceAfterGap implements Command {
   }
 }
 
+const id = fc.tuple(fc.constantFrom("a", "b", "c"), fc.integer({ min: 0, max: 1 }));
+const numbers = fc.tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 4 }));
+
 /** Everything a publisher may do. */
-export const publishCommands: fc.Arbitrary<Command>[] = [
-  fc.integer({ min: 1, max: 6 }).map((count) => new Publish(count)),
-  fc.tuple(fc.constantFrom("a", "b", "c"), fc.integer({ min: 0, max: 1 })).map(([id, variant]) => new PublishWithId(id, variant)),
-  fc.tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 4 })).map(([count, resent]) => new Produce(count, resent)),
-  fc.constant(new ProduceAfterGap()),
+export const publishCommands: Weighted[] = [
+  { weight: 4, arbitrary: fc.integer({ min: 1, max: 6 }).map((count) => new Publish(count)) },
+  { weight: 2, arbitrary: id.map(([name, variant]) => new PublishWithId(name, variant)) },
+  { weight: 4, arbitrary: numbers.map(([count, resent]) => new Produce(count, resent)) },
+  { weight: 1, arbitrary: fc.constant(new ProduceAfterGap()) },
 ];

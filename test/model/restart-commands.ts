@@ -3,8 +3,9 @@ import { expect } from "vitest";
 import type { Restart } from "../../packages/server/src/engines/conformance/engine-host.js";
 import type { Harness } from "../../packages/server/src/engines/conformance/harness.js";
 import { turn } from "../../packages/server/src/engines/conformance/manual-clock.js";
-import { type Command, nextNumbers, noteProduced, oldestOpen, PRODUCER, produce } from "./publish-commands.js";
-import type { ModelMessage, QueueModel } from "./queue-model.js";
+import { attach } from "./consume-commands.js";
+import { type Command, nextNumbers, noteProduced, oldestOpen, PRODUCER, produce, type Weighted } from "./publish-commands.js";
+import type { ModelConsumer, ModelMessage, QueueModel } from "./queue-model.js";
 import { compare, DEAD, QUEUE } from "./world.js";
 
 class RestartEngine implements Command {
@@ -14,9 +15,16 @@ class RestartEngine implements Command {
   async run(model: QueueModel, real: Harness): Promise<void> {
     await real.restart(this.way);
     if (this.way === "crash") await recovered(model, real);
+    const before = model.consumers;
     model.restart(this.way === "reopen", real.clock.now(), await countedAhead(model, real));
     await compare(model, real);
+    await comeBack(model, real, before);
   }
+}
+
+/** The consumers of the life before attach again. */
+async function comeBack(model: QueueModel, real: Harness, before: readonly ModelConsumer[]): Promise<void> {
+  for (const { maxInFlight } of before) await attach(model, real, maxInFlight);
 }
 
 /** Everything there is in the queue and the dead letters, with its attempts. */
@@ -77,9 +85,11 @@ class CrashMidway implements Command {
     }
     const stored = receipts === undefined && (await this.#resend(model, real, bodies, firstNumber, kept));
     await recovered(model, real);
+    const before = model.consumers;
     model.restart(false, real.clock.now(), await countedAhead(model, real));
     if (!stored && receipts === undefined) await produce(model, real, bodies, firstNumber);
     await compare(model, real);
+    await comeBack(model, real, before);
   }
 
   #begin(model: QueueModel, real: Harness, bodies: string[], firstNumber: number, acking: readonly ModelMessage[]): Answers {
@@ -124,11 +134,11 @@ class CrashMidway implements Command {
 }
 
 /** The ends of life that the engine supports. */
-export function restartCommands(ways: readonly Restart[]): fc.Arbitrary<Command>[] {
-  const commands: fc.Arbitrary<Command>[] = ways.map((way) => fc.constant(new RestartEngine(way)));
+export function restartCommands(ways: readonly Restart[]): Weighted[] {
+  const commands: Weighted[] = ways.map((way) => ({ weight: 1, arbitrary: fc.constant(new RestartEngine(way)) }));
   if (ways.includes("crash")) {
-    const number = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max });
-    commands.push(fc.tuple(number(1, 4), number(0, 4), number(0, 12)).map(([count, acks, turns]) => new CrashMidway(count, acks, turns)));
+    const midway = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 12 }));
+    commands.push({ weight: 1, arbitrary: midway.map(([count, acks, turns]) => new CrashMidway(count, acks, turns)) });
   }
   return commands;
 }

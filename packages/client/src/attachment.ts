@@ -1,15 +1,12 @@
 import { checkWhole } from "./check.js";
 import { backoffMs, type Connection, type Party, type Reply } from "./connection.js";
 import type { ConsumeOptions, Consumer } from "./consumer.js";
-import { Batch, type LeasedDelivery, type Settler, type Tenure } from "./delivery.js";
+import { Batch, type LeasedDelivery, type Settler } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
 import { Fifo } from "./fifo.js";
 import type { DeliveriesSection } from "./frame.js";
 import { LIMITS } from "./limits.js";
 import { type Settlement, Settlements } from "./settlements.js";
-
-/** Why a server ends a consumer that may consume anew at once; any other reason ends it for good. */
-const PASSING_REASONS: ReadonlySet<unknown> = new Set(["engine-restarted", "shutting-down"]);
 
 /**
  * A consumer, as far as handler and stream have it in common: its tie to the queue on the server, made again after
@@ -21,6 +18,7 @@ const PASSING_REASONS: ReadonlySet<unknown> = new Set(["engine-restarted", "shut
  */
 export abstract class Attachment implements Consumer, Party, Settler {
   readonly queue: string;
+  tenure = 0;
   readonly closed: Promise<HoldfastError | undefined>;
   protected readonly maxInFlight: number;
   /** Deliveries that nobody works on yet. */
@@ -35,7 +33,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
   #state: "detached" | "attaching" | "attached" | "leaving" | "ended" = "detached";
   #consumer: string | undefined;
   #handle = -1;
-  #tenure: Tenure = { over: false };
   #leaseMs = 0;
   /** Leases of a consumer rise, so one that does not was here before. */
   #highestLease = 0;
@@ -83,7 +80,9 @@ export abstract class Attachment implements Consumer, Party, Settler {
   onReady(): void {
     if (this.#state !== "detached") return;
     this.leaveIfIdle();
-    if (this.#state === "detached" && this.#connection.ready) this.#attach();
+    // A consumer that is to leave comes back only to settle what it holds.
+    const wanted = this.#consumer !== undefined || !this.#wantsToLeave;
+    if (this.#state === "detached" && this.#connection.ready && wanted) this.#attach();
   }
 
   onLost(): void {
@@ -121,9 +120,9 @@ export abstract class Attachment implements Consumer, Party, Settler {
   #enterAttached(reply: Reply): void {
     this.#state = "attached";
     this.#attempt = 0;
-    this.#consumer = String(reply.consumer);
-    this.#handle = Number(reply.handle);
-    this.#leaseMs = Number(reply.leaseMs);
+    this.#consumer = reply.consumer as string;
+    this.#handle = reply.handle as number;
+    this.#leaseMs = reply.leaseMs as number;
     this.#connection.flushSoon();
     this.leaveIfIdle();
   }
@@ -144,7 +143,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
 
   onDeliveries(section: DeliveriesSection, frame: Uint8Array): void {
     if (section.handle !== this.#handle || this.#state !== "attached") return;
-    const batch = new Batch(this, this.#tenure, frame, section);
+    const batch = new Batch(this, frame, section);
     this.#forgetEnded();
     this.#batches.add(batch);
     for (const framed of section.deliveries) {
@@ -207,7 +206,8 @@ export abstract class Attachment implements Consumer, Party, Settler {
 
   onCancelled(consumer: unknown, reason: unknown): void {
     if (consumer !== this.#consumer) return;
-    if (!PASSING_REASONS.has(reason)) {
+    // For a passing reason it consumes anew; what it had is lost.
+    if (reason !== "engine-restarted" && reason !== "shutting-down") {
       const code = reason === "deleted" ? "NOT_FOUND" : "ABORTED";
       this.end(new HoldfastError(code, `the server ended a consumer of ${this.queue}: ${reason}`));
       return;
@@ -219,9 +219,9 @@ export abstract class Attachment implements Consumer, Party, Settler {
 
   /** The leases are another's now. */
   #lose(): void {
-    this.#tenure.over = true;
-    this.#tenure = { over: false };
+    this.tenure++;
     this.#batches.clear();
+    this.waiting.clear();
     this.#settlements.fail();
     this.#consumer = undefined;
     this.#highestLease = 0;
@@ -232,7 +232,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#lose();
-    this.waiting.clear();
     this.#connection.leave(this);
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#close(error);

@@ -1,4 +1,4 @@
-import { ByteWriter, decodeText } from "./bytes.js";
+import { ByteReader, ByteWriter } from "./bytes.js";
 import { HoldfastError } from "./errors.js";
 
 /** Formats of a body: `record.ts`. */
@@ -59,7 +59,6 @@ function stringify(body: unknown, replacer?: (this: object, name: string, value:
 }
 
 function asBytes(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value;
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   return undefined;
@@ -76,29 +75,17 @@ function holdsBuffers(value: unknown, depth: number): boolean {
   if (depth === DEPTH_MAX) throw new HoldfastError("BAD_REQUEST", `body is nested deeper than ${DEPTH_MAX}`);
   if ("toJSON" in value && typeof value.toJSON === "function") return false;
   let found = false;
-  if (Array.isArray(value)) {
-    for (const item of value) found = holdsBuffers(item, depth + 1) || found;
-  } else {
-    for (const name of Object.keys(value)) found = holdsBuffers(Reflect.get(value, name), depth + 1) || found;
-  }
+  for (const item of Object.values(value)) found = holdsBuffers(item, depth + 1) || found;
   return found;
 }
 
 /** Reads what `packMixed` wrote, from `start` to `end`. */
 export function readMixed(bytes: Uint8Array, start: number, end: number): unknown {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, end);
-  const count = view.getUint8(start);
-  let at = start + 1 + 4 * count;
-  const pathBytes = view.getUint32(at, true);
-  const paths = JSON.parse(decodeText(bytes, at + 4, at + 4 + pathBytes)) as (string | number)[][];
-  at += 4 + pathBytes;
-  const buffers: Uint8Array[] = [];
-  for (let index = 0; index < count; index++) {
-    const length = view.getUint32(start + 1 + 4 * index, true);
-    buffers.push(new Uint8Array(bytes.subarray(at, at + length)));
-    at += length;
-  }
-  const root = JSON.parse(decodeText(bytes, at, end)) as unknown;
+  const reader = new ByteReader(bytes, start, end);
+  const lengths = Array.from({ length: reader.u8() }, () => reader.u32());
+  const paths = JSON.parse(reader.text(reader.u32())) as (string | number)[][];
+  const buffers = lengths.map((length) => new Uint8Array(bytes.subarray(reader.skip(length), reader.at)));
+  const root = JSON.parse(reader.text(end - reader.at)) as unknown;
   paths.forEach((path, index) => {
     const last = path.pop() ?? "";
     const holder = path.reduce(childOf, root);

@@ -31,13 +31,13 @@ export interface Party {
   readonly idle: boolean;
   /** The server took the hello. What an earlier connection left unanswered will stay unanswered. */
   onReady(): void;
-  onLost(): void;
+  onLost?(): void;
   /** The client is closing: bring to an end what can go on for ever. */
   leave?(): void;
   /** The server refuses this client for as long as this connection lasts, or the client is closed. */
   onRefused(error: HoldfastError): void;
   /** The turn is over: put what waits into `Connection.frame`. */
-  write(): void;
+  write?(): void;
   onDeliveries?(section: DeliveriesSection, frame: Uint8Array): void;
   /** The server ended the consumer of that name. */
   onCancelled?(consumer: unknown, reason: unknown): void;
@@ -45,8 +45,8 @@ export interface Party {
 
 const DRAIN_LOOK_MS = 5;
 const HELLO_TIMEOUT_MS = 10_000;
-/** Longer than any connection without an answer; the largest number a timer takes. */
-const NO_TIMEOUT_MS = 0x7fff_ffff;
+/** The largest number a timer takes: 24.8 days. */
+export const TIMER_MS_MAX = 0x7fff_ffff;
 
 /** 100 ms doubling to 5 s, up to half of it random so that clients do not come back all at once. */
 export const backoffMs = (attempt: number): number => Math.min(100 * 2 ** attempt, 5_000) * (0.5 + Math.random() / 2);
@@ -59,16 +59,19 @@ export const backoffMs = (attempt: number): number => Math.min(100 * 2 ** attemp
  */
 export class Connection {
   readonly frame = new RequestWriter();
+  ready = false;
+  /** Bytes that this server takes in one record. */
+  recordBytesMax = 0;
+  /** Why nothing can be asked for as long as this connection lasts. */
+  refusal: HoldfastError | undefined;
   readonly #socket: Socket;
   readonly #parties = new Set<Party>();
   readonly #answers = new Map<number, OnAnswer>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #listeners: [event: string, listener: (argument: unknown) => void][] = [];
-  #ready = false;
   #generation = 0;
   #attempt = 0;
   #frameBytesMax = 0;
-  #recordBytesMax = 0;
   #lastRequest = 0;
   #flushing = false;
   #closing: HoldfastError | undefined;
@@ -88,7 +91,7 @@ export class Connection {
 
   join(party: Party): void {
     this.#parties.add(party);
-    if (this.#ready) party.onReady();
+    if (this.ready) party.onReady();
   }
 
   leave(party: Party): void {
@@ -100,9 +103,10 @@ export class Connection {
     this.#socket.on(event, listener);
   }
 
-  /** `SHUTTING_DOWN` once the client is closing. */
+  /** Throws `SHUTTING_DOWN` once the client is closing, and what the server refused it with. */
   assertOpen(): void {
-    if (this.#closing !== undefined) throw this.#closing;
+    const error = this.#closing ?? this.refusal;
+    if (error !== undefined) throw error;
   }
 
   /** Takes nothing new, waits until everybody is idle, and disconnects. Gives up at `until`, or when nothing can come of it. */
@@ -121,10 +125,6 @@ export class Connection {
     this.#socket.disconnect();
   }
 
-  get ready(): boolean {
-    return this.#ready;
-  }
-
   /** Runs `task` later, unless the client is closed by then. */
   after(delayMs: number, task: () => void): void {
     if (this.#stopped) return;
@@ -136,11 +136,12 @@ export class Connection {
   }
 
   /** Sends a plain event on this connection; when it is lost before the reply, `done` is not called. */
-  request(event: string, payload: object, done: (error: HoldfastError | undefined, reply: Reply) => void): void {
-    this.#emitWithReply(event, payload, NO_TIMEOUT_MS, done);
-  }
-
-  #emitWithReply(event: string, payload: object, timeoutMs: number, done: (error: HoldfastError | undefined, reply: Reply) => void): void {
+  request(
+    event: string,
+    payload: object,
+    done: (error: HoldfastError | undefined, reply: Reply) => void,
+    timeoutMs: number = TIMER_MS_MAX,
+  ): void {
     const generation = this.#generation;
     const onReply = (late: Error | null, answer: unknown): void => {
       if (generation !== this.#generation) return;
@@ -161,47 +162,45 @@ export class Connection {
   }
 
   #hello(): void {
-    this.#generation++;
-    this.#greet();
-  }
-
-  #greet(): void {
     const generation = this.#generation;
-    this.#emitWithReply("holdfast:hello", { frames: FRAME_VERSION }, HELLO_TIMEOUT_MS, (error, reply) => {
-      if (error === undefined) return this.#enterReady(reply);
-      if (!error.retryable) return this.#refuse(error);
-      this.after(backoffMs(this.#attempt++), () => generation === this.#generation && this.#greet());
-    });
+    const onReply = (error: HoldfastError | undefined, reply: Reply): void => {
+      if (error === undefined) this.#enterReady(reply);
+      else if (!error.retryable) this.#refuse(error);
+      else this.after(backoffMs(this.#attempt++), () => generation === this.#generation && this.#hello());
+    };
+    this.request("holdfast:hello", { frames: FRAME_VERSION }, onReply, HELLO_TIMEOUT_MS);
   }
 
   #enterReady({ frameBytesMax, limits }: Reply): void {
-    this.#frameBytesMax = Number(frameBytesMax);
-    this.#recordBytesMax = Number((limits as Reply).bodyBytesMax);
+    this.#frameBytesMax = frameBytesMax as number;
+    this.recordBytesMax = (limits as Reply).bodyBytesMax as number;
     this.#attempt = 0;
-    this.#ready = true;
+    this.ready = true;
     for (const party of this.#parties) party.onReady();
     this.flushSoon();
   }
 
   #lost(): void {
     this.#generation++;
-    this.#ready = false;
+    this.ready = false;
+    this.refusal = undefined;
     this.#answers.clear();
-    for (const party of this.#parties) party.onLost();
+    for (const party of this.#parties) party.onLost?.();
   }
 
   #refuse(error: HoldfastError): void {
+    this.refusal = error;
     for (const party of this.#parties) party.onRefused(error);
   }
 
   /** Writes and sends what waits once this turn is over. */
   flushSoon(): void {
-    if (!this.#ready || this.#flushing) return;
+    if (!this.ready || this.#flushing) return;
     this.#flushing = true;
     afterTurn(() => {
       this.#flushing = false;
-      if (!this.#ready) return;
-      for (const party of this.#parties) party.write();
+      if (!this.ready) return;
+      for (const party of this.#parties) party.write?.();
       this.sendFrame();
     });
   }
@@ -209,11 +208,6 @@ export class Connection {
   /** Bytes that the frame still takes. */
   get room(): number {
     return this.#frameBytesMax - this.frame.length;
-  }
-
-  /** Bytes that this server takes in one record. */
-  get recordBytesMax(): number {
-    return this.#recordBytesMax;
   }
 
   /** Sends the frame and begins another; false when there was nothing in it. */
@@ -226,7 +220,7 @@ export class Connection {
 
   /** A number for a section of a frame, whose answer goes to `onAnswer` unless the connection is lost before it. */
   expect(onAnswer: OnAnswer): number {
-    this.#lastRequest = this.#lastRequest === 0xffff_ffff ? 1 : this.#lastRequest + 1;
+    this.#lastRequest = (this.#lastRequest + 1) >>> 0 || 1;
     this.#answers.set(this.#lastRequest, onAnswer);
     return this.#lastRequest;
   }

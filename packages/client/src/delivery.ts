@@ -52,14 +52,11 @@ export interface Delivery<Body = unknown> {
   extend(leaseMs: number): Promise<void>;
 }
 
-/** The time in which a consumer's leases are its own. Lease numbers may come again in another one. */
-export interface Tenure {
-  over: boolean;
-}
-
 /** Who takes the settlements of a batch. */
 export interface Settler {
   readonly queue: string;
+  /** Counts the times that its leases were lost: lease numbers may come again after that. */
+  readonly tenure: number;
   settle(item: Settlement): void;
   /** Every delivery of the batch is settled for good. */
   onAnswered(batch: Batch): void;
@@ -73,19 +70,25 @@ export class Batch {
   readonly clockOffsetMs: number;
   /** When, by our clock, the last lease of these ends. */
   endsAt: number;
+  readonly #tenure: number;
   #unanswered = 0;
   #text: string | undefined;
 
   constructor(
     readonly settler: Settler,
-    readonly tenure: Tenure,
     readonly frame: Uint8Array,
     section: DeliveriesSection,
   ) {
     const now = Date.now();
+    this.#tenure = settler.tenure;
     this.leaseUntil = section.leaseUntil;
     this.endsAt = now + section.leaseMs;
     this.clockOffsetMs = section.leaseUntil - this.endsAt;
+  }
+
+  /** Its leases are another's. */
+  get lost(): boolean {
+    return this.#tenure !== this.settler.tenure;
   }
 
   add(framed: FramedDelivery): LeasedDelivery {
@@ -128,11 +131,6 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   constructor(batch: Batch, framed: FramedDelivery) {
     this.batch = batch;
     this.#framed = framed;
-  }
-
-  /** It cannot be settled any more: its lease is another's. */
-  get lost(): boolean {
-    return this.batch.tenure.over;
   }
 
   get #record(): RecordReader {
@@ -205,7 +203,7 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   extend(leaseMs: number): Promise<void> {
     return handled((resolve, reject) => {
       checkWhole("leaseMs", leaseMs, LIMITS.leaseMsMin, LIMITS.leaseMsMax);
-      if (this.settled || this.lost) throw staleLease(this.lease);
+      if (this.settled || this.batch.lost) throw staleLease(this.lease);
       const onSettled = (error: HoldfastError | undefined): void => {
         if (error !== undefined) {
           reject(error);
@@ -231,7 +229,7 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
 
   /** Settles without a promise; false when it is settled already or its lease is lost. */
   finish(verb: Verb, terms?: Terms): boolean {
-    if (this.settled || this.lost) return false;
+    if (this.settled || this.batch.lost) return false;
     this.settled = true;
     this.verb = verb;
     this.terms = terms;

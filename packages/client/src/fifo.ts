@@ -20,8 +20,8 @@ export class Fifo<Item extends object> {
     const item = this.#items[this.#head];
     if (item === undefined) return undefined;
     this.#head++;
-    // What was taken is let go in strides, so that each item is moved at most once.
-    if (this.#head === this.#items.length || (this.#head >= 256 && this.#head * 2 >= this.#items.length)) {
+    // What was taken is let go in strides, so that an item is moved about once.
+    if (this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }

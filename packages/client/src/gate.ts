@@ -36,7 +36,7 @@ export class Gate extends Pending {
       messages: messages.map((message, index) => ({
         ...message,
         body: snapshot(message.body, entries[index]?.body),
-        id: message.id ?? `${idPrefix}-${index.toString(36)}`,
+        id: message.id ?? `${idPrefix}-${index}`,
       })),
     };
     const missing = new Set(this.queues);

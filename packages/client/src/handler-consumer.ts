@@ -2,6 +2,8 @@ import { Attachment } from "./attachment.js";
 import type { Connection } from "./connection.js";
 import type { ConsumeOptions, Handler } from "./consumer.js";
 import { cutReason, type LeasedDelivery } from "./delivery.js";
+import type { Verb } from "./frame.js";
+import type { Terms } from "./settlements.js";
 
 /** Calls a handler for each delivery, up to `maxInFlight` at a time: acked when it returns, nacked when it throws. */
 export class HandlerConsumer<Body> extends Attachment {
@@ -30,7 +32,7 @@ export class HandlerConsumer<Body> extends Attachment {
     while (this.#running < this.maxInFlight) {
       const delivery = this.waiting.shift();
       if (delivery === undefined) break;
-      if (!delivery.lost) this.#run(delivery as LeasedDelivery<Body>);
+      this.#run(delivery as LeasedDelivery<Body>);
     }
     this.#starting = false;
   }
@@ -39,28 +41,23 @@ export class HandlerConsumer<Body> extends Attachment {
     this.#running++;
     try {
       const result = this.#handler(delivery);
-      if (!isThenable(result)) this.#done(delivery);
+      if (!isThenable(result)) this.#end(delivery, "ack");
       else
         result.then(
-          () => this.#done(delivery),
-          (error) => this.#failed(delivery, error),
+          () => this.#end(delivery, "ack"),
+          (error) => this.#fail(delivery, error),
         );
     } catch (error) {
-      this.#failed(delivery, error);
+      this.#fail(delivery, error);
     }
   }
 
-  #done(delivery: LeasedDelivery<Body>): void {
-    delivery.finish("ack");
-    this.#next();
+  #fail(delivery: LeasedDelivery<Body>, error: unknown): void {
+    this.#end(delivery, "nack", { reason: cutReason(error instanceof Error ? error.message : String(error)) });
   }
 
-  #failed(delivery: LeasedDelivery<Body>, error: unknown): void {
-    delivery.finish("nack", { reason: cutReason(error instanceof Error ? error.message : String(error)) });
-    this.#next();
-  }
-
-  #next(): void {
+  #end(delivery: LeasedDelivery<Body>, verb: Verb, terms?: Terms): void {
+    delivery.finish(verb, terms);
     this.#running--;
     this.#start();
     this.leaveIfIdle();

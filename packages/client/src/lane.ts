@@ -70,6 +70,7 @@ export class Lane {
     }
     for (let index = 0; index < this.#open.length; index++) {
       const entry = this.#open.at(index);
+      entry?.onDone?.();
       entry?.reject(failure(entry, code, message));
     }
   }

@@ -1,5 +1,4 @@
-import { backoffMs, type Connection, type Party } from "./connection.js";
-import { Deadlines } from "./deadlines.js";
+import { backoffMs, type Connection, type Party, TIMER_MS_MAX } from "./connection.js";
 import { HoldfastError } from "./errors.js";
 import { type AddressedMessage, Gate } from "./gate.js";
 import { failure, Lane, type LaneHost } from "./lane.js";
@@ -23,20 +22,16 @@ export class Outbox implements Party, LaneHost {
   readonly producer = newProducer();
   readonly #requests: Requests;
   readonly #limits: OutboxLimits;
-  readonly #deadlines: Deadlines;
   readonly #lanes = new Map<string, Lane>();
   readonly #awake = new Set<Lane>();
   #messages = 0;
   #bytes = 0;
   #gates = 0;
-  /** Why nothing is taken: the server does not let this client in. */
-  #refusal: HoldfastError | undefined;
 
   constructor(connection: Connection, requests: Requests, limits: OutboxLimits) {
     this.connection = connection;
     this.#requests = requests;
     this.#limits = limits;
-    this.#deadlines = new Deadlines(connection);
     connection.join(this);
   }
 
@@ -71,7 +66,7 @@ export class Outbox implements Party, LaneHost {
   publishTogether(messages: readonly AddressedMessage[], wait?: WaitOptions): Promise<Receipt[]> {
     return new Promise((resolve, reject) => {
       if (messages.length === 0) return resolve([]);
-      const idPrefix = `${this.producer}-together-${(++this.#gates).toString(36)}`;
+      const idPrefix = `${this.producer}-together-${++this.#gates}`;
       const gate = new Gate(messages, idPrefix, () => this.#sendTogether(gate, lanes, 0), resolve, reject);
       const lanes = gate.queues.map((queue) => this.lane(queue));
       this.#admit([gate], lanes, wait);
@@ -85,7 +80,7 @@ export class Outbox implements Party, LaneHost {
       this.finish(gate);
       for (const lane of lanes) lane.remove(gate);
     };
-    this.#requests.add("holdfast:publish", gate.payload).then(
+    this.#requests.send("holdfast:publish", gate.payload).then(
       (reply) => {
         settle();
         gate.resolveAll(reply.receipts as Receipt[]);
@@ -105,7 +100,6 @@ export class Outbox implements Party, LaneHost {
   #admit(entries: readonly Pending[], lanes: readonly Lane[], wait: WaitOptions | undefined): void {
     const { outboxMessagesMax, outboxBytesMax, publishTimeoutMs } = this.#limits;
     this.connection.assertOpen();
-    if (this.#refusal !== undefined) throw this.#refusal;
     let messages = this.#messages;
     let bytes = this.#bytes;
     for (const entry of entries) {
@@ -130,12 +124,11 @@ export class Outbox implements Party, LaneHost {
       entry.reject(failure(entry, "ABORTED", why));
     };
     if (signal?.aborted) throw failure(entry, "ABORTED", "aborted");
-    const onDue = (): void => giveUp(`${timeoutMs} ms are over`);
     const onAbort = (): void => giveUp("aborted");
-    if (timeoutMs > 0) this.#deadlines.add(onDue, timeoutMs);
     signal?.addEventListener("abort", onAbort);
+    const timer = timeoutMs > 0 ? setTimeout(giveUp, Math.min(timeoutMs, TIMER_MS_MAX), `${timeoutMs} ms are over`) : undefined;
     entry.onDone = () => {
-      this.#deadlines.delete(onDue);
+      clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
     };
   }
@@ -168,12 +161,7 @@ export class Outbox implements Party, LaneHost {
     for (const lane of this.#lanes.values()) lane.rewind();
   }
 
-  onLost(): void {
-    this.#refusal = undefined;
-  }
-
   onRefused(error: HoldfastError): void {
-    this.#refusal = error;
     for (const lane of this.#lanes.values()) lane.abandon(error);
   }
 }

@@ -5,12 +5,8 @@ import { type ErrorCode, HoldfastError } from "./errors.js";
 const REQUESTS_MAX = 1_000;
 
 interface Request {
-  readonly event: string;
-  readonly payload: object;
-  readonly doneIfResent: ErrorCode | undefined;
-  readonly resolve: (reply: Reply) => void;
-  readonly reject: (error: HoldfastError) => void;
-  sends: number;
+  send(): void;
+  fail(error: HoldfastError): void;
 }
 
 /** Plain events with a reply, sent again after a reconnect; only for those that may be carried out twice. */
@@ -23,30 +19,27 @@ export class Requests implements Party {
     connection.join(this);
   }
 
-  /** For a caller of the client: `SHUTTING_DOWN` once it is closing. */
-  async send(event: string, payload: object, doneIfResent?: ErrorCode): Promise<Reply> {
-    this.#connection.assertOpen();
-    return this.add(event, payload, doneIfResent);
-  }
-
   /** @param doneIfResent an error that only says that an earlier sending was carried out */
-  add(event: string, payload: object, doneIfResent?: ErrorCode): Promise<Reply> {
+  send(event: string, payload: object, doneIfResent?: ErrorCode): Promise<Reply> {
+    const connection = this.#connection;
     return new Promise((resolve, reject) => {
-      if (this.#open.size >= REQUESTS_MAX) {
-        throw new HoldfastError("OUTBOX_FULL", `${this.#open.size} requests wait for a reply, at most ${REQUESTS_MAX}`);
-      }
-      const request: Request = { event, payload, doneIfResent, resolve, reject, sends: 0 };
+      if (connection.refusal !== undefined) throw connection.refusal;
+      if (this.#open.size >= REQUESTS_MAX)
+        throw new HoldfastError("OUTBOX_FULL", `${REQUESTS_MAX} requests wait for a reply, which is the most`);
+      let sends = 0;
+      const request: Request = {
+        send: () => {
+          sends++;
+          connection.request(event, payload, (error, { ok, ...reply }) => {
+            this.#open.delete(request);
+            if (error === undefined || (sends > 1 && error.code === doneIfResent)) resolve(reply);
+            else reject(error);
+          });
+        },
+        fail: (error) => reject(sends > 0 ? new HoldfastError("UNKNOWN", `no reply to ${event}: ${error.message}`) : error),
+      };
       this.#open.add(request);
-      if (this.#connection.ready) this.#send(request);
-    });
-  }
-
-  #send(request: Request): void {
-    request.sends++;
-    this.#connection.request(request.event, request.payload, (error, { ok, ...reply }) => {
-      this.#open.delete(request);
-      if (error === undefined || (request.sends > 1 && error.code === request.doneIfResent)) request.resolve(reply);
-      else request.reject(error);
+      if (connection.ready) request.send();
     });
   }
 
@@ -56,17 +49,11 @@ export class Requests implements Party {
   }
 
   onReady(): void {
-    for (const request of this.#open) this.#send(request);
+    for (const request of this.#open) request.send();
   }
-
-  onLost(): void {}
 
   onRefused(error: HoldfastError): void {
-    for (const request of this.#open) {
-      request.reject(request.sends > 0 ? new HoldfastError("UNKNOWN", `no reply to ${request.event}: ${error.message}`) : error);
-    }
+    for (const request of this.#open) request.fail(error);
     this.#open.clear();
   }
-
-  write(): void {}
 }

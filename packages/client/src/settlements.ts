@@ -15,7 +15,7 @@ export interface Settlement {
   readonly lease: number;
   readonly verb: Verb;
   readonly terms: Terms | undefined;
-  /** How often it was sent and not refused: above 1 an earlier sending may have been carried out. */
+  /** How often it was sent without an answer. */
   sends: number;
   /** The server's durable reply came, or never will. */
   onSettled(error: HoldfastError | undefined): void;
@@ -97,12 +97,12 @@ export class Settlements {
       for (let left = count; left > 0 && index < items.length; left--) {
         const item = items[index++];
         if (item === undefined) continue;
+        item.sends--;
         if (error?.retryable && error.code !== "UNKNOWN") {
-          item.sends--;
           this.#waiting.push(item);
           refused = true;
         } else {
-          item.onSettled(error && fateOf(item, HoldfastError.from(error)));
+          item.onSettled(error && (error.code === "STALE_LEASE" ? lost(item) : HoldfastError.from(error)));
         }
       }
     }
@@ -128,9 +128,7 @@ export class Settlements {
   /** The leases are lost. */
   fail(): void {
     this.interrupt();
-    const lost = this.#waiting;
-    this.#waiting = [];
-    for (const item of lost) item.onSettled(item.sends > 0 ? unknownFate(item) : staleLease(item.lease));
+    for (const item of this.#waiting.splice(0)) item.onSettled(lost(item));
   }
 }
 
@@ -144,12 +142,11 @@ const continues = (run: SettleRun, { lease, verb, terms }: Settlement): boolean 
   run.reason === terms?.reason &&
   run.leaseMs === terms?.leaseMs;
 
-/** A stale lease after a second sending may mean that the first was carried out. */
-const fateOf = (item: Settlement, error: HoldfastError): HoldfastError =>
-  error.code === "STALE_LEASE" && item.sends > 1 ? unknownFate(item) : error;
-
-const unknownFate = ({ verb, lease }: Settlement): HoldfastError =>
-  new HoldfastError("UNKNOWN", `${verb} of lease ${lease} was sent, but the connection was lost before its reply`, false);
+/** The lease is gone; a sending that was never answered may have been carried out before that. */
+const lost = ({ lease, verb, sends }: Settlement): HoldfastError =>
+  sends > 0
+    ? new HoldfastError("UNKNOWN", `${verb} of lease ${lease} was sent, but the connection was lost before its reply`, false)
+    : staleLease(lease);
 
 export const staleLease = (lease: number): HoldfastError =>
   new HoldfastError("STALE_LEASE", `lease ${lease} is settled already or was lost`);

@@ -35,11 +35,10 @@ export class StreamConsumer<Body> extends Attachment implements DeliveryStream<B
   }
 
   next(): Promise<IteratorResult<Delivery<Body>, undefined>> {
-    for (let delivery = this.waiting.shift(); delivery !== undefined; delivery = this.waiting.shift()) {
-      if (!delivery.lost) return Promise.resolve({ done: false, value: delivery as LeasedDelivery<Body> });
-    }
+    const delivery = this.waiting.shift();
     return new Promise((resolve, reject) => {
-      if (this.#ended) this.#finish({ resolve, reject });
+      if (delivery !== undefined) resolve({ done: false, value: delivery as LeasedDelivery<Body> });
+      else if (this.#ended) this.#finish({ resolve, reject });
       else this.#takers.push({ resolve, reject });
     });
   }

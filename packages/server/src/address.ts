@@ -1,4 +1,6 @@
+import { HoldfastError } from "holdfast-client/protocol";
 import type { QueueAddress } from "./engine.js";
+import { preview } from "./validate.js";
 
 /** Values by queue, without building a key for each look-up. */
 export class AddressMap<Value> {
@@ -23,6 +25,16 @@ export class AddressMap<Value> {
   *values(): Generator<Value> {
     for (const queues of this.#namespaces.values()) yield* queues.values();
   }
+}
+
+const NAMESPACE_BYTES_MAX = 128;
+
+/** A namespace's name as it is used for queues: with its slash in front, 1 to 128 bytes; else `BAD_REQUEST`. */
+export function checkNamespace(name: string): string {
+  if (typeof name !== "string" || name === "" || Buffer.byteLength(name) > NAMESPACE_BYTES_MAX) {
+    throw new HoldfastError("BAD_REQUEST", `namespace is ${preview(name)}, expected 1 to ${NAMESPACE_BYTES_MAX} bytes`);
+  }
+  return name.startsWith("/") ? name : `/${name}`;
 }
 
 /** A queue as an error names it. */

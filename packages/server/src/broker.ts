@@ -196,10 +196,10 @@ export class Broker implements EngineEvents {
   async close(drainMs: number): Promise<void> {
     this.#closing = true;
     this.#dispatcher.stop();
-    this.consumers.stop();
     const consumers = this.consumers.all();
     await within(drainMs, Promise.all(consumers.map((consumer) => consumer.sink.drained())));
     await Promise.all(this.consumers.all().map((consumer) => this.consumers.end(consumer, "shutting-down", false)));
+    this.consumers.stop();
     await this.engine.close();
   }
 }

@@ -204,7 +204,10 @@ export class Consumers {
 export const STALE = new HoldfastError("STALE_LEASE", "the lease is not open any more, or is not this consumer's").toReply();
 
 /** The fate of settlements whose consumer is not known. */
-export const staleRuns = (runs: readonly SettleRun[]): SettledRun[] => runs.map(({ count }) => ({ count, error: STALE }));
+export function staleRuns(runs: readonly SettleRun[]): SettledRun[] {
+  const count = runs.reduce((sum, run) => sum + run.count, 0);
+  return count === 0 ? [] : [{ count, error: STALE }];
+}
 
 /** Releases of the leases, rising, that no held stretch covers. */
 function runsWithout(leases: readonly number[], held: HeldLeases): SettleRun[] {

@@ -54,6 +54,7 @@ export class Dispatcher {
   readonly #log: Log;
   readonly #lines = new AddressMap<Line>();
   #cancelRetry: (() => void) | undefined;
+  #stopped = false;
 
   constructor(engine: Engine, clock: Clock, log: Log) {
     this.#engine = engine;
@@ -63,6 +64,7 @@ export class Dispatcher {
 
   /** Starts leasing to a consumer. */
   add(consumer: Consumer): void {
+    if (this.#stopped) return;
     let line = this.#lines.get(consumer.address);
     if (line === undefined) {
       line = new Line(consumer.address);
@@ -97,7 +99,9 @@ export class Dispatcher {
     this.#pump(line);
   }
 
+  /** Leases to nobody any more. */
   stop(): void {
+    this.#stopped = true;
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
     for (const line of [...this.#lines.values()]) this.#lines.delete(line.address);

@@ -1,5 +1,6 @@
 import { FRAME_EVENT, HoldfastError } from "holdfast-client/protocol";
 import type { Namespace, Server, Socket } from "socket.io";
+import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
 import { Connection } from "./gateway/connection.js";
 import { OPERATIONS, type Operation } from "./gateway/events.js";
@@ -14,8 +15,8 @@ export interface AttachOptions {
   readonly identify?: Identify | undefined;
 }
 
-/** Namespaces that some gateway of this process serves already. */
-const attached = new WeakSet<object>();
+/** Who serves each namespace, and how to end that. */
+const attachments = new WeakMap<object, { readonly gateway: Gateway; detach(): void }>();
 
 type Callback = (reply: object) => void;
 type SocketListener = readonly [event: string, listener: (this: Socket, ...args: unknown[]) => void];
@@ -32,7 +33,7 @@ export class Gateway {
   readonly #ids: AckIds;
   readonly #connections = new WeakMap<Socket, Connection>();
   readonly #identify = new WeakMap<Socket, Identify>();
-  readonly #detach: (() => void)[] = [];
+  #closed = false;
   /** One for all sockets: a socket that never uses Holdfast costs only its entries. */
   readonly #listeners: readonly SocketListener[];
 
@@ -49,15 +50,18 @@ export class Gateway {
   attach(target: Server | Namespace, { identify }: AttachOptions): void {
     this.#broker.assertOpen();
     const namespace = "sockets" in target && "of" in target ? target.of("/") : target;
-    if (attached.has(namespace)) throw new HoldfastError("BAD_REQUEST", `namespace ${namespace.name} is attached already`);
-    attached.add(namespace);
+    const before = attachments.get(namespace);
+    if (before !== undefined && !before.gateway.#closed)
+      throw new HoldfastError("BAD_REQUEST", `namespace ${namespace.name} is attached already`);
+    before?.detach();
     const onConnection = (socket: Socket): void => this.#listen(socket, identify);
     namespace.on("connection", onConnection);
     for (const socket of namespace.sockets.values()) onConnection(socket);
-    this.#detach.push(() => {
+    const detach = (): void => {
       namespace.off("connection", onConnection);
-      attached.delete(namespace);
-    });
+      for (const socket of namespace.sockets.values()) for (const [event, listener] of this.#listeners) socket.off(event, listener);
+    };
+    attachments.set(namespace, { gateway: this, detach });
   }
 
   /** Who a socket of an attached namespace belongs to. */
@@ -65,9 +69,9 @@ export class Gateway {
     return this.#connections.get(socket)?.identity ?? identityOf(socket, this.#identify.get(socket));
   }
 
-  /** New sockets are not served any more; requests of those there are refused by the broker. */
+  /** Its namespaces may be attached to another; until they are, clients are told that this one is shutting down. */
   close(): void {
-    for (const detach of this.#detach.splice(0)) detach();
+    this.#closed = true;
   }
 
   #makeListeners(): readonly SocketListener[] {
@@ -98,7 +102,8 @@ export class Gateway {
   #connectionOf(socket: Socket): Connection {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;
-    const connection = new Connection(socket, identityOf(socket, this.#identify.get(socket)), this.#ids);
+    const namespace = checkNamespace(socket.nsp.name);
+    const connection = new Connection(socket, namespace, identityOf(socket, this.#identify.get(socket)), this.#ids);
     this.#connections.set(socket, connection);
     socket.once("disconnect", () => {
       connection.close();
@@ -107,12 +112,22 @@ export class Gateway {
     return connection;
   }
 
+  /** A client that asks without ever reading the answers is let go, before they fill the memory. */
+  #mayAsk(socket: Socket): boolean {
+    const connection = this.#connectionOf(socket);
+    if (!connection.isOverflowing()) return true;
+    this.#settings.log.warn(`socket ${socket.id} does not read its replies and is disconnected`);
+    socket.disconnect();
+    return false;
+  }
+
   /** Without a callback nobody hears the answer; the request is carried out all the same. */
   async #request(socket: Socket, operation: Operation, args: unknown[]): Promise<void> {
     const last = args.at(-1);
     const callback = typeof last === "function" ? (last as Callback) : undefined;
     if (callback !== undefined) args.pop();
     try {
+      if (!this.#mayAsk(socket)) return;
       const { reply, afterwards } = await this.#requests.answer(this.#connectionOf(socket), operation, args);
       callback?.({ ok: true, ...reply });
       afterwards?.();
@@ -123,6 +138,7 @@ export class Gateway {
 
   #frame(socket: Socket, args: readonly unknown[]): void {
     try {
+      if (!this.#mayAsk(socket)) return;
       this.#frames.receive(this.#connectionOf(socket), args);
     } catch (error) {
       this.#errorOf(FRAME_EVENT, error);

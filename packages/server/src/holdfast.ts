@@ -112,8 +112,7 @@ export class Holdfast {
    * goes back uncounted, the engine closes. The Socket.IO server stays open. Called again, it waits for the same.
    */
   close({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#gateway.close();
-    this.#closed ??= this.#broker.close(drainMs);
+    this.#closed ??= this.#broker.close(drainMs).finally(() => this.#gateway.close());
     return this.#closed;
   }
 }

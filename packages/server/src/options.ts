@@ -2,7 +2,7 @@ import { LIMITS, NAME_PATTERN } from "holdfast-client/protocol";
 import { z } from "zod";
 
 /** How long to wait before a failed message comes again. */
-export interface Backoff {
+interface Backoff {
   readonly type: "fixed" | "exponential";
   readonly delayMs: number;
   readonly delayMaxMs: number;
@@ -23,7 +23,7 @@ export interface QueueOptions {
 }
 
 /** Suffix of the dead-letter queue that a queue has unless it says otherwise. */
-export const DEAD_SUFFIX = ".dead";
+const DEAD_SUFFIX = ".dead";
 
 const DEFAULTS = {
   ordering: "none",

@@ -1,5 +1,5 @@
-import { HoldfastError, LIMITS } from "holdfast-client/protocol";
 import { z } from "zod";
+import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
 import type { Page } from "./engine.js";
 import { messageOptions } from "./message.js";
@@ -7,7 +7,7 @@ import { type QueueOptionsInput, queueName } from "./options.js";
 import { publishAll, type QueuedMessage, type Receipt } from "./publish.js";
 import { Queue } from "./queue.js";
 import type { Settings } from "./settings.js";
-import { preview, validate } from "./validate.js";
+import { validate } from "./validate.js";
 
 const queuedOptions = messageOptions.extend({ queue: queueName });
 const listOptions = z.strictObject({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) });
@@ -19,10 +19,7 @@ export class Scope {
   readonly #settings: Settings;
 
   constructor(broker: Broker, settings: Settings, namespace: string) {
-    if (typeof namespace !== "string" || namespace === "" || Buffer.byteLength(namespace) > LIMITS.idBytesMax) {
-      throw new HoldfastError("BAD_REQUEST", `namespace is ${preview(namespace)}, expected 1 to ${LIMITS.idBytesMax} bytes`);
-    }
-    this.namespace = namespace.startsWith("/") ? namespace : `/${namespace}`;
+    this.namespace = checkNamespace(namespace);
     this.#broker = broker;
     this.#settings = settings;
   }

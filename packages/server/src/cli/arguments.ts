@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { InvalidArgumentError } from "commander";
-import { isQueueName } from "../options.js";
+import { NAME_PATTERN } from "holdfast-client/protocol";
 
 /** A parser of whole numbers from `min` to `max` for commander. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -11,8 +11,9 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** A queue's name, or that of its dead-letter queue, which is longer. */
 export function queueArgument(text: string): string {
-  if (isQueueName(text)) return text;
+  if (NAME_PATTERN.test(text.replace(/\.dead$/, ""))) return text;
   throw new InvalidArgumentError("Expected 1 to 128 of A-Z a-z 0-9 . _ : -");
 }
 

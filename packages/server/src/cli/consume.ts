@@ -5,7 +5,7 @@ import { type ConnectionFlags, withConnectionFlags, withServer } from "./connect
 import { LineConsumer } from "./line-consumer.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
 import { LineWriter, openStdout } from "./line-writer.js";
-import { Progress } from "./progress.js";
+import { FINISHING, Progress } from "./progress.js";
 import { QuietWatch } from "./quiet-watch.js";
 import { Interruption } from "./signals.js";
 
@@ -56,11 +56,15 @@ async function consume(name: string, flags: ConsumeFlags): Promise<void> {
   let consumer: LineConsumer | undefined;
   let broken: NodeJS.ErrnoException | undefined;
   const stop = (): void => consumer?.stop();
+  const finish = (): void => {
+    progress.state(FINISHING);
+    stop();
+  };
   const writer = new LineWriter(openStdout(), (error) => {
     broken = error;
     stop();
   });
-  interruption.signal.addEventListener("abort", stop);
+  interruption.signal.addEventListener("abort", finish);
   const onState = (away: boolean): void => {
     progress.state(away ? "(waiting for the server)" : "");
     consumer?.touch();

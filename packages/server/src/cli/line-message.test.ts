@@ -32,6 +32,17 @@ describe("messageOf", () => {
     expect(() => messageOf("{}", { ...json, idField: "constructor" })).toThrow(BadLine);
   });
 
+  it.each(["12345678901234567890", '{"id":-9007199254740993}', "[1e400]"])("refuses %s, which would become another number", (line) => {
+    expect(() => messageOf(line, json)).toThrow(/^has the number \S+, which would be stored as \S+; a string keeps it$/);
+  });
+
+  it.each(['{"id":"12345678901234567890 \\" 9007199254740993"}', "9007199254740992", "0.12345678901234567", "12e100"])(
+    "takes %s",
+    (line) => {
+      expect(messageOf(line, json)?.body).toEqual(JSON.parse(line));
+    },
+  );
+
   it("says in one line what is not JSON", () => {
     expect(() => messageOf('{"a":\u001b[2J', json)).toThrow(/^is not JSON: \P{Cc}+$/u);
   });

@@ -25,6 +25,7 @@ export function messageOf(line: string, form: LineForm): LineMessage | undefined
   if (form.text) return { body: line, options: { event: form.event } };
   if (line.trim() === "") return undefined;
   const body = parse(line);
+  if (MAY_CHANGE.test(line)) checkNumbers(line);
   return { body, options: { event: form.event, id: fieldOf(body, form.idField), key: fieldOf(body, form.keyField) } };
 }
 
@@ -36,6 +37,23 @@ function parse(line: string): unknown {
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     throw new BadLine(`is not JSON: ${oneLine(detail).slice(0, DETAIL_CHARACTERS_MAX)}`);
+  }
+}
+
+/** Enough digits, or an exponent large enough, that JavaScript might read another number than is written. */
+const MAY_CHANGE = /\d{16}|[eE]\+?\d{3}/;
+const STRINGS_AND_NUMBERS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+/** An id of 64 bits would be stored as another one, without a word. Fractions are rounded, as everywhere. */
+function checkNumbers(line: string): void {
+  for (const [token] of line.matchAll(STRINGS_AND_NUMBERS)) {
+    if (token.startsWith('"')) continue;
+    const value = Number(token);
+    const whole = /^-?\d+$/.test(token);
+    if (Number.isFinite(value) && (!whole || BigInt(token) === BigInt(value))) continue;
+    throw new BadLine(
+      `has the number ${token.slice(0, DETAIL_CHARACTERS_MAX)}, which would be stored as ${JSON.stringify(value)}; a string keeps it`,
+    );
   }
 }
 

@@ -13,7 +13,13 @@ export interface Log {
 
 export function openLog(): Log {
   if (process.stdout.isTTY) {
-    const stream = prettyStream({ colorize: true, sync: true, translateTime: "SYS:HH:MM:ss.l", ignore: "pid,hostname" });
+    const stream = prettyStream({
+      colorize: !("NO_COLOR" in process.env),
+      singleLine: true,
+      sync: true,
+      translateTime: "SYS:HH:MM:ss.l",
+      ignore: "pid,hostname",
+    });
     return { logger: pino({ base: null }, stream), flush: () => undefined };
   }
   // Not synchronous: a reader that stalls must not stall the server.

@@ -1,6 +1,9 @@
 const REFRESH_MS = 200;
 const CLEAR_LINE = "\r\x1b[2K";
 
+/** After the first signal. */
+export const FINISHING = "(finishing; again to end at once)";
+
 /** One line on a terminal's standard error that says how far a command is; nothing anywhere else. */
 export class Progress {
   readonly #verb: string;

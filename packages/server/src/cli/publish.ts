@@ -3,7 +3,7 @@ import { queueArgument } from "./arguments.js";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
 import { LineWriter, openStdout } from "./line-writer.js";
-import { Progress } from "./progress.js";
+import { FINISHING, Progress } from "./progress.js";
 import { Publisher } from "./publisher.js";
 import { Interruption } from "./signals.js";
 
@@ -50,6 +50,7 @@ async function publish(name: string, flags: PublishFlags): Promise<void> {
   }
   const interruption = new Interruption();
   const progress = new Progress(`published to ${name}`);
+  interruption.signal.addEventListener("abort", () => progress.state(FINISHING));
   const receipts = json ? new LineWriter(openStdout(), () => undefined) : undefined;
   const publisher = new Publisher({ text, event, idField, keyField, skipInvalid, receipts }, progress);
   try {

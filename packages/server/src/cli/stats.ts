@@ -37,25 +37,43 @@ export function addStats(program: Command): void {
 }
 
 async function stats(queue: string | undefined, flags: StatsFlags): Promise<void> {
+  if (flags.watch) return watch(queue, flags);
+  const writer = new LineWriter(openStdout(), () => undefined);
+  await withServer(flags, (holdfast) => show(holdfast, queue, flags, writer));
+}
+
+async function watch(queue: string | undefined, flags: StatsFlags): Promise<void> {
   const interruption = new Interruption();
-  const { signal } = interruption;
-  const stop = new AbortController();
-  const writer = new LineWriter(openStdout(), () => stop.abort());
-  const done = AbortSignal.any([signal, stop.signal]);
+  const closed = new AbortController();
+  const writer = new LineWriter(openStdout(), () => closed.abort());
+  const ended = AbortSignal.any([interruption.signal, closed.signal]);
   try {
-    await withServer(flags, async (holdfast) => {
-      do {
-        const rows = await read(holdfast, queue);
-        if (rows.length > 0 || !flags.json) await writer.write(flags.json ? asJson(rows) : asTable(rows, flags.watch === true));
-        if (flags.watch) await delay(flags.intervalMs, undefined, { signal: done }).catch(() => undefined);
-      } while (flags.watch && !done.aborted);
-    });
+    await withServer(flags, (holdfast) => Promise.race([showAgain(holdfast, queue, flags, writer, ended), interruption.wait()]));
   } catch (error) {
     // Whoever read has seen enough.
-    if (!stop.signal.aborted) throw error;
+    if (!closed.signal.aborted) throw error;
   } finally {
     interruption.dispose();
   }
+}
+
+async function showAgain(
+  holdfast: Holdfast,
+  queue: string | undefined,
+  flags: StatsFlags,
+  writer: LineWriter,
+  ended: AbortSignal,
+): Promise<void> {
+  while (!ended.aborted) {
+    await show(holdfast, queue, flags, writer);
+    await delay(flags.intervalMs, undefined, { signal: ended }).catch(() => undefined);
+  }
+}
+
+async function show(holdfast: Holdfast, queue: string | undefined, flags: StatsFlags, writer: LineWriter): Promise<void> {
+  const rows = await read(holdfast, queue);
+  if (!flags.json) await writer.write(asTable(rows, flags.watch === true));
+  else if (rows.length > 0) await writer.write(asJson(rows));
 }
 
 interface Row {

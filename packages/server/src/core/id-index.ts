@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { HAS_EVENT, HAS_KEY, type RecordView } from "holdfast-client/protocol";
 
 /** Ids a queue remembers at most: DESIGN.md, "Defaults". */
-export const IDS_MAX = 1_000_000;
+const IDS_MAX = 1_000_000;
 
 /** Bytes of an entry: 16 of the id's hash, 8 of the content's hash, 6 of the sequence. */
 const ENTRY_BYTES = 30;

@@ -21,8 +21,6 @@ const PRODUCER = 0x30;
 const IDS = 0x31;
 const REMOVED = 0x40;
 
-/** One above the largest queue number. */
-export const QUEUES_END = 0xffff_ffff;
 /** One above the largest sequence, time or commit number that a key can hold. */
 export const POSITIONS_END = 0xffff_ffff_ffff;
 

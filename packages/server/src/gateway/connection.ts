@@ -11,6 +11,10 @@ const FRAME_BYTES_MAX = 1_048_576;
 /** Of `maxHttpBufferSize`: polling sends binary as base64, which takes a third more, and there is some framing. */
 const FRAME_SHARE = 0.74;
 
+/** Bytes that may wait for a client which goes on asking, and how often that is looked at. */
+const UNREAD_BYTES_MAX = 16_777_216;
+const REQUESTS_A_LOOK = 64;
+
 /** One client's socket in one namespace, from its first request to its disconnect, and what it holds here. */
 export class Connection {
   readonly socket: Socket;
@@ -34,10 +38,11 @@ export class Connection {
   readonly #byHandle = new Map<number, Consumer>();
   readonly #waiting = new Set<() => void>();
   #calls = 0;
+  #requests = 0;
 
-  constructor(socket: Socket, identity: string | undefined, ids: AckIds) {
+  constructor(socket: Socket, namespace: string, identity: string | undefined, ids: AckIds) {
     this.socket = socket;
-    this.namespace = socket.nsp.name;
+    this.namespace = namespace;
     this.identity = identity;
     this.port = new SocketPort(socket, ids);
     this.frameBytesMax = Math.floor(Math.min(FRAME_BYTES_MAX, this.port.packetBytesMax * FRAME_SHARE));
@@ -84,6 +89,12 @@ export class Connection {
   /** What the outbox holds leaves at the end of this turn, so a drain of the port comes for it too. */
   #isFull(): boolean {
     return this.outbox.bytes > WAITING_BYTES_MAX || this.port.isFull();
+  }
+
+  /** Whether the client lets replies pile up. Looked at now and then only: it takes longer the more there are. */
+  isOverflowing(): boolean {
+    this.#requests = (this.#requests + 1) % REQUESTS_A_LOOK;
+    return this.#requests === 0 && this.port.waitingBytes(UNREAD_BYTES_MAX) >= UNREAD_BYTES_MAX;
   }
 
   close(): void {

@@ -1,101 +1,11 @@
-import {
-  ByteWriter,
-  FRAME_EVENT,
-  FrameWriter,
-  type ReceiptRun,
-  RecordView,
-  readDeliveries,
-  readReceipts,
-  readRefused,
-  readSettled,
-  SECTION,
-  type SettledRun,
-  sectionsOf,
-  type SettleRun,
-  writeRecord,
-} from "holdfast-client/protocol";
+import { ByteWriter, type SettleRun, writeRecord } from "holdfast-client/protocol";
 import type { Socket } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createMemoryEngine } from "../engines/memory/memory-engine.js";
 import { MemoryStore } from "../engines/memory/memory-store.js";
 import { FailingStore } from "./failing-store.js";
+import { FrameClient } from "./frame-client.js";
 import { ask, Happenings, type Reply, TestHost, until } from "./test-host.js";
-
-interface Delivered {
-  readonly handle: number;
-  readonly lease: number;
-  readonly attempt: number;
-  readonly sequence: number;
-  readonly id: string;
-  readonly body: unknown;
-}
-
-/** Speaks frames by hand. */
-class FrameClient {
-  readonly delivered = new Happenings<Delivered>();
-  readonly receipts = new Happenings<{ request: number; runs: ReceiptRun[] }>();
-  readonly settled = new Happenings<{ request: number; runs: SettledRun[] }>();
-  readonly refused = new Happenings<{ request: number; error: { code: string; message: string } }>();
-  readonly hello: Reply;
-  readonly socket: Socket;
-  frames = 0;
-  #request = 0;
-
-  private constructor(socket: Socket, hello: Reply) {
-    this.socket = socket;
-    this.hello = hello;
-    socket.on(FRAME_EVENT, (frame: Uint8Array) => this.#read(frame));
-  }
-
-  static async on(socket: Socket): Promise<FrameClient> {
-    return new FrameClient(socket, await ask(socket, "holdfast:hello", { frames: 1 }));
-  }
-
-  #read(frame: Uint8Array): void {
-    this.frames++;
-    for (const { type, content } of sectionsOf(frame)) {
-      if (type === SECTION.receipts) this.receipts.add(readReceipts(content));
-      else if (type === SECTION.settled) this.settled.add(readSettled(content));
-      else if (type === SECTION.refused) this.refused.add(readRefused(content));
-      else {
-        const { handle, deliveries } = readDeliveries(content);
-        for (const { lease, attempt, sequence, start, end } of deliveries) {
-          const view = new RecordView(content.bytes, start, end);
-          this.delivered.add({ handle, lease, attempt, sequence, id: view.id, body: view.body() });
-        }
-      }
-    }
-  }
-
-  publish(queue: string, firstNumber: number, bodies: readonly unknown[], more: { producer?: string; oldestOpen?: number } = {}): number {
-    const records = new ByteWriter();
-    for (const [index, body] of bodies.entries()) writeRecord(records, { id: `p-${firstNumber + index}` }, body);
-    return this.section((writer, request) =>
-      writer.publish({
-        request,
-        atomic: false,
-        queue,
-        producer: more.producer ?? "p",
-        firstNumber,
-        oldestOpen: more.oldestOpen ?? firstNumber,
-        count: bodies.length,
-        records: records.take(),
-      }),
-    );
-  }
-
-  settle(handle: number, runs: readonly SettleRun[]): number {
-    return this.section((writer, request) => writer.settle({ request, handle, runs }));
-  }
-
-  section(write: (writer: FrameWriter, request: number) => void): number {
-    const request = ++this.#request;
-    const writer = new FrameWriter();
-    write(writer, request);
-    this.socket.emit(FRAME_EVENT, writer.take());
-    return request;
-  }
-}
 
 let host: TestHost;
 let client: FrameClient;
@@ -126,10 +36,10 @@ describe("frames", () => {
       ok: true,
       consumer: expect.any(String),
       handle: expect.any(Number),
-      epoch: client.hello["epoch"],
+      epoch: client.hello.epoch,
       leaseMs: 30_000,
     });
-    const handle = Number(reply["handle"]);
+    const handle = Number(reply.handle);
     let plain = 0;
     client.socket.on("holdfast:delivery", () => plain++);
     const bodies = Array.from({ length: 40 }, (_, index) => ({ index }));
@@ -176,7 +86,7 @@ describe("frames", () => {
     const [delivery] = await client.delivered.count(1);
     const thief = await FrameClient.on(await host.client());
     const run: SettleRun = { first: delivery?.lease ?? 0, count: 1, verb: "reject" };
-    thief.settle(Number(reply["handle"]), [run]);
+    thief.settle(Number(reply.handle), [run]);
     expect((await thief.settled.count(1))[0]?.runs).toMatchObject([{ count: 1, error: { code: "STALE_LEASE" } }]);
     expect(await host.holdfast.queue("q").stats()).toMatchObject({ inFlight: 1, dead: 0 });
   });
@@ -192,7 +102,7 @@ describe("frames", () => {
       [lease, 1],
       [lease + 3, 1],
     ];
-    const resumed = await consumeFrames(again.socket, { queue: "q", consumer: reply["consumer"], held });
+    const resumed = await consumeFrames(again.socket, { queue: "q", consumer: reply.consumer, held });
     expect(resumed).toEqual(reply);
     const bodies = (await again.delivered.count(3)).map(({ body, attempt }) => [body, attempt]);
     expect(bodies.sort()).toEqual([
@@ -200,7 +110,7 @@ describe("frames", () => {
       [3, 1],
       [5, 1],
     ]);
-    again.settle(Number(resumed["handle"]), [
+    again.settle(Number(resumed.handle), [
       { first: lease, count: 1, verb: "ack" },
       { first: lease + 1, count: 1, verb: "ack" },
       { first: lease + 3, count: 1, verb: "ack" },
@@ -224,11 +134,11 @@ describe("frames", () => {
       const request = framed.publish("q", 1, [1]);
       expect((await framed.refused.count(1))[0]).toMatchObject({ request, error: { code: "UNKNOWN" } });
       store.fails = false;
-      expect(await cancelled).toEqual({ consumer: reply["consumer"], queue: "q", reason: "engine-restarted" });
+      expect(await cancelled).toEqual({ consumer: reply.consumer, queue: "q", reason: "engine-restarted" });
       await until(() => failing.holdfast.ready);
       const anew = await consumeFrames(framed.socket, { queue: "q" });
-      expect(anew["handle"]).not.toBe(reply["handle"]);
-      expect(anew["epoch"]).not.toBe(reply["epoch"]);
+      expect(anew.handle).not.toBe(reply.handle);
+      expect(anew.epoch).not.toBe(reply.epoch);
       framed.publish("q", 1, [1]);
       await framed.delivered.count(1);
     } finally {
@@ -274,96 +184,5 @@ describe("frames", () => {
       ["broken", expect.stringContaining("cannot be read")],
       ["deep", expect.stringContaining("deeper than 32")],
     ]);
-  });
-});
-
-describe("malformed frames", () => {
-  const record = (
-    fields: { id?: string; event?: string; history?: string; headers?: Record<string, string> },
-    body: unknown = 1,
-  ): Uint8Array => {
-    const writer = new ByteWriter();
-    writeRecord(writer, { id: "a", ...fields }, body);
-    return writer.take();
-  };
-  const publish =
-    (records: Uint8Array, more: object = {}) =>
-    (writer: FrameWriter, request: number) =>
-      writer.publish({ request, atomic: false, queue: "q", producer: "p", firstNumber: 1, oldestOpen: 1, count: 1, records, ...more });
-
-  const cases: readonly (readonly [name: string, write: (writer: FrameWriter, request: number) => void, code: string, message: string])[] =
-    [
-      ["queue name", publish(record({}), { queue: "no spaces" }), "BAD_REQUEST", 'queue is "no spaces"'],
-      ["no producer", publish(record({}), { producer: "" }), "BAD_REQUEST", "producer is"],
-      ["numbers", publish(record({}), { oldestOpen: 2 }), "BAD_REQUEST", "oldestOpen is 2"],
-      ["count", publish(record({}), { count: 2 }), "BAD_REQUEST", "malformed frame"],
-      ["record bounds", publish(record({}).subarray(0, 9)), "BAD_REQUEST", "malformed frame"],
-      ["empty id", publish(record({ id: "" })), "BAD_REQUEST", "id has 0 bytes"],
-      ["long id", publish(record({ id: "x".repeat(129) })), "BAD_REQUEST", "id has 129 bytes"],
-      ["long event", publish(record({ event: "x".repeat(257) })), "BAD_REQUEST", "event has 257 bytes"],
-      ["history", publish(record({ history: "{}" })), "BAD_REQUEST", "history"],
-      ["headers", publish(record({ headers: { a: 1 as unknown as string } })), "BAD_REQUEST", "headers are not"],
-      ["large", publish(record({}, "x".repeat(262_144))), "TOO_LARGE", "at most 262144"],
-      ["many", publish(Buffer.concat(new Array(1_001).fill(record({}))), { atomic: true, count: 1_001 }), "TOO_LARGE", "at most 1000"],
-      [
-        "no leases",
-        (writer, request) => writer.settle({ request, handle: 1, runs: [{ first: 1, count: 0, verb: "ack" }] }),
-        "BAD_REQUEST",
-        "0 leases",
-      ],
-      [
-        "lease time",
-        (writer, request) => writer.settle({ request, handle: 1, runs: [{ first: 1, count: 1, verb: "extend", leaseMs: 1 }] }),
-        "BAD_REQUEST",
-        "leaseMs is 1",
-      ],
-      [
-        "settlements",
-        (writer, request) => writer.settle({ request, handle: 1, runs: [{ first: 1, count: 10_001, verb: "ack" }] }),
-        "TOO_LARGE",
-        "10001 settlements",
-      ],
-    ];
-
-  for (const [name, write, code, message] of cases) {
-    it(`${name}: ${code}`, async () => {
-      const request = client.section(write);
-      const [refused] = await client.refused.count(1);
-      expect(refused).toMatchObject({ request, error: { code, retryable: false } });
-      expect(refused?.error.message).toContain(message);
-      client.publish("q", 1, ["fine"]);
-      expect(await client.receipts.count(1)).toMatchObject([{ runs: [{ count: 1, duplicate: false }] }]);
-    });
-  }
-
-  it("what is no frame at all is refused as request 0, and too much of it ends the socket, nobody else's", async () => {
-    const other = await FrameClient.on(await host.client());
-    const garbage: unknown[][] = [
-      ["text"],
-      [],
-      [Buffer.from([1, 2])],
-      [Buffer.from([99, 0, 0, 0, 0]), 1],
-      [Buffer.from([1, 255, 255, 255, 255])],
-    ];
-    for (const args of garbage) client.socket.emit(FRAME_EVENT, ...args);
-    const refused = await client.refused.count(garbage.length);
-    for (const { request, error } of refused) expect([request, error.code]).toEqual([0, "BAD_REQUEST"]);
-    const gone = new Promise((resolve) => client.socket.once("disconnect", resolve));
-    for (let left = 20 - garbage.length; left > 0; left--) client.socket.emit(FRAME_EVENT, left);
-    expect(await gone).toBe("io server disconnect");
-    expect(host.holdfast.counters.malformedFrames).toBe(20);
-    other.publish("q", 1, ["fine"]);
-    await other.receipts.count(1);
-  });
-
-  it("frames before hello are refused", async () => {
-    const socket = await host.client();
-    const refused = new Promise((resolve) => {
-      socket.on(FRAME_EVENT, (frame: Uint8Array) => {
-        for (const { content } of sectionsOf(frame)) resolve(readRefused(content));
-      });
-    });
-    socket.emit(FRAME_EVENT, Buffer.from([1]));
-    expect(await refused).toMatchObject({ request: 0, error: { message: expect.stringContaining("holdfast:hello comes first") } });
   });
 });

@@ -46,6 +46,7 @@ export class Frames {
 
   #sections(connection: Connection, frame: Uint8Array): void {
     for (const section of sectionsOf(frame)) {
+      if (!connection.socket.connected) return;
       const request = requestOf(section.content);
       try {
         this.#section(connection, section);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Socket } from "socket.io-client";
+import { Holdfast } from "../holdfast.js";
 import { ask, consume, Happenings, type PlainDelivery, type Reply, TestHost, until } from "./test-host.js";
 
 let host: TestHost;
@@ -170,6 +171,12 @@ describe("malformed requests get the named error and harm nobody else", () => {
     expect(await cancelled).toEqual({ consumer, queue: "q", reason: "shutting-down" });
     const reply = await ask(client, "holdfast:publish", { queue: "q", body: 1 });
     expect(reply).toMatchObject({ ok: false, error: { code: "SHUTTING_DOWN", retryable: true } });
+    expect(await ask(await closing.client(), "holdfast:hello", { frames: 1 })).toMatchObject({ error: { code: "SHUTTING_DOWN" } });
+    const next = await Holdfast.open({ engine: "memory" });
+    next.attach(closing.io);
+    expect(() => next.attach(closing.io)).toThrow(/attached already/);
+    expect(await ask(client, "holdfast:publish", { queue: "q", body: 1 })).toMatchObject({ ok: true });
+    await next.close();
     await closing.close();
     await until(() => !client.connected);
   });

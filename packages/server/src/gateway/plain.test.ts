@@ -24,7 +24,7 @@ describe("publish", () => {
     const client = await host.client();
     const first = await ask(client, "holdfast:publish", { queue: "orders", body: 1, id: "a" });
     const again = await ask(client, "holdfast:publish", { queue: "orders", body: 1, id: "a" });
-    const { sequence } = (first["receipts"] as { sequence: number }[])[0] ?? {};
+    const { sequence } = (first.receipts as { sequence: number }[])[0] ?? {};
     expect(again).toEqual({ ok: true, receipts: [{ id: "a", sequence, duplicate: true }] });
     const other = await ask(client, "holdfast:publish", { queue: "orders", body: 2, id: "a" });
     expect(other).toMatchObject({ ok: false, error: { code: "ID_CONFLICT", retryable: false } });
@@ -39,7 +39,7 @@ describe("publish", () => {
         { body: 2, id: "y" },
       ],
     });
-    expect((one["receipts"] as { id: string }[]).map(({ id }) => id)).toEqual(["x", "y"]);
+    expect((one.receipts as { id: string }[]).map(({ id }) => id)).toEqual(["x", "y"]);
     const several = await ask(client, "holdfast:publish", {
       messages: [
         { queue: "a", body: 3, id: "p" },
@@ -47,7 +47,7 @@ describe("publish", () => {
         { queue: "a", body: 5, id: "r" },
       ],
     });
-    expect((several["receipts"] as { id: string }[]).map(({ id }) => id)).toEqual(["p", "q", "r"]);
+    expect((several.receipts as { id: string }[]).map(({ id }) => id)).toEqual(["p", "q", "r"]);
     expect((await host.holdfast.queue("a").peek()).items.map(({ body }) => body)).toEqual([1, 2, 3, 5]);
     expect((await host.holdfast.queue("b").peek()).items.map(({ body }) => body)).toEqual([4]);
   });
@@ -91,7 +91,7 @@ describe("publish", () => {
     client.emit("holdfast:publish", { queue: "orders", body: 1, nonsense: 1 });
     client.emit("holdfast:publish");
     await until(async () => (await host.holdfast.queues()).items.includes("orders"));
-    await until(async () => (await stats("orders"))["ready"] === 1);
+    await until(async () => (await stats("orders")).ready === 1);
   });
 });
 
@@ -130,7 +130,7 @@ describe("consume", () => {
     });
     expect(Math.abs((first?.publishedAt ?? 0) - before)).toBeLessThan(10_000);
     expect(second).toMatchObject({ key: "table-4", event: "order", headers: { trace: "1" }, replyTo: "answers", correlationId: "7" });
-    await until(async () => (await stats("orders"))["acked"] === 2);
+    await until(async () => (await stats("orders")).acked === 2);
   });
 
   it("settles by callback: nothing, ack, nack, reject, release", async () => {
@@ -154,7 +154,7 @@ describe("consume", () => {
     const deliveries = await got.count(9);
     expect(deliveries.filter(({ id }) => id === "nack").map(({ attempt }) => attempt)).toEqual([1, 2]);
     expect(deliveries.filter(({ id }) => id === "release").map(({ attempt }) => attempt)).toEqual([1, 1]);
-    await until(async () => (await stats("jobs"))["acked"] === 6);
+    await until(async () => (await stats("jobs")).acked === 6);
     expect(await stats("jobs")).toMatchObject({ dead: 1, ready: 0, inFlight: 0 });
     const [dead] = (await host.holdfast.queue("jobs.dead").peek()).items;
     expect(dead).toMatchObject({ id: "reject", history: { reason: "rejected", error: "never" } });
@@ -216,7 +216,7 @@ describe("settle", () => {
       { token: "nonsense", ack: true },
     ];
     const reply = await ask(client, "holdfast:settle", { consumer, settlements });
-    const results = reply["results"] as { token: string; ok: boolean; error?: { code: string } }[];
+    const results = reply.results as { token: string; ok: boolean; error?: { code: string } }[];
     expect(results.map(({ token }) => token)).toEqual(settlements.map(({ token }) => token));
     expect(results.map(({ ok, error }) => (ok ? "ok" : error?.code))).toEqual([
       "ok",
@@ -269,12 +269,12 @@ describe("queues", () => {
     expect(await ask(client, "holdfast:list", { kind: "queues", after: "a" })).toEqual({ ok: true, items: ["b"] });
     expect(await ask(client, "holdfast:stats", { queue: "a" })).toMatchObject({ ok: true, ready: 3, consumers: 0, paused: false });
     const peeked = await ask(client, "holdfast:peek", { queue: "a", limit: 2 });
-    expect((peeked["items"] as { body: unknown; state: string }[]).map(({ body, state }) => [body, state])).toEqual([
+    expect((peeked.items as { body: unknown; state: string }[]).map(({ body, state }) => [body, state])).toEqual([
       [1, "ready"],
       [2, "ready"],
     ]);
-    const rest = await ask(client, "holdfast:peek", { queue: "a", after: peeked["next"] });
-    expect((rest["items"] as { body: unknown }[]).map(({ body }) => body)).toEqual([3]);
+    const rest = await ask(client, "holdfast:peek", { queue: "a", after: peeked.next });
+    expect((rest.items as { body: unknown }[]).map(({ body }) => body)).toEqual([3]);
     expect(rest).not.toHaveProperty("next");
     expect(await ask(client, "holdfast:delete", { queue: "a" })).toEqual({ ok: true });
     for (const event of ["holdfast:delete", "holdfast:stats", "holdfast:peek"]) {
@@ -297,10 +297,10 @@ describe("queues", () => {
     const sequences: number[] = [];
     for (let after: unknown = 0; after !== undefined; ) {
       const reply = await ask(client, "holdfast:peek", { queue: "big", after });
-      const items = reply["items"] as { sequence: number }[];
+      const items = reply.items as { sequence: number }[];
       expect(items.length).toBeLessThan(8);
       sequences.push(...items.map(({ sequence }) => sequence));
-      after = reply["next"];
+      after = reply.next;
     }
     expect(new Set(sequences).size).toBe(8);
     expect(sequences).toHaveLength(8);

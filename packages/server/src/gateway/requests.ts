@@ -59,6 +59,7 @@ export class Requests {
 
   #hello(connection: Connection, payload: object): Answer {
     validate(schemas.helloRequest, payload, "hello");
+    this.#broker.assertOpen();
     connection.speaksFrames = true;
     const { bodyBytesMax, maxInFlightMax } = this.#settings.limits;
     const { frameBytesMax } = connection;

@@ -24,8 +24,8 @@ afterEach(() => host.close());
 describe("internals of Socket.IO and Engine.IO", () => {
   it("have the shape that is used", () => {
     const internals = socket as unknown as Record<string, unknown>;
-    expect(internals["packet"]).toBeTypeOf("function");
-    expect(internals["acks"]).toBeInstanceOf(Map);
+    expect(internals.packet).toBeTypeOf("function");
+    expect(internals.acks).toBeInstanceOf(Map);
     const conn = socket.conn as unknown as { writeBuffer: unknown; transport: { socket: { bufferedAmount: unknown } } };
     expect(conn.writeBuffer).toBeInstanceOf(Array);
     expect(conn.transport.socket.bufferedAmount).toBeTypeOf("number");

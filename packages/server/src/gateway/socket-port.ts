@@ -10,6 +10,7 @@ type AckCallback = (...args: unknown[]) => void;
  * fails when an upgrade changes any of it.
  */
 interface SocketInternals {
+  readonly connected: boolean;
   /** Writes a packet to this client only. `emit` with connection state recovery would keep a copy to send again. */
   packet(packet: { type: number; data: unknown[]; id?: number }): void;
   /** Callbacks by acknowledgement id, called with what the client answers and then removed. */
@@ -88,7 +89,7 @@ export class SocketPort {
 
   /** Emits to this client, past the buffer of connection state recovery: what is lost is delivered again anyway. */
   send(event: string, payload: unknown): void {
-    (this.#socket as unknown as {emit(a: string, b: unknown): void}).emit(event, payload);
+    if (this.#socket.connected) this.#socket.packet({ type: EVENT, data: [event, payload] });
   }
 
   /** As `send`; the client's acknowledgement calls `answered`, at most once. Returns the acknowledgement's id. */
@@ -109,15 +110,20 @@ export class SocketPort {
     this.#socket.acks.delete(id);
   }
 
-  /** Whether more bytes wait in this server than leases should be added to; also counts the application's packets. */
-  isFull(): boolean {
+  /** Bytes that wait in this server, the application's too; counts no further than `enough`. */
+  waitingBytes(enough: number): number {
     const { transport, writeBuffer } = this.#socket.conn;
     let bytes = transport.socket?.bufferedAmount ?? 0;
     for (const packet of writeBuffer) {
-      if (bytes > WAITING_BYTES_MAX) return true;
+      if (bytes >= enough) break;
       bytes += packet.data?.length ?? 0;
     }
-    return bytes > WAITING_BYTES_MAX;
+    return bytes;
+  }
+
+  /** Whether so much waits that no leases should be added. */
+  isFull(): boolean {
+    return this.waitingBytes(WAITING_BYTES_MAX + 1) > WAITING_BYTES_MAX;
   }
 
   /** Calls `wake` once when it is not full any more. Being full means packets are on their way, so a drain will come. */

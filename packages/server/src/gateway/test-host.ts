@@ -103,7 +103,7 @@ export async function consume(socket: ClientSocket, request: object, answered: A
   });
   const reply = await ask(socket, "holdfast:consume", request);
   if (!reply.ok) throw new Error(`consume failed: ${JSON.stringify(reply)}`);
-  id = String(reply["consumer"]);
+  id = String(reply.consumer);
   for (const [delivery, callback] of early) if (delivery.consumer === id) answered(delivery, callback);
   return id;
 }

@@ -1,5 +1,6 @@
 import { closeSync, fsync, openSync, statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ClassicLevel } from "classic-level";
 import { HoldfastError } from "holdfast-client/protocol";
@@ -41,7 +42,7 @@ export class LevelStore implements Store {
   async open(): Promise<void> {
     const directory = this.#directory;
     try {
-      await mkdir(directory, { recursive: true });
+      await makeDirectory(resolve(directory));
     } catch (cause) {
       throw cannotOpen(directory, cause);
     }
@@ -134,6 +135,15 @@ export class LevelStore implements Store {
     this.#descriptor = -1;
     await level?.close();
   }
+}
+
+/** Makes a directory and those above it. Node's own recursive `mkdir` never returns where none can be made, as in /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  const known = await stat(path).catch(() => undefined);
+  if (known?.isDirectory() === true) return;
+  if (known !== undefined) throw new Error("it is not a directory");
+  if (dirname(path) !== path) await makeDirectory(dirname(path));
+  await mkdir(path);
 }
 
 const isDiskFull = (error: unknown): boolean => /No space left on device/.test(causeOf(error).message);

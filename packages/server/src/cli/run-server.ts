@@ -1,0 +1,94 @@
+import { once } from "node:events";
+import { createServer, type Server as HttpServer } from "node:http";
+import { type AddressInfo, isIPv6 } from "node:net";
+import { resolve } from "node:path";
+import { Holdfast } from "../holdfast.js";
+import { makeDataDirectory } from "./data-directory.js";
+import { CommandError, EXIT } from "./exit-codes.js";
+import { answerHealth } from "./health.js";
+import { type Log, openLog } from "./log.js";
+import { isLoopback } from "./loopback.js";
+import type { ServeSettings } from "./settings.js";
+import { Interruption } from "./signals.js";
+import { SocketServer } from "./socket-server.js";
+
+/** Runs a server until SIGINT or SIGTERM, then closes it: what was accepted is confirmed, what is in flight goes back. */
+export async function runServer(settings: ServeSettings): Promise<void> {
+  await refuseOpenHost(settings);
+  const interruption = new Interruption();
+  const log = openLog();
+  const holdfast = await open(settings, log);
+  const http = createServer((request, response) => answerHealth(request, response, () => holdfast.failure));
+  const sockets = new SocketServer(http, holdfast, settings, log.logger);
+  try {
+    await listen(http, settings);
+    const directory = settings.engine === "memory" ? undefined : resolve(settings.directory);
+    log.logger.info({ address: addressOf(http, settings.host), engine: holdfast.engine, directory }, "listening");
+    await interruption.wait();
+    log.logger.info("closing");
+  } finally {
+    sockets.refuse();
+    await holdfast.close();
+    await sockets.close();
+  }
+  log.logger.info("closed");
+  log.flush();
+  interruption.dispose();
+}
+
+async function open(settings: ServeSettings, log: Log): Promise<Holdfast> {
+  const { directory, engine, autoCreate, queuesMax, namespacesMax, disconnectGraceMs } = settings;
+  if (engine === "level") await makeDataDirectory(directory);
+  return Holdfast.open({
+    directory,
+    engine,
+    autoCreate,
+    queuesMax,
+    // One more for `/`.
+    namespacesMax: namespacesMax + 1,
+    disconnectGraceMs,
+    log: log.logger,
+  });
+}
+
+/** Nobody has to say who they are, so nobody but this machine may connect, unless that is said to be meant. */
+async function refuseOpenHost({ host, insecure }: ServeSettings): Promise<void> {
+  if (insecure || (await isLoopback(host).catch(() => unusableHost(host)))) return;
+  throw new CommandError(
+    EXIT.usage,
+    `--host ${host} is reachable from other machines, and this server asks nobody who they are; --insecure allows it`,
+  );
+}
+
+function unusableHost(host: string): never {
+  throw new CommandError(EXIT.usage, `--host ${host} is not the name of a host`);
+}
+
+async function listen(http: HttpServer, { port, host }: ServeSettings): Promise<void> {
+  try {
+    http.listen(port, host);
+    await once(http, "listening");
+  } catch (error) {
+    throw new CommandError(EXIT.failure, `cannot listen on ${host} port ${port}: ${whyNot(error)}`);
+  }
+}
+
+function whyNot(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "EADDRINUSE":
+      return "the port is taken by another process";
+    case "EACCES":
+      return "not permitted";
+    case "EADDRNOTAVAIL":
+      return "that is no address of this machine";
+    default:
+      return error.message;
+  }
+}
+
+/** What a client takes as its URL. */
+function addressOf(http: HttpServer, host: string): string {
+  const { port } = http.address() as AddressInfo;
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ended, Shell } from "./cli-process.js";
+
+let shell: Shell;
+let url: string;
+
+beforeEach(async () => {
+  shell = new Shell();
+  const server = await shell.serve(shell.directory());
+  url = server.url;
+});
+
+afterEach(() => shell.close());
+
+const publish = (input: string, ...flags: string[]): Promise<Ended> => shell.run(["publish", "orders", "--url", url, ...flags], input);
+
+/** Every message of the queue, in order. */
+async function stored(...flags: string[]): Promise<string[]> {
+  const ended = await shell.run(["consume", "orders", "--url", url, "--until-empty", ...flags]);
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
+  return ended.stdout.split("\n").slice(0, -1);
+}
+
+describe("holdfast publish", () => {
+  it("stores each line as one JSON message, in order, and sums up", async () => {
+    const lines = ['{"item":"cod","tables":[4,5]}', '"text"', "17.5", "null", "[]", '{"snow":"\u2603"}'];
+    const ended = await publish(`\uFEFF${lines.join("\n\n")}`);
+    expect(ended).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: expect.stringMatching(/^6 published to orders in [\d.]+ s \([\d,]+\/s\)\n$/),
+    });
+    expect(await stored()).toEqual(lines);
+  });
+
+  it("takes lines as they are with --text", async () => {
+    await publish('a\n\n{"b": 1}\n', "--text", "--event", "line");
+    const messages = (await stored("--meta")).map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(messages.map(({ body, event }) => [body, event])).toEqual([
+      ["a", "line"],
+      ["", "line"],
+      ['{"b": 1}', "line"],
+    ]);
+  });
+
+  it("finds the id in a field: what was stored is not stored again", async () => {
+    const input = '{"id":"a"}\n{"id":"b"}\n';
+    await publish(input, "--id-field", "id");
+    const again = await publish(`${input}{"id":"c"}\n`, "--id-field", "id", "--json");
+    const receipts = again.stdout.split("\n").slice(0, -1);
+    expect(receipts.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { line: 1, id: "a", duplicate: true },
+      { line: 2, id: "b", duplicate: true },
+      { line: 3, id: "c", duplicate: false },
+    ]);
+    expect(again.stderr).toMatch(/^3 published .*, 2 of them stored before\n$/);
+    expect(await stored()).toEqual(['{"id":"a"}', '{"id":"b"}', '{"id":"c"}']);
+  });
+
+  it("ends at a line that is not JSON, and names it; those before it are stored", async () => {
+    const ended = await publish('1\n2\n{"a":\n4\n');
+    expect(ended).toMatchObject({ code: 5, stdout: "" });
+    expect(ended.stderr).toMatch(/^holdfast: line 3 is not JSON: [^\n]+ \(2 published\)\n$/);
+    expect(await stored()).toEqual(["1", "2"]);
+  });
+
+  it("passes over bad lines with --skip-invalid", async () => {
+    const ended = await publish(`1\nx\n"${"y".repeat(300_000)}"\n4\n`, "--skip-invalid");
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toMatch(/^2 published to orders .*; 2 skipped, first: line 2 is not JSON: [^\n]+\n$/);
+    expect(await stored()).toEqual(["1", "4"]);
+    const none = await publish("x\ny\n", "--skip-invalid");
+    expect(none).toMatchObject({
+      code: 5,
+      stderr: expect.stringMatching(/^holdfast: none of 2 lines could be published: line 1 is not JSON/),
+    });
+  });
+
+  it("ends at a message that is too large, and at a line that is longer than any message", async () => {
+    const large = await publish(`1\n"${"x".repeat(300_000)}"\n`);
+    expect(large).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/^holdfast: line 2 was refused: TOO_LARGE .* \(1 published\)\n$/),
+    });
+    const long = await publish(`1\n"${"x".repeat(2_000_000)}"\n`);
+    expect(long).toMatchObject({
+      code: 5,
+      stderr: expect.stringMatching(/^holdfast: line 2 is 2000002 bytes long, at most \d+ are taken \(1 published\)\n$/),
+    });
+  });
+
+  it("takes the server from HOLDFAST_URL", async () => {
+    const ended = await shell.run(["publish", "orders"], "1\n", { env: { HOLDFAST_URL: url } });
+    expect(ended.code).toBe(0);
+    expect(await stored()).toEqual(["1"]);
+  });
+
+  it("keeps the queues of namespaces apart", async () => {
+    await publish("1\n", "--namespace", "/a");
+    await shell.run(["publish", "orders", "--url", `${url}/b`], "2\n");
+    expect(await stored("--namespace", "/a")).toEqual(["1"]);
+    expect(await stored("--namespace", "/b")).toEqual(["2"]);
+    expect(await stored()).toEqual([]);
+  });
+
+  it("confirms what it sent when it is interrupted, and says that it did not finish", async () => {
+    const cli = shell.start(["publish", "orders", "--url", url, "--json"]);
+    cli.child.stdin?.write("1\n2\n");
+    await cli.out.until((text) => text.split("\n").length > 2);
+    cli.child.kill("SIGINT");
+    const ended = await cli.ended;
+    expect(ended).toMatchObject({ code: 130, stderr: "holdfast: interrupted (2 published)\n" });
+    expect(await stored()).toEqual(["1", "2"]);
+  });
+});
+
+describe("holdfast stats and define", () => {
+  it("shows all queues, or one, for people and for programs", async () => {
+    expect(await shell.run(["stats", "--url", url])).toMatchObject({ code: 0, stdout: "no queues\n" });
+    await publish("1\n2\n");
+    await shell.run(["publish", "bills", "--url", url], "1\n");
+    const table = (await shell.run(["stats", "--url", url])).stdout.split("\n");
+    expect(table.map((line) => line.split(/ {2,}/).slice(0, 3))).toEqual([
+      ["queue", "ready", "in flight"],
+      ["bills", "1", "0"],
+      ["orders", "2", "0"],
+      [""],
+    ]);
+    const all = (await shell.run(["stats", "--url", url, "--json"])).stdout.split("\n").slice(0, -1);
+    expect(all.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { queue: "bills", ready: 1 },
+      { queue: "orders", ready: 2, dead: 0 },
+    ]);
+    const one = await shell.run(["stats", "orders", "--url", url, "--json"]);
+    expect(JSON.parse(one.stdout)).toMatchObject({ queue: "orders", ready: 2, inFlight: 0 });
+  });
+
+  it("watches until it is interrupted", async () => {
+    await publish("1\n");
+    const watch = shell.start(["stats", "orders", "--url", url, "--json", "--watch", "--interval-ms", "100"]);
+    await watch.out.until((text) => text.includes('"ready":1'));
+    await publish("2\n");
+    await watch.out.until((text) => text.includes('"ready":2'));
+    expect(await watch.kill("SIGINT")).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("creates a queue, and changes what is given", async () => {
+    const define = (...flags: string[]): Promise<Ended> => shell.run(["define", "orders", "--url", url, ...flags]);
+    const flags = [
+      "--lease-ms",
+      "5000",
+      "--max-attempts",
+      "1",
+      "--backoff",
+      "fixed:0",
+      "--dead-letter",
+      "lost",
+      "--dedup-window-ms",
+      "60000",
+    ];
+    expect(await define(...flags)).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect(await define("--dead-letter", "none")).toMatchObject({ code: 0 });
+    expect((await shell.run(["stats", "orders", "--url", url])).code).toBe(0);
+  });
+});
