@@ -41,7 +41,7 @@ class Lease implements Command {
     let leased = 0;
     // One call may come back short while the engine reads; what must be to be had has to come in the end.
     await real.until(`${must} deliveries`, async () => {
-      const deliveries = wanted > leased ? await real.lease(consumer.number, wanted - leased) : [];
+      const deliveries = await real.lease(consumer.number, this.count - leased);
       for (const { body, attempt, lease, leaseUntil, sequence } of deliveries) {
         const message = model.waiting(now).may.find(({ name }) => name === body);
         if (message === undefined) throw new Error(`${body} was delivered and was not to be had`);

@@ -13,7 +13,7 @@ export interface ModelMessage {
   dueMax: number;
 }
 
-export interface ModelLease {
+interface ModelLease {
   readonly number: number;
   readonly consumer: ModelConsumer;
   until: number;

@@ -34,7 +34,6 @@ class Seen {
 
   expectEnough(runs: number): void {
     const counts = { published: this.#published, acked: this.#acked, rejected: this.#rejected, outOfAttempts: this.#outOfAttempts };
-    process.stdout.write(`${JSON.stringify(counts)}\n`);
     for (const [what, count] of Object.entries(counts)) {
       if (count < runs / 2) throw new Error(`only ${count} messages were ${what} in ${runs} runs`);
     }

@@ -25,7 +25,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
   protected readonly waiting = new Fifo<LeasedDelivery>();
   readonly #connection: Connection;
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => void this.cancel();
+  readonly #onAbort = (): void => this.leave();
   readonly #settlements: Settlements;
   readonly #batches = new Set<Batch>();
   /** Deliveries that came when no more were wanted. */
@@ -55,8 +55,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
     });
   }
 
-  /** As long as it takes part there is something left to do. */
-  readonly idle = false;
   /** Deliveries are being worked on that will be settled. */
   protected abstract readonly busy: boolean;
   protected abstract take(delivery: LeasedDelivery): void;

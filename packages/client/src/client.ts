@@ -79,9 +79,9 @@ export class Holdfast {
     return this.#outbox.publishTogether(messages, options);
   }
 
-  /** Names of the namespace's queues in order, those after `after`. */
-  async queues(page: { readonly after?: string; readonly limit?: number } = {}): Promise<Page<string, string>> {
-    return (await this.#requests.send("holdfast:list", { kind: "queues", ...page })) as unknown as Page<string, string>;
+  /** Names of the namespace's queues in order, those after `after`, up to `limit` (100, at most 1,000). */
+  queues(page?: { readonly after?: string; readonly limit?: number }): Promise<Page<string, string>> {
+    return this.#requests.send("holdfast:list", { kind: "queues", ...page }) as Promise<unknown> as Promise<Page<string, string>>;
   }
 
   /**

@@ -2,23 +2,18 @@ import type { Socket } from "socket.io-client";
 import { HoldfastError } from "./errors.js";
 import {
   type DeliveriesSection,
+  type Fate,
   FRAME_EVENT,
   FRAME_VERSION,
-  type ReceiptRun,
   RequestWriter,
   readDeliveries,
-  readReceipts,
+  readFates,
   readRefused,
-  readSettled,
   SECTION,
   type Section,
-  type SettledRun,
   sectionsOf,
 } from "./frame.js";
 import { afterTurn } from "./turn.js";
-
-/** The fate of consecutive items of a section: of messages, or of settlements, which have no sequence. */
-export type Fate = SettledRun & Partial<ReceiptRun>;
 
 type OnAnswer = (fates: readonly Fate[]) => void;
 
@@ -27,8 +22,8 @@ export type Reply = Readonly<Record<string, unknown>>;
 
 /** Who takes part in the connection. */
 export interface Party {
-  /** Nothing is left to do for it. */
-  readonly idle: boolean;
+  /** Nothing is left to do for it; undefined as long as it takes part. */
+  readonly idle?: boolean;
   /** The server took the hello. What an earlier connection left unanswered will stay unanswered. */
   onReady(): void;
   onLost?(): void;
@@ -73,6 +68,7 @@ export class Connection {
   #attempt = 0;
   #frameBytesMax = 0;
   #lastRequest = 0;
+  readonly #flushAfterTurn = afterTurn(() => this.#flush());
   #flushing = false;
   #closing: HoldfastError | undefined;
   #stopped = false;
@@ -197,12 +193,14 @@ export class Connection {
   flushSoon(): void {
     if (!this.ready || this.#flushing) return;
     this.#flushing = true;
-    afterTurn(() => {
-      this.#flushing = false;
-      if (!this.ready) return;
-      for (const party of this.#parties) party.write?.();
-      this.sendFrame();
-    });
+    this.#flushAfterTurn();
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    if (!this.ready) return;
+    for (const party of this.#parties) party.write?.();
+    this.sendFrame();
   }
 
   /** Bytes that the frame still takes. */
@@ -241,10 +239,10 @@ export class Connection {
   #onSection({ type, content }: Section, frame: Uint8Array): void {
     switch (type) {
       case SECTION.receipts:
-        this.#answer(readReceipts(content));
+        this.#answer(readFates(content, true));
         break;
       case SECTION.settled:
-        this.#answer(readSettled(content));
+        this.#answer(readFates(content, false));
         break;
       case SECTION.refused: {
         const { request, error } = readRefused(content);

@@ -64,7 +64,7 @@ export class HoldfastError extends Error {
   static from(reply: unknown): HoldfastError {
     const { code, message, retryable } = (reply ?? {}) as Partial<ErrorReply>;
     const known = ERROR_CODES.find((candidate) => candidate === code) ?? "UNKNOWN";
-    return new HoldfastError(known, String(message ?? code ?? "no reason given"), retryable === true);
+    return new HoldfastError(known, String(message ?? code), retryable === true);
   }
 
   /** What travels in a reply. */

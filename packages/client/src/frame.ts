@@ -271,27 +271,28 @@ function readError(content: ByteReader): HoldfastError {
   return HoldfastError.from({ code, message: content.text16(), retryable });
 }
 
-export function readReceipts(content: ByteReader): { request: number; runs: ReceiptRun[] } {
+/** The fate of consecutive items of a section: of messages, or of settlements, which have no sequence. */
+export type Fate = SettledRun & Partial<ReceiptRun>;
+
+/** Reads a receipts or a settled section; only the former has a sequence in each run that is no error. */
+export function readFates(content: ByteReader, ofMessages: boolean): { request: number; runs: Fate[] } {
   const request = content.u32();
-  const runs: ReceiptRun[] = [];
+  const runs: Fate[] = [];
   for (let left = content.u16(); left > 0; left--) {
     const count = content.u16();
     const kind = content.u8();
-    if (kind === KIND_ERROR) runs.push({ count, sequence: 0, duplicate: false, error: readError(content) });
-    else runs.push({ count, sequence: content.u48(), duplicate: kind === KIND_DUPLICATE });
+    if (kind === KIND_ERROR) runs.push({ count, error: readError(content) });
+    else runs.push(ofMessages ? { count, sequence: content.u48(), duplicate: kind === KIND_DUPLICATE } : { count });
   }
   return { request, runs };
 }
 
-export function readSettled(content: ByteReader): { request: number; runs: SettledRun[] } {
-  const request = content.u32();
-  const runs: SettledRun[] = [];
-  for (let left = content.u16(); left > 0; left--) {
-    const count = content.u16();
-    runs.push(content.u8() === KIND_OK ? { count } : { count, error: readError(content) });
-  }
-  return { request, runs };
+export function readReceipts(content: ByteReader): { request: number; runs: ReceiptRun[] } {
+  const { request, runs } = readFates(content, true);
+  return { request, runs: runs.map(({ sequence = 0, duplicate = false, ...run }) => ({ ...run, sequence, duplicate })) };
 }
+
+export const readSettled = (content: ByteReader): { request: number; runs: SettledRun[] } => readFates(content, false);
 
 export function readRefused(content: ByteReader): { request: number; error: ErrorReply } {
   return { request: content.u32(), error: readError(content) };

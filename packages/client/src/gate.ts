@@ -16,7 +16,8 @@ const ignore = (): void => {};
  * so it keeps the order of its publisher in every queue.
  */
 export class Gate extends Pending {
-  readonly queues: readonly string[];
+  /** Those where its turn has not come. */
+  readonly queues: Set<string>;
   /** What `holdfast:publish` takes; the ids stay the same when it is sent again. */
   readonly payload: { readonly messages: readonly object[] };
 
@@ -31,7 +32,7 @@ export class Gate extends Pending {
     const entries = messages.map((message) => new Pending(message.body, message, ignore, ignore));
     this.bytes = checkArray(entries);
     this.messages = entries.length;
-    this.queues = [...new Set(messages.map(({ queue }) => queue))];
+    this.queues = new Set(messages.map(({ queue }) => queue));
     this.payload = {
       messages: messages.map((message, index) => ({
         ...message,
@@ -39,9 +40,8 @@ export class Gate extends Pending {
         id: message.id ?? `${idPrefix}-${index}`,
       })),
     };
-    const missing = new Set(this.queues);
     this.onTurn = (queue) => {
-      if (missing.delete(queue) && missing.size === 0) onOpen(this);
+      if (this.queues.delete(queue) && this.queues.size === 0) onOpen(this);
     };
   }
 }

@@ -1,7 +1,8 @@
 import { ByteWriter } from "./bytes.js";
-import { backoffMs, type Connection, type Fate } from "./connection.js";
+import { backoffMs, type Connection } from "./connection.js";
 import { type ErrorCode, HoldfastError } from "./errors.js";
 import { Fifo } from "./fifo.js";
+import type { Fate } from "./frame.js";
 import { LIMITS } from "./limits.js";
 import type { Pending } from "./message.js";
 import { writePacked } from "./record.js";
@@ -107,7 +108,7 @@ export class Lane {
   #writeRecords(first: Pending, room: number): number {
     const { connection, producer } = this.#host;
     const countMax = first.array > 0 ? first.array : room;
-    const bytesMax = connection.room - SECTION_BYTES - this.queue.length - producer.length;
+    const bytesMax = connection.room - SECTION_BYTES;
     records.rewind(0);
     let count = 0;
     for (; count < countMax; count++) {
@@ -189,8 +190,8 @@ export class Lane {
   }
 }
 
-/** Of a publish section, without the names and the records. */
-const SECTION_BYTES = 32;
+/** Of a publish section with the longest names, without the records. */
+const SECTION_BYTES = 256;
 
 /** A message in the middle of others that has to be in a section of its own, or in none. */
 const breaksSection = (entry: Pending): boolean => entry.done || entry.array > 0 || entry.onTurn !== undefined;

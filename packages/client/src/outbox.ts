@@ -68,7 +68,7 @@ export class Outbox implements Party, LaneHost {
       if (messages.length === 0) return resolve([]);
       const idPrefix = `${this.producer}-together-${++this.#gates}`;
       const gate = new Gate(messages, idPrefix, () => this.#sendTogether(gate, lanes, 0), resolve, reject);
-      const lanes = gate.queues.map((queue) => this.lane(queue));
+      const lanes = Array.from(gate.queues, (queue) => this.lane(queue));
       this.#admit([gate], lanes, wait);
     });
   }

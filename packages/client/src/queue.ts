@@ -1,9 +1,9 @@
-import type { Connection } from "./connection.js";
+import type { Connection, Reply } from "./connection.js";
 import type { ConsumeOptions, Consumer, Handler } from "./consumer.js";
-import { HoldfastError } from "./errors.js";
+import { type ErrorCode, HoldfastError } from "./errors.js";
 import { HandlerConsumer } from "./handler-consumer.js";
 import type { Lane } from "./lane.js";
-import { NAME_PATTERN } from "./limits.js";
+import { QUEUE_PATTERN } from "./limits.js";
 import type { Message, MessageOptions, Receipt, WaitOptions } from "./message.js";
 import type { Outbox } from "./outbox.js";
 import type { Headers } from "./record.js";
@@ -34,7 +34,7 @@ export interface Backoff {
   readonly jitter?: number | undefined;
 }
 
-/** Counts of a queue. */
+/** Counts of a queue: published + redriven = ready + inFlight + delayed + parked + dead + acked + expired + purged. */
 export interface QueueStats {
   readonly ready: number;
   readonly inFlight: number;
@@ -44,7 +44,10 @@ export interface QueueStats {
   readonly acked: number;
   readonly expired: number;
   readonly purged: number;
+  readonly published: number;
+  readonly redriven: number;
   readonly consumers: number;
+  /** Of the messages that wait or are in flight. */
   readonly bytes: number;
   readonly oldestAgeMs: number;
   readonly paused: boolean;
@@ -61,18 +64,16 @@ export interface PeekedMessage<Body = unknown> {
   readonly event?: string | undefined;
   readonly key?: string | undefined;
   readonly headers?: Headers | undefined;
+  /** Of a dead letter: where it came from and why it is here. */
+  readonly history?: unknown;
+  /** Why the body could not be read; it is null then. */
+  readonly invalid?: string | undefined;
 }
 
 /** Part of a list; `next` is given when there is more, and continues it as `after`. */
 export interface Page<Item, Cursor> {
   readonly items: readonly Item[];
   readonly next?: Cursor | undefined;
-}
-
-/** Names may be longer by the suffix of a dead-letter queue. */
-function checkName(queue: string): void {
-  if (NAME_PATTERN.test(queue.endsWith(".dead") ? queue.slice(0, -5) : queue)) return;
-  throw new HoldfastError("BAD_REQUEST", `queue is ${JSON.stringify(queue)}, expected ${NAME_PATTERN.source}`);
 }
 
 /** What a queue needs of its client. */
@@ -97,7 +98,9 @@ export class Queue<Body = unknown> {
 
   /** @internal */
   constructor(name: string, host: QueueHost) {
-    checkName(name);
+    if (!QUEUE_PATTERN.test(name)) {
+      throw new HoldfastError("BAD_REQUEST", `queue is ${JSON.stringify(name)}, expected ${QUEUE_PATTERN.source}`);
+    }
     this.name = name;
     this.#host = host;
   }
@@ -160,25 +163,29 @@ export class Queue<Body = unknown> {
   }
 
   /**
-   * Creates the queue, or changes the options given. As all below it waits for a connection, and rejects with the
+   * Creates the queue, or changes the options given. Like all below it waits for a connection, and rejects with the
    * server's error.
    */
   async define(options: QueueOptions): Promise<void> {
-    await this.#host.requests.send("holdfast:define", { queue: this.name, ...options });
+    await this.#ask("define", options);
   }
 
   /** Removes the queue with every message in it; its consumers end. `NOT_FOUND` when there is none. */
   async delete(): Promise<void> {
-    await this.#host.requests.send("holdfast:delete", { queue: this.name }, "NOT_FOUND");
+    await this.#ask("delete", {}, "NOT_FOUND");
   }
 
-  async stats(): Promise<QueueStats> {
-    return (await this.#host.requests.send("holdfast:stats", { queue: this.name })) as unknown as QueueStats;
+  /** Counts of the queue; `NOT_FOUND` when there is none. */
+  stats(): Promise<QueueStats> {
+    return this.#ask("stats") as Promise<unknown> as Promise<QueueStats>;
   }
 
-  /** Shows messages with a sequence above `after` without leasing them. `limit`: see PROTOCOL.md. */
-  async peek(page: { readonly after?: number; readonly limit?: number } = {}): Promise<Page<PeekedMessage<Body>, number>> {
-    const reply = await this.#host.requests.send("holdfast:peek", { queue: this.name, ...page });
-    return reply as unknown as Page<PeekedMessage<Body>, number>;
+  /** Messages with a sequence above `after` (0), up to `limit` (100, at most 1,000), without leasing them. */
+  peek(page?: { readonly after?: number; readonly limit?: number }): Promise<Page<PeekedMessage<Body>, number>> {
+    return this.#ask("peek", page) as Promise<unknown> as Promise<Page<PeekedMessage<Body>, number>>;
+  }
+
+  #ask(operation: string, fields?: object, doneIfResent?: ErrorCode): Promise<Reply> {
+    return this.#host.requests.send(`holdfast:${operation}`, { queue: this.name, ...fields }, doneIfResent);
   }
 }

@@ -1,6 +1,6 @@
-import { backoffMs, type Connection, type Fate } from "./connection.js";
+import { backoffMs, type Connection } from "./connection.js";
 import { HoldfastError } from "./errors.js";
-import type { SettleRun, Verb } from "./frame.js";
+import type { Fate, SettleRun, Verb } from "./frame.js";
 import { LIMITS } from "./limits.js";
 
 /** What a verb says beside the lease. */

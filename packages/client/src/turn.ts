@@ -1,18 +1,8 @@
-type Task = () => void;
-
-const tasks: Task[] = [];
-let port: MessagePort | undefined;
-
-/** Browsers have no `setImmediate`; a message to oneself comes as late as that, and sooner than a timer. */
-function postTask(task: Task): void {
-  if (port === undefined) {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => tasks.shift()?.();
-    port = channel.port2;
-  }
-  tasks.push(task);
-  port.postMessage(0);
+/** Returns how to have `task` run once the present turn of the event loop is over. */
+export function afterTurn(task: () => void): () => void {
+  if (typeof setImmediate === "function") return () => void setImmediate(task);
+  // Browsers have no `setImmediate`; a message to oneself comes sooner than a timer, and also in a hidden tab.
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = task;
+  return () => port2.postMessage(0);
 }
-
-/** Runs `task` once the present turn of the event loop is over, so that what was called in it travels together. */
-export const afterTurn: (task: Task) => void = typeof setImmediate === "function" ? (task) => void setImmediate(task) : postTask;

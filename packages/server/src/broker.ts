@@ -5,7 +5,7 @@ import { Consumers } from "./consumers.js";
 import { Dispatcher } from "./dispatcher.js";
 import type { AppendRequest, Engine, EngineEvents, Page, Peeked, QueueAddress, QueueStats } from "./engine.js";
 import type { Log } from "./log.js";
-import type { QueueOptions } from "./options.js";
+import { assertDefinable, type QueueOptions } from "./options.js";
 import { QueueCensus } from "./queue-census.js";
 
 export interface BrokerSettings {
@@ -139,6 +139,7 @@ export class Broker implements EngineEvents {
   /** As `Engine.define`, within the allowed number of queues. */
   async define(address: QueueAddress, options: Partial<QueueOptions>): Promise<void> {
     this.assertOpen();
+    assertDefinable(address.queue, options);
     const define = (): Promise<void> => this.engine.define(address, options);
     const known = this.engine.options(address) !== undefined || this.#creations.get(address) !== undefined;
     await this.#change(known ? define : () => this.#census.create(address.namespace, define));

@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import type { Leased, QueueAddress } from "./engine.js";
 
 /** Why a consumer ended without having asked for it. */

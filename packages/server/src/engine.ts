@@ -121,6 +121,8 @@ export interface Engine {
    * Stores messages, each at the queue's end in the order given, and resolves once they survive a crash. A message
    * stored before (same producer number, or same chosen id within the dedup window) gives its first receipt.
    *
+   * A queue that does not exist is created with the defaults; whether that may be is the broker's to say.
+   *
    * Without `atomic`, each message has its own fate, told in the runs. With it, all requests are stored in one commit
    * or the call fails and none is.
    */

@@ -1,4 +1,4 @@
-import { LIMITS, NAME_PATTERN } from "holdfast-client/protocol";
+import { HoldfastError, LIMITS, NAME_PATTERN } from "holdfast-client/protocol";
 import { z } from "zod";
 
 /** How long to wait before a failed message comes again. */
@@ -63,6 +63,19 @@ export const queueOptions = z.strictObject({
   deadLetter: z.union([queueName, z.literal(false)]).optional(),
   dedupWindowMs: z.int().min(0).max(604_800_000).optional(),
 });
+
+/** Refuses options that no queue of that name can have: a dead letter stays where it is until somebody takes it. */
+export function assertDefinable(queue: string, { maxAttempts, deadLetter }: Partial<QueueOptions>): void {
+  if (deadLetter === queue)
+    throw new HoldfastError("BAD_REQUEST", `deadLetter is ${JSON.stringify(queue)}, the queue itself, expected another one`);
+  if (!queue.endsWith(DEAD_SUFFIX)) return;
+  if (maxAttempts !== undefined && maxAttempts !== 0) {
+    throw new HoldfastError("BAD_REQUEST", `maxAttempts is ${maxAttempts}, expected 0 for a dead-letter queue`);
+  }
+  if (deadLetter !== undefined && deadLetter !== false) {
+    throw new HoldfastError("BAD_REQUEST", `deadLetter is ${JSON.stringify(deadLetter)}, expected false for a dead-letter queue`);
+  }
+}
 
 /** What `define` and `queue(name, options)` take. */
 export type QueueOptionsInput = z.input<typeof queueOptions>;

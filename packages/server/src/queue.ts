@@ -107,7 +107,7 @@ export class Queue<Body = unknown> {
   async peek(options: { readonly after?: number; readonly limit?: number } = {}): Promise<Page<PeekedMessage, number>> {
     const { after, limit } = validate(peekOptions, options, "options");
     const page = await this.#broker.peek(this.#address, after, limit);
-    return { ...page, items: page.items.map(readPeeked) };
+    return { ...page, items: page.items.map((message) => readPeeked(message).item) };
   }
 
   /** Removes the queue with everything in it; its consumers end. `NOT_FOUND` when there is none. */

@@ -1,4 +1,4 @@
-import { DEPTH_MAX, type Headers, HoldfastError, RecordView } from "holdfast-client/protocol";
+import { BUFFERS_MAX, DEPTH_MAX, type Headers, HoldfastError, RecordView } from "holdfast-client/protocol";
 import type { Peeked } from "./engine.js";
 
 /** What a message says, read out of its record. Fields that it does not have are absent. */
@@ -23,26 +23,48 @@ export interface PeekedMessage extends MessageContent {
   readonly invalid?: string;
 }
 
-/** Reads a record. Its publisher packed it, so it may hold what is no JSON, or too deep: `BAD_REQUEST`. */
+/** Reads a record. Its publisher packed it, so its body may be none that a Socket.IO event can carry: `BAD_REQUEST`. */
 export function readMessage(bytes: Uint8Array, start: number, end: number): MessageContent {
   const view = new RecordView(bytes, start, end);
+  const { body, contents } = readBody(view);
+  if (contents.placeholder && contents.buffers > 0) throw new HoldfastError("BAD_REQUEST", PLACEHOLDER);
+  return { ...fieldsOf(view), body };
+}
+
+/** A message without its body, and why the body cannot be read. */
+export function readUnreadable(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  error: unknown,
+): MessageContent & { readonly invalid: string } {
+  return { ...fieldsOf(new RecordView(bytes, start, end)), body: null, invalid: error instanceof Error ? error.message : String(error) };
+}
+
+/** Reads what `peek` found. Many messages share its reply, so also a placeholder without a buffer of its own is unreadable. */
+export function readPeeked({ record, sequence, attempts, state, publishedAt }: Peeked): { item: PeekedMessage; buffers: number } {
+  const place = { sequence, attempts, state, publishedAt };
   try {
-    const body = view.body();
-    if (isDeeper(body, 0)) throw new HoldfastError("BAD_REQUEST", `body is nested deeper than ${DEPTH_MAX}`);
-    return { ...fieldsOf(view), body };
+    const view = new RecordView(record, 0, record.length);
+    const { body, contents } = readBody(view);
+    if (contents.placeholder) throw new HoldfastError("BAD_REQUEST", PLACEHOLDER);
+    return { item: { ...fieldsOf(view), body, ...place }, buffers: contents.buffers };
   } catch (error) {
-    if (error instanceof HoldfastError) throw error;
-    throw new HoldfastError("BAD_REQUEST", `the message cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return { item: { ...readUnreadable(record, 0, record.length, error), ...place }, buffers: 0 };
   }
 }
 
-export function readPeeked({ record, sequence, attempts, state, publishedAt }: Peeked): PeekedMessage {
-  const place = { sequence, attempts, state, publishedAt };
+const PLACEHOLDER = "body holds a `_placeholder`, which Socket.IO takes for a buffer";
+
+function readBody(view: RecordView): { body: unknown; contents: Contents } {
+  const contents: Contents = { buffers: 0, placeholder: false };
   try {
-    return { ...readMessage(record, 0, record.length), ...place };
+    const body = view.body();
+    lookInto(body, 0, contents);
+    return { body, contents };
   } catch (error) {
-    const { id } = new RecordView(record, 0, record.length);
-    return { id, body: null, ...place, invalid: error instanceof Error ? error.message : String(error) };
+    if (error instanceof HoldfastError) throw error;
+    throw new HoldfastError("BAD_REQUEST", `the message cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -59,9 +81,20 @@ function fieldsOf(view: RecordView): Omit<MessageContent, "body"> {
   };
 }
 
-function isDeeper(value: unknown, depth: number): boolean {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
-  if (depth === DEPTH_MAX) return true;
+/** What of a body matters to Socket.IO. */
+interface Contents {
+  buffers: number;
+  placeholder: boolean;
+}
+
+function lookInto(value: unknown, depth: number, contents: Contents): void {
+  if (typeof value !== "object" || value === null) return;
+  if (ArrayBuffer.isView(value)) {
+    if (++contents.buffers > BUFFERS_MAX) throw new HoldfastError("BAD_REQUEST", `body holds more than ${BUFFERS_MAX} buffers`);
+    return;
+  }
+  if (depth === DEPTH_MAX) throw new HoldfastError("BAD_REQUEST", `body is nested deeper than ${DEPTH_MAX}`);
+  if ("_placeholder" in value && value._placeholder === true) contents.placeholder = true;
   const items: unknown[] = Array.isArray(value) ? value : Object.values(value);
-  return items.some((item) => isDeeper(item, depth + 1));
+  for (const item of items) lookInto(item, depth + 1, contents);
 }

@@ -13,7 +13,7 @@ export interface Limits {
   readonly maxInFlightMax: number;
   /** Consumers of one connection: 1,000. */
   readonly consumersMax: number;
-  /** Bytes of messages that wait to be stored, of one connection: 32 MiB. Above it publishes are `RATE_LIMITED`. */
+  /** Bytes of framed messages that wait to be stored, of one connection: 32 MiB. Above it publishes are `RATE_LIMITED`. */
   readonly connectionBytesMax: number;
   /** The same of all together: 256 MiB. */
   readonly openBytesMax: number;

@@ -1,6 +1,6 @@
 import type { Consumer, Delivery, Queue } from "holdfast-client";
-import type { LineWriter } from "./line-writer.js";
 import { lineOf } from "./line-of.js";
+import type { LineWriter } from "./line-writer.js";
 import type { Progress } from "./progress.js";
 
 const TICK_MS = 250;

@@ -3,7 +3,6 @@ import { createServer, type Server as HttpServer } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { Holdfast } from "../holdfast.js";
-import { makeDataDirectory } from "./data-directory.js";
 import { CommandError, EXIT } from "./exit-codes.js";
 import { answerHealth } from "./health.js";
 import { type Log, openLog } from "./log.js";
@@ -38,7 +37,6 @@ export async function runServer(settings: ServeSettings): Promise<void> {
 
 async function open(settings: ServeSettings, log: Log): Promise<Holdfast> {
   const { directory, engine, autoCreate, queuesMax, namespacesMax, disconnectGraceMs } = settings;
-  if (engine === "level") await makeDataDirectory(directory);
   return Holdfast.open({
     directory,
     engine,

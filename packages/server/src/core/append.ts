@@ -52,11 +52,8 @@ export function appendTo(queue: Queue, request: AppendRequest, now: number): Rec
  * @throws HoldfastError when its producer's numbers may not come now
  */
 export function refusalOf(queue: Queue | undefined, request: AppendRequest, now: number): ErrorReply | undefined {
-  const { count, records, producer } = request;
-  if (producer !== undefined) {
-    const { id, firstNumber, oldestOpen } = producer;
-    (queue?.producers.get(id) ?? new Producer(id)).check(firstNumber, count, oldestOpen);
-  }
+  const { count, records } = request;
+  const known = knownProducer(queue, request);
   if (isPlain(records, count)) return undefined;
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const contents = new Map<string, string>();
@@ -65,16 +62,25 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
     const end = at + view.getUint32(at, true);
     const record = new RecordView(records, at, end);
     at = end;
+    if (known?.fateOf((request.producer?.firstNumber ?? 0) + index) !== undefined) continue;
     const error = limitError(record);
     if (error !== undefined) return error;
     if (!record.chosenId) continue;
     const { id, content } = hashRecord(record);
-    const known = contents.get(id) ?? queue?.ids.find(id, now, queue.options.dedupWindowMs)?.content;
-    if (known !== undefined && known !== content) return conflict(record);
-    if (known === undefined && queue?.ids.full === true) return idsFull();
+    const stored = contents.get(id) ?? queue?.ids.find(id, now, queue.options.dedupWindowMs)?.content;
+    if (stored !== undefined && stored !== content) return conflict(record);
+    if (stored === undefined && queue?.ids.full === true) return idsFull();
     contents.set(id, content);
   }
   return undefined;
+}
+
+/** The request's producer as the queue knows it, its numbers checked. */
+function knownProducer(queue: Queue | undefined, { producer, count }: AppendRequest): Producer | undefined {
+  if (producer === undefined) return undefined;
+  const known = queue?.producers.get(producer.id);
+  (known ?? new Producer(producer.id)).check(producer.firstNumber, count, producer.oldestOpen);
+  return known;
 }
 
 function beginProducer(queue: Queue, request: AppendRequest, now: number): Producer | undefined {

@@ -15,7 +15,7 @@ export function afterFailure(attempt: number, options: QueueOptions, now: number
 }
 
 function backoffMs(attempt: number, { backoff }: QueueOptions, random: () => number): number {
-  const growth = backoff.type === "exponential" ? 2 ** Math.min(attempt - 1, 40) : 1;
-  const delayMs = Math.min(backoff.delayMs * growth, backoff.delayMaxMs);
+  const grown = Math.min(backoff.delayMs * 2 ** Math.min(attempt - 1, 40), backoff.delayMaxMs);
+  const delayMs = backoff.type === "exponential" ? grown : backoff.delayMs;
   return Math.round(delayMs * (1 - backoff.jitter * random()));
 }

@@ -20,6 +20,9 @@ export async function attachConsumer(broker: Broker, settings: Settings, connect
   if (maxInFlight !== undefined && maxInFlight > maxInFlightMax) {
     throw new HoldfastError("BAD_REQUEST", `maxInFlight is ${maxInFlight}, expected at most ${maxInFlightMax}`);
   }
+  if (request.held !== undefined && (request.consumer === undefined || request.frames !== true)) {
+    throw new HoldfastError("BAD_REQUEST", "held is given without consumer and frames, with which it belongs");
+  }
   if (request.frames === true && !connection.speaksFrames) throw new HoldfastError("BAD_REQUEST", "frames is true before holdfast:hello");
   if (connection.consumers.size + connection.attaching >= consumersMax) {
     throw new HoldfastError("TOO_LARGE", `this connection has ${connection.consumers.size} consumers, at most ${consumersMax} are allowed`);

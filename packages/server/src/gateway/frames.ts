@@ -65,6 +65,7 @@ export class Frames {
   #malformed(connection: Connection, request: number, error: unknown): void {
     this.#broker.counters.malformedFrames++;
     connection.outbox.refused(request, HoldfastError.from(error).toReply());
+    if (error instanceof HoldfastError && error.code === "TOO_LARGE") return;
     if (++connection.malformedFrames < MALFORMED_MAX) return;
     this.#settings.log.warn(`socket ${connection.socket.id} sent ${MALFORMED_MAX} malformed frames and is disconnected`);
     connection.outbox.flush();

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Socket } from "socket.io-client";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Holdfast } from "../holdfast.js";
 import { ask, consume, Happenings, type PlainDelivery, type Reply, TestHost, until } from "./test-host.js";
 

@@ -2,7 +2,7 @@ import type { SettleRun } from "holdfast-client/protocol";
 import type { Broker } from "../broker.js";
 import type { Consumer, Sink } from "../consumer.js";
 import type { Leased } from "../engine.js";
-import { readMessage } from "../read-message.js";
+import { type MessageContent, readMessage, readUnreadable } from "../read-message.js";
 import { SettleBatch } from "../settle-batch.js";
 import type { Connection } from "./connection.js";
 import { DELIVERY_EVENT } from "./events.js";
@@ -28,7 +28,7 @@ export class PlainSink extends SocketSink {
       try {
         this.#send(consumer, leased, leaseMs);
       } catch (error) {
-        // It cannot become an event, for this or any other plain client; trying again would not help.
+        // Trying again would not help: its body cannot become an event, for this or any other plain client.
         const reason = error instanceof Error ? error.message.slice(0, 200) : "it cannot be sent";
         this.#settle(consumer, { first: leased.lease, count: 1, verb: "reject", reason });
       }
@@ -37,7 +37,7 @@ export class PlainSink extends SocketSink {
 
   #send(consumer: Consumer, leased: Leased, leaseMs: number): void {
     const { lease, sequence, attempt, publishedAt, leaseUntil } = leased;
-    const { id, body, ...fields } = readMessage(leased.bytes, leased.start, leased.end);
+    const { id, body, ...fields } = this.#read(consumer, leased);
     const payload = {
       consumer: consumer.id,
       queue: consumer.address.queue,
@@ -53,6 +53,16 @@ export class PlainSink extends SocketSink {
     };
     const ackId = this.connection.port.sendForAnswer(DELIVERY_EVENT, payload, (...args) => this.#answered(consumer, lease, args));
     this.#pending.set(lease, ackId);
+  }
+
+  /** Where no dead-letter queue would keep an unreadable message, the consumer gets it without its body and decides. */
+  #read(consumer: Consumer, { bytes, start, end }: Leased): MessageContent {
+    try {
+      return readMessage(bytes, start, end);
+    } catch (error) {
+      if (this.#broker.engine.options(consumer.address)?.deadLetter !== false) throw error;
+      return readUnreadable(bytes, start, end, error);
+    }
   }
 
   #answered(consumer: Consumer, lease: number, args: readonly unknown[]): void {

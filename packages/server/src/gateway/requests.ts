@@ -1,10 +1,18 @@
-import { type ErrorReply, FRAME_VERSION, HoldfastError, LIMITS, type SettledRun, type SettleRun } from "holdfast-client/protocol";
+import {
+  BUFFERS_MAX,
+  type ErrorReply,
+  FRAME_VERSION,
+  HoldfastError,
+  LIMITS,
+  type SettledRun,
+  type SettleRun,
+} from "holdfast-client/protocol";
 import type { Broker } from "../broker.js";
 import { STALE } from "../consumers.js";
 import type { QueueAddress } from "../engine.js";
-import { type QueuedMessage, publishAll, publishOne } from "../publish.js";
+import { publishAll, publishOne, type QueuedMessage } from "../publish.js";
 import { definedOptions } from "../queue.js";
-import { readPeeked, type PeekedMessage } from "../read-message.js";
+import { type PeekedMessage, readPeeked } from "../read-message.js";
 import type { Settings } from "../settings.js";
 import { preview, validate } from "../validate.js";
 import type { Answer } from "./answer.js";
@@ -144,13 +152,17 @@ export class Requests {
     const address = addressOf(connection, request.queue);
     const items: PeekedMessage[] = [];
     let bytes = 0;
+    let buffers = 0;
     for (let after = request.after; ; ) {
       const page = await this.#broker.peek(address, after, Math.min(PEEK_CHUNK, request.limit - items.length));
       for (const item of page.items) {
-        if (items.length > 0 && bytes + item.record.length > PEEK_BYTES_MAX) return { items, next: after };
+        const read = readPeeked(item);
+        const fits = bytes + item.record.length <= PEEK_BYTES_MAX && buffers + read.buffers <= BUFFERS_MAX;
+        if (items.length > 0 && !fits) return { items, next: after };
         bytes += item.record.length;
+        buffers += read.buffers;
         after = item.sequence;
-        items.push(readPeeked(item));
+        items.push(read.item);
       }
       if (page.next === undefined) return { items };
       after = page.next;

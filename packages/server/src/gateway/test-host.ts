@@ -1,7 +1,7 @@
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server, type ServerOptions } from "socket.io";
-import { connect, type Socket as ClientSocket } from "socket.io-client";
+import { type Socket as ClientSocket, connect } from "socket.io-client";
 import type { AttachOptions } from "../gateway.js";
 import { Holdfast } from "../holdfast.js";
 import type { HoldfastOptions } from "../settings.js";

@@ -25,7 +25,7 @@ export const STEADY = {
   backoff: { type: "fixed", delayMs: 1_000, delayMaxMs: 1_000, jitter: 0 },
 } as const satisfies Partial<QueueOptions>;
 
-export const NAMESPACE = "/";
+const NAMESPACE = "/";
 const BYTES_MAX = 64 * 1024 * 1024;
 const PATIENCE_MS = 10_000;
 

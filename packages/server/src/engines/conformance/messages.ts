@@ -10,7 +10,7 @@ import {
 import type { Leased, Peeked } from "../../engine.js";
 
 /** A message to publish. An `id` given here counts as chosen by the application. */
-export interface Draft extends Partial<RecordFields> {
+interface Draft extends Partial<RecordFields> {
   readonly body: unknown;
 }
 
