@@ -35,7 +35,7 @@ class Seen {
   expectEnough(runs: number): void {
     const counts = { published: this.#published, acked: this.#acked, rejected: this.#rejected, outOfAttempts: this.#outOfAttempts };
     for (const [what, count] of Object.entries(counts)) {
-      if (count < runs / 2) throw new Error(`only ${count} messages were ${what} in ${runs} runs`);
+      if (count < runs / 10) throw new Error(`only ${count} messages were ${what} in ${runs} runs`);
     }
   }
 }

@@ -28,8 +28,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
   readonly #onAbort = (): void => this.leave();
   readonly #settlements: Settlements;
   readonly #batches = new Set<Batch>();
-  /** Deliveries that came when no more were wanted. */
-  readonly #unwanted: LeasedDelivery[] = [];
   #state: "detached" | "attaching" | "attached" | "leaving" | "ended" = "detached";
   #consumer: string | undefined;
   #handle = -1;
@@ -148,7 +146,8 @@ export abstract class Attachment implements Consumer, Party, Settler {
       if (framed.lease <= this.#highestLease) continue;
       this.#highestLease = framed.lease;
       const delivery = batch.add(framed);
-      if (this.#wantsToLeave) this.#keepBack(delivery);
+      // Returned at once it might come straight back; so it waits, though not so long that its lease could end.
+      if (this.#wantsToLeave) this.#connection.after(this.#leaseMs / 2, () => delivery.finish("release"));
       else this.take(delivery);
     }
   }
@@ -160,14 +159,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
       if (batch.endsAt > now) return;
       this.#batches.delete(batch);
     }
-  }
-
-  /** Returned at once it might come straight back here; so it waits, though not so long that its lease could end. */
-  #keepBack(delivery: LeasedDelivery): void {
-    if (this.#unwanted.push(delivery) > 1) return;
-    this.#connection.after(this.#leaseMs / 2, () => {
-      for (const unwanted of this.#unwanted.splice(0)) unwanted.finish("release");
-    });
   }
 
   settle(item: Settlement): void {
@@ -207,7 +198,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     // For a passing reason it consumes anew; what it had is lost.
     if (reason !== "engine-restarted" && reason !== "shutting-down") {
       const code = reason === "deleted" ? "NOT_FOUND" : "ABORTED";
-      this.end(new HoldfastError(code, `the server ended a consumer of ${this.queue}: ${reason}`));
+      this.end(new HoldfastError(code, `the server ended the consumer: ${reason}`));
       return;
     }
     this.#state = "detached";

@@ -98,5 +98,5 @@ export function readMixed(bytes: Uint8Array, start: number, end: number): unknow
 /** One step of a path; only along properties the value really has. */
 function childOf(value: unknown, step: string | number): unknown {
   if (typeof value === "object" && value !== null && Object.hasOwn(value, step)) return Reflect.get(value, step);
-  throw new HoldfastError("BAD_REQUEST", "body names a place for a buffer that it does not have");
+  throw new HoldfastError("BAD_REQUEST", "body has no such place for a buffer");
 }

@@ -1,7 +1,7 @@
 import { io } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type HoldfastError, wrap } from "./index.js";
-import { TestServer } from "./test-server.js";
+import { TestServer, turnsUntil } from "./test-server.js";
 
 let server: TestServer;
 
@@ -34,7 +34,7 @@ describe("closing", () => {
     });
     await server.until(() => server.events().includes("holdfast:consume"));
     server.deliver(1, 1, [1]);
-    while (!started) await new Promise(setImmediate);
+    await turnsUntil(() => started);
     server.onPublish = () => undefined;
     const published = holdfast.queue("bills").publish("bill");
     await server.until(() => server.publishes().length === 1);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Delivery, Holdfast, HoldfastError } from "./index.js";
-import { TestServer } from "./test-server.js";
+import { TestServer, turnsUntil } from "./test-server.js";
 
 let server: TestServer;
 let handles: number;
@@ -39,11 +39,6 @@ const failure = (promise: Promise<unknown>): Promise<HoldfastError> =>
     },
     (error: unknown) => error as HoldfastError,
   );
-
-/** Lets the event loop turn until something in this process has come about. */
-async function turnsUntil(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise(setImmediate);
-}
 
 /** Takes so many deliveries from a stream. */
 async function take(stream: AsyncIterator<Delivery>, count: number): Promise<Delivery[]> {

@@ -104,7 +104,7 @@ export class Batch {
   }
 
   /** The whole frame, one character per byte; made once, when the first of the bodies is asked for. */
-  readonly text = (): string => {
+  readonly text = (): string | undefined => {
     this.#text ??= decodeBytewise(this.frame);
     return this.#text;
   };

@@ -287,6 +287,13 @@ export function readFates(content: ByteReader, ofMessages: boolean): { request: 
   return { request, runs };
 }
 
+/** Calls `each` for `count` items in order, with how far each is into its fate; returns how many of them have one. */
+export function eachFate(fates: readonly Fate[], count: number, each: (index: number, fate: Fate, offset: number) => void): number {
+  let index = 0;
+  for (const fate of fates) for (let offset = 0; offset < fate.count && index < count; offset++) each(index++, fate, offset);
+  return index;
+}
+
 export function readReceipts(content: ByteReader): { request: number; runs: ReceiptRun[] } {
   const { request, runs } = readFates(content, true);
   return { request, runs: runs.map(({ sequence = 0, duplicate = false, ...run }) => ({ ...run, sequence, duplicate })) };

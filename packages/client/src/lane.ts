@@ -2,7 +2,7 @@ import { ByteWriter } from "./bytes.js";
 import { backoffMs, type Connection } from "./connection.js";
 import { type ErrorCode, HoldfastError } from "./errors.js";
 import { Fifo } from "./fifo.js";
-import type { Fate } from "./frame.js";
+import { eachFate, type Fate } from "./frame.js";
 import { LIMITS } from "./limits.js";
 import type { Pending } from "./message.js";
 import { writePacked } from "./record.js";
@@ -35,6 +35,8 @@ export class Lane {
   readonly #waiting = new Fifo<Pending>();
   #oldest = 1;
   #cursor = 1;
+  /** Numbers below it were sent before without a definite answer: a refusal says nothing of what became of them then. */
+  #doubtfulBelow = 1;
   #unanswered = 0;
   #halted = false;
   #attempt = 0;
@@ -55,8 +57,14 @@ export class Lane {
     return this.#waiting.remove(entry, Math.max(entry.array, 1));
   }
 
+  /** The connection was lost: nobody knows what became of what was sent. */
+  resend(): void {
+    this.#doubtfulBelow = this.#next;
+    this.#rewind();
+  }
+
   /** Everything open is to be sent again, oldest first, before anything new. */
-  rewind(): void {
+  #rewind(): void {
     this.#halted = false;
     this.#unanswered = 0;
     this.#cursor = this.#oldest;
@@ -145,31 +153,31 @@ export class Lane {
     const count = Math.max(first.array, 1);
     for (let index = count - 1; index >= 0; index--) this.#host.finish(this.#at(index) ?? first);
     if (first.number === 0) this.#waiting.remove(first, count);
-    first.reject(failure(first, "TOO_LARGE", `this server takes messages of up to ${this.#host.connection.recordBytesMax} bytes`));
+    first.reject(failure(first, "TOO_LARGE", `this server takes up to ${this.#host.connection.recordBytesMax} bytes`));
     this.#advance();
   }
 
   #onReceipts(firstNumber: number, count: number, fates: readonly Fate[]): void {
     this.#unanswered--;
-    const end = firstNumber + count;
-    let number = firstNumber;
-    for (const { count: alike, error, sequence = 0, duplicate = false } of fates) {
-      for (let index = 0; index < alike && number < end; index++) {
-        const entry = this.#open.at(number++ - this.#oldest);
-        if (entry === undefined || entry.done) continue;
-        if (error === undefined) {
-          this.#attempt = 0;
-          this.#host.finish(entry);
-          entry.resolve({ id: entry.id, sequence: sequence + index, duplicate });
-        } else if (error.retryable) {
-          this.#halted = true;
-        } else {
-          this.#host.finish(entry);
-          entry.reject(HoldfastError.from(error));
-        }
+    const known = eachFate(fates, count, (index, { error, sequence = 0, duplicate = false }, offset) => {
+      const number = firstNumber + index;
+      const entry = this.#open.at(number - this.#oldest);
+      if (entry === undefined || entry.done) return;
+      if (error?.retryable) {
+        this.#halted = true;
+        if (error.code === "UNKNOWN") this.#doubtfulBelow = Math.max(this.#doubtfulBelow, number + 1);
+        return;
       }
-    }
-    if (number < end) this.#halted = true;
+      this.#host.finish(entry);
+      if (error === undefined) {
+        this.#attempt = 0;
+        entry.resolve({ id: entry.id, sequence: sequence + offset, duplicate });
+      } else {
+        const doubtful = number < this.#doubtfulBelow && error.code !== "ID_CONFLICT";
+        entry.reject(doubtful ? failure(entry, error.code, error.message) : HoldfastError.from(error));
+      }
+    });
+    if (known < count) this.#halted = true;
     this.#advance();
   }
 
@@ -184,7 +192,7 @@ export class Lane {
     else if (this.#unanswered === 0) {
       this.#host.connection.after(backoffMs(this.#attempt++), () => {
         // After a reconnect all of it was sent again already, and may be unanswered.
-        if (this.#unanswered === 0) this.rewind();
+        if (this.#unanswered === 0) this.#rewind();
       });
     }
   }
@@ -200,4 +208,4 @@ const breaksSection = (entry: Pending): boolean => entry.done || entry.array > 0
 export const failure = ({ number }: Pending, code: ErrorCode, why: string): HoldfastError =>
   number === 0
     ? new HoldfastError(code, `publish was not sent: ${why}`, false)
-    : new HoldfastError("UNKNOWN", `publish was sent, but not confirmed: ${why}`);
+    : new HoldfastError("UNKNOWN", `publish was not confirmed: ${why}`);

@@ -80,7 +80,12 @@ export class Outbox implements Party, LaneHost {
       this.finish(gate);
       for (const lane of lanes) lane.remove(gate);
     };
-    this.#requests.send("holdfast:publish", gate.payload).then(
+    let doubtful = false;
+    const ifResent = (): boolean => {
+      doubtful = true;
+      return false;
+    };
+    this.#requests.send("holdfast:publish", gate.payload, ifResent).then(
       (reply) => {
         settle();
         gate.resolveAll(reply.receipts as Receipt[]);
@@ -91,7 +96,7 @@ export class Outbox implements Party, LaneHost {
           return;
         }
         settle();
-        gate.reject(error);
+        gate.reject(doubtful ? failure(gate, error.code, error.message) : error);
       },
     );
   }
@@ -158,7 +163,7 @@ export class Outbox implements Party, LaneHost {
   }
 
   onReady(): void {
-    for (const lane of this.#lanes.values()) lane.rewind();
+    for (const lane of this.#lanes.values()) lane.resend();
   }
 
   onRefused(error: HoldfastError): void {

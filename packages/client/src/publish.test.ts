@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HoldfastError, type Receipt } from "./index.js";
-import { bodiesOf, firstRecords, idsOf, refusal, TestServer } from "./test-server.js";
+import { bodiesOf, firstRecords, idsOf, refusal, TestServer, turnsUntil } from "./test-server.js";
 
 let server: TestServer;
 
@@ -176,6 +176,21 @@ describe("resends", () => {
     expect(await Promise.all(publishes.map(codeOf))).toEqual(["none", "ID_CONFLICT", "none"]);
     expect((await orders.publish(3)).sequence).toBe(3);
     expect(server.publishes().at(-1)).toMatchObject({ firstNumber: 4, oldestOpen: 4 });
+  });
+
+  test("a refusal says nothing of what was sent before a connection was lost", async () => {
+    const refused = { code: "FORBIDDEN", message: "not any more", retryable: false } as const;
+    server.onPublish = () => undefined;
+    server.onRequest = () => undefined;
+    const holdfast = server.connect();
+    const publishes: Promise<unknown>[] = [holdfast.queue("orders").publish(1), holdfast.publish([{ queue: "bills", body: 2 }])];
+    await server.until(() => server.publishes().length === 1 && server.events().includes("holdfast:publish"));
+    server.onPublish = ({ count }) => [{ count, sequence: 0, duplicate: false, error: refused }];
+    server.onRequest = () => ({ ok: false, error: refused });
+    server.cut();
+    await turnsUntil(() => !holdfast.socket.connected);
+    publishes.push(holdfast.queue("orders").publish(3));
+    expect(await Promise.all(publishes.map(codeOf))).toEqual(["UNKNOWN", "UNKNOWN", "FORBIDDEN"]);
   });
 
   test("a section refused as a whole is resent as a whole", async () => {

@@ -1,6 +1,6 @@
 import type { Connection, Reply } from "./connection.js";
 import type { ConsumeOptions, Consumer, Handler } from "./consumer.js";
-import { type ErrorCode, HoldfastError } from "./errors.js";
+import { HoldfastError } from "./errors.js";
 import { HandlerConsumer } from "./handler-consumer.js";
 import type { Lane } from "./lane.js";
 import { QUEUE_PATTERN } from "./limits.js";
@@ -172,7 +172,7 @@ export class Queue<Body = unknown> {
 
   /** Removes the queue with every message in it; its consumers end. `NOT_FOUND` when there is none. */
   async delete(): Promise<void> {
-    await this.#ask("delete", {}, "NOT_FOUND");
+    await this.#ask("delete", {}, ({ code }) => code === "NOT_FOUND");
   }
 
   /** Counts of the queue; `NOT_FOUND` when there is none. */
@@ -185,7 +185,7 @@ export class Queue<Body = unknown> {
     return this.#ask("peek", page) as Promise<unknown> as Promise<Page<PeekedMessage<Body>, number>>;
   }
 
-  #ask(operation: string, fields?: object, doneIfResent?: ErrorCode): Promise<Reply> {
-    return this.#host.requests.send(`holdfast:${operation}`, { queue: this.name, ...fields }, doneIfResent);
+  #ask(operation: string, fields?: object, ifResent?: (error: HoldfastError) => boolean): Promise<Reply> {
+    return this.#host.requests.send(`holdfast:${operation}`, { queue: this.name, ...fields }, ifResent);
   }
 }

@@ -77,14 +77,14 @@ export class RecordReader {
    *
    * @param bytewise gives the whole buffer as {@link decodeBytewise} does, so that many small ASCII bodies cost one decoding
    */
-  body(bytewise?: () => string): unknown {
+  body(bytewise?: () => string | undefined): unknown {
     const format = this.bytes[this.start + 4];
     const start = this.bodyStart;
     if (format === FORMAT_BINARY) return new Uint8Array(this.bytes.subarray(start, this.end));
     if (format === FORMAT_MIXED) return readMixed(this.bytes, start, this.end);
     const ascii = ((this.bytes[this.start + 6] ?? 0) & TRAIT_ASCII_BODY) !== 0;
-    const text = ascii && bytewise !== undefined ? bytewise().slice(start, this.end) : decodeText(this.bytes, start, this.end);
-    return JSON.parse(text);
+    const text = ascii ? bytewise?.() : undefined;
+    return JSON.parse(text?.slice(start, this.end) ?? decodeText(this.bytes, start, this.end));
   }
 }
 

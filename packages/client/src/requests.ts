@@ -1,5 +1,5 @@
 import type { Connection, Party, Reply } from "./connection.js";
-import { type ErrorCode, HoldfastError } from "./errors.js";
+import { HoldfastError } from "./errors.js";
 
 /** Requests that may wait for a connection; more are refused. */
 const REQUESTS_MAX = 1_000;
@@ -19,20 +19,19 @@ export class Requests implements Party {
     connection.join(this);
   }
 
-  /** @param doneIfResent an error that only says that an earlier sending was carried out */
-  send(event: string, payload: object, doneIfResent?: ErrorCode): Promise<Reply> {
+  /** @param ifResent asked about the error of one that was sent before: whether it says that it was carried out then */
+  send(event: string, payload: object, ifResent?: (error: HoldfastError) => boolean): Promise<Reply> {
     const connection = this.#connection;
     return new Promise((resolve, reject) => {
       if (connection.refusal !== undefined) throw connection.refusal;
-      if (this.#open.size >= REQUESTS_MAX)
-        throw new HoldfastError("OUTBOX_FULL", `${REQUESTS_MAX} requests wait for a reply, which is the most`);
+      if (this.#open.size >= REQUESTS_MAX) throw new HoldfastError("OUTBOX_FULL", `${REQUESTS_MAX} requests wait for a reply`);
       let sends = 0;
       const request: Request = {
         send: () => {
           sends++;
           connection.request(event, payload, (error, { ok, ...reply }) => {
             this.#open.delete(request);
-            if (error === undefined || (sends > 1 && error.code === doneIfResent)) resolve(reply);
+            if (error === undefined || (sends > 1 && ifResent?.(error))) resolve(reply);
             else reject(error);
           });
         },

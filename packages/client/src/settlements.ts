@@ -1,6 +1,6 @@
 import { backoffMs, type Connection } from "./connection.js";
 import { HoldfastError } from "./errors.js";
-import type { Fate, SettleRun, Verb } from "./frame.js";
+import { eachFate, type Fate, type SettleRun, type Verb } from "./frame.js";
 import { LIMITS } from "./limits.js";
 
 /** What a verb says beside the lease. */
@@ -91,21 +91,18 @@ export class Settlements {
   }
 
   #answer(items: readonly Settlement[], fates: readonly Fate[]): void {
-    let index = 0;
     let refused = false;
-    for (const { count, error } of fates) {
-      for (let left = count; left > 0 && index < items.length; left--) {
-        const item = items[index++];
-        if (item === undefined) continue;
-        item.sends--;
-        if (error?.retryable && error.code !== "UNKNOWN") {
-          this.#waiting.push(item);
-          refused = true;
-        } else {
-          item.onSettled(error && (error.code === "STALE_LEASE" ? lost(item) : HoldfastError.from(error)));
-        }
+    eachFate(fates, items.length, (index, { error }) => {
+      const item = items[index];
+      if (item === undefined) return;
+      item.sends--;
+      if (error?.retryable && error.code !== "UNKNOWN") {
+        this.#waiting.push(item);
+        refused = true;
+      } else {
+        item.onSettled(error && (error.code === "STALE_LEASE" ? lost(item) : HoldfastError.from(error)));
       }
-    }
+    });
     if (refused) this.#pause();
     else this.#attempt = 0;
   }
@@ -145,7 +142,7 @@ const continues = (run: SettleRun, { lease, verb, terms }: Settlement): boolean 
 /** The lease is gone; a sending that was never answered may have been carried out before that. */
 const lost = ({ lease, verb, sends }: Settlement): HoldfastError =>
   sends > 0
-    ? new HoldfastError("UNKNOWN", `${verb} of lease ${lease} was sent, but the connection was lost before its reply`, false)
+    ? new HoldfastError("UNKNOWN", `the reply to ${verb} of lease ${lease} was lost with the connection`, false)
     : staleLease(lease);
 
 export const staleLease = (lease: number): HoldfastError =>

@@ -185,6 +185,11 @@ export class TestServer {
   }
 }
 
+/** Lets the event loop turn until something in this process has come about. */
+export async function turnsUntil(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise(setImmediate);
+}
+
 export const refusal = (code: "PRODUCER_GAP" | "QUEUE_FULL" | "ID_CONFLICT", count = 1): ReceiptRun => ({
   count,
   sequence: 0,

@@ -1,7 +1,7 @@
 import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import type { Clock } from "../clock.js";
 import type { SealedCommit } from "../core/commit.js";
-import type { Core } from "../core/core.js";
+import type { Core, Expired } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Lease } from "../core/lease.js";
 import type { Queue } from "../core/queue.js";
@@ -55,6 +55,7 @@ export class StoredEngine implements Engine {
   #alarmAt = Number.POSITIVE_INFINITY;
   #stoppedBy: HoldfastError | undefined;
   #reopenMs = REOPEN_MS_MIN;
+  #reopening: Promise<void> = Promise.resolve();
   #diskFull = false;
   #spaceCheckedAt = 0;
   #checkingSpace = false;
@@ -93,6 +94,7 @@ export class StoredEngine implements Engine {
         .padStart(5, "0")}`;
       await this.#store.write(core.seal(this.#clock.now()).writes);
       await this.#checkSpace();
+      if (this.#state === "closing") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");
       this.#state = "running";
       for (const number of removed) void this.#clear(number);
     } catch (error) {
@@ -108,17 +110,23 @@ export class StoredEngine implements Engine {
     this.#state = "closing";
     this.#cancelAlarm?.();
     this.#reclaimer.stop();
-    if (wasRunning && this.#core !== undefined) {
-      await this.#writing?.done;
-      this.#core.retire();
-      const last = this.#filling;
-      await this.#commit();
-      await last.promise;
+    try {
+      if (wasRunning) await this.#lastCommit();
+    } finally {
+      this.#core = undefined;
+      await this.#reopening;
+      await this.#reclaimer.idle();
+      await this.#store.close();
+      this.#state = "closed";
     }
-    this.#core = undefined;
-    await this.#reclaimer.idle();
-    await this.#store.close();
-    this.#state = "closed";
+  }
+
+  async #lastCommit(): Promise<void> {
+    await this.#writing?.done;
+    this.#core?.retire();
+    const last = this.#filling;
+    await this.#commit();
+    await last.promise;
   }
 
   /** The core of a running engine. */
@@ -156,7 +164,9 @@ export class StoredEngine implements Engine {
 
   #reopenLater(): void {
     if (this.#state !== "stopped") return;
-    this.#cancelAlarm = this.#clock.wakeAt(this.#clock.now() + this.#reopenMs, () => void this.#reopen());
+    this.#cancelAlarm = this.#clock.wakeAt(this.#clock.now() + this.#reopenMs, () => {
+      this.#reopening = this.#reopen();
+    });
     this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
   }
 
@@ -265,7 +275,12 @@ export class StoredEngine implements Engine {
   #wake(core: Core): void {
     if (this.#core !== core || this.#state !== "running") return;
     this.#alarmAt = Number.POSITIVE_INFINITY;
-    const expired = this.#attempt(core, () => core.wake(this.#clock.now()));
+    let expired: readonly Expired[];
+    try {
+      expired = this.#attempt(core, () => core.wake(this.#clock.now()));
+    } catch {
+      return; // The engine stopped and said why.
+    }
     this.#afterTurn(core);
     if (core.hasChanges) this.#schedule();
     for (const { consumer, leases } of expired) this.#events?.onExpired(consumer.number, leases, consumer.expiredInARow);
