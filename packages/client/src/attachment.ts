@@ -74,7 +74,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
   }
 
   onReady(): void {
-    if (this.#state !== "detached") return;
     this.leaveIfIdle();
     // A consumer that is to leave comes back only to settle what it holds.
     const wanted = this.#consumer !== undefined || !this.#wantsToLeave;
@@ -134,13 +133,14 @@ export abstract class Attachment implements Consumer, Party, Settler {
         else runs.push([lease, 1]);
       }
     }
-    return runs;
+    return runs.slice(-LIMITS.maxInFlightMax);
   }
 
   onDeliveries(section: DeliveriesSection, frame: Uint8Array): void {
     if (section.handle !== this.#handle || this.#state !== "attached") return;
     const batch = new Batch(this, frame, section);
-    this.#forgetEnded();
+    // Deliveries nobody ever settled must not be remembered for ever; their leases are over.
+    for (const older of this.#batches) if (older.endsAt < Date.now()) this.#batches.delete(older);
     this.#batches.add(batch);
     for (const framed of section.deliveries) {
       if (framed.lease <= this.#highestLease) continue;
@@ -149,15 +149,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
       // Returned at once it might come straight back; so it waits, though not so long that its lease could end.
       if (this.#wantsToLeave) this.#connection.after(this.#leaseMs / 2, () => delivery.finish("release"));
       else this.take(delivery);
-    }
-  }
-
-  /** Deliveries nobody ever settled must not be remembered for ever; their leases are over. */
-  #forgetEnded(): void {
-    const now = Date.now();
-    for (const batch of this.#batches) {
-      if (batch.endsAt > now) return;
-      this.#batches.delete(batch);
     }
   }
 

@@ -239,10 +239,8 @@ export class Connection {
   #onSection({ type, content }: Section, frame: Uint8Array): void {
     switch (type) {
       case SECTION.receipts:
-        this.#answer(readFates(content, true));
-        break;
       case SECTION.settled:
-        this.#answer(readFates(content, false));
+        this.#answer(readFates(content, type === SECTION.receipts));
         break;
       case SECTION.refused: {
         const { request, error } = readRefused(content);

@@ -79,10 +79,9 @@ export class Batch {
     readonly frame: Uint8Array,
     section: DeliveriesSection,
   ) {
-    const now = Date.now();
     this.#tenure = settler.tenure;
     this.leaseUntil = section.leaseUntil;
-    this.endsAt = now + section.leaseMs;
+    this.endsAt = Date.now() + section.leaseMs;
     this.clockOffsetMs = section.leaseUntil - this.endsAt;
   }
 
@@ -209,12 +208,11 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
           reject(error);
           return;
         }
-        const { batch } = this;
-        const endsAt = Date.now() + leaseMs;
-        this.#leaseUntil = endsAt + batch.clockOffsetMs;
-        batch.endsAt = Math.max(batch.endsAt, endsAt);
+        this.#leaseUntil = Date.now() + leaseMs + this.batch.clockOffsetMs;
         resolve();
       };
+      // It is worked on, so it will be settled; until then the batch is kept.
+      this.batch.endsAt = Number.POSITIVE_INFINITY;
       this.batch.settler.settle({ lease: this.lease, verb: "extend", terms: { leaseMs }, sends: 0, onSettled });
     });
   }

@@ -205,16 +205,12 @@ export interface Section {
 
 /** The sections of a frame in order; `BAD_REQUEST` when one reaches past the end. */
 export function* sectionsOf(frame: Uint8Array): Generator<Section> {
-  let at = 0;
   const reader = new ByteReader(frame);
-  while (at < frame.length) {
-    reader.at = at;
+  while (reader.at < frame.length) {
     const type = reader.u8();
-    const start = at + 5;
     const length = reader.u32();
-    reader.skip(length);
-    at = start + length;
-    yield { type, content: new ByteReader(frame, start, at) };
+    const start = reader.skip(length);
+    yield { type, content: new ByteReader(frame, start, reader.at) };
   }
 }
 

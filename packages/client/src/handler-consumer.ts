@@ -40,8 +40,8 @@ export class HandlerConsumer<Body> extends Attachment {
   #run(delivery: LeasedDelivery<Body>): void {
     this.#running++;
     try {
-      const result = this.#handler(delivery);
-      if (!isThenable(result)) this.#end(delivery, "ack");
+      const result = this.#handler(delivery) as PromiseLike<unknown> | null | undefined;
+      if (typeof result?.then !== "function") this.#end(delivery, "ack");
       else
         result.then(
           () => this.#end(delivery, "ack"),
@@ -63,6 +63,3 @@ export class HandlerConsumer<Body> extends Attachment {
     this.leaveIfIdle();
   }
 }
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";

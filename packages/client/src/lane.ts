@@ -153,7 +153,8 @@ export class Lane {
     const count = Math.max(first.array, 1);
     for (let index = count - 1; index >= 0; index--) this.#host.finish(this.#at(index) ?? first);
     if (first.number === 0) this.#waiting.remove(first, count);
-    first.reject(failure(first, "TOO_LARGE", `this server takes up to ${this.#host.connection.recordBytesMax} bytes`));
+    const { recordBytesMax, room } = this.#host.connection;
+    first.reject(failure(first, "TOO_LARGE", `this server takes ${recordBytesMax} bytes, ${room} in an array`));
     this.#advance();
   }
 
@@ -165,7 +166,7 @@ export class Lane {
       if (entry === undefined || entry.done) return;
       if (error?.retryable) {
         this.#halted = true;
-        if (error.code === "UNKNOWN") this.#doubtfulBelow = Math.max(this.#doubtfulBelow, number + 1);
+        if (error.code === "UNKNOWN") this.#doubtfulBelow = this.#next;
         return;
       }
       this.#host.finish(entry);

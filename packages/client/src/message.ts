@@ -93,10 +93,7 @@ function checkText(name: string, text: string | undefined, bytesMax: number, byt
   if (text === undefined) return;
   const isText = typeof text === "string";
   if (isText && text.length >= bytesMin && (text.length * 3 <= bytesMax || encoder.encode(text).length <= bytesMax)) return;
-  throw new HoldfastError(
-    "BAD_REQUEST",
-    `${name} is a ${typeof text} of length ${String(text).length}, expected text of ${bytesMin} to ${bytesMax} bytes`,
-  );
+  throw new HoldfastError("BAD_REQUEST", `${name} has length ${String(text).length}, expected text of ${bytesMin} to ${bytesMax} bytes`);
 }
 
 const encoder = new TextEncoder();
@@ -106,6 +103,5 @@ export function checkArray(entries: readonly Pending[]): number {
   const { arrayMessagesMax, arrayBytesMax } = LIMITS;
   const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
   if (entries.length <= arrayMessagesMax && bytes <= arrayBytesMax) return bytes;
-  const expected = `expected at most ${arrayMessagesMax} of ${arrayBytesMax}`;
-  throw new HoldfastError("TOO_LARGE", `${entries.length} messages of ${bytes} bytes, ${expected}`);
+  throw new HoldfastError("TOO_LARGE", `${entries.length} messages, ${bytes} bytes, expected up to ${arrayMessagesMax}, ${arrayBytesMax}`);
 }

@@ -66,7 +66,7 @@ export class Outbox implements Party, LaneHost {
   publishTogether(messages: readonly AddressedMessage[], wait?: WaitOptions): Promise<Receipt[]> {
     return new Promise((resolve, reject) => {
       if (messages.length === 0) return resolve([]);
-      const idPrefix = `${this.producer}-together-${++this.#gates}`;
+      const idPrefix = `${this.producer}-t${++this.#gates}`;
       const gate = new Gate(messages, idPrefix, () => this.#sendTogether(gate, lanes, 0), resolve, reject);
       const lanes = Array.from(gate.queues, (queue) => this.lane(queue));
       this.#admit([gate], lanes, wait);
@@ -112,8 +112,8 @@ export class Outbox implements Party, LaneHost {
       bytes += entry.bytes;
     }
     if (messages > outboxMessagesMax || bytes > outboxBytesMax) {
-      const limits = `outboxMessagesMax is ${outboxMessagesMax}, outboxBytesMax ${outboxBytesMax}`;
-      throw new HoldfastError("OUTBOX_FULL", `${messages} messages of ${bytes} bytes would be unconfirmed; ${limits}`);
+      const limits = `outboxMessagesMax ${outboxMessagesMax}, outboxBytesMax ${outboxBytesMax}`;
+      throw new HoldfastError("OUTBOX_FULL", `${messages} messages, ${bytes} bytes would be unconfirmed, expected up to ${limits}`);
     }
     const timeoutMs = wait?.timeoutMs ?? publishTimeoutMs;
     if (timeoutMs > 0 || wait?.signal) this.#limitWait(entries, lanes, timeoutMs, wait?.signal);

@@ -213,7 +213,7 @@ describe("outbox", () => {
     const holdfast = server.connect({ autoConnect: false, outboxMessagesMax: 3, outboxBytesMax: 1_000 });
     const orders = holdfast.queue("orders");
     const kept = range(3).map((body) => orders.publish(body));
-    await expect(orders.publish(3)).rejects.toMatchObject({ code: "OUTBOX_FULL", message: /outboxMessagesMax is 3/ });
+    await expect(orders.publish(3)).rejects.toMatchObject({ code: "OUTBOX_FULL", message: /outboxMessagesMax 3/ });
     await expect(orders.publishAll([{ body: "y".repeat(2_000) }])).rejects.toMatchObject({ message: /outboxBytesMax 1000/ });
     holdfast.socket.connect();
     await Promise.all(kept);
@@ -327,7 +327,7 @@ describe("several queues at once", () => {
     expect(order).toEqual(["a1", "a2", "b1", "b2"]);
     const [sent, resent] = server.requests.filter(({ event }) => event === "holdfast:publish");
     expect(resent?.payload).toEqual(sent?.payload);
-    expect(receipts.map(({ id }) => id)).toEqual([`${server.publishes()[0]?.producer}-together-1-0`, "mine"]);
+    expect(receipts.map(({ id }) => id)).toEqual([`${server.publishes()[0]?.producer}-t1-0`, "mine"]);
   });
 
   test("are tried again after a passing refusal, and fail after any other", async () => {
