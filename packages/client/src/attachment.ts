@@ -189,7 +189,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     // For a passing reason it consumes anew; what it had is lost.
     if (reason !== "engine-restarted" && reason !== "shutting-down") {
       const code = reason === "deleted" ? "NOT_FOUND" : "ABORTED";
-      this.end(new HoldfastError(code, `the server ended the consumer: ${reason}`));
+      this.end(new HoldfastError(code, `the server ended a consumer of ${this.queue}: ${reason}`));
       return;
     }
     this.#state = "detached";

@@ -55,7 +55,7 @@ function stringify(body: unknown, replacer?: (this: object, name: string, value:
     if (error instanceof HoldfastError) throw error;
     why = error;
   }
-  throw new HoldfastError("BAD_REQUEST", `body is no JSON value and no bytes: ${why}`);
+  throw new HoldfastError("BAD_REQUEST", `body is no JSON and no bytes: ${why}`);
 }
 
 function asBytes(value: unknown): Uint8Array | undefined {

@@ -32,6 +32,7 @@ export class Gate extends Pending {
     const entries = messages.map((message) => new Pending(message.body, message, ignore, ignore));
     this.bytes = checkArray(entries);
     this.messages = entries.length;
+    this.array = 1;
     this.queues = new Set(messages.map(({ queue }) => queue));
     this.payload = {
       messages: messages.map((message, index) => ({

@@ -54,7 +54,7 @@ export class Lane {
   /** Takes out a message that was never sent, with the rest of its array. */
   remove(entry: Pending): Pending[] {
     this.#host.wake(this);
-    return this.#waiting.remove(entry, Math.max(entry.array, 1));
+    return this.#waiting.remove(entry, entry.array || 1);
   }
 
   /** The connection was lost: nobody knows what became of what was sent. */
@@ -95,9 +95,9 @@ export class Lane {
         return;
       }
       const room = LIMITS.producerOpenMax - (this.#cursor - this.#oldest);
-      if (room < Math.max(first.array, 1)) return;
-      const section = this.#writeRecords(first, room);
-      if (section > 0) this.#send(section, first.array > 0);
+      if (room < (first.array || 1)) return;
+      const count = this.#writeRecords(first, room);
+      if (count > 0) this.#send(count, first.array > 0);
       else if (!this.#host.connection.sendFrame()) this.#refuse(first);
     }
   }
@@ -115,13 +115,14 @@ export class Lane {
   /** Writes the records of one section; returns how many, 0 when the frame has no room for it. */
   #writeRecords(first: Pending, room: number): number {
     const { connection, producer } = this.#host;
-    const countMax = first.array > 0 ? first.array : room;
+    const countMax = first.array || room;
     const bytesMax = connection.room - SECTION_BYTES;
     records.rewind(0);
     let count = 0;
     for (; count < countMax; count++) {
       const entry = count === 0 ? first : this.#at(count);
-      if (entry === undefined || (first.array === 0 && breaksSection(entry))) break;
+      // In the middle of single messages one that is done, or stands for several, ends the section.
+      if (entry === undefined || (first.array === 0 && (entry.done || entry.array > 0))) break;
       if (!entry.chosenId) entry.id = `${producer}-${(this.#cursor + count).toString(36)}`;
       const before = records.length;
       const bytes = writePacked(records, entry.id, entry.chosenId, entry.texts, entry.body);
@@ -150,7 +151,7 @@ export class Lane {
 
   /** Gives up a message, or an array of them, that no frame of this server has room for. */
   #refuse(first: Pending): void {
-    const count = Math.max(first.array, 1);
+    const count = first.array || 1;
     for (let index = count - 1; index >= 0; index--) this.#host.finish(this.#at(index) ?? first);
     if (first.number === 0) this.#waiting.remove(first, count);
     const { recordBytesMax, room } = this.#host.connection;
@@ -201,9 +202,6 @@ export class Lane {
 
 /** Of a publish section with the longest names, without the records. */
 const SECTION_BYTES = 256;
-
-/** A message in the middle of others that has to be in a section of its own, or in none. */
-const breaksSection = (entry: Pending): boolean => entry.done || entry.array > 0 || entry.onTurn !== undefined;
 
 /** Why a message was given up: with `code`, for good, when it was never sent; else nobody knows what became of it. */
 export const failure = ({ number }: Pending, code: ErrorCode, why: string): HoldfastError =>

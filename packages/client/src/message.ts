@@ -52,7 +52,7 @@ export class Pending {
   bytes: number;
   /** How many messages it stands for. */
   messages = 1;
-  /** Messages of the all-or-none array that begins here; 0 for any other. */
+  /** How many of an array, stored all or none, begin here; 0 for a single message. */
   array = 0;
   /** Instead of being sent as a record it is told when its turn has come: everything before it in this queue is done. */
   onTurn: ((queue: string) => void) | undefined;

@@ -141,9 +141,6 @@ const continues = (run: SettleRun, { lease, verb, terms }: Settlement): boolean 
 
 /** The lease is gone; a sending that was never answered may have been carried out before that. */
 const lost = ({ lease, verb, sends }: Settlement): HoldfastError =>
-  sends > 0
-    ? new HoldfastError("UNKNOWN", `the reply to ${verb} of lease ${lease} was lost with the connection`, false)
-    : staleLease(lease);
+  sends > 0 ? new HoldfastError("UNKNOWN", `the reply to ${verb} of lease ${lease} was lost`, false) : staleLease(lease);
 
-export const staleLease = (lease: number): HoldfastError =>
-  new HoldfastError("STALE_LEASE", `lease ${lease} is settled already or was lost`);
+export const staleLease = (lease: number): HoldfastError => new HoldfastError("STALE_LEASE", `lease ${lease} is settled or lost`);
