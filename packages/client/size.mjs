@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
-const BYTES_MAX = 10_000;
+const BYTES_MAX = 10 * 1024;
 
 const bundle = await rolldown({
   input: fileURLToPath(new URL("src/index.ts", import.meta.url)),

@@ -29,6 +29,8 @@ export interface Delivery<Body = unknown> {
   readonly attempt: number;
   /** Parsed when first asked for. Bytes when the publisher sent bytes. */
   readonly body: Body;
+  /** The body's JSON byte for byte as it was published; undefined when it is, or holds, bytes. */
+  readonly bodyText: string | undefined;
   readonly event: string | undefined;
   readonly key: string | undefined;
   readonly headers: Headers | undefined;
@@ -155,6 +157,10 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
 
   get attempt(): number {
     return this.#framed.attempt;
+  }
+
+  get bodyText(): string | undefined {
+    return this.#record.bodyText(this.batch.text);
   }
 
   get body(): Body {

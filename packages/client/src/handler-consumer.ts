@@ -9,7 +9,6 @@ import type { Terms } from "./settlements.js";
 export class HandlerConsumer<Body> extends Attachment {
   readonly #handler: Handler<Body>;
   #running = 0;
-  #starting = false;
 
   constructor(connection: Connection, queue: string, options: ConsumeOptions, handler: Handler<Body>) {
     super(connection, queue, options);
@@ -25,38 +24,25 @@ export class HandlerConsumer<Body> extends Attachment {
     this.#start();
   }
 
-  /** Starts handlers for what waits; a handler that returns at once must not start the next from within itself. */
+  /** Starts handlers for what waits. */
   #start(): void {
-    if (this.#starting) return;
-    this.#starting = true;
     while (this.#running < this.maxInFlight) {
       const delivery = this.waiting.shift();
       if (delivery === undefined) break;
-      this.#run(delivery as LeasedDelivery<Body>);
+      void this.#run(delivery as LeasedDelivery<Body>);
     }
-    this.#starting = false;
   }
 
-  #run(delivery: LeasedDelivery<Body>): void {
+  async #run(delivery: LeasedDelivery<Body>): Promise<void> {
     this.#running++;
+    let verb: Verb = "ack";
+    let terms: Terms | undefined;
     try {
-      const result = this.#handler(delivery) as PromiseLike<unknown> | null | undefined;
-      if (typeof result?.then !== "function") this.#end(delivery, "ack");
-      else
-        result.then(
-          () => this.#end(delivery, "ack"),
-          (error) => this.#fail(delivery, error),
-        );
+      await this.#handler(delivery);
     } catch (error) {
-      this.#fail(delivery, error);
+      verb = "nack";
+      terms = { reason: cutReason(error instanceof Error ? error.message : String(error)) };
     }
-  }
-
-  #fail(delivery: LeasedDelivery<Body>, error: unknown): void {
-    this.#end(delivery, "nack", { reason: cutReason(error instanceof Error ? error.message : String(error)) });
-  }
-
-  #end(delivery: LeasedDelivery<Body>, verb: Verb, terms?: Terms): void {
     delivery.finish(verb, terms);
     this.#running--;
     this.#start();

@@ -1,3 +1,4 @@
+export { JsonText } from "./body.js";
 export { connect, type Holdfast, wrap } from "./client.js";
 export type { ConsumeOptions, Consumer, Handler } from "./consumer.js";
 export type { Delivery } from "./delivery.js";

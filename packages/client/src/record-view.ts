@@ -1,4 +1,4 @@
-import { FORMAT_BINARY, FORMAT_MIXED, readMixed } from "./body.js";
+import { FORMAT_JSON, FORMAT_MIXED, readMixed } from "./body.js";
 import { decodeText } from "./bytes.js";
 import {
   FIELDS,
@@ -78,13 +78,20 @@ export class RecordReader {
    * @param bytewise gives the whole buffer as {@link decodeBytewise} does, so that many small ASCII bodies cost one decoding
    */
   body(bytewise?: () => string | undefined): unknown {
-    const format = this.bytes[this.start + 4];
+    const text = this.bodyText(bytewise);
+    if (text !== undefined) return JSON.parse(text);
     const start = this.bodyStart;
-    if (format === FORMAT_BINARY) return new Uint8Array(this.bytes.subarray(start, this.end));
-    if (format === FORMAT_MIXED) return readMixed(this.bytes, start, this.end);
+    if (this.bytes[this.start + 4] === FORMAT_MIXED) return readMixed(this.bytes, start, this.end);
+    return new Uint8Array(this.bytes.subarray(start, this.end));
+  }
+
+  /** The body's JSON as it was published; undefined when it is, or holds, bytes. */
+  bodyText(bytewise?: () => string | undefined): string | undefined {
+    if (this.bytes[this.start + 4] !== FORMAT_JSON) return undefined;
+    const start = this.bodyStart;
     const ascii = ((this.bytes[this.start + 6] ?? 0) & TRAIT_ASCII_BODY) !== 0;
     const text = ascii ? bytewise?.() : undefined;
-    return JSON.parse(text?.slice(start, this.end) ?? decodeText(this.bytes, start, this.end));
+    return text?.slice(start, this.end) ?? decodeText(this.bytes, start, this.end);
   }
 }
 

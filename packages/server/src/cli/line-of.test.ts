@@ -4,13 +4,14 @@ import { lineOf } from "./line-of.js";
 
 const settle = (): Promise<void> => Promise.resolve();
 
-function delivery(body: unknown): Delivery {
+function delivery(body: unknown, bodyText?: string): Delivery {
   return {
     id: "a",
     queue: "orders",
     sequence: 7,
     attempt: 2,
     body,
+    bodyText,
     event: undefined,
     key: "table-4",
     headers: { trace: "x" },
@@ -27,6 +28,10 @@ function delivery(body: unknown): Delivery {
 describe("lineOf", () => {
   it.each(["null", '"a\\nb"', '{"a":[1,2.5,true,null]}', "[]", '{"":{"":1}}'])("writes %s as it is", (json) => {
     expect(lineOf(delivery(JSON.parse(json)), false)).toBe(json);
+  });
+
+  it("writes JSON byte for byte, in one line", () => {
+    expect(lineOf(delivery({ a: 1 }, '{"a": 1.0,\r\n "b":12345678901234567890}'), false)).toBe('{"a": 1.0,  "b":12345678901234567890}');
   });
 
   it("writes bytes as base64, wherever they are", () => {

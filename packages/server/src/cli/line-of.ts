@@ -2,7 +2,8 @@ import type { Delivery } from "holdfast-client";
 
 /** A delivery as a line: its body, or everything about it. */
 export function lineOf(delivery: Delivery, meta: boolean): string {
-  const body = jsonOf(delivery.body);
+  // Outside of its strings JSON may have line breaks, which would end the line; a space means the same there.
+  const body = delivery.bodyText?.replace(/[\r\n]+/g, " ") ?? jsonOf(delivery.body);
   if (!meta) return body;
   const { id, sequence, attempt, publishedAt, event, key, headers } = delivery;
   return `${JSON.stringify({ id, sequence, attempt, publishedAt, event, key, headers }).slice(0, -1)},"body":${body}}`;
