@@ -5,7 +5,7 @@ import { hashRecord } from "./id-index.js";
 import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
 import type { Queue } from "./queue.js";
 
-/** Producers remembered per queue; past it the longest idle one that is over its time goes, else new ones are refused. */
+/** Producers remembered per queue; past it new ones are refused, unless one has been idle for long enough to be forgotten. */
 const PRODUCERS_MAX = 100_000;
 
 /**
@@ -57,6 +57,7 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
   if (isPlain(records, count)) return undefined;
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const contents = new Map<string, string>();
+  let added = 0;
   let at = 0;
   for (let index = 0; index < count; index++) {
     const end = at + view.getUint32(at, true);
@@ -69,7 +70,7 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
     const { id, content } = hashRecord(record);
     const stored = contents.get(id) ?? queue?.ids.find(id, now, queue.options.dedupWindowMs)?.content;
     if (stored !== undefined && stored !== content) return conflict(record);
-    if (stored === undefined && queue?.ids.full === true) return idsFull();
+    if (stored === undefined && !(queue?.ids.hasRoomFor(++added) ?? true)) return idsFull();
     contents.set(id, content);
   }
   return undefined;
@@ -90,6 +91,7 @@ function beginProducer(queue: Queue, request: AppendRequest, now: number): Produ
   const producer = known ?? new Producer(id);
   producer.check(firstNumber, request.count, oldestOpen);
   if (known === undefined) {
+    if (queue.producers.size >= PRODUCERS_MAX) forgetIdleProducers(queue, now);
     if (queue.producers.size >= PRODUCERS_MAX)
       throw new HoldfastError("QUEUE_FULL", `queue ${queue.name} has ${PRODUCERS_MAX} producers, no more are taken`);
     queue.producers.set(id, producer);
@@ -105,9 +107,14 @@ export function noteRefusal(queue: Queue, request: AppendRequest, error: ErrorRe
   if (producer !== undefined && producer.next === request.producer?.firstNumber) producer.note(request.count, 0, error);
 }
 
-/** Producers that were idle for 30 days, to be forgotten. */
-export function idleProducers(queue: Queue, now: number): Producer[] {
-  return [...queue.producers.values()].filter((producer) => producer.usedAt + PRODUCER_IDLE_MS <= now);
+/** Forgets the producers that were idle for 30 days. */
+export function forgetIdleProducers(queue: Queue, now: number): void {
+  queue.producersCheckedAt = now;
+  for (const { id, usedAt } of queue.producers.values()) {
+    if (usedAt + PRODUCER_IDLE_MS > now) continue;
+    queue.producers.delete(id);
+    queue.idleProducers.push(id);
+  }
 }
 
 /** Whether every record is within the limits at a glance and has no chosen id: the usual case, checked in a few steps. */
@@ -143,7 +150,7 @@ function appendOne(queue: Queue, bytes: Uint8Array, now: number): OneFate {
     if (known.content !== content) return { sequence: 0, duplicate: false, error: conflict(record) };
     return { sequence: known.sequence, duplicate: true };
   }
-  if (queue.options.dedupWindowMs > 0 && queue.ids.full) return { sequence: 0, duplicate: false, error: idsFull() };
+  if (queue.options.dedupWindowMs > 0 && !queue.ids.hasRoomFor(1)) return { sequence: 0, duplicate: false, error: idsFull() };
   const sequence = store(queue, bytes, 1, now);
   if (queue.options.dedupWindowMs > 0) queue.ids.add({ id, content, sequence, storedAt: now });
   return { sequence, duplicate: false };

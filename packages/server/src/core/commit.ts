@@ -1,5 +1,5 @@
 import type { Write } from "../store.js";
-import { idleProducers } from "./append.js";
+import { forgetIdleProducers } from "./append.js";
 import { Block } from "./block.js";
 import type { DueMessage } from "./due-list.js";
 import * as keys from "./keys.js";
@@ -10,7 +10,7 @@ export interface SealedCommit {
   readonly writes: readonly Write[];
   readonly blocks: readonly { readonly queue: Queue; readonly block: Block }[];
   readonly due: readonly { readonly queue: Queue; readonly message: DueMessage }[];
-  readonly marks: readonly { readonly queue: Queue; readonly next: number; readonly leasedThrough: number }[];
+  readonly marks: readonly { readonly queue: Queue; readonly next: number; readonly nextOrder: number; readonly leasedThrough: number }[];
 }
 
 /** How often the producers of a queue are looked through for idle ones. */
@@ -55,7 +55,7 @@ export class CommitBuilder {
   seal(now: number): SealedCommit {
     const commit = this.number++;
     const blocks: { queue: Queue; block: Block }[] = [];
-    const marks: { queue: Queue; next: number; leasedThrough: number }[] = [];
+    const marks: { queue: Queue; next: number; nextOrder: number; leasedThrough: number }[] = [];
     for (const queue of this.#dirty) {
       this.#sealDefinition(queue);
       this.#sealBlocks(queue, blocks);
@@ -63,7 +63,7 @@ export class CommitBuilder {
       this.#sealDedup(queue, commit, now);
       sealMark(queue);
       this.write(keys.stateKey(queue.number), packState(queue));
-      marks.push({ queue, next: queue.next, leasedThrough: queue.leasedThrough });
+      marks.push({ queue, next: queue.next, nextOrder: queue.nextOrder, leasedThrough: queue.leasedThrough });
     }
     const sealed: SealedCommit = { writes: this.#writes, blocks, due: this.#due, marks };
     this.#dirty.clear();
@@ -105,13 +105,9 @@ export class CommitBuilder {
 
   #sealDedup(queue: Queue, commit: number, now: number): void {
     for (const producer of queue.dirtyProducers) this.write(keys.producerKey(queue.number, producer.id), producer.pack());
-    if (queue.dirtyProducers.size > 0 && now >= queue.producersCheckedAt + PRODUCERS_CHECK_MS) {
-      queue.producersCheckedAt = now;
-      for (const idle of idleProducers(queue, now)) {
-        queue.producers.delete(idle.id);
-        this.write(keys.producerKey(queue.number, idle.id), undefined);
-      }
-    }
+    if (queue.dirtyProducers.size > 0 && now >= queue.producersCheckedAt + PRODUCERS_CHECK_MS) forgetIdleProducers(queue, now);
+    for (const id of queue.idleProducers) this.write(keys.producerKey(queue.number, id), undefined);
+    queue.idleProducers = [];
     queue.dirtyProducers.clear();
     const ids = queue.ids.seal(commit);
     if (ids !== undefined) this.write(keys.idsKey(queue.number, commit), ids);
@@ -132,6 +128,8 @@ function sealMark(queue: Queue): void {
 }
 
 function aheadOf(queue: Queue): number {
+  // Where one attempt is all, a message that nobody was sent must not be dead after a crash.
+  if (queue.options.maxAttempts === 1) return 0;
   const countMax = Math.max(1, Math.floor((AHEAD_BYTES * queue.live) / Math.max(1, queue.bytes)));
   let ahead = 0;
   for (const consumer of queue.consumers) ahead += Math.min(consumer.ahead, consumer.capacity, countMax);

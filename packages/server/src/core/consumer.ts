@@ -12,6 +12,8 @@ export class Consumer {
   readonly irregular = new Map<number, Lease>();
   /** When the core looks at it next; Infinity while it holds nothing. */
   wakeAt = Number.POSITIVE_INFINITY;
+  /** The latest end of a lease it was given. */
+  latestUntil = 0;
   /** How many messages it will take as soon as there are more: see `Core.lease`. */
   ahead = 0;
   /** Leases that ran out since its last settlement. */

@@ -72,6 +72,7 @@ export class Core {
     this.work.delete(queue);
     this.wanting.delete(queue);
     this.#windows.remove(queue);
+    this.#wakes.forget(queue);
     this.catalog.remove(queue);
     return consumers;
   }
@@ -171,7 +172,8 @@ export class Core {
     queue.inFlight += leases.length;
     this.#watch(consumer, leases, until);
     if (queue.wantsLog !== undefined || queue.due.needsLoading) this.wanting.add(queue);
-    const beyondMark = queue.cursor - 1 > queue.leasedThroughDurable;
+    if (taken < room.count) this.#wakes.forQueue(queue);
+    const beyondMark = queue.cursor - 1 > Math.min(queue.leasedThrough, queue.leasedThroughDurable);
     if (wait || beyondMark) this.#commit.touch(queue);
     return { leases, wait: wait || beyondMark };
   }
@@ -182,10 +184,9 @@ export class Core {
     for (let message = queue.due.next(now); message !== undefined && leases.length < room.count; message = queue.due.next(now)) {
       if (leases.length > 0 && message.size > room.bytes) return;
       queue.due.take();
-      const lease = new Lease(this.#nextLease++, consumer, message.sequence, message.attempts + 1, message.publishedAt, until, {
-        due: message,
-      });
-      lease.record = this.#transitions.storedDue(queue, message);
+      const { sequence, attempts, publishedAt } = message;
+      const record = this.#transitions.storedDue(queue, message);
+      const lease = new Lease(this.#nextLease++, consumer, sequence, attempts + 1, publishedAt, until, { due: message }, record);
       leases.push(lease);
       room.bytes -= message.size;
       if (isAfter(message, queue.dueMark)) queue.dueMark = { due: message.due, order: message.order };
@@ -201,7 +202,7 @@ export class Core {
       const index = queue.cursor - block.first;
       if (!block.isSettled(index)) {
         const place: Place = { block, index };
-        const lease = new Lease(this.#nextLease, consumer, queue.cursor, 1, block.publishedAt, until, place);
+        const lease = new Lease(this.#nextLease, consumer, queue.cursor, 1, block.publishedAt, until, place, block.bytes);
         if (leases.length > 0 && lease.size > room.bytes) return true;
         this.#nextLease++;
         leases.push(lease);
@@ -213,16 +214,10 @@ export class Core {
   }
 
   #watch(consumer: Consumer, leases: readonly Lease[], until: number): void {
-    let last = 0;
-    for (const lease of consumer.leases.values()) last = lease.leaseUntil;
-    const regular = last <= until;
+    const regular = consumer.latestUntil <= until;
+    consumer.latestUntil = Math.max(consumer.latestUntil, until);
     for (const lease of leases) (regular ? consumer.leases : consumer.irregular).set(lease.lease, lease);
     this.#wakes.forConsumer(consumer, until);
-  }
-
-  /** Makes sure that the bytes of leases can be read now, also when they were let go while a commit was waited for. */
-  recall(leases: readonly Lease[]): void {
-    this.#transitions.recall(leases);
   }
 
   // --- settlements and deadlines -------------------------------------------------------------------------------
@@ -265,9 +260,9 @@ export class Core {
 
   // --- reading ahead -------------------------------------------------------------------------------------------
 
-  /** How much a read may bring in. */
-  get fillBytes(): number {
-    return this.#windows.fillBytes;
+  /** How much a read may bring into the queue's window; 0 when memory is short and the window has something. */
+  fillBytes(queue: Queue): number {
+    return this.#windows.fillBytes(queue);
   }
 
   /** Takes blocks, and bitmaps of blocks, read from `from` on. `end` is where the next read starts. */
@@ -308,12 +303,19 @@ export class Core {
     }
   }
 
-  /** Takes the due list's entries read since `queue.due.beginLoad()`. Those in flight at a crash are stored anew, counted. */
-  fillDue(queue: Queue, entries: readonly Entry[], complete: boolean, now: number): void {
-    if (!queue.due.loadFits) return;
+  /** Takes the due list's entries read since `queue.due.beginLoad()`, when `durableOrder` was the queue's. Those in flight at a crash are stored anew, counted. */
+  fillDue(queue: Queue, entries: readonly Entry[], durableOrder: number, now: number): void {
+    if (!queue.due.loadFits || queue.consumers.size === 0) {
+      queue.due.abandonLoad();
+      return;
+    }
+    const complete = entries.length === 0;
     const messages: DueMessage[] = [];
     for (const [key, value] of entries) {
-      const { message, record } = unpackDue(keys.positionOf(key), keys.dueOrderOf(key), value);
+      const order = keys.dueOrderOf(key);
+      // What was not durable when the read began is added when its commit is.
+      if (order >= durableOrder) continue;
+      const { message, record } = unpackDue(keys.positionOf(key), order, value);
       if (isAfter(message, queue.recoverDueMark)) {
         messages.push(message);
         continue;
@@ -342,8 +344,9 @@ export class Core {
 
   /** Shows the effects of a commit that is durable. */
   committed(sealed: SealedCommit): void {
-    for (const { queue, next, leasedThrough } of sealed.marks) {
+    for (const { queue, next, nextOrder, leasedThrough } of sealed.marks) {
       queue.durableNext = next;
+      queue.durableOrder = nextOrder;
       queue.leasedThroughDurable = leasedThrough;
     }
     for (const { queue, block } of sealed.blocks) this.#show(queue, block);
@@ -367,7 +370,7 @@ export class Core {
   /** The last commit of a life that ends by its own will: nothing that is in flight counts an attempt. */
   retire(): void {
     for (const queue of this.catalog.all()) {
-      if (queue.inFlight === 0 && queue.leasedThrough < queue.cursor) continue;
+      if (queue.inFlight === 0 && queue.leasedThrough < queue.cursor && queue.dueMark === NO_MARK) continue;
       queue.dueMark = queue.dueRecovered ? NO_MARK : queue.recoverDueMark;
       queue.retired = true;
       this.#commit.touch(queue);

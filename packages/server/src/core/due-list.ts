@@ -33,6 +33,9 @@ export const isAfter = (a: DueMark, b: DueMark): boolean => (a.due === b.due ? a
 /** How many messages of a queue's due list are in memory at most; the later ones are read when those are gone. */
 const LOADED_MAX = 4_096;
 
+/** Messages stored during one read at most; with more the read is done again. */
+const MEANWHILE_MAX = 65_536;
+
 const before = (a: DueMessage, b: DueMessage): boolean => isAfter(b, a);
 
 /**
@@ -44,9 +47,10 @@ export class DueList {
   readonly #near = new Heap<DueMessage>(before);
   /** The last entry known to be in memory; undefined when all are. */
   #loadedTo: DueMark | undefined;
-  /** Where the read under way started, and whether an entry was left to the disk since. */
+  /** Where the read under way started. */
   #reading: DueMark | undefined;
-  #leftToDisk = false;
+  /** Stored since then and after the stretch in memory: the read may or may not have seen them. Undefined: too many. */
+  #addedMeanwhile: DueMessage[] | undefined = [];
 
   /** Entries in memory that are not leased. */
   get loaded(): number {
@@ -76,30 +80,48 @@ export class DueList {
   /** A read of the disk starts: it goes on after the mark returned. */
   beginLoad(): DueMark {
     this.#reading = this.#loadedTo ?? NO_MARK;
-    this.#leftToDisk = false;
+    this.#addedMeanwhile = [];
     return this.#reading;
   }
 
   /** Whether what was read since `beginLoad` continues what is in memory. */
   get loadFits(): boolean {
-    return this.#reading !== undefined && this.#loadedTo === this.#reading;
+    return this.#reading !== undefined && this.#loadedTo === this.#reading && this.#addedMeanwhile !== undefined;
+  }
+
+  /** What the read brings is not wanted any more. */
+  abandonLoad(): void {
+    this.#reading = undefined;
+    this.#addedMeanwhile = [];
   }
 
   /** Takes a message that was just stored. */
   add(message: DueMessage): void {
-    if (this.#loadedTo !== undefined && !isAfter(this.#loadedTo, message)) {
-      this.#leftToDisk = true;
+    if (this.#loadedTo !== undefined && isAfter(message, this.#loadedTo)) {
+      if (this.#reading !== undefined) this.#noteMeanwhile(message);
       return;
     }
     this.#near.push(message);
     if (this.#near.size > 2 * LOADED_MAX) this.#keepNearest();
   }
 
-  /** Takes what was read, up to `last`; `complete` when the read found nothing after it. */
+  #noteMeanwhile(message: DueMessage): void {
+    if (this.#addedMeanwhile === undefined) return;
+    this.#addedMeanwhile.push(message);
+    if (this.#addedMeanwhile.length > MEANWHILE_MAX) this.#addedMeanwhile = undefined;
+  }
+
+  /**
+   * Takes what was read, up to `last`; `complete` when the read found nothing after it. It must have only what was
+   * durable, and so added, before the read began: the rest is added, each once, when its commit is durable.
+   */
   load(messages: readonly DueMessage[], last: DueMark | undefined, complete: boolean): void {
+    const end = complete ? undefined : (last ?? this.#reading);
     for (const message of messages) this.#near.push(message);
-    this.#loadedTo = complete && !this.#leftToDisk ? undefined : (last ?? this.#reading);
+    for (const message of this.#addedMeanwhile ?? []) if (end === undefined || !isAfter(message, end)) this.#near.push(message);
+    this.#loadedTo = end;
     this.#reading = undefined;
+    this.#addedMeanwhile = [];
   }
 
   /** The next message due at `now`, without taking it. */

@@ -24,6 +24,13 @@ export class Heap<Item> {
     this.#items.length = 0;
   }
 
+  /** Keeps only the items for which `keep` holds. */
+  retain(keep: (item: Item) => boolean): void {
+    const kept = this.#items.filter(keep);
+    this.clear();
+    for (const item of kept) this.push(item);
+  }
+
   push(item: Item): void {
     const items = this.#items;
     let at = items.length;

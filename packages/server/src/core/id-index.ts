@@ -42,8 +42,8 @@ export class IdIndex {
   readonly #commits: { commit: number; storedAt: number }[] = [];
   #staged: IdEntry[] = [];
 
-  get full(): boolean {
-    return this.#entries.size >= IDS_MAX;
+  hasRoomFor(ids: number): boolean {
+    return this.#entries.size + ids <= IDS_MAX;
   }
 
   get size(): number {

@@ -17,10 +17,19 @@ export class Lease implements Leased {
   readonly publishedAt: number;
   readonly place: Place;
   leaseUntil: number;
-  /** The record alone, when it does not lie in a block in memory; let go after it was handed over. */
-  record: Uint8Array | undefined;
+  /** The block's bytes, or the record alone for a message of the due list; let go once it was handed over. */
+  held: Uint8Array | undefined;
 
-  constructor(lease: number, consumer: Consumer, sequence: number, attempt: number, publishedAt: number, leaseUntil: number, place: Place) {
+  constructor(
+    lease: number,
+    consumer: Consumer,
+    sequence: number,
+    attempt: number,
+    publishedAt: number,
+    leaseUntil: number,
+    place: Place,
+    held: Uint8Array | undefined,
+  ) {
     this.lease = lease;
     this.consumer = consumer;
     this.sequence = sequence;
@@ -28,27 +37,24 @@ export class Lease implements Leased {
     this.publishedAt = publishedAt;
     this.leaseUntil = leaseUntil;
     this.place = place;
+    this.held = held;
   }
 
   get bytes(): Uint8Array {
-    const bytes = this.record ?? this.place.block?.bytes;
-    if (bytes === undefined) throw new Error(`the bytes of lease ${this.lease} were read too late`);
-    return bytes;
+    if (this.held === undefined) throw new Error(`the bytes of lease ${this.lease} were read too late`);
+    return this.held;
   }
 
   get start(): number {
-    return this.record !== undefined || this.place.block === undefined ? 0 : this.place.block.start(this.place.index);
+    return this.place.block === undefined ? 0 : this.place.block.start(this.place.index);
   }
 
   get end(): number {
-    const { record, place } = this;
-    if (record !== undefined) return record.length;
-    return place.block === undefined ? 0 : place.block.start(place.index + 1);
+    return this.place.block === undefined ? this.place.due.size : this.place.block.start(this.place.index + 1);
   }
 
   /** Bytes of the record. */
   get size(): number {
-    const { block, due } = this.place;
-    return block === undefined ? due.size : block.start(this.place.index + 1) - block.start(this.place.index);
+    return this.end - this.start;
   }
 }

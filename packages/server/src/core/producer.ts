@@ -1,4 +1,4 @@
-import { type ErrorReply, HoldfastError, LIMITS } from "holdfast-client/protocol";
+import { type ErrorCode, type ErrorReply, HoldfastError, LIMITS } from "holdfast-client/protocol";
 
 /** Consecutive numbers of a producer with consecutive sequences, or refused for good with one error. */
 interface NumberRun {
@@ -6,7 +6,8 @@ interface NumberRun {
   count: number;
   /** Sequence of the first; 0 when refused. */
   readonly sequence: number;
-  readonly error: ErrorReply | undefined;
+  /** Only the code is kept, so that a producer stays small. */
+  readonly refused: ErrorCode | undefined;
 }
 
 /** What became of a number. */
@@ -65,7 +66,8 @@ export class Producer {
     if (number >= this.next) return undefined;
     for (const run of this.#runs) {
       if (number >= run.first && number < run.first + run.count) {
-        return run.error === undefined ? { sequence: run.sequence + number - run.first } : { sequence: 0, error: run.error };
+        if (run.refused === undefined) return { sequence: run.sequence + number - run.first };
+        return { sequence: 0, error: new HoldfastError(run.refused, `producer number ${number} was refused before`, false).toReply() };
       }
     }
     const error = new HoldfastError("BAD_REQUEST", `producer number ${number} was confirmed before and is not open any more`);
@@ -75,9 +77,9 @@ export class Producer {
   /** Notes the fate of the next `count` numbers. */
   note(count: number, sequence: number, error?: ErrorReply): void {
     const last = this.#runs.at(-1);
-    const continues = last !== undefined && last.error === undefined && error === undefined;
-    if (continues && last.first + last.count === this.next && last.sequence + last.count === sequence) last.count += count;
-    else this.#runs.push({ first: this.next, count, sequence, error });
+    const adjoins = last !== undefined && last.first + last.count === this.next;
+    if (adjoins && last.refused === error?.code && (error !== undefined || last.sequence + last.count === sequence)) last.count += count;
+    else this.#runs.push({ first: this.next, count, sequence, refused: error?.code });
     this.next += count;
   }
 

@@ -55,6 +55,8 @@ export class Queue {
   dueMark: DueMark = NO_MARK;
   /** The order number of the next entry of the due list. */
   nextOrder = 1;
+  /** One past the highest order number that is durable. */
+  durableOrder = 1;
   /** The marks that this life found: what lies at or before them and is not settled was in flight at a crash. */
   recoverThrough = 0;
   recoverDueMark: DueMark = NO_MARK;
@@ -84,6 +86,8 @@ export class Queue {
   pending: Pending[] = [];
   readonly dirtyBlocks = new Set<Block>();
   readonly dirtyProducers = new Set<Producer>();
+  /** Ids of producers that are to be forgotten with the next commit. */
+  idleProducers: string[] = [];
   /** A read of that part of the store is under way. */
   readonly reading = { log: false, due: false };
   /** When the core looks at its due list next. */
@@ -169,7 +173,7 @@ export function restoreState(queue: Queue, stored: Uint8Array): void {
   queue.windowEnd = head;
   queue.leasedThrough = queue.leasedThroughDurable = queue.recoverThrough = leasedThrough;
   queue.dueMark = queue.recoverDueMark = { due, order };
-  queue.nextOrder = nextOrder;
+  queue.nextOrder = queue.durableOrder = nextOrder;
   queue.live = live;
   queue.dueCount = dueCount;
   queue.bytes = bytes;

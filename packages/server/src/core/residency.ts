@@ -4,9 +4,9 @@ import type { Block } from "./block.js";
 const RESIDENT_BYTES_MAX = 16 * 1024 * 1024;
 /** Bytes of blocks that one queue's window takes from its own publishers without a read. */
 const WINDOW_BYTES_MAX = 512 * 1024;
-/** A read fills a window with this much, or with the lesser amount when memory is short. */
+/** A read fills a window with about this much, or, when memory is short, with one block. */
 const FILL_BYTES = 512 * 1024;
-const FILL_BYTES_SHORT = 16 * 1024;
+const FILL_BYTES_SHORT = 1;
 
 /** Bounds the bytes of blocks in memory, over all queues (promise C2). */
 export class Residency {
@@ -23,8 +23,10 @@ export class Residency {
     return windowBytes < WINDOW_BYTES_MAX && this.#bytes < 2 * RESIDENT_BYTES_MAX;
   }
 
-  get fillBytes(): number {
-    return this.#bytes < RESIDENT_BYTES_MAX ? FILL_BYTES : FILL_BYTES_SHORT;
+  /** How much a window may read: little, and only when it is empty, while memory is short. */
+  fillBytes(empty: boolean): number {
+    if (this.#bytes < RESIDENT_BYTES_MAX) return FILL_BYTES;
+    return empty ? FILL_BYTES_SHORT : 0;
   }
 
   add(block: Block): void {

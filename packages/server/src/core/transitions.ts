@@ -1,5 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { store } from "./append.js";
+import type { Block } from "./block.js";
 import type { Catalog } from "./catalog.js";
 import type { CommitBuilder } from "./commit.js";
 import { type DueMessage, packDue, unpackDue } from "./due-list.js";
@@ -26,6 +27,7 @@ export class Transitions implements Settling {
   readonly #windows: Windows;
   readonly #wakes: Wakes;
   readonly #context: CoreContext;
+  #lastRead: { readonly block: Block; readonly bytes: Uint8Array } | undefined;
 
   constructor(catalog: Catalog, commit: CommitBuilder, windows: Windows, wakes: Wakes, context: CoreContext) {
     this.#catalog = catalog;
@@ -90,6 +92,7 @@ export class Transitions implements Settling {
 
   removeDue(queue: Queue, message: DueMessage): void {
     queue.dueCount--;
+    queue.drainedBytes += message.size;
     this.#commit.write(keys.dueKey(queue.number, message.due, message.order), undefined);
   }
 
@@ -138,18 +141,19 @@ export class Transitions implements Settling {
 
   /** A message's record, from memory or from the store when its bytes were let go. */
   #recordOf(queue: Queue, lease: Lease): Uint8Array {
-    if (lease.record !== undefined) return lease.record;
     const { block, due } = lease.place;
-    if (block === undefined) return this.storedDue(queue, due);
-    const bytes = block.bytes ?? this.#stored(keys.blockKey(queue.number, block.first));
+    if (block === undefined) return lease.held ?? this.storedDue(queue, due);
+    const bytes = lease.held ?? block.bytes ?? this.#storedBlock(queue, block);
     return bytes.subarray(lease.start, lease.end);
   }
 
-  /** Makes sure that the bytes of leases can be read now, also when they were let go while a commit was waited for. */
-  recall(leases: readonly Lease[]): void {
-    for (const lease of leases) {
-      if (lease.record === undefined && lease.place.block?.bytes === undefined) lease.record = this.#recordOf(lease.consumer.queue, lease);
-    }
+  /** Many messages of one block may need it one after the other, so the last one read is kept. */
+  #storedBlock(queue: Queue, block: Block): Uint8Array {
+    const known = this.#lastRead;
+    if (known?.block === block) return known.bytes;
+    const bytes = this.#stored(keys.blockKey(queue.number, block.first));
+    this.#lastRead = { block, bytes };
+    return bytes;
   }
 
   storedDue(queue: Queue, message: DueMessage): Uint8Array {

@@ -30,6 +30,11 @@ export class Wakes {
     this.#heap.push({ at, queue });
   }
 
+  /** The queue is gone, and its consumers with it. */
+  forget(queue: Queue): void {
+    this.#heap.retain((wake) => wake.queue !== queue && wake.consumer?.queue !== queue);
+  }
+
   /** Takes the next deadline that is over. */
   take(now: number): Wake | undefined {
     const wake = this.#heap.peek();

@@ -6,9 +6,9 @@ import { Residency } from "./residency.js";
 export class Windows {
   readonly #residency = new Residency();
 
-  /** How much a read may bring in. */
-  get fillBytes(): number {
-    return this.#residency.fillBytes;
+  /** How much a read may bring into the queue's window; 0 when memory is short and the window has something. */
+  fillBytes(queue: Queue): number {
+    return this.#residency.fillBytes(queue.window.length === 0);
   }
 
   /** Whether a block that was just stored may stay in memory. */

@@ -18,7 +18,7 @@ export async function fillWindow(core: Core, store: Store, queue: Queue, clock: 
       from: keys.blockKey(queue.number, from),
       to: keys.blockKey(queue.number, durableNext),
       entriesMax: ENTRIES_MAX,
-      bytesMax: core.fillBytes,
+      bytesMax: core.fillBytes(queue),
     });
     const settled = from < queue.foundNext ? await readBitmaps(store, queue, from, blocks) : [];
     queue.reading.log = false;
@@ -48,6 +48,7 @@ async function readBitmaps(store: Store, queue: Queue, from: number, blocks: rea
 export async function fillDueList(core: Core, store: Store, queue: Queue, clock: Clock): Promise<void> {
   queue.reading.due = true;
   try {
+    const { durableOrder } = queue;
     const after = queue.due.beginLoad();
     const entries = await store.read({
       from: keys.dueKey(queue.number, after.due, after.order + 1),
@@ -56,7 +57,7 @@ export async function fillDueList(core: Core, store: Store, queue: Queue, clock:
       bytesMax: DUE_BYTES_MAX,
     });
     queue.reading.due = false;
-    core.fillDue(queue, entries, entries.length === 0, clock.now());
+    core.fillDue(queue, entries, durableOrder, clock.now());
   } finally {
     queue.reading.due = false;
   }

@@ -7,6 +7,10 @@ import type { Store } from "../store.js";
 const DRAINED_BYTES_MAX = 256 * 1024 * 1024;
 const DRAINED_BYTES_MIN = 1024 * 1024;
 const TICK_MS = 5_000;
+/** A longer due list is left alone: to go over all of it costs more than its gaps. */
+const DUE_MAX = 10_000;
+
+const ignore = (): void => undefined;
 
 /** Gives the disk back what was drained: one range at a time, and between two at least a pause, so that traffic goes on. */
 export class Reclaimer {
@@ -32,7 +36,7 @@ export class Reclaimer {
   #arm(): void {
     this.#cancel ??= this.#clock.wakeAt(this.#clock.now() + TICK_MS, () => {
       this.#cancel = undefined;
-      this.#running = this.#running.then(() => this.#look(DRAINED_BYTES_MAX));
+      void this.#next(() => this.#look(DRAINED_BYTES_MAX)).catch(ignore);
     });
   }
 
@@ -40,8 +44,8 @@ export class Reclaimer {
   urge(): void {
     if (this.#drained.size === 0 || this.#urged) return;
     this.#urged = true;
-    this.#running = this.#running
-      .then(() => this.#look(0))
+    void this.#next(() => this.#look(0))
+      .catch(ignore)
       .finally(() => {
         this.#urged = false;
       });
@@ -56,24 +60,32 @@ export class Reclaimer {
       }
       this.#drained.delete(queue);
       queue.drainedBytes = 0;
-      await this.#reclaim(keys.blockKey(queue.number, 0), keys.blockKey(queue.number, queue.head));
-      await this.#reclaim(keys.settledKey(queue.number, 0), keys.settledKey(queue.number, queue.head));
+      await this.#reclaim(keys.blockKey(queue.number, 0), keys.blockKey(queue.number, queue.cursor));
+      await this.#reclaim(keys.settledKey(queue.number, 0), keys.settledKey(queue.number, queue.cursor));
+      if (queue.dueCount > DUE_MAX) continue;
+      await this.#reclaim(keys.dueRange(queue.number).from, keys.dueRange(queue.number).to);
     }
     if (this.#drained.size > 0) this.#arm();
   }
 
   /** Only advice to the store: a failure shows with the next commit. */
   async #reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
-    await this.#store.reclaim(from, to).catch(() => undefined);
+    await this.#store.reclaim(from, to).catch(ignore);
+  }
+
+  /** Runs a task when those before it are over, whatever became of them. */
+  #next(task: () => Promise<void>): Promise<void> {
+    const run = this.#running.then(task);
+    this.#running = run.catch(ignore);
+    return run;
   }
 
   /** Deletes a range and gives its space back. */
   async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
-    this.#running = this.#running.then(async () => {
+    await this.#next(async () => {
       await this.#store.clear(from, to);
       await this.#reclaim(from, to);
     });
-    await this.#running;
   }
 
   /** Starts nothing more. */
@@ -85,6 +97,6 @@ export class Reclaimer {
 
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    await this.#running.catch(() => undefined);
+    await this.#running;
   }
 }

@@ -51,6 +51,8 @@ export class StoredEngine implements Engine {
   #filling = new Deferred();
   #writing: { readonly deferred: Deferred; readonly done: Promise<void> } | undefined;
   #scheduled = false;
+  /** A write of this life failed: nothing more is written in it. */
+  #failed = false;
   #cancelAlarm: (() => void) | undefined;
   #alarmAt = Number.POSITIVE_INFINITY;
   #stoppedBy: HoldfastError | undefined;
@@ -87,6 +89,7 @@ export class StoredEngine implements Engine {
   async #start(): Promise<void> {
     await this.#store.open();
     try {
+      this.#failed = false;
       const { core, removed } = await restoreCore(this.#store, this.#random);
       this.#core = core;
       this.#epoch = `${core.life.toString(36)}${Math.floor(this.#random() * 36 ** 5)
@@ -123,6 +126,10 @@ export class StoredEngine implements Engine {
 
   async #lastCommit(): Promise<void> {
     await this.#writing?.done;
+    if (this.#failed) {
+      this.#filling.reject(unknownOutcome(new Error("a write failed while the engine was closing")));
+      return;
+    }
     this.#core?.retire();
     const last = this.#filling;
     await this.#commit();
@@ -217,6 +224,7 @@ export class StoredEngine implements Engine {
       this.#writing = undefined;
       this.#shown(core, sealed, deferred);
     } catch (error) {
+      this.#failed = true;
       if (this.#core === core) await this.#stop(error);
       deferred.reject(unknownOutcome(error));
     } finally {
@@ -238,7 +246,8 @@ export class StoredEngine implements Engine {
   /** What every change may ask for: reads ahead, hints of work, and the alarm for the next deadline. */
   #afterTurn(core: Core): void {
     for (const queue of core.wanting) {
-      if (queue.wantsLog !== undefined) void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
+      if (queue.wantsLog !== undefined && core.fillBytes(queue) > 0)
+        void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
       if (queue.due.needsLoading && !queue.reading.due && queue.consumers.size > 0)
         void this.#guard(core, fillDueList(core, this.#store, queue, this.#clock));
     }
@@ -405,9 +414,8 @@ export class StoredEngine implements Engine {
     if (wait) {
       await this.#durable();
       if (core.consumer(consumer) !== found) return [];
-      this.#attempt(core, () => core.recall(leases));
     }
-    forgetRecordsLater(leases);
+    if (leases.length > 0) letGoLater(leases);
     return leases;
   }
 
@@ -425,11 +433,10 @@ export class StoredEngine implements Engine {
   }
 }
 
-/** Records of the due list are read by whoever leased them in this turn; after it they need not stay in memory. */
-function forgetRecordsLater(leases: readonly Lease[]): void {
-  if (!leases.some(({ record }) => record !== undefined)) return;
+/** Whoever leased reads the bytes in this turn; after it the leases need not keep them in memory. */
+function letGoLater(leases: readonly Lease[]): void {
   setImmediate(() => {
-    for (const lease of leases) lease.record = undefined;
+    for (const lease of leases) lease.held = undefined;
   });
 }
 

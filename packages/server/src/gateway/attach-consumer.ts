@@ -70,13 +70,15 @@ async function resume(broker: Broker, connection: Connection, request: Resumptio
     throw new HoldfastError("BAD_REQUEST", `maxInFlight is ${maxInFlight}, expected ${consumer.maxInFlight}, which the consumer has`);
   }
   if (connection.consumers.has(consumer)) throw new HoldfastError("BAD_REQUEST", "consumer is attached to this very connection");
+  const sink = sinkOf(broker, connection, consumer.maxInFlight, frames);
   try {
-    await broker.consumers.resume(consumer, sinkOf(broker, connection, consumer.maxInFlight, frames), request.held);
+    await broker.consumers.resume(consumer, sink, request.held);
   } catch (error) {
     broker.consumers.leave(consumer);
     throw error;
   }
-  if (consumer.state === "gone") throw new HoldfastError("NOT_FOUND", `consumer ${preview(request.consumer)} ended meanwhile`);
+  if (consumer.state === "gone" || consumer.sink !== sink)
+    throw new HoldfastError("NOT_FOUND", `consumer ${preview(request.consumer)} ended meanwhile`);
   connection.hold(consumer, frames);
   return consumer;
 }

@@ -22,6 +22,14 @@ import { checkRecordLimits } from "./record-limits.js";
 
 /** After so many frames that were not understood the socket is disconnected. */
 const MALFORMED_MAX = 20;
+/** Settlements of one frame: those of a turn of many consumers, but not so many that others wait for them. */
+const SETTLEMENTS_MAX = 100_000;
+
+/** What a frame may still have. */
+interface Budget {
+  settlements: number;
+}
+
 /** Queue names that a connection need not have checked again. */
 const NAMES_MAX = 1_000;
 
@@ -45,27 +53,27 @@ export class Frames {
   }
 
   #sections(connection: Connection, frame: Uint8Array): void {
+    const budget: Budget = { settlements: SETTLEMENTS_MAX };
     for (const section of sectionsOf(frame)) {
       if (!connection.socket.connected) return;
       const request = requestOf(section.content);
       try {
-        this.#section(connection, section);
+        this.#section(connection, section, budget);
       } catch (error) {
         this.#malformed(connection, request, error);
       }
     }
   }
 
-  #section(connection: Connection, { type, content }: Section): void {
+  #section(connection: Connection, { type, content }: Section, budget: Budget): void {
     if (type === SECTION.publish) this.#publish(connection, content);
-    else if (type === SECTION.settle) this.#settle(connection, content);
+    else if (type === SECTION.settle) this.#settle(connection, content, budget);
     else throw new HoldfastError("BAD_REQUEST", `malformed frame: section ${type}, expected ${SECTION.publish} or ${SECTION.settle}`);
   }
 
   #malformed(connection: Connection, request: number, error: unknown): void {
     this.#broker.counters.malformedFrames++;
     connection.outbox.refused(request, HoldfastError.from(error).toReply());
-    if (error instanceof HoldfastError && error.code === "TOO_LARGE") return;
     if (++connection.malformedFrames < MALFORMED_MAX) return;
     this.#settings.log.warn(`socket ${connection.socket.id} sent ${MALFORMED_MAX} malformed frames and is disconnected`);
     connection.outbox.flush();
@@ -84,7 +92,7 @@ export class Frames {
     connection.openBytes += records.length;
     try {
       this.#assertBytes(connection);
-      const [runs] = await this.#broker.publish([appendOf(address, section)], section.atomic);
+      const [runs] = await this.#broker.publish([appendOf(address, section, connection.identity)], section.atomic);
       connection.outbox.receipts(request, runs ?? []);
     } catch (error) {
       connection.outbox.refused(request, this.#replyOf(error));
@@ -99,9 +107,9 @@ export class Frames {
     throw new HoldfastError("RATE_LIMITED", `${openBytes} bytes of this connection wait to be stored, at most ${connectionBytesMax} may`);
   }
 
-  #settle(connection: Connection, content: ByteReader): void {
+  #settle(connection: Connection, content: ByteReader, budget: Budget): void {
     const section = readSettle(content);
-    checkSettle(section);
+    budget.settlements -= checkSettle(section, budget.settlements);
     const consumer = connection.byHandle(section.handle);
     if (consumer === undefined) connection.outbox.settled(section.request, staleRuns(section.runs));
     else
@@ -138,9 +146,11 @@ function frameOf(connection: Connection, args: readonly unknown[]): Uint8Array {
   return frame;
 }
 
-function appendOf(address: QueueAddress, section: PublishSection): Parameters<Broker["publish"]>[0][number] {
+/** A producer belongs to who publishes: nobody else can use up its numbers. */
+function appendOf(address: QueueAddress, section: PublishSection, identity: string | undefined): Parameters<Broker["publish"]>[0][number] {
   const { count, records, producer, firstNumber, oldestOpen } = section;
-  return { namespace: address.namespace, queue: address.queue, count, records, producer: { id: producer, firstNumber, oldestOpen } };
+  const id = identity === undefined ? producer : `${identity}\n${producer}`;
+  return { namespace: address.namespace, queue: address.queue, count, records, producer: { id, firstNumber, oldestOpen } };
 }
 
 function checkPublish(section: PublishSection, bodyBytesMax: number): void {
@@ -160,7 +170,8 @@ function checkPublish(section: PublishSection, bodyBytesMax: number): void {
   checkRecordLimits(records, bodyBytesMax);
 }
 
-function checkSettle({ runs }: SettleSection): void {
+/** Returns how many settlements the section has. */
+function checkSettle({ runs }: SettleSection, left: number): number {
   let settlements = 0;
   for (const { count, delayMs = 0, reason = "", leaseMs, verb } of runs) {
     settlements += count;
@@ -173,7 +184,9 @@ function checkSettle({ runs }: SettleSection): void {
       throw new HoldfastError("BAD_REQUEST", `leaseMs is ${leaseMs}, expected ${LIMITS.leaseMsMin} to ${LIMITS.leaseMsMax}`);
     }
   }
-  if (settlements > LIMITS.maxInFlightMax) {
-    throw new HoldfastError("TOO_LARGE", `${settlements} settlements, at most ${LIMITS.maxInFlightMax} are allowed`);
+  if (settlements > Math.min(left, LIMITS.maxInFlightMax)) {
+    const limits = `at most ${LIMITS.maxInFlightMax} are allowed in a section and ${SETTLEMENTS_MAX} in a frame`;
+    throw new HoldfastError("TOO_LARGE", `${settlements} settlements, ${limits}`);
   }
+  return settlements;
 }

@@ -16,6 +16,7 @@ import { testPeek } from "./peek.js";
 import { testProducer } from "./producer.js";
 import { testPublish } from "./publish.js";
 import { testQueues } from "./queues.js";
+import { testRaces } from "./races.js";
 import { testSettle } from "./settle.js";
 import { testShutdown } from "./shutdown.js";
 import { testStats } from "./stats.js";
@@ -41,6 +42,7 @@ const TOPICS = [
   testFailures,
   testBacklog,
   testManyDelays,
+  testRaces,
   testShutdown,
 ];
 

@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import * as keys from "../core/keys.js";
+import type { Entry } from "../store.js";
+import type { Delivery } from "./conformance/messages.js";
+import { Harness } from "./conformance/harness.js";
+import { StoredHost } from "./conformance/stored-host.js";
+import { GatedStore } from "./gated-store.js";
+import { createMemoryEngine } from "./memory/memory-engine.js";
+import { MemoryStore } from "./memory/memory-store.js";
+
+const HOUR_MS = 3_600_000;
+
+let store: GatedStore;
+let h: Harness;
+
+beforeEach(async () => {
+  store = new GatedStore(new MemoryStore());
+  h = await Harness.open(
+    new StoredHost({
+      store: () => store,
+      engine: (fragile, clock) => createMemoryEngine({ store: fragile, clock, random: () => 0 }),
+      destroy: async () => {},
+    }),
+  );
+});
+
+afterEach(() => h.close());
+
+/** The first queue that a store ever has. */
+const ORDERS = 1;
+const ofDueList = (key: Uint8Array): boolean => key[0] === keys.dueRange(ORDERS).from[0];
+const ofBlocks = (key: Uint8Array): boolean => key[0] === keys.blockKey(ORDERS, 0)[0];
+
+const entriesBetween = (from: Uint8Array, to: Uint8Array): Promise<readonly Entry[]> =>
+  store.read({ from, to, entriesMax: 10_000, bytesMax: Number.MAX_SAFE_INTEGER });
+
+/** How many entries the store has of the first queue, of whatever kind. */
+async function leftOfOrders(): Promise<number> {
+  let left = 0;
+  for (const { from, to } of keys.contentRanges(ORDERS)) left += (await entriesBetween(from, to)).length;
+  for (const key of [keys.definitionKey(ORDERS), keys.stateKey(ORDERS), keys.removedKey(ORDERS)]) if (store.get(key) !== undefined) left++;
+  return left;
+}
+
+const sequencesOf = (deliveries: readonly Delivery[]): number[] => deliveries.map(({ sequence }) => sequence).sort((a, b) => a - b);
+
+/** Leaves a crashed queue: message 1 waits for `delayMs`, the others up to `count` were in flight in the log. */
+async function crashWith(count: number, delayMs: number): Promise<void> {
+  await h.define("orders");
+  const consumer = await h.attach("orders");
+  await h.publish("orders", ...Array.from({ length: count }, (_, index) => index));
+  const [first] = await h.take(consumer, count);
+  if (first === undefined) throw new Error("nothing leased");
+  await h.nack(consumer, first, { delayMs });
+  await h.restart("crash");
+}
+
+describe("a read of the due list", () => {
+  it("P1: a message that is stored while the read is under way is leased all the same", async () => {
+    await crashWith(4, HOUR_MS);
+    const read = store.hold("after read", ofDueList);
+    const consumer = await h.attach("orders");
+    await read.reached;
+    // The three that were in flight are stored anew, due at once, after the read has seen what there is.
+    await h.until("three messages to be counted", async () => (await entriesBetween(...rangeOfDue())).length === 4);
+    await h.quiet();
+    await read.open();
+    const counted = await h.take(consumer, 3);
+    expect(sequencesOf(counted)).toEqual([2, 3, 4]);
+    await h.ack(consumer, ...counted);
+    await h.clock.advance(HOUR_MS);
+    expect(sequencesOf(await h.take(consumer, 1))).toEqual([1]);
+    await h.checkCounts();
+  });
+
+  it("L1: a message that the read found before its commit was shown is leased once", async () => {
+    await crashWith(3, 5_000);
+    const commit = store.hold("after write");
+    const read = store.hold("before read", ofDueList);
+    const consumer = await h.attach("orders");
+    await commit.reached;
+    await read.reached;
+    await read.open();
+    await commit.open();
+    await h.quiet();
+    await h.clock.advance(5_000);
+    expect(sequencesOf(await h.take(consumer, 3))).toEqual([1, 2, 3]);
+    await h.expectNothing(consumer);
+    await h.checkCounts();
+  });
+
+  it("D1: a queue that is removed meanwhile leaves nothing in the store", async () => {
+    await h.define("orders");
+    const before = await h.attach("orders");
+    await h.publish("orders", 1, 2, 3);
+    for (const delivery of await h.take(before, 3)) await h.nack(before, delivery, { delayMs: 0 });
+    await h.take(before, 3);
+    await h.restart("crash");
+    const read = store.hold("after read", ofDueList);
+    await h.attach("orders");
+    await read.reached;
+    await h.engine.remove(h.address("orders"));
+    await h.until("the queue to be cleared", async () => (await leftOfOrders()) === 0);
+    await read.open();
+    await h.quiet();
+    expect(await leftOfOrders()).toBe(0);
+  });
+});
+
+const rangeOfDue = (): [Uint8Array, Uint8Array] => [keys.dueRange(ORDERS).from, keys.dueRange(ORDERS).to];
+
+describe("attempts after the end of a life", () => {
+  it("L4: a lease given while a commit lowers the mark counts after a crash", async () => {
+    await h.define("orders");
+    const [idle, busy] = [await h.attach("orders", 100), await h.attach("orders", 100)];
+    expect(await h.lease(idle, 100)).toEqual([]);
+    await h.publish("orders", ...Array.from({ length: 100 }, (_, index) => index));
+    const commit = store.hold("before write");
+    const detached = h.engine.detach(idle, false);
+    await commit.reached;
+    const leasing = h.lease(busy, 10);
+    await commit.open();
+    await detached;
+    const leased = sequencesOf(await leasing);
+    expect(leased).toHaveLength(10);
+    await h.restart("crash");
+    const next = await h.take(await h.attach("orders"), 100);
+    const counted = next.filter(({ sequence }) => leased.includes(sequence));
+    expect(counted.map(({ attempt }) => attempt)).toEqual(leased.map(() => 2));
+  });
+
+  it("L4: a message that was released does not count an attempt after a graceful close", async () => {
+    await h.define("orders");
+    const [consumer, other] = [await h.attach("orders", 100), await h.attach("orders", 1)];
+    await h.publish("orders", "released", "acked");
+    const [released, acked] = await h.take(consumer, 2);
+    if (released === undefined || acked === undefined) throw new Error("nothing leased");
+    await h.nack(consumer, acked, { delayMs: 1 });
+    const commit = store.hold("before write");
+    const releasing = h.release(consumer, released);
+    await commit.reached;
+    // The other message is leased with a later due time than that of the one whose release is being stored.
+    await h.clock.advance(1);
+    const leasing = h.lease(other, 1);
+    await commit.open();
+    await releasing;
+    const again = await leasing;
+    expect(again).toMatchObject([{ body: "acked" }]);
+    await h.ack(other, ...again);
+    await h.restart("reopen");
+    expect(await h.takeOne(await h.attach("orders"))).toMatchObject({ body: "released", attempt: 1 });
+  });
+});
+
+describe("failures of the store", () => {
+  it("P2: closing after a commit has failed writes nothing more", async () => {
+    await h.define("orders");
+    const commit = store.hold("before write");
+    const failing = h.publish("orders", 1, 2, 3);
+    await commit.reached;
+    const waiting = h.publish("orders", 4, 5);
+    const closing = h.close().catch(() => undefined);
+    const outcomes = Promise.allSettled([failing, waiting]);
+    await commit.fail();
+    expect(await outcomes).toMatchObject([
+      { status: "rejected", reason: { code: "UNKNOWN" } },
+      { status: "rejected", reason: { retryable: true } },
+    ]);
+    await closing;
+    await h.restart("reopen");
+    expect(await h.stats("orders")).toMatchObject({ published: 0, ready: 0 });
+    await h.publish("orders", "fine");
+    expect(await h.takeOne(await h.attach("orders"))).toMatchObject({ body: "fine", sequence: 1 });
+    await h.checkCounts();
+  });
+
+  it("C2: one failure while a removed queue is cleared is made up for, and space is given back afterwards", async () => {
+    await h.define("orders");
+    await h.publish("orders", 1, 2, 3);
+    const clear = store.hold("before clear");
+    await h.engine.remove(h.address("orders"));
+    await clear.reached;
+    await clear.fail();
+    await h.until("the removed queue to be cleared", async () => {
+      await h.clock.advance(100);
+      return h.told.states.at(-1) === undefined && (await leftOfOrders()) === 0;
+    });
+    const stops = h.told.states.length;
+    await h.define("invoices");
+    await drain("invoices", 20);
+    store.reclaimed.length = 0;
+    await h.until("space to be given back", async () => {
+      await h.clock.advance(5_000);
+      return store.reclaimed.some(({ from }) => ofBlocks(from));
+    });
+    expect(h.told.states).toHaveLength(stops);
+  });
+});
+
+/** Publishes that many messages of 64 KiB and acks them. */
+async function drain(queue: string, count: number): Promise<void> {
+  const bodies = Array.from({ length: count }, () => "x".repeat(65_536));
+  await h.publish(queue, ...bodies);
+  const consumer = await h.attach(queue);
+  await h.ack(consumer, ...(await h.take(consumer, count)));
+}
+
+describe("bounds", () => {
+  it("C2: the space of a drained log is given back although its first message was held for long", async () => {
+    await h.define("orders", { leaseMs: 12 * HOUR_MS });
+    for (let block = 0; block < 40; block++) await h.publish("orders", "x".repeat(65_536));
+    const consumer = await h.attach("orders");
+    const [first, ...others] = await h.take(consumer, 40);
+    if (first === undefined) throw new Error("nothing leased");
+    await h.ack(consumer, ...others);
+    await h.clock.advance(11_000);
+    await h.ack(consumer, first);
+    await h.clock.advance(60_000);
+    const through = store.reclaimed.filter(({ from }) => ofBlocks(from)).map(({ to }) => keys.positionOf(to));
+    expect(Math.max(...through)).toBeGreaterThan(39);
+  });
+
+  it("C2: a producer with 1,024 refused numbers is stored in little, and a resend is refused again", async () => {
+    await h.define("orders");
+    const id = "\u0001".repeat(128);
+    await h.publish("orders", { id, body: "first" });
+    const refused = Array.from({ length: 1_024 }, (_, body) => ({ id, body }));
+    const producer = { id: "producer-1", firstNumber: 1, oldestOpen: 1 };
+    for (let round = 0; round < 2; round++) {
+      const fates = await h.produce("orders", producer, ...refused);
+      expect(new Set(fates.map(({ error }) => error))).toEqual(new Set(["ID_CONFLICT"]));
+    }
+    const { from, to } = keys.kindRange.producers;
+    const stored = (await entriesBetween(from, to)).reduce((bytes, [, value]) => bytes + value.length, 0);
+    expect(stored).toBeLessThan(65_536);
+    await h.restart("crash");
+    expect(await h.produce("orders", producer, { id, body: 0 })).toMatchObject([{ error: "ID_CONFLICT" }]);
+  });
+});
