@@ -1,5 +1,5 @@
 import { ByteWriter, type ReceiptRun, writeRecord } from "holdfast-client/protocol";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { AppendRequest } from "../engine.js";
 import { Core } from "./core.js";
 
@@ -14,13 +14,14 @@ const newCore = (): Core => new Core(1, { get: () => undefined, random: () => 0 
 /** Ends the commit as if it were durable at once. */
 const commit = (core: Core, now: number): void => core.committed(core.seal(now));
 
-function recordOf(body: unknown): Uint8Array {
+/** A packed message, with an id of the application's when one is given. */
+function recordOf(id?: string): Uint8Array {
   const writer = new ByteWriter();
-  writeRecord(writer, { id: "a" }, body);
+  writeRecord(writer, { id: id ?? "generated", chosenId: id !== undefined }, "cod");
   return writer.take();
 }
 
-const RECORD = recordOf("cod");
+const RECORD = recordOf();
 
 const firstOf = (id: string): AppendRequest => ({
   ...ADDRESS,
@@ -45,6 +46,25 @@ describe("producers", () => {
     expect(publishAs(core, "one-more", START + DAY_MS)).toBe("QUEUE_FULL");
     expect(publishAs(core, "one-more", START + 31 * DAY_MS)).toBe("stored");
     expect(publishAs(core, "another", START + 31 * DAY_MS)).toBe("stored");
+  });
+});
+
+describe("chosen ids", () => {
+  it("P4: an array that is stored whole or not at all is refused when not all of its ids fit", () => {
+    const core = newCore();
+    const { ids } = core.catalog.define(ADDRESS, {});
+    vi.spyOn(ids, "hasRoomFor").mockImplementation((more) => ids.size + more <= 3);
+    const arrayOf = (...chosen: string[]): AppendRequest => ({
+      ...ADDRESS,
+      count: chosen.length,
+      records: Buffer.concat(chosen.map(recordOf)),
+    });
+    core.append([arrayOf("a")], true, START);
+    expect(core.append([arrayOf("b", "c", "d")], true, START)).toMatchObject({ runs: [], refused: { code: "QUEUE_FULL" } });
+    expect(ids.size).toBe(1);
+    // One that is known, and one that comes twice, take no room of their own.
+    expect(core.append([arrayOf("a", "b", "c", "c")], true, START).refused).toBeUndefined();
+    expect(ids.size).toBe(3);
   });
 });
 

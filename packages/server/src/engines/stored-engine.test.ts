@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import * as keys from "../core/keys.js";
 import type { Entry } from "../store.js";
-import type { Delivery } from "./conformance/messages.js";
 import { Harness } from "./conformance/harness.js";
+import type { Delivery } from "./conformance/messages.js";
 import { StoredHost } from "./conformance/stored-host.js";
 import { GatedStore } from "./gated-store.js";
 import { createMemoryEngine } from "./memory/memory-engine.js";

@@ -149,7 +149,7 @@ function frameOf(connection: Connection, args: readonly unknown[]): Uint8Array {
 /** A producer belongs to who publishes: nobody else can use up its numbers. */
 function appendOf(address: QueueAddress, section: PublishSection, identity: string | undefined): Parameters<Broker["publish"]>[0][number] {
   const { count, records, producer, firstNumber, oldestOpen } = section;
-  const id = identity === undefined ? producer : `${identity}\n${producer}`;
+  const id = `${identity?.length ?? 0}:${identity ?? ""}${producer}`;
   return { namespace: address.namespace, queue: address.queue, count, records, producer: { id, firstNumber, oldestOpen } };
 }
 

@@ -38,14 +38,14 @@ describe("settlements in one frame", () => {
 });
 
 describe("a producer's numbers", () => {
-  /** Publishes number 2 in everybody's name that could be taken for bob's producer `p`, then as bob. */
+  /** Who publishes as what that could be taken for bob's producer `p`. */
   const others: readonly (readonly [who: string, user: string | undefined, producer: string])[] = [
     ["another user", "alice", "p"],
     ["a client without a name", undefined, "p"],
-    ["a client without a name that writes the user into the producer", undefined, "bob\np"],
+    ["a client without a name that writes bob's before it", undefined, "bob\np"],
   ];
   for (const [who, user, producer] of others) {
-    it(`P4: are not used up by ${who} that knows its id`, async () => {
+    it(`P4: are not used up by who knows its id: ${who}`, async () => {
       const [bob, thief] = [await framed("bob"), await framed(user)];
       bob.publish("q", 1, ["one"]);
       await bob.receipts.count(1);

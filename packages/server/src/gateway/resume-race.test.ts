@@ -34,8 +34,8 @@ describe("two connections that resume one consumer at once", () => {
     const replies = [ask(first.socket, "holdfast:consume", request)];
     await commit.reached;
     replies.push(ask(second.socket, "holdfast:consume", request));
-    // A socket's requests are begun in their order, so with this reply the second resumption is under way.
-    await ask(second.socket, "holdfast:queues", {});
+    // A socket's requests are begun in their order, so with these replies both resumptions are under way.
+    for (const { socket } of rivals) await ask(socket, "holdfast:stats", { queue: "q" });
     await commit.open();
     const outcomes = (await Promise.all(replies)).map(({ ok, error }) => (ok ? "ok" : error?.code));
     expect([...outcomes].sort()).toEqual(["NOT_FOUND", "ok"]);

@@ -3,7 +3,7 @@ import type { Harness } from "./harness.js";
 import type { Suite } from "./suite.js";
 
 /** With this many queues of which memory would like to keep half a MiB each, it is short for all of them. */
-const CROWD = 48;
+const CROWD = 40;
 const LARGE_BODY = "x".repeat(125 * 1024);
 
 const ORDERS = 150;
