@@ -29,6 +29,9 @@ const REOPEN_MS_MIN = 100;
 const REOPEN_MS_MAX = 5_000;
 /** How often the free space is asked for while there are commits. */
 const SPACE_CHECK_MS = 100;
+const SPACE_CHECK_BYTES = 1_048_576;
+/** A full disk may have room again at any time, so it is tried more often. */
+const REOPEN_FULL_MS_MAX = 1_000;
 
 /**
  * An engine made of the core and a store: the core decides, the store makes a commit durable, then the effects show.
@@ -61,6 +64,8 @@ export class StoredEngine implements Engine {
   #diskFull = false;
   #spaceCheckedAt = 0;
   #checkingSpace = false;
+  /** Bytes committed since then. */
+  #bytesSinceCheck = 0;
 
   constructor(options: StoredEngineOptions) {
     this.name = options.name;
@@ -141,7 +146,7 @@ export class StoredEngine implements Engine {
     if (this.#state === "closing" || this.#state === "closed") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");
     if (this.#core === undefined || this.#state === "stopped") {
       const why = this.#stoppedBy?.message ?? "it is opening";
-      throw new HoldfastError(this.#diskFull ? "DISK_FULL" : "ENGINE_UNAVAILABLE", `the engine is stopped: ${why}`);
+      throw new HoldfastError("ENGINE_UNAVAILABLE", `the engine is stopped: ${why}`);
     }
     return this.#core;
   }
@@ -174,7 +179,7 @@ export class StoredEngine implements Engine {
     this.#cancelAlarm = this.#clock.wakeAt(this.#clock.now() + this.#reopenMs, () => {
       this.#reopening = this.#reopen();
     });
-    this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
+    this.#reopenMs = Math.min(this.#reopenMs * 2, this.#diskFull ? REOPEN_FULL_MS_MAX : REOPEN_MS_MAX);
   }
 
   async #reopen(): Promise<void> {
@@ -239,6 +244,7 @@ export class StoredEngine implements Engine {
     if (this.#state === "running") {
       this.#afterTurn(core);
       if (core.hasChanges) this.#schedule();
+      for (const { value } of sealed.writes) this.#bytesSinceCheck += value?.length ?? 0;
       void this.#checkSpace();
     }
   }
@@ -317,9 +323,11 @@ export class StoredEngine implements Engine {
 
   async #checkSpace(): Promise<void> {
     const now = this.#clock.now();
-    if (this.#checkingSpace || (now < this.#spaceCheckedAt + SPACE_CHECK_MS && !this.#diskFull)) return;
+    const due = now >= this.#spaceCheckedAt + SPACE_CHECK_MS || this.#bytesSinceCheck >= SPACE_CHECK_BYTES;
+    if (this.#checkingSpace || !(due || this.#diskFull)) return;
     this.#checkingSpace = true;
     this.#spaceCheckedAt = now;
+    this.#bytesSinceCheck = 0;
     try {
       this.#diskFull = (await this.#store.spareBytes()) < 0;
       if (this.#diskFull) this.#reclaimer.urge();
@@ -372,12 +380,12 @@ export class StoredEngine implements Engine {
   }
 
   async append(requests: readonly AppendRequest[], atomic: boolean): Promise<readonly (readonly ReceiptRun[])[]> {
-    const core = this.#running();
-    if (this.#diskFull) {
+    const serving = this.#state === "running" || this.#state === "stopped";
+    if (this.#diskFull && serving) {
       void this.#checkSpace();
       throw new HoldfastError("DISK_FULL", "the disk has too little space left to store messages; consumers go on");
     }
-    const { runs, refused } = await this.#committed((_, now) => core.append(requests, atomic, now));
+    const { runs, refused } = await this.#committed((core, now) => core.append(requests, atomic, now));
     if (refused !== undefined) throw refused;
     return runs;
   }

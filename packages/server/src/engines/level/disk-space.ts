@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { open, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 
 const MIB = 1024 * 1024;
 
-/** What LevelDB may need at once to write out its memtables and merge its newest tables: publishes stop before it is used. */
+/** Publishes stop before less than this is free, or what the store says it needs, if that is more. */
 const WATERMARK_BYTES = 32 * MIB;
 /** Of a small disk only this part is kept free. */
 const WATERMARK_PART = 0.5;
@@ -22,13 +22,22 @@ export class DiskSpace {
     this.#reserve = join(directory, RESERVE_FILE);
   }
 
-  /** Bytes that may still be written before publishes are to be refused; below 0: none. */
-  async spareBytes(): Promise<number> {
+  /**
+   * Bytes that may still be written before publishes are to be refused; below 0: none.
+   *
+   * @param neededBytes what the store may have to write at once to go on
+   */
+  async spareBytes(neededBytes: number): Promise<number> {
     const { bavail, blocks, bsize } = await statfs(this.#directory);
-    const watermark = Math.min(WATERMARK_BYTES, blocks * bsize * WATERMARK_PART);
+    const watermark = Math.min(Math.max(neededBytes, WATERMARK_BYTES), blocks * bsize * WATERMARK_PART);
     const spare = bavail * bsize - watermark;
-    if (spare > 2 * RESERVE_BYTES && !existsSync(this.#reserve)) await this.#fill();
+    if (spare > 2 * RESERVE_BYTES && !this.#reserved) await this.#fill();
     return spare;
+  }
+
+  /** A reserve that was cut short counts as none. */
+  get #reserved(): boolean {
+    return statSync(this.#reserve, { throwIfNoEntry: false })?.size === RESERVE_BYTES;
   }
 
   /** Gives the reserve up; it is made again once there is room. */

@@ -11,6 +11,8 @@ const MIB = 1024 * 1024;
 
 /** LevelDB's memtable: a larger one is written out less often, and there are at most two of them in memory. */
 const WRITE_BUFFER_BYTES = 4 * MIB;
+/** Of the next level, merged with the newest tables. */
+const MERGED_BYTES = 16 * MIB;
 const CACHE_BYTES = 4 * MIB;
 /** Tables are mapped into memory while they are open, so few and small ones are. LevelDB takes no lower values. */
 const OPEN_FILES_MAX = 64;
@@ -33,6 +35,8 @@ export class LevelStore implements Store {
   #descriptor = -1;
   #syncedChange = -1;
   #syncedAt = 0;
+  /** Bytes of the largest recent commit: a memtable grows past its size by up to that. */
+  #largestWrite = 0;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -56,9 +60,12 @@ export class LevelStore implements Store {
       maxFileSize: TABLE_BYTES,
     });
     try {
-      await level.open();
+      await level.open().catch(async (cause: unknown) => {
+        if (!isDiskFull(cause)) throw cause;
+        await this.#space.release();
+        await level.open();
+      });
     } catch (cause) {
-      if (isDiskFull(cause)) await this.#space.release();
       throw cannotOpen(directory, cause);
     }
     this.#level = level;
@@ -73,10 +80,13 @@ export class LevelStore implements Store {
 
   async write(writes: readonly Write[]): Promise<void> {
     const batch = this.#open().batch();
+    let bytes = 0;
     for (const { key, value } of writes) {
+      bytes += key.length + (value?.length ?? 0);
       if (value === undefined) batch.del(key);
       else batch.put(key, value);
     }
+    this.#largestWrite = Math.max(bytes, this.#largestWrite * 0.999);
     try {
       await batch.write({ sync: true });
     } catch (cause) {
@@ -125,7 +135,9 @@ export class LevelStore implements Store {
   }
 
   async spareBytes(): Promise<number> {
-    return this.#space.spareBytes();
+    // Its newest tables are merged into new ones before they are deleted, and more may come meanwhile.
+    const newest = Number(this.#open().getProperty("leveldb.num-files-at-level0"));
+    return this.#space.spareBytes((newest + 4) * (WRITE_BUFFER_BYTES + this.#largestWrite) + MERGED_BYTES);
   }
 
   async close(): Promise<void> {
