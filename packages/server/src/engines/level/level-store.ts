@@ -20,6 +20,13 @@ const TABLE_BYTES = MIB;
 /** Two changes of a directory this close can carry the same time stamp. */
 const TIMESTAMP_MS = 50;
 
+/**
+ * A range is read in steps. The native side of an iterator keeps room for a step, and what the last step read, until the
+ * garbage collector finds it, which does not see how much that is. A last step past the end leaves it empty.
+ */
+const STEP_ENTRIES = 64;
+const STEP_BYTES = 65_536;
+
 const fsyncAsync = promisify(fsync);
 
 /**
@@ -113,10 +120,22 @@ export class LevelStore implements Store {
       reverse: range.reverse === true,
       limit: range.entriesMax,
       fillCache: false,
-      highWaterMarkBytes: range.bytesMax,
+      highWaterMarkBytes: Math.min(range.bytesMax, STEP_BYTES),
     });
+    const entries: Entry[] = [];
     try {
-      return await iterator.nextv(range.entriesMax);
+      for (let bytes = 0; bytes < range.bytesMax; ) {
+        const step = await iterator.nextv(Math.min(STEP_ENTRIES, range.entriesMax - entries.length));
+        if (step.length === 0) break;
+        for (const entry of step) bytes += entry[0].length + entry[1].length;
+        entries.push(...step);
+        if (entries.length >= range.entriesMax) break;
+      }
+      if (entries.length > 0 && range.reverse !== true) {
+        iterator.seek(range.to);
+        await iterator.nextv(1);
+      }
+      return entries;
     } finally {
       await iterator.close();
     }
