@@ -52,11 +52,6 @@ export class DueList {
   /** Stored since then and after the stretch in memory: the read may or may not have seen them. Undefined: too many. */
   #addedMeanwhile: DueMessage[] | undefined = [];
 
-  /** Entries in memory that are not leased. */
-  get loaded(): number {
-    return this.#near.size;
-  }
-
   values(): IterableIterator<DueMessage> {
     return this.#near.values();
   }

@@ -113,11 +113,6 @@ export class Queue {
     return Math.min(lowest?.first ?? this.cursor, this.cursor);
   }
 
-  /** Messages of the log that wait, in memory or on disk. */
-  get waitingInLog(): number {
-    return this.durableNext - this.cursor;
-  }
-
   /** Where the log is read next from the store; undefined when memory has what is needed. */
   get wantsLog(): number | undefined {
     const low = this.windowBytes < WINDOW_LOW_BYTES;

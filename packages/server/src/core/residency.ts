@@ -14,10 +14,6 @@ export class Residency {
   /** Blocks that were leased to the end, oldest first. */
   readonly #passed = new Set<Block>();
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** Whether a block that was just stored may stay in memory for a window that holds `windowBytes`. */
   admits(windowBytes: number): boolean {
     return windowBytes < WINDOW_BYTES_MAX && this.#bytes < 2 * RESIDENT_BYTES_MAX;
