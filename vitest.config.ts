@@ -6,6 +6,7 @@ const source = (path: string): string => fileURLToPath(new URL(path, import.meta
 export default defineConfig({
   resolve: {
     alias: [
+      { find: "#platform", replacement: source("packages/client/src/platform/node.ts") },
       { find: /^holdfast-client$/, replacement: source("packages/client/src/index.ts") },
       { find: /^holdfast-client\/protocol$/, replacement: source("packages/client/src/protocol.ts") },
       { find: /^holdfast$/, replacement: source("packages/server/src/index.ts") },

@@ -1,6 +1,6 @@
 import { connect } from "holdfast-client";
 import { io } from "socket.io-client";
-import type { Load, LoadResult } from "./protocol.js";
+import { type Load, type LoadResult, WARM_UP_MESSAGES } from "./protocol.js";
 
 /** The clients of one round, in a process of their own. Told what to do by the parent; answers with the result. */
 
@@ -9,8 +9,7 @@ interface Body {
   readonly text: string;
 }
 
-/** Microseconds of a clock that all processes of this machine share. */
-const nowUs = (): number => Number(process.hrtime.bigint() / 1_000n);
+const nowUs = (): number => Math.round(performance.now() * 1_000);
 
 /** Of every so many messages the latency of one is kept. */
 const SAMPLE_EVERY = 10;
@@ -55,7 +54,7 @@ async function roundTrip({ port, messages, window, bodyBytes }: Extract<Load, { 
     },
     { maxInFlight: CONSUMER_WINDOWS * window },
   );
-  await inWindow(Math.min(messages, 5_000), window, () => queue.publish(body()));
+  await inWindow(Math.min(messages, WARM_UP_MESSAGES), window, () => queue.publish(body()));
   await empty(() => queue.stats());
   counting = true;
   const start = performance.now();
@@ -79,7 +78,7 @@ async function emitWithAck({ port, messages, window, bodyBytes }: Extract<Load, 
   await new Promise<void>((resolve) => socket.once("connect", resolve));
   const body = bodyOf(bodyBytes);
   const latenciesMs: number[] = [];
-  await inWindow(Math.min(messages, 5_000), window, () => socket.emitWithAck("message", body()));
+  await inWindow(Math.min(messages, WARM_UP_MESSAGES), window, () => socket.emitWithAck("message", body()));
   let sent = 0;
   const start = performance.now();
   await inWindow(messages, window, async () => {

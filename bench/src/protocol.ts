@@ -32,3 +32,6 @@ export interface LoadResult {
   /** From the call of publish or emit to the handler, in milliseconds; of a sample. */
   readonly latenciesMs: readonly number[];
 }
+
+/** Sent before the clock starts, by either kind alike: until then the engine is still compiling what is hot. */
+export const WARM_UP_MESSAGES = 50_000;

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeDirectory, removeDirectory } from "./directory.js";
 import { runLoad, ServerProcess } from "./processes.js";
-import type { LoadResult, ServerKind } from "./protocol.js";
+import { type LoadResult, type ServerKind, WARM_UP_MESSAGES } from "./protocol.js";
 import { describeMachine, median, progress, quantile, table } from "./report.js";
 
 export interface QueueBench {
@@ -31,7 +31,7 @@ export async function benchQueue(options: QueueBench): Promise<void> {
     }
     console.log(describeMachine(fileSystem));
     console.log(
-      `load      ${options.messages} messages of ${options.bodyBytes} B a round, at most ${options.window} unconfirmed, medians of ${options.rounds} rounds\n`,
+      `load      ${options.messages} messages of ${options.bodyBytes} B a round after ${WARM_UP_MESSAGES} to warm up, at most ${options.window} unconfirmed, medians of ${options.rounds} rounds\n`,
     );
     console.log(
       table([
@@ -89,7 +89,7 @@ async function measure(kind: ServerKind, options: QueueBench, directory: string)
   });
   const after = await server.usage();
   await server.stop();
-  const warmUp = Math.min(messages, 5_000);
+  const warmUp = Math.min(messages, WARM_UP_MESSAGES);
   return { ...result, cpuUsPerMessage: (after.cpuUs - before.cpuUs) / (messages + warmUp) };
 }
 

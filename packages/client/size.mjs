@@ -9,6 +9,8 @@ const bundle = await rolldown({
   input: fileURLToPath(new URL("src/index.ts", import.meta.url)),
   external: ["socket.io-client"],
   platform: "browser",
+  tsconfig: false,
+  resolve: { alias: { "#platform": fileURLToPath(new URL("src/platform/browser.ts", import.meta.url)) } },
 });
 const { output } = await bundle.generate({ minify: true });
 await bundle.close();

@@ -1,7 +1,9 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/protocol.ts"],
+  entry: ["src/index.ts", "src/protocol.ts", "src/platform/node.ts", "src/platform/browser.ts"],
+  // Which of the two it is, is for whoever loads the package to say.
+  deps: { neverBundle: ["#platform"] },
   platform: "neutral",
   target: "es2022",
   tsconfig: "../../tsconfig.build.json",

@@ -136,16 +136,17 @@ export abstract class Attachment implements Consumer, Party, Settler {
     return runs.slice(-LIMITS.maxInFlightMax);
   }
 
-  onDeliveries(section: DeliveriesSection, frame: Uint8Array): void {
+  onDeliveries(section: DeliveriesSection): void {
     if (section.handle !== this.#handle || this.#state !== "attached") return;
-    const batch = new Batch(this, frame, section);
+    const batch = new Batch(this, section);
     // Deliveries nobody ever settled must not be remembered for ever; their leases are over.
     for (const older of this.#batches) if (older.endsAt < Date.now()) this.#batches.delete(older);
     this.#batches.add(batch);
-    for (const framed of section.deliveries) {
-      if (framed.lease <= this.#highestLease) continue;
-      this.#highestLease = framed.lease;
-      const delivery = batch.add(framed);
+    for (let index = 0; index < section.starts.length; index++) {
+      const lease = section.firstLease + index;
+      if (lease <= this.#highestLease) continue;
+      this.#highestLease = lease;
+      const delivery = batch.add(lease, section.starts[index] as number);
       // Returned at once it might come straight back; so it waits, though not so long that its lease could end.
       if (this.#wantsToLeave) this.#connection.after(this.#leaseMs / 2, () => delivery.finish("release"));
       else this.take(delivery);

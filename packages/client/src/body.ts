@@ -90,7 +90,7 @@ function holdsBuffers(value: unknown, depth: number): boolean {
   if (depth === DEPTH_MAX) throw new HoldfastError("BAD_REQUEST", `body is nested deeper than ${DEPTH_MAX}`);
   if ("toJSON" in value && typeof value.toJSON === "function") return false;
   let found = false;
-  for (const item of Object.values(value)) found = holdsBuffers(item, depth + 1) || found;
+  for (const name in value) found = holdsBuffers((value as Record<string, unknown>)[name], depth + 1) || found;
   return found;
 }
 

@@ -1,14 +1,14 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { FRAME_EVENT } from "./frame.js";
+import { afterTurn, textWriter } from "./platform/browser.js";
+import * as node from "./platform/node.js";
 import { TestServer } from "./test-server.js";
-import { afterTurn } from "./turn.js";
 
 afterEach(() => vi.unstubAllGlobals());
 
-test("without setImmediate a turn ends with a message to oneself", async () => {
+test("a turn ends with a message to oneself", async () => {
   const ports: MessagePort[] = [];
   const { MessageChannel: Channel } = globalThis;
-  vi.stubGlobal("setImmediate", undefined);
   vi.stubGlobal(
     "MessageChannel",
     class extends Channel {
@@ -47,4 +47,12 @@ test("frames come as an ArrayBuffer there", async () => {
   await server.until(() => server.settles().length === 1);
   expect(bodies).toEqual([1, new Uint8Array([2])]);
   await server.stop();
+});
+
+test("text is written the same on both platforms", () => {
+  for (const text of ["", "order-17", "Größe", "x".repeat(200), "\ud800 alone", "😀".repeat(20)]) {
+    const [there, here] = [new Uint8Array(700), new Uint8Array(700)];
+    expect(textWriter(there)(text, 3)).toBe(node.textWriter(here)(text, 3));
+    expect(there).toEqual(here);
+  }
 });

@@ -1,6 +1,6 @@
+import { textWriter } from "#platform";
 import { HoldfastError } from "./errors.js";
 
-const encoder = new TextEncoder();
 const utf8 = new TextDecoder("utf-8");
 const TWO_POW_32 = 0x1_0000_0000;
 
@@ -8,11 +8,13 @@ const TWO_POW_32 = 0x1_0000_0000;
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
+  #writeText: (text: string, at: number) => number;
   length = 0;
 
   constructor(capacity = 4096) {
     this.#bytes = new Uint8Array(capacity);
     this.#view = new DataView(this.#bytes.buffer);
+    this.#writeText = textWriter(this.#bytes);
   }
 
   #room(bytes: number): void {
@@ -22,6 +24,7 @@ export class ByteWriter {
     grown.set(this.#bytes.subarray(0, this.length));
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
+    this.#writeText = textWriter(grown);
   }
 
   u8(value: number): void {
@@ -71,7 +74,7 @@ export class ByteWriter {
   /** Writes text as UTF-8 and returns how many bytes it took. */
   text(value: string): number {
     this.#room(value.length * 3);
-    const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.length));
+    const written = this.#writeText(value, this.length);
     this.length += written;
     return written;
   }
@@ -144,13 +147,16 @@ export class ByteReader {
   }
 
   u48(): number {
-    const at = this.#advance(6);
-    return this.#view.getUint32(at, true) + this.#view.getUint16(at + 4, true) * TWO_POW_32;
+    return this.peekU48(this.#advance(6));
   }
 
   /** Looks at four bytes without moving. */
   peekU32(at: number): number {
     return at + 4 <= this.end ? this.#view.getUint32(at, true) : 0;
+  }
+
+  peekU48(at: number): number {
+    return this.#view.getUint32(at, true) + this.#view.getUint16(at + 4, true) * TWO_POW_32;
   }
 
   skip(bytes: number): number {
@@ -173,10 +179,3 @@ export class ByteReader {
 
 /** UTF-8 bytes as text. */
 export const decodeText = (bytes: Uint8Array, start: number, end: number): string => utf8.decode(bytes.subarray(start, end));
-
-/** Only Node has it. Its TextDecoder is slow at Latin-1; elsewhere decoding each part as UTF-8 is fast enough. */
-const nodeBuffer = (globalThis as { Buffer?: typeof Buffer }).Buffer;
-
-/** One character per byte, so that offsets stay what they are; right for the ASCII parts only. Undefined where it does not pay. */
-export const decodeBytewise = (bytes: Uint8Array): string | undefined =>
-  nodeBuffer?.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");

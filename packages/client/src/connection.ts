@@ -1,19 +1,19 @@
 import type { Socket } from "socket.io-client";
+import { afterTurn, inOneWrite } from "#platform";
 import { HoldfastError } from "./errors.js";
 import {
-  type DeliveriesSection,
+  DeliveriesSection,
   type Fate,
   FRAME_EVENT,
   FRAME_VERSION,
   RequestWriter,
-  readDeliveries,
   readFates,
   readRefused,
   SECTION,
   type Section,
   sectionsOf,
 } from "./frame.js";
-import { afterTurn } from "./turn.js";
+import type { EngineEnd } from "./platform.js";
 
 type OnAnswer = (fates: readonly Fate[]) => void;
 
@@ -33,7 +33,7 @@ export interface Party {
   onRefused(error: HoldfastError): void;
   /** The turn is over: put what waits into `Connection.frame`. */
   write?(): void;
-  onDeliveries?(section: DeliveriesSection, frame: Uint8Array): void;
+  onDeliveries?(section: DeliveriesSection): void;
   /** The server ended the consumer of that name. */
   onCancelled?(consumer: unknown, reason: unknown): void;
 }
@@ -68,7 +68,10 @@ export class Connection {
   #attempt = 0;
   #frameBytesMax = 0;
   #lastRequest = 0;
-  readonly #flushAfterTurn = afterTurn(() => this.#flush());
+  readonly #flushAfterTurn = afterTurn(() => {
+    this.#flushing = false;
+    this.flush();
+  });
   #flushing = false;
   #closing: HoldfastError | undefined;
   #stopped = false;
@@ -196,8 +199,8 @@ export class Connection {
     this.#flushAfterTurn();
   }
 
-  #flush(): void {
-    this.#flushing = false;
+  /** Writes and sends what waits. */
+  flush(): void {
     if (!this.ready) return;
     for (const party of this.#parties) party.write?.();
     this.sendFrame();
@@ -212,7 +215,7 @@ export class Connection {
   sendFrame(): boolean {
     if (this.frame.length === 0) return false;
     const bytes = this.frame.take();
-    this.#emit(() => this.#socket.emit(FRAME_EVENT, bytes));
+    this.#emit(() => inOneWrite(this.#socket.io.engine as unknown as EngineEnd, () => this.#socket.emit(FRAME_EVENT, bytes)));
     return true;
   }
 
@@ -228,7 +231,7 @@ export class Connection {
     const { buffer, byteOffset, byteLength } = argument as Partial<Uint8Array<ArrayBuffer>>;
     const frame = new Uint8Array(buffer ?? (argument as ArrayBuffer), byteOffset, byteLength);
     try {
-      for (const section of sectionsOf(frame)) this.#onSection(section, frame);
+      for (const section of sectionsOf(frame)) this.#onSection(section);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       // The rest cannot be read, so everything unanswered has to be asked for again.
@@ -236,7 +239,7 @@ export class Connection {
     }
   }
 
-  #onSection({ type, content }: Section, frame: Uint8Array): void {
+  #onSection({ type, content }: Section): void {
     switch (type) {
       case SECTION.receipts:
       case SECTION.settled:
@@ -249,8 +252,8 @@ export class Connection {
         break;
       }
       case SECTION.deliveries: {
-        const section = readDeliveries(content);
-        for (const party of this.#parties) party.onDeliveries?.(section, frame);
+        const section = new DeliveriesSection(content);
+        for (const party of this.#parties) party.onDeliveries?.(section);
         break;
       }
       default:

@@ -1,10 +1,10 @@
-import { decodeBytewise } from "./bytes.js";
+import { decodeBytewise } from "#platform";
 import { checkWhole } from "./check.js";
 import type { HoldfastError } from "./errors.js";
-import type { DeliveriesSection, FramedDelivery, Verb } from "./frame.js";
+import type { DeliveriesSection, Verb } from "./frame.js";
 import { LIMITS } from "./limits.js";
 import type { Headers } from "./record.js";
-import { RecordReader } from "./record-view.js";
+import type { RecordReader } from "./record-view.js";
 import { type Settlement, staleLease, type Terms } from "./settlements.js";
 
 /**
@@ -67,7 +67,6 @@ export interface Settler {
 /** The deliveries that came in one section, with what they share. */
 export class Batch {
   readonly deliveries: LeasedDelivery[] = [];
-  readonly leaseUntil: number;
   /** Server's clock minus ours. */
   readonly clockOffsetMs: number;
   /** When, by our clock, the last lease of these ends. */
@@ -78,11 +77,9 @@ export class Batch {
 
   constructor(
     readonly settler: Settler,
-    readonly frame: Uint8Array,
-    section: DeliveriesSection,
+    readonly section: DeliveriesSection,
   ) {
     this.#tenure = settler.tenure;
-    this.leaseUntil = section.leaseUntil;
     this.endsAt = Date.now() + section.leaseMs;
     this.clockOffsetMs = section.leaseUntil - this.endsAt;
   }
@@ -92,8 +89,8 @@ export class Batch {
     return this.#tenure !== this.settler.tenure;
   }
 
-  add(framed: FramedDelivery): LeasedDelivery {
-    const delivery = new LeasedDelivery(this, framed);
+  add(lease: number, start: number): LeasedDelivery {
+    const delivery = new LeasedDelivery(this, lease, start);
     this.deliveries.push(delivery);
     this.#unanswered++;
     return delivery;
@@ -106,7 +103,7 @@ export class Batch {
 
   /** The whole frame, one character per byte; made once, when the first of the bodies is asked for. */
   readonly text = (): string | undefined => {
-    this.#text ??= decodeBytewise(this.frame);
+    this.#text ??= decodeBytewise(this.section.frame);
     return this.#text;
   };
 }
@@ -116,7 +113,9 @@ const ignore = (): void => {};
 /** A delivery while this client holds its lease. It is its own settlement, so that an ack costs no object. */
 export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlement {
   readonly batch: Batch;
-  readonly #framed: FramedDelivery;
+  readonly lease: number;
+  /** Where it begins in the frame. */
+  readonly #start: number;
   verb: Verb = "ack";
   terms: Terms | undefined;
   sends = 0;
@@ -124,23 +123,18 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   settled = false;
   /** And the server answered it. */
   answered = false;
-  #view: RecordReader | undefined;
   #body: Body | undefined;
   #leaseUntil: number | undefined;
   #done: ((error: HoldfastError | undefined) => void) | undefined;
 
-  constructor(batch: Batch, framed: FramedDelivery) {
+  constructor(batch: Batch, lease: number, start: number) {
     this.batch = batch;
-    this.#framed = framed;
+    this.lease = lease;
+    this.#start = start;
   }
 
   get #record(): RecordReader {
-    this.#view ??= new RecordReader(this.batch.frame, this.#framed.start, this.#framed.end);
-    return this.#view;
-  }
-
-  get lease(): number {
-    return this.#framed.lease;
+    return this.batch.section.record(this.#start);
   }
 
   get id(): string {
@@ -152,11 +146,11 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   }
 
   get sequence(): number {
-    return this.#framed.sequence;
+    return this.batch.section.sequence(this.#start);
   }
 
   get attempt(): number {
-    return this.#framed.attempt;
+    return this.batch.section.attempt(this.#start);
   }
 
   get bodyText(): string | undefined {
@@ -182,11 +176,11 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   }
 
   get publishedAt(): number {
-    return this.#framed.publishedAt;
+    return this.batch.section.publishedAt(this.#start);
   }
 
   get leaseUntil(): number {
-    return this.#leaseUntil ?? this.batch.leaseUntil;
+    return this.#leaseUntil ?? this.batch.section.leaseUntil;
   }
 
   ack(): Promise<void> {
@@ -229,6 +223,11 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
       if (!this.finish(verb, terms)) throw staleLease(this.lease);
       this.#done = (error) => (error === undefined ? resolve() : reject(error));
     });
+  }
+
+  /** Lets go of the parsed body, which could be parsed again: what is settled waits for its answer without it. */
+  forget(): void {
+    this.#body = undefined;
   }
 
   /** Settles without a promise; false when it is settled already or its lease is lost. */

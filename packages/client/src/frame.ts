@@ -1,6 +1,7 @@
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { type ErrorReply, HoldfastError } from "./errors.js";
 import { checkRecord } from "./record.js";
+import { RecordReader } from "./record-view.js";
 
 /**
  * A frame is the binary argument of the event `holdfast:frame`: sections one after the other, each
@@ -301,36 +302,50 @@ export function readRefused(content: ByteReader): { request: number; error: Erro
   return { request: content.u32(), error: readError(content) };
 }
 
-/** One delivery inside a frame: where its record lies. */
-export interface FramedDelivery {
-  readonly lease: number;
-  readonly sequence: number;
-  readonly attempt: number;
-  readonly publishedAt: number;
-  readonly start: number;
-  readonly end: number;
-}
+/** Of a delivery before its record: sequence, attempt and the time of the publish. */
+const DELIVERY_HEAD_BYTES = 16;
 
-export interface DeliveriesSection {
+/** Deliveries as a frame holds them: each is read where it lies, when it is asked for. */
+export class DeliveriesSection {
   readonly handle: number;
+  readonly firstLease: number;
   readonly leaseMs: number;
   readonly leaseUntil: number;
-  readonly deliveries: FramedDelivery[];
-}
+  /** Where in the frame each delivery begins; leases are numbered in the same order. */
+  readonly starts: number[];
+  readonly #content: ByteReader;
 
-export function readDeliveries(content: ByteReader): DeliveriesSection {
-  const handle = content.u32();
-  const firstLease = content.u48();
-  const leaseMs = content.u32();
-  const leaseUntil = content.u48();
-  const count = content.u16();
-  const deliveries: FramedDelivery[] = [];
-  for (let index = 0; index < count; index++) {
-    const sequence = content.u48();
-    const attempt = content.u32();
-    const publishedAt = content.u48();
-    const start = content.skip(content.peekU32(content.at));
-    deliveries.push({ lease: firstLease + index, sequence, attempt, publishedAt, start, end: content.at });
+  constructor(content: ByteReader) {
+    this.handle = content.u32();
+    this.firstLease = content.u48();
+    this.leaseMs = content.u32();
+    this.leaseUntil = content.u48();
+    this.starts = new Array(content.u16());
+    for (let index = 0; index < this.starts.length; index++) {
+      this.starts[index] = content.skip(DELIVERY_HEAD_BYTES);
+      content.skip(content.peekU32(content.at));
+    }
+    this.#content = content;
   }
-  return { handle, leaseMs, leaseUntil, deliveries };
+
+  get frame(): Uint8Array {
+    return this.#content.bytes;
+  }
+
+  sequence(start: number): number {
+    return this.#content.peekU48(start);
+  }
+
+  attempt(start: number): number {
+    return this.#content.peekU32(start + 6);
+  }
+
+  publishedAt(start: number): number {
+    return this.#content.peekU48(start + 10);
+  }
+
+  record(start: number): RecordReader {
+    const at = start + DELIVERY_HEAD_BYTES;
+    return new RecordReader(this.frame, at, at + this.#content.peekU32(at));
+  }
 }

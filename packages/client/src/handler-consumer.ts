@@ -2,8 +2,6 @@ import { Attachment } from "./attachment.js";
 import type { Connection } from "./connection.js";
 import type { ConsumeOptions, Handler } from "./consumer.js";
 import { cutReason, type LeasedDelivery } from "./delivery.js";
-import type { Verb } from "./frame.js";
-import type { Terms } from "./settlements.js";
 
 /** Calls a handler for each delivery, up to `maxInFlight` at a time: acked when it returns, nacked when it throws. */
 export class HandlerConsumer<Body> extends Attachment {
@@ -29,21 +27,32 @@ export class HandlerConsumer<Body> extends Attachment {
     while (this.#running < this.maxInFlight) {
       const delivery = this.waiting.shift();
       if (delivery === undefined) break;
-      void this.#run(delivery as LeasedDelivery<Body>);
+      this.#run(delivery as LeasedDelivery<Body>);
     }
   }
 
-  async #run(delivery: LeasedDelivery<Body>): Promise<void> {
+  #run(delivery: LeasedDelivery<Body>): void {
     this.#running++;
-    let verb: Verb = "ack";
-    let terms: Terms | undefined;
+    let result: Promise<unknown>;
     try {
-      await this.#handler(delivery);
+      result = Promise.resolve(this.#handler(delivery));
     } catch (error) {
-      verb = "nack";
-      terms = { reason: cutReason(error instanceof Error ? error.message : String(error)) };
+      result = Promise.reject(error);
     }
-    delivery.finish(verb, terms);
+    result.then(
+      () => {
+        delivery.finish("ack");
+        this.#ended(delivery);
+      },
+      (error: unknown) => {
+        delivery.finish("nack", { reason: cutReason(error instanceof Error ? error.message : String(error)) });
+        this.#ended(delivery);
+      },
+    );
+  }
+
+  #ended(delivery: LeasedDelivery): void {
+    delivery.forget();
     this.#running--;
     this.#start();
     this.leaveIfIdle();

@@ -16,6 +16,15 @@ export interface OutboxLimits {
 /** 96 random bits: who this client is to the servers that number its messages. */
 const newProducer = (): string => Array.from(crypto.getRandomValues(new Uint32Array(3)), (word) => word.toString(36)).join("");
 
+type Settlers = { resolve: (receipt: Receipt) => void; reject: (error: HoldfastError) => void };
+
+const captured = {} as Settlers;
+/** Takes the two functions of a promise without a closure made for each: a publish allocates as little as it can. */
+const capture = (resolve: Settlers["resolve"], reject: Settlers["reject"]): void => {
+  captured.resolve = resolve;
+  captured.reject = reject;
+};
+
 /** Every message published and not confirmed yet, by queue and in order; in memory. */
 export class Outbox implements Party, LaneHost {
   readonly connection: Connection;
@@ -45,7 +54,17 @@ export class Outbox implements Party, LaneHost {
   }
 
   publish(lane: Lane, body: unknown, options?: MessageOptions & WaitOptions): Promise<Receipt> {
-    return new Promise((resolve, reject) => this.#admit([new Pending(body, options, resolve, reject)], [lane], options));
+    const promise = new Promise<Receipt>(capture);
+    const { resolve, reject } = captured;
+    try {
+      const entry = new Pending(body, options, resolve, reject);
+      this.#count(1, entry.bytes, options);
+      this.#limitWait(entry, [lane], options);
+      lane.add(entry);
+    } catch (error) {
+      reject(error as HoldfastError);
+    }
+    return promise;
   }
 
   publishAll(lane: Lane, messages: readonly Message[], wait?: WaitOptions): Promise<Receipt[]> {
@@ -57,9 +76,10 @@ export class Outbox implements Party, LaneHost {
       const entries = messages.map((message) => new Pending(message.body, message, onReceipt, reject));
       const [first] = entries;
       if (first === undefined) return resolve(receipts);
-      checkArray(entries);
       first.array = entries.length;
-      this.#admit(entries, [lane], wait);
+      this.#count(entries.length, checkArray(entries), wait);
+      this.#limitWait(first, [lane], wait);
+      for (const entry of entries) lane.add(entry);
     });
   }
 
@@ -69,7 +89,9 @@ export class Outbox implements Party, LaneHost {
       const idPrefix = `${this.producer}-t${++this.#gates}`;
       const gate = new Gate(messages, idPrefix, () => this.#sendTogether(gate, lanes, 0), resolve, reject);
       const lanes = Array.from(gate.queues, (queue) => this.lane(queue));
-      this.#admit([gate], lanes, wait);
+      this.#count(gate.messages, gate.bytes, wait);
+      this.#limitWait(gate, lanes, wait);
+      for (const lane of lanes) lane.add(gate);
     });
   }
 
@@ -101,34 +123,30 @@ export class Outbox implements Party, LaneHost {
     );
   }
 
-  /** Takes messages into the outbox and into each of the lanes, or throws why not. */
-  #admit(entries: readonly Pending[], lanes: readonly Lane[], wait: WaitOptions | undefined): void {
-    const { outboxMessagesMax, outboxBytesMax, publishTimeoutMs } = this.#limits;
+  /** Counts messages as unconfirmed, or throws why they may not be. */
+  #count(count: number, size: number, wait: WaitOptions | undefined): void {
+    const { outboxMessagesMax, outboxBytesMax } = this.#limits;
     this.connection.assertOpen();
-    let messages = this.#messages;
-    let bytes = this.#bytes;
-    for (const entry of entries) {
-      messages += entry.messages;
-      bytes += entry.bytes;
-    }
+    if (wait?.signal?.aborted) throw new HoldfastError("ABORTED", "publish was not sent: aborted", false);
+    const messages = this.#messages + count;
+    const bytes = this.#bytes + size;
     if (messages > outboxMessagesMax || bytes > outboxBytesMax) {
       const limits = `outboxMessagesMax ${outboxMessagesMax}, outboxBytesMax ${outboxBytesMax}`;
       throw new HoldfastError("OUTBOX_FULL", `${messages} messages, ${bytes} bytes would be unconfirmed, expected up to ${limits}`);
     }
-    const timeoutMs = wait?.timeoutMs ?? publishTimeoutMs;
-    if (timeoutMs > 0 || wait?.signal) this.#limitWait(entries, lanes, timeoutMs, wait?.signal);
     this.#messages = messages;
     this.#bytes = bytes;
-    for (const lane of lanes) for (const entry of entries) lane.add(entry);
   }
 
-  #limitWait([entry]: readonly Pending[], lanes: readonly Lane[], timeoutMs: number, signal: AbortSignal | undefined): void {
-    if (entry === undefined) return;
+  /** Gives a message up, with the array it begins, when it was waited for long enough. */
+  #limitWait(entry: Pending, lanes: readonly Lane[], wait: WaitOptions | undefined): void {
+    const signal = wait?.signal;
+    const timeoutMs = wait?.timeoutMs ?? this.#limits.publishTimeoutMs;
+    if (timeoutMs <= 0 && signal === undefined) return;
     const giveUp = (why: string): void => {
       if (entry.number === 0) for (const lane of lanes) for (const removed of lane.remove(entry)) this.finish(removed);
       entry.reject(failure(entry, "ABORTED", why));
     };
-    if (signal?.aborted) throw failure(entry, "ABORTED", "aborted");
     const onAbort = (): void => giveUp("aborted");
     signal?.addEventListener("abort", onAbort);
     const timer = timeoutMs > 0 ? setTimeout(giveUp, Math.min(timeoutMs, TIMER_MS_MAX), `${timeoutMs} ms are over`) : undefined;

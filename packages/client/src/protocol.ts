@@ -1,8 +1,11 @@
 /** What both sides share: errors, limits, records, frames. The server imports this, not the client. */
+
+export { inOneWrite } from "#platform";
 export { BUFFERS_MAX, DEPTH_MAX, FORMAT_BINARY, FORMAT_JSON, FORMAT_MIXED } from "./body.js";
-export { ByteReader, ByteWriter, decodeBytewise } from "./bytes.js";
+export { ByteReader, ByteWriter } from "./bytes.js";
 export { ERROR_CODES, type ErrorCode, type ErrorReply, HoldfastError } from "./errors.js";
 export * from "./frame.js";
 export { LIMITS, NAME_PATTERN } from "./limits.js";
+export type { EngineEnd } from "./platform.js";
 export { checkRecord, HAS_EVENT, HAS_HEADERS, HAS_HISTORY, HAS_KEY, type Headers, type RecordFields, writeRecord } from "./record.js";
 export { RecordView } from "./record-view.js";

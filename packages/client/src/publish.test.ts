@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Socket } from "node:net";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HoldfastError, type Receipt } from "./index.js";
 import { bodiesOf, firstRecords, idsOf, refusal, TestServer, turnsUntil } from "./test-server.js";
 
@@ -20,6 +21,13 @@ const codeOf = async (promise: Promise<unknown>): Promise<string> => {
 
 /** A promise whose fate is not the test's matter. */
 const abandon = (promise: Promise<unknown>): void => void promise.catch(() => {});
+
+/** How often a TCP socket gives something to the system from now on. */
+function countWrites(socket: Socket): () => number {
+  const writev = vi.spyOn(socket as unknown as { _writev(): void }, "_writev");
+  const write = vi.spyOn(socket, "_write");
+  return () => writev.mock.calls.length + write.mock.calls.length;
+}
 
 const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index);
 
@@ -44,6 +52,26 @@ describe("frames", () => {
       [1, false],
     ]);
     expect(receipts.map(({ id }) => id)).toEqual([...(first ? idsOf(first) : []), ...(second ? idsOf(second) : [])]);
+  });
+
+  test("half a window of one turn does not wait for its end", async () => {
+    const holdfast = server.connect();
+    await holdfast.queues();
+    await Promise.all(range(1_000).map((body) => holdfast.queue("orders").publish(body)));
+    expect(server.frames.map(({ publishes }) => publishes.map(({ firstNumber, count }) => [firstNumber, count]))).toEqual([
+      [[1, 512]],
+      [[513, 488]],
+    ]);
+  });
+
+  test("a frame's two packets are one write", async () => {
+    const holdfast = server.connect();
+    await holdfast.queues();
+    const { transport } = holdfast.socket.io.engine as unknown as { transport: { ws: { _socket: Socket } } };
+    const writes = countWrites(transport.ws._socket);
+    await holdfast.queue("orders").publish(1);
+    expect(writes()).toBe(1);
+    expect(server.frames).toHaveLength(1);
   });
 
   test("frames do not wait for each other's answer", async () => {

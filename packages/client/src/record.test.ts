@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ByteWriter, decodeBytewise } from "./bytes.js";
+import { decodeBytewise } from "#platform";
+import { ByteWriter } from "./bytes.js";
 import { checkRecord, type RecordFields, writeRecord } from "./record.js";
 import { RecordView } from "./record-view.js";
 

@@ -1,10 +1,9 @@
 import {
   ByteWriter,
+  DeliveriesSection,
   FRAME_EVENT,
   FrameWriter,
   type ReceiptRun,
-  RecordView,
-  readDeliveries,
   readReceipts,
   readRefused,
   readSettled,
@@ -55,10 +54,17 @@ export class FrameClient {
       else if (type === SECTION.settled) this.settled.add(readSettled(content));
       else if (type === SECTION.refused) this.refused.add(readRefused(content));
       else {
-        const { handle, deliveries } = readDeliveries(content);
-        for (const { lease, attempt, sequence, start, end } of deliveries) {
-          const view = new RecordView(content.bytes, start, end);
-          this.delivered.add({ handle, lease, attempt, sequence, id: view.id, body: view.body() });
+        const section = new DeliveriesSection(content);
+        for (const [index, start] of section.starts.entries()) {
+          const record = section.record(start);
+          this.delivered.add({
+            handle: section.handle,
+            lease: section.firstLease + index,
+            attempt: section.attempt(start),
+            sequence: section.sequence(start),
+            id: record.id,
+            body: record.body(),
+          });
         }
       }
     }

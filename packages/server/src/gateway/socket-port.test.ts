@@ -1,6 +1,7 @@
+import type { Socket as TcpSocket } from "node:net";
 import type { Socket } from "socket.io";
 import type { Socket as ClientSocket } from "socket.io-client";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AckIds, isBoundToLoopback, SocketPort, WAITING_BYTES_MAX } from "./socket-port.js";
 import { TestHost, until } from "./test-host.js";
 
@@ -37,6 +38,16 @@ describe("internals of Socket.IO and Engine.IO", () => {
     const got = new Promise((resolve) => client.once("event", resolve));
     port.send("event", { bytes: Buffer.from([1, 2]), text: "✓" });
     expect(await got).toEqual({ bytes: Buffer.from([1, 2]), text: "✓" });
+  });
+
+  it("write the two packets of an event with a buffer at once", async () => {
+    const { transport } = socket.conn as unknown as { transport: { socket: { _socket: TcpSocket } } };
+    const writev = vi.spyOn(transport.socket._socket as unknown as { _writev(): void }, "_writev");
+    const write = vi.spyOn(transport.socket._socket, "_write");
+    const got = new Promise((resolve) => client.once("event", resolve));
+    port.send("event", Buffer.from([1, 2]));
+    expect(await got).toEqual(Buffer.from([1, 2]));
+    expect(writev.mock.calls.length + write.mock.calls.length).toBe(1);
   });
 
   it("call an acknowledgement once, with ids that no other life gives, and not after it was dropped", async () => {

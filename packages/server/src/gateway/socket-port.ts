@@ -1,3 +1,4 @@
+import { type EngineEnd, inOneWrite } from "holdfast-client/protocol";
 import type { Socket } from "socket.io";
 
 /** What of one socket's outgoing bytes may wait before leasing to it stops. */
@@ -15,7 +16,7 @@ interface SocketInternals {
   packet(packet: { type: number; data: unknown[]; id?: number }): void;
   /** Callbacks by acknowledgement id, called with what the client answers and then removed. */
   readonly acks: Map<number, AckCallback>;
-  readonly conn: {
+  readonly conn: EngineEnd & {
     readonly server: { readonly opts: { readonly maxHttpBufferSize: number } };
     /** Packets that wait until the transport has sent the ones before. */
     readonly writeBuffer: readonly { readonly data?: string | Uint8Array }[];
@@ -27,6 +28,7 @@ interface SocketInternals {
 }
 
 interface Transport {
+  writable: boolean;
   /** The WebSocket, whose `bufferedAmount` is what the operating system has not taken yet; absent when polling. */
   readonly socket?: { readonly bufferedAmount: number };
   /** `drain`: the packets handed to the transport have left. */
@@ -89,7 +91,8 @@ export class SocketPort {
 
   /** Emits to this client, past the buffer of connection state recovery: what is lost is delivered again anyway. */
   send(event: string, payload: unknown): void {
-    if (this.#socket.connected) this.#socket.packet({ type: EVENT, data: [event, payload] });
+    const { connected, conn } = this.#socket;
+    if (connected) inOneWrite(conn, () => this.#socket.packet({ type: EVENT, data: [event, payload] }));
   }
 
   /** As `send`; the client's acknowledgement calls `answered`, at most once. Returns the acknowledgement's id. */
