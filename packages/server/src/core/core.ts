@@ -370,9 +370,10 @@ export class Core {
   /** The last commit of a life that ends by its own will: nothing that is in flight counts an attempt. */
   retire(): void {
     for (const queue of this.catalog.all()) {
+      // Also of a queue without leases: what is published with this commit must not be marked for consumers that wait.
+      queue.retired = true;
       if (queue.inFlight === 0 && queue.leasedThrough < queue.cursor && queue.dueMark === NO_MARK) continue;
       queue.dueMark = queue.dueRecovered ? NO_MARK : queue.recoverDueMark;
-      queue.retired = true;
       this.#commit.touch(queue);
     }
   }

@@ -40,6 +40,16 @@ export function testShutdown(suite: Suite): void {
       expect(fates.every(({ duplicate, error }) => !duplicate && error === undefined)).toBe(true);
     });
 
+    suite.case("L4: what is published with the last commit counts no attempt, though a consumer waited for it", async (h) => {
+      await h.define("orders");
+      const waiting = await h.attach("orders", 10);
+      expect(await h.lease(waiting)).toEqual([]);
+      const published = h.publish("orders", "cod");
+      await h.restart("reopen");
+      await published;
+      expect(await h.takeOne(await h.attach("orders", 10))).toMatchObject({ body: "cod", attempt: 1 });
+    });
+
     suite.case("close: afterwards nothing is told and nobody is woken", async (h) => {
       await h.define("orders");
       await h.publish("orders", "cod");

@@ -1,0 +1,104 @@
+import { standingAfter } from "./attempts.js";
+import { mayHaveHappened } from "./calls.js";
+import type { Copy } from "./copy.js";
+import type { Lease } from "./lease.js";
+import type { Run } from "./run.js";
+
+/** A way in which a message may have left its place. */
+export interface Ending {
+  readonly how: "acked" | "rejected" | "attempts" | "expired" | "skipped" | "purged" | "removed" | "redriven";
+  /** From this index on. */
+  readonly from: number;
+  /** When it was on disk at the earliest, if something has to be. */
+  readonly durable: number;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Each way in which the message may have left its place after it was last seen there; none if it is stored at the end. */
+export function endingsOf(run: Run, copy: Copy): Ending[] {
+  if (copy.scanned !== undefined) return [];
+  const seen = copy.lastLease?.delivery.index ?? copy.published?.invoked.index ?? -1;
+  const endings = [...settledEndings(run, copy), ...timeEndings(run, copy), ...outOfAttempts(run, copy), ...movedByHand(run, copy, seen)];
+  const purged = copy.queue.purgedFrom(copy.sequence, seen);
+  endings.push({ how: "purged", from: purged, durable: purged });
+  return endings.filter(({ from }) => from !== NEVER);
+}
+
+/** A settlement of the last lease; of one before it only if the engine accepted that, which is judged elsewhere. */
+function settledEndings(run: Run, copy: Copy): Ending[] {
+  const endings: Ending[] = [];
+  for (const lease of copy.leases) {
+    const last = lease === copy.lastLease;
+    for (const { how, from, proven } of lease.enders) {
+      if ((how === "ack" || how === "reject") && (proven || (last && from <= lease.sureEnd)))
+        endings.push({ how: how === "ack" ? "acked" : "rejected", from, durable: durableFrom(run, lease, from) });
+    }
+    for (const { invoked, ok } of run.settlesOf.get(lease.key) ?? []) {
+      const foreign = ok !== undefined && invoked.consumer !== lease.delivery.consumer;
+      if (foreign && invoked.verb === "ack") endings.push({ how: "acked", from: invoked.index, durable: invoked.index });
+      if (foreign && invoked.verb === "reject") endings.push({ how: "rejected", from: invoked.index, durable: invoked.index });
+    }
+  }
+  return endings;
+}
+
+/**
+ * When the end of a lease that came at the index may be on disk: with its answer, or the sync of a commit begun after
+ * it. A commit torn by a crash may be whole as well, so a crash is such a moment too.
+ */
+function durableFrom(run: Run, lease: Lease, from: number): number {
+  const synced = run.timeline.durableAt(from);
+  if (synced === undefined) return from;
+  const answered = lease.settles.find(({ invoked }) => invoked.index === from)?.doneIndex ?? NEVER;
+  return Math.min(synced, answered, lease.lifeEnd);
+}
+
+function timeEndings(run: Run, copy: Copy): Ending[] {
+  const ttlMs = Math.min(...copy.identity.publishes.map(({ invoked }) => invoked.ttlMs ?? NEVER));
+  if (ttlMs === NEVER || copy.queue.origins.length > 0) return [];
+  const storedAt = Math.min(...copy.identity.publishes.filter(mayHaveHappened).map(({ invoked }) => invoked.at));
+  const from = run.timeline.indexAt(storedAt + ttlMs, -1);
+  return [{ how: "expired", from, durable: from }];
+}
+
+/** The last lease and the slips after it may have made up the attempts; under `block` the message then stays. */
+function outOfAttempts(run: Run, copy: Copy): Ending[] {
+  const { settings } = copy.queue;
+  const max = settings.maxAttemptsMin;
+  if (max === NEVER || settings.always("block")) return [];
+  const lease = copy.lastLease;
+  if (lease === undefined) {
+    const from = copy.queue.slipAfter(copy.published?.invoked.index ?? -1, max);
+    return [{ how: "attempts", from, durable: from }];
+  }
+  const { most, from: ended } = standingAfter(lease, run.timeline.lastIndex + 1, undefined);
+  const over = lease.mayEnd;
+  if (over === NEVER) return [];
+  if (most < max) {
+    const from = copy.queue.slipAfter(ended, max - most);
+    return [{ how: "attempts", from, durable: from }];
+  }
+  const counted = lease.possibleEnders().filter(({ counts, how }) => counts !== "no" && how !== "ack" && how !== "purge");
+  const from = Math.min(...counted.map((ender) => ender.from), NEVER);
+  return [{ how: "attempts", from, durable: from === NEVER ? NEVER : durableFrom(run, lease, from) }];
+}
+
+function movedByHand(run: Run, copy: Copy, seen: number): Ending[] {
+  const endings: Ending[] = [];
+  const { queue, identity, key } = copy;
+  const add = (how: Ending["how"], from: number): void => {
+    endings.push({ how, from: Math.max(from, seen), durable: Math.max(from, seen) });
+  };
+  for (const call of queue.keyActions) {
+    const { action, key: held, index } = call.invoked;
+    if (mayHaveHappened(call) && call.doneIndex > seen && action === "skip" && held === key) add("skipped", index);
+  }
+  for (const call of queue.removes.get(identity.id) ?? [])
+    if (mayHaveHappened(call) && call.doneIndex > seen) add("removed", call.invoked.index);
+  for (const call of queue.origins.flatMap(({ redrives }) => redrives)) {
+    const named = call.invoked.ids?.includes(identity.id) ?? true;
+    if (mayHaveHappened(call) && call.doneIndex > seen && named && call.ok?.count !== 0) add("redriven", call.invoked.index);
+  }
+  return endings.filter(({ from }) => from <= run.timeline.lastIndex);
+}

@@ -1,0 +1,67 @@
+import type { HistoryEvent } from "../history.js";
+import { lowerBound, upperBound } from "./bounds.js";
+
+/** Finds events by time and by what was durable. */
+export class Timeline {
+  readonly #indexes: number[] = [];
+  /** Where each life starts in the lists, and the time before the first one. */
+  readonly #starts: number[] = [0];
+  readonly #ats: number[] = [];
+  readonly #begun: number[] = [];
+  /** The first sync among the commits from here on. */
+  readonly #syncedFrom: number[] = [];
+  /** Whether the server's clock ever went back, which only a new life may show. */
+  readonly wentBack: boolean;
+  readonly lastIndex: number;
+  /** The latest time of the run. */
+  readonly lastAt: number;
+
+  constructor(events: readonly HistoryEvent[]) {
+    const synced = new Map<number, number>();
+    const begun: { index: number; commit: number }[] = [];
+    let latest = Number.NEGATIVE_INFINITY;
+    let last = -1;
+    let wentBack = false;
+    for (const event of events) {
+      if (event.index <= last) throw new Error(`event ${event.index} comes after event ${last}`);
+      last = event.index;
+      if (event.at < latest) wentBack = true;
+      latest = Math.max(latest, event.at);
+      this.#indexes.push(event.index);
+      this.#ats.push(event.at);
+      if (event.type === "restart") this.#starts.push(this.#indexes.length - 1);
+      if (event.type === "synced") synced.set(event.commit, event.index);
+      if (event.type === "commit-begun") begun.push(event);
+    }
+    this.wentBack = wentBack;
+    this.lastIndex = last;
+    this.lastAt = latest;
+    let first = Number.POSITIVE_INFINITY;
+    for (const { index, commit } of begun.reverse()) {
+      first = Math.min(first, synced.get(commit) ?? Number.POSITIVE_INFINITY);
+      this.#begun.push(index);
+      this.#syncedFrom.push(first);
+    }
+    this.#begun.reverse();
+    this.#syncedFrom.reverse();
+  }
+
+  /** The first index from `after` on at which the clock showed the time; Infinity when it never did. */
+  indexAt(at: number, after: number): number {
+    const position = lowerBound(this.#indexes, after);
+    for (let life = upperBound(this.#starts, position) - 1; life < this.#starts.length; life++) {
+      // The clock rises within a life only.
+      const from = Math.max(position, this.#starts[life] ?? 0);
+      const to = this.#starts[life + 1] ?? this.#indexes.length;
+      const found = lowerBound(this.#ats, at, from, to);
+      if (found < to) return this.#indexes[found] ?? Number.POSITIVE_INFINITY;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** When what was done at the index was durable, if the commits tell: the first sync of a commit begun later. */
+  durableAt(index: number): number | undefined {
+    if (this.#begun.length === 0) return undefined;
+    return this.#syncedFrom[lowerBound(this.#begun, index)] ?? Number.POSITIVE_INFINITY;
+  }
+}

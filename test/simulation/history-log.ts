@@ -1,0 +1,15 @@
+import type { HistoryEvent } from "./history.js";
+
+/** A history without its order, as it is written down. */
+export type HistoryEntry = HistoryEvent extends infer Event ? (Event extends HistoryEvent ? Omit<Event, "index" | "at"> : never) : never;
+
+/** Writes a history down in order. */
+export class HistoryLog {
+  readonly events: HistoryEvent[] = [];
+
+  add(at: number, entry: HistoryEntry): HistoryEvent {
+    const event = { ...entry, at, index: this.events.length } as HistoryEvent;
+    this.events.push(event);
+    return event;
+  }
+}
