@@ -4,6 +4,7 @@ export { inOneWrite } from "#platform";
 export { BUFFERS_MAX, DEPTH_MAX, FORMAT_BINARY, FORMAT_JSON, FORMAT_MIXED } from "./body.js";
 export { ByteReader, ByteWriter } from "./bytes.js";
 export { ERROR_CODES, type ErrorCode, type ErrorReply, HoldfastError } from "./errors.js";
+export { Fifo } from "./fifo.js";
 export * from "./frame.js";
 export { LIMITS, NAME_PATTERN } from "./limits.js";
 export type { EngineEnd } from "./platform.js";

@@ -12,13 +12,19 @@ import { type DeliveryStream, StreamConsumer } from "./stream.js";
 
 /** Options of a queue; those left out keep their value. */
 export interface QueueOptions {
-  readonly ordering?: "none" | undefined;
+  /**
+   * `none` (default, the fastest), `key`: messages of one key come one after the other, different keys in parallel,
+   * `fifo`: all in order, to one consumer at a time. Changes only while the queue is empty.
+   */
+  readonly ordering?: "none" | "key" | "fifo" | undefined;
   /** How long a delivery may take: 1,000 to 43,200,000. Default 30,000. */
   readonly leaseMs?: number | undefined;
   /** Attempts before a message goes to the dead letters: 0 (no limit) to 1,000,000. Default 5. */
   readonly maxAttempts?: number | undefined;
   /** How long a message that failed waits. Default: exponential from 1 s to 5 min. */
   readonly backoff?: Backoff | undefined;
+  /** Of a message out of attempts, where there is an order: it goes (`dead-letter`, default) or holds its key (`block`). */
+  readonly poison?: "dead-letter" | "block" | undefined;
   /** The dead-letter queue, default the queue's name and `.dead`; false discards and counts. */
   readonly deadLetter?: string | false | undefined;
   /** How long a chosen id is remembered: 0 to 604,800,000. Default 600,000. */
@@ -40,6 +46,8 @@ export interface QueueStats {
   readonly inFlight: number;
   readonly delayed: number;
   readonly parked: number;
+  /** Keys held by a message out of attempts: see `poison`. */
+  readonly blocked: number;
   readonly dead: number;
   readonly acked: number;
   readonly expired: number;
@@ -58,7 +66,7 @@ export interface PeekedMessage<Body = unknown> {
   readonly id: string;
   readonly sequence: number;
   readonly attempts: number;
-  readonly state: "ready" | "in-flight" | "delayed";
+  readonly state: "ready" | "in-flight" | "delayed" | "parked" | "blocked";
   readonly publishedAt: number;
   readonly body: Body;
   readonly event?: string | undefined;
@@ -183,6 +191,24 @@ export class Queue<Body = unknown> {
   /** Messages with a sequence above `after` (0), up to `limit` (100, at most 1,000), without leasing them. */
   peek(page?: { readonly after?: number; readonly limit?: number }): Promise<Page<PeekedMessage<Body>, number>> {
     return this.#ask("peek", page) as Promise<unknown> as Promise<Page<PeekedMessage<Body>, number>>;
+  }
+
+  /**
+   * Lets a key go on that is blocked by a message out of attempts (option `poison: "block"`): that message goes to the
+   * dead letters. `NOT_FOUND` when the key is not blocked.
+   *
+   * @param key left out for a queue with `ordering: "fifo"`
+   *
+   * @example
+   * await orders.skipKey("table-4");
+   */
+  async skipKey(key?: string): Promise<void> {
+    await this.#ask("key", { key, action: "skip" });
+  }
+
+  /** As `skipKey`, but the message comes again, with all its attempts. */
+  async retryKey(key?: string): Promise<void> {
+    await this.#ask("key", { key, action: "retry" });
   }
 
   #ask(operation: string, fields?: object, ifResent?: (error: HoldfastError) => boolean): Promise<Reply> {

@@ -170,6 +170,12 @@ export class Broker implements EngineEvents {
     return this.engine.peek(address, after, limit);
   }
 
+  /** As `Engine.unblock`. */
+  async unblock(address: QueueAddress, key: string, action: "skip" | "retry"): Promise<void> {
+    this.assertOpen();
+    await this.engine.unblock(address, key, action);
+  }
+
   assertOpen(): void {
     if (this.#closing) throw new HoldfastError("SHUTTING_DOWN", "this server is shutting down");
   }
@@ -180,6 +186,14 @@ export class Broker implements EngineEvents {
 
   onExpired(consumer: number, leases: readonly number[], inARow: number): void {
     this.consumers.onExpired(consumer, leases, inARow);
+  }
+
+  onCapacity(consumer: number): void {
+    this.consumers.onCapacity(consumer);
+  }
+
+  onRevoked(consumer: number, leases: readonly number[]): void {
+    this.consumers.onRevoked(consumer, leases);
   }
 
   onDetached(consumer: number, reason: "deleted" | "engine-restarted"): void {

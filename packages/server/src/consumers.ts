@@ -125,6 +125,20 @@ export class Consumers {
     }
   }
 
+  /** It may lease now where it might not before. */
+  onCapacity(number: number): void {
+    const consumer = this.#byNumber.get(number);
+    if (consumer !== undefined) this.#dispatcher.wake(consumer);
+  }
+
+  /** Leases of a consumer ended because one before them did. */
+  onRevoked(number: number, leases: readonly number[]): void {
+    const consumer = this.#byNumber.get(number);
+    if (consumer === undefined) return;
+    consumer.sink.ended(leases);
+    this.#dispatcher.wake(consumer);
+  }
+
   onDetached(number: number, reason: "deleted" | "engine-restarted"): void {
     const consumer = this.#byNumber.get(number);
     if (consumer === undefined) return;

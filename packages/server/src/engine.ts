@@ -38,7 +38,8 @@ export interface Leased {
 export interface Peeked {
   readonly sequence: number;
   readonly attempts: number;
-  readonly state: "ready" | "in-flight" | "delayed";
+  /** `parked`: behind others of its key; `blocked`: out of attempts, and holding its key. */
+  readonly state: "ready" | "in-flight" | "delayed" | "parked" | "blocked";
   readonly publishedAt: number;
   /** One packed record. */
   readonly record: Uint8Array;
@@ -49,7 +50,10 @@ export interface QueueStats {
   readonly ready: number;
   readonly inFlight: number;
   readonly delayed: number;
+  /** Behind others of their key, or blocked. */
   readonly parked: number;
+  /** Keys that are held until somebody skips or retries the message at their head: see the option `poison`. */
+  readonly blocked: number;
   /** Dead-lettered (or discarded, with `deadLetter: false`) since the queue was created. */
   readonly dead: number;
   readonly acked: number;
@@ -75,6 +79,10 @@ export interface Page<Item, Cursor> {
 export interface EngineEvents {
   /** The queue may have something to lease that it did not have when `lease` last came back short. Only a hint. */
   onWork(address: QueueAddress): void;
+  /** The consumer may hold leases that it might not hold before: it is its turn in a `fifo` queue. */
+  onCapacity(consumer: number): void;
+  /** Leases of the consumer ended because one before them in a `fifo` queue did; their numbers are stale. */
+  onRevoked(consumer: number, leases: readonly number[]): void;
   /** Leases of the consumer ran out unsettled; their numbers are stale. `inARow`: without a settlement between. */
   onExpired(consumer: number, leases: readonly number[], inARow: number): void;
   /** The consumer is gone: its queue was deleted, or the engine stopped and opened again (then all of them go). */
@@ -155,6 +163,12 @@ export interface Engine {
    * another life is `STALE_LEASE` and changes nothing.
    */
   settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]>;
+
+  /**
+   * Lets a blocked key go on: its head goes to the dead letters (`skip`, with that reason), or comes again with all its
+   * attempts (`retry`). Of a `fifo` queue the key does not matter. `NOT_FOUND` when it is not blocked.
+   */
+  unblock(address: QueueAddress, key: string, action: "skip" | "retry"): Promise<void>;
 
   stats(address: QueueAddress): Promise<QueueStats>;
   /** Messages with a sequence above `after`, in order, without leasing them; dead letters are in their own queue. */

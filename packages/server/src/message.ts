@@ -9,9 +9,11 @@ const shortText = (field: string, bytesMax: number): z.ZodString =>
   });
 
 /** What may come with a body. */
+export const messageKey = shortText("key", LIMITS.keyBytesMax);
+
 export const messageOptions = z.strictObject({
   id: shortText("id", LIMITS.idBytesMax).optional(),
-  key: shortText("key", LIMITS.keyBytesMax).optional(),
+  key: messageKey.optional(),
   event: shortText("event", LIMITS.eventBytesMax).optional(),
   headers: z.record(z.string(), z.string()).optional(),
   replyTo: shortText("replyTo", LIMITS.keyBytesMax).optional(),

@@ -12,11 +12,13 @@ interface Backoff {
 
 /** Every option of a queue, resolved. */
 export interface QueueOptions {
-  readonly ordering: "none";
+  readonly ordering: "none" | "key" | "fifo";
   readonly leaseMs: number;
   /** 0: no limit. */
   readonly maxAttempts: number;
   readonly backoff: Backoff;
+  /** What a message out of attempts does to those behind it: it leaves, or holds its key until somebody decides. */
+  readonly poison: "dead-letter" | "block";
   /** The dead-letter queue's name; false discards and counts. */
   readonly deadLetter: string | false;
   readonly dedupWindowMs: number;
@@ -30,6 +32,7 @@ const DEFAULTS = {
   leaseMs: 30_000,
   maxAttempts: 5,
   backoff: { type: "exponential", delayMs: 1_000, delayMaxMs: 300_000, jitter: 0.5 },
+  poison: "dead-letter",
   dedupWindowMs: 600_000,
 } as const;
 
@@ -56,10 +59,11 @@ const backoff = z.strictObject({
 
 /** Options as a caller may give them; unknown ones are refused by name. */
 export const queueOptions = z.strictObject({
-  ordering: z.enum(["none"]).optional(),
+  ordering: z.enum(["none", "key", "fifo"]).optional(),
   leaseMs: z.int().min(LIMITS.leaseMsMin).max(LIMITS.leaseMsMax).optional(),
   maxAttempts: z.int().min(0).max(1_000_000).optional(),
   backoff: backoff.optional(),
+  poison: z.enum(["dead-letter", "block"]).optional(),
   deadLetter: z.union([queueName, z.literal(false)]).optional(),
   dedupWindowMs: z.int().min(0).max(604_800_000).optional(),
 });

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Broker } from "./broker.js";
 import type { Page, QueueAddress, QueueStats } from "./engine.js";
 import type { Handler } from "./handler-sink.js";
-import { type MessageOptions, messageOptions, type NewMessage } from "./message.js";
+import { type MessageOptions, messageKey, messageOptions, type NewMessage } from "./message.js";
 import { type QueueOptions, type QueueOptionsInput, queueName, queueOptions } from "./options.js";
 import { publishAll, publishOne, type Receipt } from "./publish.js";
 import { QueueConsumer } from "./queue-consumer.js";
@@ -110,12 +110,32 @@ export class Queue<Body = unknown> {
     return { ...page, items: page.items.map((message) => readPeeked(message).item) };
   }
 
+  /**
+   * Lets a key go on that is blocked by a message out of attempts (option `poison: "block"`): that message goes to the
+   * dead letters. `NOT_FOUND` when the key is not blocked.
+   *
+   * @param key left out for a queue with `ordering: "fifo"`
+   *
+   * @example
+   * await orders.skipKey("table-4");
+   */
+  async skipKey(key?: string): Promise<void> {
+    await this.#broker.unblock(this.#address, keyOf(key), "skip");
+  }
+
+  /** As `skipKey`, but the message comes again, with all its attempts. */
+  async retryKey(key?: string): Promise<void> {
+    await this.#broker.unblock(this.#address, keyOf(key), "retry");
+  }
+
   /** Removes the queue with everything in it; its consumers end. `NOT_FOUND` when there is none. */
   async delete(): Promise<void> {
     this.#defined = undefined;
     await this.#broker.remove(this.#address);
   }
 }
+
+const keyOf = (key: string | undefined): string => (key === undefined ? "" : validate(messageKey, key, "key"));
 
 /** Options as given; an undefined one is one not given. */
 export function definedOptions(options: QueueOptionsInput): Partial<QueueOptions> {

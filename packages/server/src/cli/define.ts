@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { LIMITS } from "holdfast-client/protocol";
 import type { QueueOptionsInput } from "../options.js";
 import { queueArgument, wholeNumber } from "./arguments.js";
@@ -10,6 +10,7 @@ Options that are not given keep their value; a queue that does not exist is crea
 
 Examples:
   $ holdfast define orders --lease-ms 60000 --max-attempts 10
+  $ holdfast define orders --ordering key --poison block
   $ holdfast define orders --backoff exponential:1000:300000
   $ holdfast define orders --backoff fixed:5000 --dead-letter orders.failed
   $ holdfast define clicks --dead-letter none
@@ -23,6 +24,8 @@ export function addDefine(program: Command): void {
   withConnectionFlags(program.command("define"))
     .description("Create a queue or change its options.")
     .argument("<queue>", "name of the queue", queueArgument)
+    .addOption(new Option("--ordering <kind>", "none, key (in order per key) or fifo (all in order)").choices(["none", "key", "fifo"]))
+    .addOption(new Option("--poison <policy>", "of a message out of attempts, where there is an order").choices(["dead-letter", "block"]))
     .option("--lease-ms <ms>", "how long a consumer has for a message", wholeNumber(LIMITS.leaseMsMin, LIMITS.leaseMsMax))
     .option("--max-attempts <number>", "deliveries before a message is a dead letter; 0: no limit", wholeNumber(0, 1_000_000))
     .option("--backoff <type:ms[:max[:jitter]]>", "wait before the next attempt: fixed or exponential", backoff)

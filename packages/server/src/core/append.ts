@@ -1,4 +1,4 @@
-import { type ErrorReply, HoldfastError, LIMITS, type ReceiptRun, RecordView } from "holdfast-client/protocol";
+import { type ErrorReply, HAS_EVENT, HAS_KEY, HoldfastError, LIMITS, type ReceiptRun, RecordView } from "holdfast-client/protocol";
 import type { AppendRequest } from "../engine.js";
 import { BLOCK_BYTES_MAX } from "./block.js";
 import { hashRecord } from "./id-index.js";
@@ -18,7 +18,7 @@ export function appendTo(queue: Queue, request: AppendRequest, now: number): Rec
   const producer = request.producer === undefined ? undefined : beginProducer(queue, request, now);
   const firstNumber = request.producer?.firstNumber ?? 0;
   const runs: ReceiptRun[] = [];
-  if (isPlain(records, count) && (producer === undefined || firstNumber === producer.next)) {
+  if (isPlain(records, count, needsKey(queue)) && (producer === undefined || firstNumber === producer.next)) {
     addRun(runs, count, store(queue, records, count, now), false);
     producer?.note(count, runs[0]?.sequence ?? 0);
     return runs;
@@ -54,7 +54,7 @@ export function appendTo(queue: Queue, request: AppendRequest, now: number): Rec
 export function refusalOf(queue: Queue | undefined, request: AppendRequest, now: number): ErrorReply | undefined {
   const { count, records } = request;
   const known = knownProducer(queue, request);
-  if (isPlain(records, count)) return undefined;
+  if (isPlain(records, count, needsKey(queue))) return undefined;
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const contents = new Map<string, string>();
   let added = 0;
@@ -64,7 +64,7 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
     const record = new RecordView(records, at, end);
     at = end;
     if (known?.fateOf((request.producer?.firstNumber ?? 0) + index) !== undefined) continue;
-    const error = limitError(record);
+    const error = limitError(record) ?? keyError(queue, record);
     if (error !== undefined) return error;
     if (!record.chosenId) continue;
     const { id, content } = hashRecord(record);
@@ -117,8 +117,15 @@ export function forgetIdleProducers(queue: Queue, now: number): void {
   }
 }
 
+/** Of an event and of a key. */
+const FIELD_BYTES_MAX = Math.min(LIMITS.eventBytesMax, LIMITS.keyBytesMax);
+/** Of a record before its id. */
+const HEADER_BYTES = 8;
+/** Fields that a record of the usual case may have. */
+const PLAIN_FIELDS = HAS_EVENT | HAS_KEY;
+
 /** Whether every record is within the limits at a glance and has no chosen id: the usual case, checked in a few steps. */
-function isPlain(records: Uint8Array, count: number): boolean {
+function isPlain(records: Uint8Array, count: number, needsKey: boolean): boolean {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   let at = 0;
   for (let index = 0; index < count; index++) {
@@ -127,7 +134,14 @@ function isPlain(records: Uint8Array, count: number): boolean {
     const present = (head >>> 8) & 0xff;
     const chosen = (head >>> 16) & 1;
     const idBytes = head >>> 24;
-    if (present !== 0 || chosen !== 0 || idBytes === 0 || idBytes > LIMITS.idBytesMax || size > LIMITS.bodyBytesMax) return false;
+    if (chosen !== 0 || idBytes === 0 || idBytes > LIMITS.idBytesMax || size > LIMITS.bodyBytesMax) return false;
+    if ((present & ~PLAIN_FIELDS) !== 0 || (needsKey && (present & HAS_KEY) === 0)) return false;
+    let field = at + HEADER_BYTES + idBytes;
+    for (let bits = present; bits !== 0; bits &= bits - 1) {
+      const bytes = view.getUint16(field, true);
+      if (bytes > FIELD_BYTES_MAX) return false;
+      field += 2 + bytes;
+    }
     at += size;
   }
   return true;
@@ -141,7 +155,7 @@ interface OneFate {
 
 function appendOne(queue: Queue, bytes: Uint8Array, now: number): OneFate {
   const record = new RecordView(bytes, 0, bytes.length);
-  const error = limitError(record);
+  const error = limitError(record) ?? keyError(queue, record);
   if (error !== undefined) return { sequence: 0, duplicate: false, error };
   if (!record.chosenId) return { sequence: store(queue, bytes, 1, now), duplicate: false };
   const { id, content } = hashRecord(record);
@@ -159,9 +173,11 @@ function appendOne(queue: Queue, bytes: Uint8Array, now: number): OneFate {
 /** Puts records at the queue's end and returns the first one's sequence. */
 export function store(queue: Queue, records: Uint8Array, count: number, now: number): number {
   const first = queue.next;
+  const at = queue.chains === undefined ? now : Math.max(now, queue.latestTime);
+  queue.latestTime = at;
   let pending = queue.pending.at(-1);
   if (pending === undefined || pending.bytes >= BLOCK_BYTES_MAX || pending.first + pending.count !== first) {
-    pending = { first, count: 0, bytes: 0, records: [], publishedAt: now };
+    pending = { first, count: 0, bytes: 0, records: [], publishedAt: at };
     queue.pending.push(pending);
   }
   pending.records.push(records);
@@ -182,6 +198,16 @@ function limitError(record: RecordView): ErrorReply | undefined {
   if (headersBytes > LIMITS.headersBytesMax) return refusal("TOO_LARGE", "headers", headersBytes, LIMITS.headersBytesMax);
   if (bodyBytes > LIMITS.bodyBytesMax) return refusal("TOO_LARGE", "body", bodyBytes, LIMITS.bodyBytesMax);
   return undefined;
+}
+
+const needsKey = (queue: Queue | undefined): boolean => queue?.options.ordering === "key";
+
+function keyError(queue: Queue | undefined, record: RecordView): ErrorReply | undefined {
+  if (!needsKey(queue) || record.sizes.keyBytes > 0) return undefined;
+  return new HoldfastError(
+    "BAD_REQUEST",
+    `key is missing, expected 1 to ${LIMITS.keyBytesMax} bytes: ${queue?.name} is ordered by key`,
+  ).toReply();
 }
 
 const refusal = (code: "BAD_REQUEST" | "TOO_LARGE", field: string, bytes: number, bytesMax: number): ErrorReply =>

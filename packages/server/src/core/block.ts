@@ -31,6 +31,8 @@ export class Block {
   live: number;
   /** A bit per message; undefined while none is settled. */
   settled: Uint8Array | undefined;
+  /** A bit per message that was leased, of an ordered queue: those are not leased in the order of the log. */
+  leased: Uint8Array | undefined;
   /** Whether the store has a bitmap of it, to be deleted with it. */
   settledStored = false;
   #offsets: Uint32Array | undefined;
@@ -116,19 +118,38 @@ export class Block {
   }
 
   isSettled(index: number): boolean {
-    return this.settled !== undefined && ((this.settled[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
+    return hasBit(this.settled, index);
   }
 
   /** Marks one message settled; each only once. */
   settle(index: number): void {
-    this.settled ??= new Uint8Array((this.count + 7) >> 3);
-    this.settled[index >> 3] = (this.settled[index >> 3] ?? 0) | (1 << (index & 7));
+    this.settled = withBit(this.settled, this.count, index);
     this.live--;
   }
 
+  isLeased(index: number): boolean {
+    return hasBit(this.leased, index);
+  }
+
+  markLeased(index: number): void {
+    this.leased = withBit(this.leased, this.count, index);
+  }
+
+  unmarkLeased(index: number): void {
+    if (this.leased !== undefined) this.leased[index >> 3] = (this.leased[index >> 3] ?? 0) & ~(1 << (index & 7));
+  }
+
+  /** What is stored beside the block: the bits of the settled messages, then those of the leased ones if there are any. */
+  get bitmap(): Buffer {
+    const bytes = (this.count + 7) >> 3;
+    return Buffer.concat([this.settled ?? new Uint8Array(bytes), this.leased ?? new Uint8Array(0)]);
+  }
+
   /** Takes the bitmap that was stored for it. */
-  restoreSettled(bitmap: Uint8Array): void {
-    this.settled = Uint8Array.from(bitmap);
+  restoreBitmap(bitmap: Uint8Array): void {
+    const bytes = (this.count + 7) >> 3;
+    this.settled = Uint8Array.from(bitmap.subarray(0, bytes));
+    this.leased = bitmap.length > bytes ? Uint8Array.from(bitmap.subarray(bytes)) : undefined;
     this.settledStored = true;
     let settled = 0;
     for (let index = 0; index < this.count; index++) if (this.isSettled(index)) settled++;
@@ -139,6 +160,15 @@ export class Block {
   evict(): void {
     this.bytes = undefined;
   }
+}
+
+const hasBit = (bits: Uint8Array | undefined, index: number): boolean =>
+  bits !== undefined && ((bits[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
+
+function withBit(bits: Uint8Array | undefined, count: number, index: number): Uint8Array {
+  const all = bits ?? new Uint8Array((count + 7) >> 3);
+  all[index >> 3] = (all[index >> 3] ?? 0) | (1 << (index & 7));
+  return all;
 }
 
 const readU48 = (view: DataView, at: number): number => view.getUint32(at, true) + view.getUint16(at + 4, true) * 0x1_0000_0000;

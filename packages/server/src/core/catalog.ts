@@ -36,6 +36,10 @@ export class Catalog {
     if (queue !== undefined) restoreState(queue, stored);
   }
 
+  restoreHeldLeased(number: number, sequence: number): void {
+    this.#queues.get(number)?.chains?.leasedBefore.add(sequence);
+  }
+
   restoreProducer(number: number, producer: string, stored: Uint8Array): void {
     this.#queues.get(number)?.producers.set(producer, Producer.unpack(producer, stored));
   }
@@ -69,12 +73,16 @@ export class Catalog {
 
   define(address: QueueAddress, options: Partial<QueueOptions>): Queue {
     let queue = this.find(address);
+    const merged = { ...(queue?.options ?? defaultOptions(address.queue)), ...options };
+    checkOrdering(queue, merged);
     if (queue === undefined) {
-      queue = new Queue(this.nextNumber++, address.namespace, address.queue, { ...defaultOptions(address.queue), ...options });
+      queue = new Queue(this.nextNumber++, address.namespace, address.queue, merged);
       this.#register(queue);
       this.writeMeta();
     } else {
-      queue.options = { ...queue.options, ...options };
+      const reordered = queue.options.ordering !== merged.ordering;
+      queue.options = merged;
+      if (reordered) queue.order();
       queue.definitionDirty = true;
     }
     this.#commit.touch(queue);
@@ -103,4 +111,16 @@ export class Catalog {
   names(namespace: string): string[] {
     return [...(this.#byName.get(namespace)?.keys() ?? [])];
   }
+}
+
+/** `BAD_REQUEST` when messages are there that were stored in another order, or when there is no order for `poison` to hold. */
+function checkOrdering(queue: Queue | undefined, { ordering, poison }: QueueOptions): void {
+  if (poison === "block" && ordering === "none") {
+    throw new HoldfastError("BAD_REQUEST", `poison is "block", expected "dead-letter" where ordering is "none": there is no key to hold`);
+  }
+  if (queue === undefined || queue.options.ordering === ordering || queue.live === 0) return;
+  throw new HoldfastError(
+    "BAD_REQUEST",
+    `ordering is ${JSON.stringify(ordering)}, expected ${JSON.stringify(queue.options.ordering)} as long as the queue has messages (${queue.live})`,
+  );
 }

@@ -1,16 +1,32 @@
 import type { Write } from "../store.js";
 import { forgetIdleProducers } from "./append.js";
 import { Block } from "./block.js";
+import type { Chain } from "./chain.js";
 import type { DueMessage } from "./due-list.js";
+import type { HeldMessage } from "./held-message.js";
 import * as keys from "./keys.js";
 import { packState, type Queue } from "./queue.js";
+import type { Rank } from "./rank.js";
 
 /** The writes of one commit, and what becomes visible once they are durable. */
 export interface SealedCommit {
   readonly writes: readonly Write[];
   readonly blocks: readonly { readonly queue: Queue; readonly block: Block }[];
   readonly due: readonly { readonly queue: Queue; readonly message: DueMessage }[];
+  readonly chains: readonly ChainChange[];
   readonly marks: readonly { readonly queue: Queue; readonly next: number; readonly nextOrder: number; readonly leasedThrough: number }[];
+}
+
+/** What a commit lets happen in a chain once it is durable. */
+export interface ChainChange {
+  readonly queue: Queue;
+  readonly chain: Chain;
+  /** It may give its next message, as far as this is concerned. */
+  readonly thawed: boolean;
+  /** A message that was given back to it. */
+  readonly held?: HeldMessage;
+  /** A message that only the store has. */
+  readonly stored?: Rank;
 }
 
 /** How often the producers of a queue are looked through for idle ones. */
@@ -24,6 +40,7 @@ export class CommitBuilder {
   readonly #dirty = new Set<Queue>();
   #writes: Write[] = [];
   #due: { queue: Queue; message: DueMessage }[] = [];
+  #chains: ChainChange[] = [];
   /** The number of this commit; rises from commit to commit, also across lives while ids are remembered. */
   number = 1;
 
@@ -45,9 +62,16 @@ export class CommitBuilder {
     this.#due.push({ queue, message });
   }
 
+  /** A change of a chain that shows once the commit is durable. */
+  showChain(change: ChainChange): void {
+    this.#chains.push(change);
+    this.#dirty.add(change.queue);
+  }
+
   /** The queue is gone: nothing of it is written any more. */
   forget(queue: Queue): void {
     this.#dirty.delete(queue);
+    this.#chains = this.#chains.filter((change) => change.queue !== queue);
     this.#due = this.#due.filter((shown) => shown.queue !== queue);
   }
 
@@ -65,10 +89,11 @@ export class CommitBuilder {
       this.write(keys.stateKey(queue.number), packState(queue));
       marks.push({ queue, next: queue.next, nextOrder: queue.nextOrder, leasedThrough: queue.leasedThrough });
     }
-    const sealed: SealedCommit = { writes: this.#writes, blocks, due: this.#due, marks };
+    const sealed: SealedCommit = { writes: this.#writes, blocks, due: this.#due, chains: this.#chains, marks };
     this.#dirty.clear();
     this.#writes = [];
     this.#due = [];
+    this.#chains = [];
     return sealed;
   }
 
@@ -92,7 +117,7 @@ export class CommitBuilder {
   #sealSettled(queue: Queue): void {
     for (const block of queue.dirtyBlocks) {
       if (block.live > 0) {
-        this.write(keys.settledKey(queue.number, block.first), Buffer.from(block.settled ?? []));
+        this.write(keys.settledKey(queue.number, block.first), block.bitmap);
         block.settledStored = true;
         continue;
       }
@@ -122,6 +147,11 @@ export class CommitBuilder {
  * deliveries need no commit of their own. A crash just then counts an attempt for what was about to be sent.
  */
 function sealMark(queue: Queue): void {
+  if (queue.chains !== undefined) {
+    // Each message has a mark of its own here; this says how far the log was looked through.
+    queue.leasedThrough = Math.max(queue.cursor - 1, queue.recoverThrough);
+    return;
+  }
   const reserved = Math.min(queue.next - 1, queue.cursor - 1 + aheadOf(queue));
   const unread = queue.cursor <= queue.recoverThrough ? queue.recoverThrough : 0;
   queue.leasedThrough = queue.retired ? unread : Math.max(reserved, unread);

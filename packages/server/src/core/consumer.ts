@@ -26,11 +26,17 @@ export class Consumer {
   }
 
   get capacity(): number {
+    const { chains, holder } = this.queue;
+    if (chains?.fifo && holder !== this) return 0;
     return Math.max(0, this.maxInFlight - this.inFlight);
   }
 
   get inFlight(): number {
     return this.leases.size + this.irregular.size;
+  }
+
+  has(number: number): boolean {
+    return this.leases.has(number) || this.irregular.has(number);
   }
 
   /** Takes the lease of that number away from it; undefined when it does not hold it. */

@@ -4,12 +4,17 @@ import type { Entry } from "../store.js";
 import { appendTo, noteRefusal, refusalOf } from "./append.js";
 import { Block } from "./block.js";
 import { Catalog } from "./catalog.js";
-import { CommitBuilder, type SealedCommit } from "./commit.js";
+import type { Chain, ChainHead } from "./chain.js";
+import { type Chains, HELD_LOADED_MAX } from "./chains.js";
+import { type ChainChange, CommitBuilder, type SealedCommit } from "./commit.js";
 import { Consumer } from "./consumer.js";
 import { type DueMessage, isAfter, NO_MARK, unpackDue } from "./due-list.js";
+import { BLOCKED, type HeldMessage, unpackHeld } from "./held-message.js";
+import { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import { Lease, type Place } from "./lease.js";
 import type { Queue } from "./queue.js";
+import { Scanner } from "./scanner.js";
 import { settleRuns } from "./settle.js";
 import { type CoreContext, Transitions } from "./transitions.js";
 import { Wakes } from "./wakes.js";
@@ -20,6 +25,9 @@ export interface Appended {
   readonly runs: readonly (readonly ReceiptRun[])[];
   readonly refused?: HoldfastError;
 }
+
+/** Messages of an ordered queue's log that one lease call looks at, at most: behind one busy key there may be millions. */
+const LOOKED_MAX = 2_048;
 
 /** What ran out in one turn. */
 export interface Expired {
@@ -50,18 +58,23 @@ export class Core {
   readonly #windows = new Windows();
   readonly #wakes = new Wakes();
   readonly #transitions: Transitions;
+  readonly #holding = new Holding(this.#commit);
+  readonly #scanner: Scanner;
   readonly #consumers = new Map<number, Consumer>();
   #nextConsumer = 1;
   #nextLease = 1;
   /** Queues that may have something to lease since this was last emptied. */
   readonly work = new Set<Queue>();
-  /** Queues whose window or due list may want a read. */
+  /** Queues whose window, due list or chains may want a read. */
   readonly wanting = new Set<Queue>();
+  /** Consumers that may lease since this was last emptied, where they might not before. */
+  readonly freed = new Set<Consumer>();
 
   constructor(life: number, context: CoreContext) {
     this.life = life;
     this.catalog = new Catalog(this.#commit, life);
-    this.#transitions = new Transitions(this.catalog, this.#commit, this.#windows, this.#wakes, context);
+    this.#transitions = new Transitions(this.catalog, this.#commit, this.#windows, this.#wakes, this.#holding, context);
+    this.#scanner = new Scanner(this.#windows, this.#transitions, this.#holding);
   }
 
   /** Forgets the queue; its content is to be cleared from the store afterwards. Returns the consumers it had. */
@@ -123,6 +136,7 @@ export class Core {
   attach(queue: Queue, maxInFlight: number): Consumer {
     const consumer = new Consumer(this.#nextConsumer++, queue, maxInFlight);
     queue.consumers.add(consumer);
+    if (queue.chains?.fifo === true) queue.holder ??= consumer;
     this.#consumers.set(consumer.number, consumer);
     this.wanting.add(queue);
     this.work.add(queue);
@@ -147,7 +161,15 @@ export class Core {
     consumer.irregular.clear();
     for (const lease of leases) this.#transitions.giveBack(lease, counted, now);
     this.#commit.touch(queue);
+    if (queue.holder === consumer) this.#passOn(queue);
     if (queue.consumers.size === 0) this.#windows.drop(queue);
+  }
+
+  /** The consumer that may lease from a `fifo` queue is gone: the one attached longest is next. */
+  #passOn(queue: Queue): void {
+    queue.holder = queue.consumers.values().next().value;
+    if (queue.holder !== undefined) this.freed.add(queue.holder);
+    this.work.add(queue);
   }
 
   /**
@@ -159,11 +181,13 @@ export class Core {
     const leases: Lease[] = [];
     const room: Room = { count: Math.min(count, consumer.capacity), bytes: bytesMax };
     const until = now + queue.options.leaseMs;
-    this.#leaseDue(consumer, leases, room, until, now);
+    if (queue.chains === undefined) this.#leaseDue(consumer, leases, room, until, now);
+    else this.#leaseChains(consumer, queue.chains, leases, room, until, now);
     const wait = leases.length > 0;
-    const cut = this.#leaseLog(consumer, leases, room, until);
+    const cut = queue.chains === undefined && this.#leaseLog(consumer, leases, room, until);
     const taken = leases.length;
     consumer.ahead = cut ? taken : Math.max(0, room.count - taken);
+    if (queue.chains !== undefined && queue.chains.wanting.size > 0) this.wanting.add(queue);
     if (leases.length === 0) {
       this.#wakes.forQueue(queue);
       this.wanting.add(queue);
@@ -213,6 +237,76 @@ export class Core {
     return false;
   }
 
+  /** The heads of chains first; then the log is looked through for keys that are free. */
+  #leaseChains(consumer: Consumer, chains: Chains, leases: Lease[], room: Room, until: number, now: number): void {
+    const { queue } = consumer;
+    for (let looked = 0; leases.length < room.count; ) {
+      // What was looked through in the life before may come before what is held, so all of it is seen again first.
+      const next = queue.cursor <= queue.recoverThrough ? undefined : chains.next(now);
+      if (next !== undefined) {
+        const size = sizeOf(next.head);
+        if (leases.length > 0 && size > room.bytes) {
+          chains.review(next.chain, now);
+          return;
+        }
+        leases.push(this.#leaseHead(consumer, chains, next.chain, next.head, until));
+        room.bytes -= size;
+        chains.review(next.chain, now);
+      } else if (chains.fifo && chains.isHeld && queue.cursor > queue.recoverThrough) {
+        return;
+      } else if (looked++ === LOOKED_MAX) {
+        this.work.add(queue);
+        return;
+      } else if (!this.#scanner.step(queue, chains, now)) {
+        return;
+      }
+    }
+  }
+
+  #leaseHead(consumer: Consumer, chains: Chains, chain: Chain, head: ChainHead, until: number): Lease {
+    const { queue } = consumer;
+    chains.take(chain, head);
+    const number = this.#nextLease++;
+    const { parked, held } = head;
+    let lease: Lease;
+    if (parked !== undefined) {
+      const { block, index, sequence, time } = parked;
+      block.markLeased(index);
+      queue.dirtyBlocks.add(block);
+      lease = new Lease(number, consumer, sequence, 1, time, until, { block, index, chain }, this.#transitions.blockBytes(queue, block));
+    } else {
+      const { sequence, attempts, publishedAt } = held;
+      this.#holding.markLeased(queue, held);
+      const record = this.#transitions.storedHeld(queue, chain, held);
+      lease = new Lease(number, consumer, sequence, attempts + 1, publishedAt, until, { entry: held, chain }, record);
+    }
+    chain.leases.add(lease);
+    return lease;
+  }
+
+  /** Lets a blocked key go on; `NOT_FOUND` when it is not blocked. */
+  unblock(queue: Queue, key: string, action: "skip" | "retry", now: number): void {
+    const { chains } = queue;
+    const chain = chains?.find(chains.fifo ? "" : key);
+    const head = chain?.head?.held;
+    if (chain === undefined || chain.frozen > 0 || head?.due !== BLOCKED) {
+      throw new HoldfastError("NOT_FOUND", `key ${JSON.stringify(key)} of queue ${queue.name} is not blocked`);
+    }
+    chain.take({ held: head });
+    this.#transitions.unblock(queue, chain, head, action, now);
+  }
+
+  /** The leases that ended since this was last asked, because one before them in a `fifo` queue did. */
+  takeRevoked(): Expired[] {
+    const revoked = new Map<Consumer, number[]>();
+    for (const { consumer, lease } of this.#transitions.revoked.splice(0)) {
+      const leases = revoked.get(consumer);
+      if (leases === undefined) revoked.set(consumer, [lease]);
+      else leases.push(lease);
+    }
+    return Array.from(revoked, ([consumer, leases]) => ({ consumer, leases }));
+  }
+
   #watch(consumer: Consumer, leases: readonly Lease[], until: number): void {
     const regular = consumer.latestUntil <= until;
     consumer.latestUntil = Math.max(consumer.latestUntil, until);
@@ -239,6 +333,7 @@ export class Core {
       const { queue, consumer } = wake;
       if (queue !== undefined) {
         this.work.add(queue);
+        queue.chains?.promote(now);
         if (queue.due.next(now) === undefined) this.#wakes.forQueue(queue);
       }
       if (consumer !== undefined && this.#consumers.get(consumer.number) === consumer) this.#expire(consumer, now, expired);
@@ -276,12 +371,12 @@ export class Core {
         throw new HoldfastError("ENGINE_UNAVAILABLE", `stored block ${queue.number}/${first} holds ${block.queue}/${block.first}`);
       }
       const bitmap = bitmaps.get(first);
-      if (bitmap !== undefined) block.restoreSettled(bitmap);
+      if (bitmap !== undefined) block.restoreBitmap(bitmap);
       this.#windows.enter(queue, block);
     }
     queue.windowEnd = Math.max(queue.windowEnd, end);
     if (queue.window.length === 0) queue.cursor = queue.windowEnd;
-    this.#recoverLog(queue, now);
+    if (queue.chains === undefined) this.#recoverLog(queue, now);
     this.work.add(queue);
   }
 
@@ -331,6 +426,44 @@ export class Core {
     this.#wakes.forQueue(queue);
   }
 
+  /** Takes a held message that a life before this one left; more of its chain than memory keeps is left in the store. */
+  restoreHeld(queue: Queue, stored: Entry, now: number): { readonly key: string; readonly full: boolean } {
+    const { chains } = queue;
+    const { key, rank } = keys.heldOf(stored[0]);
+    const chain = chains?.of(key);
+    if (chains === undefined || chain === undefined) return { key, full: true };
+    if (chain.held.length >= HELD_LOADED_MAX) {
+      chain.storedAt(rank);
+      return { key, full: true };
+    }
+    this.#takeHeld(queue, chain, stored, now);
+    chains.review(chain, now);
+    return { key, full: false };
+  }
+
+  /** Takes what was read of a chain from `chain.moreFrom` on. */
+  fillChain(queue: Queue, chain: Chain, entries: readonly Entry[], complete: boolean, now: number): void {
+    const messages: HeldMessage[] = [];
+    for (const entry of entries) {
+      const { rank } = keys.heldOf(entry[0]);
+      messages.push(unpackHeld(rank, entry[1]).message);
+    }
+    queue.chains?.load(chain, messages, complete, now);
+    this.work.add(queue);
+    this.#wakes.forQueue(queue);
+  }
+
+  #takeHeld(queue: Queue, chain: Chain, [key, value]: Entry, now: number): void {
+    const { message, record } = unpackHeld(keys.heldOf(key).rank, value);
+    if (queue.chains?.leasedBefore.delete(message.sequence) !== true) {
+      chain.hold(message);
+      return;
+    }
+    this.#holding.unmarkLeased(queue, message);
+    this.#holding.remove(queue, chain, message);
+    this.#transitions.heldBefore(queue, chain, record, message, now);
+  }
+
   // --- commit --------------------------------------------------------------------------------------------------
 
   get hasChanges(): boolean {
@@ -350,11 +483,25 @@ export class Core {
       queue.leasedThroughDurable = leasedThrough;
     }
     for (const { queue, block } of sealed.blocks) this.#show(queue, block);
+    for (const change of sealed.chains) this.#showChain(change);
     for (const { queue, message } of sealed.due) {
       queue.due.add(message);
       this.work.add(queue);
       this.#wakes.forQueue(queue);
     }
+  }
+
+  #showChain({ queue, chain, thawed, held, stored }: ChainChange): void {
+    if (held !== undefined) chain.hold(held);
+    if (stored !== undefined) {
+      chain.storing--;
+      chain.storedAt(stored);
+    }
+    if (thawed) chain.frozen--;
+    queue.chains?.review(chain, 0);
+    if (queue.chains !== undefined && queue.chains.wanting.size > 0) this.wanting.add(queue);
+    this.work.add(queue);
+    this.#wakes.forQueue(queue);
   }
 
   #show(queue: Queue, block: Block): void {
@@ -372,9 +519,26 @@ export class Core {
     for (const queue of this.catalog.all()) {
       // Also of a queue without leases: what is published with this commit must not be marked for consumers that wait.
       queue.retired = true;
+      if (queue.chains !== undefined) this.#unmark(queue);
       if (queue.inFlight === 0 && queue.leasedThrough < queue.cursor && queue.dueMark === NO_MARK) continue;
       queue.dueMark = queue.dueRecovered ? NO_MARK : queue.recoverDueMark;
       this.#commit.touch(queue);
     }
   }
+
+  /** Takes back the marks of what is in flight. */
+  #unmark(queue: Queue): void {
+    for (const { leases, irregular } of queue.consumers) {
+      for (const { place } of [...leases.values(), ...irregular.values()]) {
+        if (place.entry !== undefined) this.#holding.unmarkLeased(queue, place.entry);
+        if (place.block === undefined) continue;
+        place.block.unmarkLeased(place.index);
+        queue.dirtyBlocks.add(place.block);
+      }
+    }
+    this.#commit.touch(queue);
+  }
 }
+
+const sizeOf = ({ parked, held }: ChainHead): number =>
+  parked === undefined ? held.size : parked.block.start(parked.index + 1) - parked.block.start(parked.index);

@@ -1,3 +1,5 @@
+import type { Rank } from "./rank.js";
+
 /**
  * The layout of the store. Queues are numbered, so that no name from outside is ever part of a key.
  *
@@ -7,6 +9,8 @@
  *     20 queue first-sequence          block: the messages of one commit
  *     21 queue first-sequence          which messages of that block are settled (bitmap)
  *     22 queue due-time order          one message that waits for a time or was delivered before
+ *     23 queue key time sequence       one message of an ordered queue: delivered before, or one of too many of its key
+ *     24 queue sequence                such a message is in flight
  *     30 queue producer                what a producer stored last
  *     31 queue commit                  ids that the application chose, with hashes
  *     40 queue                         removed queue whose entries are being cleared
@@ -17,6 +21,8 @@ const STATE = 0x11;
 const BLOCK = 0x20;
 const SETTLED = 0x21;
 const DUE = 0x22;
+const HELD = 0x23;
+const HELD_LEASED = 0x24;
 const PRODUCER = 0x30;
 const IDS = 0x31;
 const REMOVED = 0x40;
@@ -52,6 +58,41 @@ export function dueKey(queue: number, due: number, order: number): Buffer {
   return key;
 }
 
+/** All keys of one ordering key. Its length comes first, so that none is the beginning of another. */
+const chainPrefix = (queue: number, key: string): Buffer => {
+  const text = Buffer.from(key, "utf8");
+  const length = Buffer.allocUnsafe(2);
+  length.writeUInt16BE(text.length);
+  return Buffer.concat([keyOfQueue(HELD, queue), length, text]);
+};
+
+export function heldKey(queue: number, key: string, { time, sequence }: Rank): Buffer {
+  const rank = Buffer.allocUnsafe(12);
+  rank.writeUIntBE(time, 0, 6);
+  rank.writeUIntBE(sequence, 6, 6);
+  return Buffer.concat([chainPrefix(queue, key), rank]);
+}
+
+/** The end of what is held of one ordering key. */
+export const heldEnd = (queue: number, key: string): Buffer => Buffer.concat([chainPrefix(queue, key), Buffer.alloc(13, 0xff)]);
+
+/** The ordering key and the rank in a key of a held message. */
+export function heldOf(stored: Uint8Array): { key: string; rank: Rank } {
+  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  const rankAt = bytes.length - 12;
+  return {
+    key: bytes.toString("utf8", 7, rankAt),
+    rank: { time: bytes.readUIntBE(rankAt, 6), sequence: bytes.readUIntBE(rankAt + 6, 6) },
+  };
+}
+
+export const heldLeasedKey = (queue: number, sequence: number): Buffer => keyOfPosition(HELD_LEASED, queue, sequence);
+
+export const heldRange = (queue: number): { from: Buffer; to: Buffer } => ({
+  from: keyOfQueue(HELD, queue),
+  to: keyOfQueue(HELD, queue + 1),
+});
+
 export const producerKey = (queue: number, producer: string): Buffer =>
   Buffer.concat([keyOfQueue(PRODUCER, queue), Buffer.from(producer, "utf8")]);
 
@@ -66,6 +107,7 @@ export const producerOf = (key: Uint8Array): string => Buffer.from(key.buffer, k
 export const kindRange = {
   definitions: { from: Buffer.of(DEFINITION), to: Buffer.of(DEFINITION + 1) },
   states: { from: Buffer.of(STATE), to: Buffer.of(STATE + 1) },
+  heldLeased: { from: Buffer.of(HELD_LEASED), to: Buffer.of(HELD_LEASED + 1) },
   producers: { from: Buffer.of(PRODUCER), to: Buffer.of(PRODUCER + 1) },
   ids: { from: Buffer.of(IDS), to: Buffer.of(IDS + 1) },
   removed: { from: Buffer.of(REMOVED), to: Buffer.of(REMOVED + 1) },
@@ -73,7 +115,10 @@ export const kindRange = {
 
 /** Every range that holds entries of a queue beside its definition and state. */
 export const contentRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
-  [BLOCK, SETTLED, DUE, PRODUCER, IDS].map((prefix) => ({ from: keyOfQueue(prefix, queue), to: keyOfQueue(prefix, queue + 1) }));
+  [BLOCK, SETTLED, DUE, HELD, HELD_LEASED, PRODUCER, IDS].map((prefix) => ({
+    from: keyOfQueue(prefix, queue),
+    to: keyOfQueue(prefix, queue + 1),
+  }));
 
 export const dueRange = (queue: number): { from: Buffer; to: Buffer } => ({
   from: keyOfQueue(DUE, queue),

@@ -1,12 +1,25 @@
 import type { Leased } from "../engine.js";
 import type { Block } from "./block.js";
+import type { Chain } from "./chain.js";
 import type { Consumer } from "./consumer.js";
 import type { DueMessage } from "./due-list.js";
+import type { HeldMessage } from "./held-message.js";
+import type { Rank } from "./rank.js";
 
-/** Where a leased message lies: in a block of the log (its first attempt), or in the due list (any later one). */
+/**
+ * Where a leased message lies: in a block of the log (its first attempt), in the due list (any later one), or, of an
+ * ordered queue, among the held ones of its chain.
+ */
 export type Place =
-  | { readonly block: Block; readonly index: number; readonly due?: undefined }
-  | { readonly due: DueMessage; readonly block?: undefined };
+  | {
+      readonly block: Block;
+      readonly index: number;
+      readonly chain?: Chain | undefined;
+      readonly due?: undefined;
+      readonly entry?: undefined;
+    }
+  | { readonly due: DueMessage; readonly block?: undefined; readonly chain?: undefined; readonly entry?: undefined }
+  | { readonly entry: HeldMessage; readonly chain: Chain; readonly block?: undefined; readonly due?: undefined };
 
 /** The exclusive right of a consumer to settle one delivery. Dropped once it is settled or ran out. */
 export class Lease implements Leased {
@@ -50,7 +63,13 @@ export class Lease implements Leased {
   }
 
   get end(): number {
-    return this.place.block === undefined ? this.place.due.size : this.place.block.start(this.place.index + 1);
+    const { block, index, due, entry } = this.place as Place & { index: number };
+    return block === undefined ? (due ?? entry).size : block.start(index + 1);
+  }
+
+  /** Of an ordered queue: where the message stands among those of its key. */
+  get rank(): Rank {
+    return this.place.entry ?? { time: this.publishedAt, sequence: this.sequence };
   }
 
   /** Bytes of the record. */

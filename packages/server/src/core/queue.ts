@@ -1,5 +1,6 @@
 import type { QueueOptions } from "../options.js";
 import type { Block } from "./block.js";
+import { Chains } from "./chains.js";
 import type { Consumer } from "./consumer.js";
 import { DueList, type DueMark, NO_MARK } from "./due-list.js";
 import { IdIndex } from "./id-index.js";
@@ -63,6 +64,8 @@ export class Queue {
   /** One past the last sequence that a life before this one stored. */
   foundNext = 1;
   lastCrc = 0;
+  /** The latest time of a publish, where there is an order: it does not go back with the clock. */
+  latestTime = 0;
 
   /** Messages that wait or are in flight, in the log and in the due list. */
   live = 0;
@@ -78,6 +81,12 @@ export class Queue {
   /** Every block in memory that has messages not settled, by first sequence, in order. */
   readonly blocks = new Map<number, Block>();
   readonly due = new DueList();
+  /** With `ordering` by key or fifo: what keeps the order. */
+  chains: Chains | undefined;
+  /** Messages with a store entry of their own in the chains. */
+  heldCount = 0;
+  /** With `fifo`: who may lease. */
+  holder: Consumer | undefined;
   readonly producers = new Map<string, Producer>();
   readonly ids = new IdIndex();
   readonly consumers = new Set<Consumer>();
@@ -105,6 +114,20 @@ export class Queue {
     this.namespace = namespace;
     this.name = name;
     this.options = options;
+    this.order();
+  }
+
+  /** Makes ready for the ordering of the options; the queue is empty. */
+  order(): void {
+    const { ordering } = this.options;
+    this.chains = ordering === "none" ? undefined : new Chains(ordering === "fifo");
+  }
+
+  /** When the next message that waits for a time becomes due. */
+  get nextDue(): number | undefined {
+    const due = this.due.nextDue;
+    const held = this.chains?.nextDue;
+    return due === undefined || held === undefined ? (due ?? held) : Math.min(due, held);
   }
 
   /** The lowest sequence that a restart has to look at. */
@@ -120,7 +143,7 @@ export class Queue {
   }
 }
 
-const STATE_BYTES = 6 + 15 * 6;
+const STATE_BYTES = 6 + 17 * 6;
 const VERSION = 1;
 
 /** The queue's state record, written with every commit that changes it. */
@@ -152,6 +175,8 @@ const stateNumbers = (queue: Queue): number[] => [
   queue.counts.expired,
   queue.counts.purged,
   queue.counts.redriven,
+  queue.heldCount,
+  queue.latestTime,
 ];
 
 /** Takes the state that a life before this one left. */
@@ -172,7 +197,9 @@ export function restoreState(queue: Queue, stored: Uint8Array): void {
   queue.live = live;
   queue.dueCount = dueCount;
   queue.bytes = bytes;
-  const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0] = counts;
+  const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0, held = 0, latestTime = 0] = counts;
   Object.assign(queue.counts, { published, acked, dead, expired, purged, redriven });
+  queue.heldCount = held;
+  queue.latestTime = latestTime;
   queue.due.forgetAll();
 }

@@ -2,12 +2,16 @@ import { HoldfastError } from "holdfast-client/protocol";
 import { store } from "./append.js";
 import type { Block } from "./block.js";
 import type { Catalog } from "./catalog.js";
+import type { Chain } from "./chain.js";
 import type { CommitBuilder } from "./commit.js";
 import { type DueMessage, packDue, unpackDue } from "./due-list.js";
+import { BLOCKED, type HeldMessage, unpackHeld } from "./held-message.js";
 import { type DeadReason, withHistory } from "./history.js";
+import type { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
 import type { Queue } from "./queue.js";
+import { isBefore } from "./rank.js";
 import { afterFailure } from "./retry.js";
 import type { Settling } from "./settle.js";
 import type { Wakes } from "./wakes.js";
@@ -27,20 +31,24 @@ export class Transitions implements Settling {
   readonly #windows: Windows;
   readonly #wakes: Wakes;
   readonly #context: CoreContext;
+  readonly #holding: Holding;
+  /** Leases that ended because one before them in their chain did; for the core to tell. */
+  readonly revoked: Lease[] = [];
   #lastRead: { readonly block: Block; readonly bytes: Uint8Array } | undefined;
 
-  constructor(catalog: Catalog, commit: CommitBuilder, windows: Windows, wakes: Wakes, context: CoreContext) {
+  constructor(catalog: Catalog, commit: CommitBuilder, windows: Windows, wakes: Wakes, holding: Holding, context: CoreContext) {
     this.#catalog = catalog;
     this.#commit = commit;
     this.#windows = windows;
     this.#wakes = wakes;
+    this.#holding = holding;
     this.#context = context;
   }
 
   /** The message is done: it leaves the queue. */
   finish(lease: Lease): void {
     const { queue } = lease.consumer;
-    this.#leave(queue, lease);
+    this.#leaveForGood(queue, lease);
     queue.counts.acked++;
     queue.live--;
     queue.bytes -= lease.size;
@@ -50,23 +58,61 @@ export class Transitions implements Settling {
   fail(lease: Lease, now: number, delayMs: number | undefined, reason: string | undefined): void {
     const { queue } = lease.consumer;
     const next = afterFailure(lease.attempt, queue.options, now, delayMs, this.#context.random);
-    if (next.to === "dead") this.bury(lease, "attempts", reason ?? this.#lastReason(lease), now);
-    else this.#moveToDue(queue, lease, next.at, lease.attempt, reason ?? this.#lastReason(lease));
+    const why = reason ?? lastReason(lease);
+    if (next.to === "dead") this.#exhaust(lease, why, now);
+    else this.#giveAgain(queue, lease, next.at, lease.attempt, why);
   }
 
   /** The delivery ended without a fault of the message: it comes again at once. */
   giveBack(lease: Lease, counted: boolean, now: number): void {
     const { queue } = lease.consumer;
     const { maxAttempts } = queue.options;
-    if (counted && maxAttempts > 0 && lease.attempt >= maxAttempts) this.bury(lease, "attempts", this.#lastReason(lease), now);
-    else this.#moveToDue(queue, lease, now, counted ? lease.attempt : lease.attempt - 1, this.#lastReason(lease));
+    if (counted && maxAttempts > 0 && lease.attempt >= maxAttempts) this.#exhaust(lease, lastReason(lease), now);
+    else
+      this.#giveAgain(
+        queue,
+        lease,
+        lease.place.chain === undefined ? now : 0,
+        counted ? lease.attempt : lease.attempt - 1,
+        lastReason(lease),
+      );
+  }
+
+  /** The message is out of attempts: what its queue's `poison` says. */
+  #exhaust(lease: Lease, reason: string | undefined, now: number): void {
+    const { queue } = lease.consumer;
+    if (lease.place.chain === undefined || queue.options.poison === "dead-letter") this.bury(lease, "attempts", reason, now);
+    else this.#giveAgain(queue, lease, BLOCKED, lease.attempt, reason);
+  }
+
+  #giveAgain(queue: Queue, lease: Lease, at: number, attempts: number, reason: string | undefined): void {
+    const { chain } = lease.place;
+    if (chain === undefined) {
+      this.#moveToDue(queue, lease, at, attempts, reason);
+      return;
+    }
+    this.#holdAgain(queue, chain, lease, at, attempts, reason);
+    // What was leased after it has to come after it again (promise O1). With a key there is nothing.
+    for (const later of [...chain.leases]) {
+      if (!isBefore(lease.rank, later.rank) || later.consumer.take(later.lease) === undefined) continue;
+      this.revoked.push(later);
+      this.#holdAgain(queue, chain, later, 0, later.attempt - 1, lastReason(later));
+    }
+  }
+
+  #holdAgain(queue: Queue, chain: Chain, lease: Lease, due: number, attempts: number, reason: string | undefined): void {
+    const record = this.#recordOf(queue, lease);
+    const { publishedAt } = lease;
+    const { time, sequence } = lease.rank;
+    this.#leave(queue, lease);
+    this.#holding.hold(queue, chain, record, { time, sequence, due, attempts, publishedAt, reason });
   }
 
   /** Moves the message to the dead-letter queue, or discards it when there is none: one commit does both (promise D1). */
   bury(lease: Lease, reason: DeadReason, error: string | undefined, now: number): void {
     const { queue } = lease.consumer;
     const record = this.#recordOf(queue, lease);
-    this.#leave(queue, lease);
+    this.#leaveForGood(queue, lease);
     this.#died(queue, record, { reason, error, attempts: lease.attempt, sequence: lease.sequence, publishedAt: lease.publishedAt }, now);
   }
 
@@ -78,16 +124,26 @@ export class Transitions implements Settling {
     this.#wakes.forConsumer(consumer, until);
   }
 
-  #lastReason(lease: Lease): string | undefined {
-    return lease.place.due?.reason;
-  }
-
   /** Takes the message out of the place where it lies. */
   #leave(queue: Queue, lease: Lease): void {
     queue.inFlight--;
-    const { block, due } = lease.place;
-    if (block === undefined) this.removeDue(queue, due);
-    else this.#windows.settle(queue, block, lease.place.index);
+    const { block, due, chain, entry } = lease.place;
+    if (block !== undefined) this.#windows.settle(queue, block, lease.place.index);
+    else if (due !== undefined) this.removeDue(queue, due);
+    else {
+      this.#holding.unmarkLeased(queue, entry);
+      this.#holding.remove(queue, chain, entry);
+    }
+    if (chain === undefined) return;
+    chain.leases.delete(lease);
+    if (queue.chains?.fifo !== true) this.#holding.freeze(queue, chain);
+  }
+
+  /** Takes out a message that does not come again. */
+  #leaveForGood(queue: Queue, lease: Lease): void {
+    this.#leave(queue, lease);
+    const { chain } = lease.place;
+    if (chain !== undefined) queue.chains?.review(chain, 0);
   }
 
   removeDue(queue: Queue, message: DueMessage): void {
@@ -139,10 +195,40 @@ export class Transitions implements Settling {
     this.#died(queue, record, { reason: "attempts", error: reason, attempts, sequence, publishedAt }, now);
   }
 
+  /**
+   * As `failedBefore`, of an ordered queue: the message was in flight when the life before this one ended, and counts an
+   * attempt for it. Its old place is the caller's to clear.
+   */
+  heldBefore(queue: Queue, chain: Chain, record: Uint8Array, message: Omit<HeldMessage, "size">, now: number): void {
+    const { maxAttempts, poison } = queue.options;
+    const attempts = message.attempts + 1;
+    const { sequence, publishedAt, reason } = message;
+    if (maxAttempts === 0 || attempts < maxAttempts) this.#holding.hold(queue, chain, record, { ...message, attempts, due: 0 });
+    else if (poison === "block") this.#holding.hold(queue, chain, record, { ...message, attempts, due: BLOCKED });
+    else {
+      this.#commit.touch(queue);
+      this.#died(queue, record, { reason: "attempts", error: reason, attempts, sequence, publishedAt }, now);
+    }
+  }
+
+  /** Lets a blocked head go: to the dead letters, or again with all its attempts. */
+  unblock(queue: Queue, chain: Chain, message: HeldMessage, action: "skip" | "retry", now: number): void {
+    const record = this.storedHeld(queue, chain, message);
+    const { attempts, sequence, publishedAt, reason } = message;
+    this.#holding.remove(queue, chain, message);
+    if (action === "retry") {
+      this.#holding.hold(queue, chain, record, { ...message, attempts: 0, due: 0 });
+      return;
+    }
+    this.#holding.freeze(queue, chain);
+    this.#died(queue, record, { reason: "skipped", error: reason, attempts, sequence, publishedAt }, now);
+  }
+
   /** A message's record, from memory or from the store when its bytes were let go. */
   #recordOf(queue: Queue, lease: Lease): Uint8Array {
-    const { block, due } = lease.place;
-    if (block === undefined) return lease.held ?? this.storedDue(queue, due);
+    const { block, due, chain, entry } = lease.place;
+    if (due !== undefined) return lease.held ?? this.storedDue(queue, due);
+    if (block === undefined) return lease.held ?? this.storedHeld(queue, chain, entry);
     const bytes = lease.held ?? block.bytes ?? this.#storedBlock(queue, block);
     return bytes.subarray(lease.start, lease.end);
   }
@@ -156,6 +242,15 @@ export class Transitions implements Settling {
     return bytes;
   }
 
+  /** The bytes of a block, also when memory has let them go. */
+  blockBytes(queue: Queue, block: Block): Uint8Array {
+    return block.bytes ?? this.#storedBlock(queue, block);
+  }
+
+  storedHeld(queue: Queue, chain: Chain, message: HeldMessage): Uint8Array {
+    return unpackHeld(message, this.#stored(keys.heldKey(queue.number, chain.key, message))).record;
+  }
+
   storedDue(queue: Queue, message: DueMessage): Uint8Array {
     return unpackDue(message.due, message.order, this.#stored(keys.dueKey(queue.number, message.due, message.order))).record;
   }
@@ -166,3 +261,5 @@ export class Transitions implements Settling {
     return value;
   }
 }
+
+const lastReason = ({ place }: Lease): string | undefined => (place.due ?? place.entry)?.reason;

@@ -24,7 +24,7 @@ export class Wakes {
   }
 
   forQueue(queue: Queue): void {
-    const at = queue.due.nextDue;
+    const at = queue.nextDue;
     if (at === undefined || queue.consumers.size === 0 || at >= queue.wakeAt) return;
     queue.wakeAt = at;
     this.#heap.push({ at, queue });

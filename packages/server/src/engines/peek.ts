@@ -1,5 +1,6 @@
 import { Block } from "../core/block.js";
 import { unpackDue } from "../core/due-list.js";
+import { BLOCKED, type HeldMessage, unpackHeld } from "../core/held-message.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Page, Peeked } from "../engine.js";
@@ -21,9 +22,14 @@ export async function peekQueue(queue: Queue, store: Store, now: number, after: 
       state: state(message.sequence, message.due),
     });
   }
+  for await (const message of heldMessages(queue, store, after, limit + 1)) {
+    const isIn = inFlight.has(message.sequence);
+    found.push({ ...message, attempts: message.attempts + (isIn ? 1 : 0), state: isIn ? "in-flight" : heldState(queue, message, now) });
+  }
   let fromLog = 0;
   for await (const message of logMessages(queue, store, after)) {
-    found.push({ ...message, attempts: inFlight.has(message.sequence) ? 1 : 0, state: state(message.sequence, 0) });
+    const parked = queue.chains?.isParked(message.record, message.sequence) === true;
+    found.push({ ...message, attempts: inFlight.has(message.sequence) ? 1 : 0, state: parked ? "parked" : state(message.sequence, 0) });
     if (++fromLog > limit) break;
   }
   found.sort((a, b) => a.sequence - b.sequence);
@@ -65,6 +71,32 @@ async function* dueMessages(
   yield* lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
 }
 
+/** As `dueMessages`, of what the chains of an ordered queue have in the store. */
+async function* heldMessages(
+  queue: Queue,
+  store: Store,
+  after: number,
+  limit: number,
+): AsyncGenerator<Found & { key: string } & HeldMessage> {
+  if (queue.heldCount === 0) return;
+  let lowest: (Found & { key: string } & HeldMessage)[] = [];
+  for await (const [stored, value] of entriesOf(store, keys.heldRange(queue.number))) {
+    const { key, rank } = keys.heldOf(stored);
+    const { message, record } = unpackHeld(rank, value);
+    if (message.sequence <= after) continue;
+    lowest.push({ ...message, key, record });
+    if (lowest.length > 2 * limit) lowest = lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
+  }
+  yield* lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
+}
+
+function heldState(queue: Queue, { key, sequence, due }: HeldMessage & { key: string }, now: number): Peeked["state"] {
+  const head = queue.chains?.find(key)?.head?.held;
+  if (head === undefined || head.sequence !== sequence) return "parked";
+  if (due === BLOCKED) return "blocked";
+  return due > now ? "delayed" : "ready";
+}
+
 async function* logMessages(queue: Queue, store: Store, after: number): AsyncGenerator<Found> {
   const start = await blockWith(queue, store, after + 1);
   for await (const [, value] of entriesOf(store, {
@@ -73,8 +105,8 @@ async function* logMessages(queue: Queue, store: Store, after: number): AsyncGen
   })) {
     const block = Block.unpack(value);
     const live = queue.blocks.get(block.first);
-    const bitmap = live === undefined ? store.get(keys.settledKey(queue.number, block.first)) : live.settled;
-    if (bitmap !== undefined) block.restoreSettled(bitmap);
+    const bitmap = live === undefined ? store.get(keys.settledKey(queue.number, block.first)) : live.bitmap;
+    if (bitmap !== undefined) block.restoreBitmap(bitmap);
     for (let index = 0; index < block.count; index++) {
       const sequence = block.first + index;
       if (sequence <= after || block.isSettled(index)) continue;

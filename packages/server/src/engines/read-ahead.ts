@@ -1,4 +1,6 @@
 import type { Clock } from "../clock.js";
+import type { Chain } from "../core/chain.js";
+import { HELD_LOADED_MAX } from "../core/chains.js";
 import type { Core } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
@@ -63,3 +65,24 @@ export async function fillDueList(core: Core, store: Store, queue: Queue, clock:
   }
   if (queue.due.needsLoading && queue.consumers.size > 0) core.wanting.add(queue);
 }
+
+/** Reads the next held messages of a chain that has none in memory. */
+export async function fillChain(core: Core, store: Store, queue: Queue, chain: Chain, clock: Clock): Promise<void> {
+  const from = chain.moreFrom;
+  if (from === undefined || chain.reading) return;
+  chain.reading = true;
+  try {
+    const entries = await store.read({
+      from: keys.heldKey(queue.number, chain.key, from),
+      to: keys.heldEnd(queue.number, chain.key),
+      entriesMax: HELD_LOADED_MAX,
+      bytesMax: DUE_BYTES_MAX,
+    });
+    const complete = entries.length < HELD_LOADED_MAX && bytesOf(entries) < DUE_BYTES_MAX;
+    core.fillChain(queue, chain, entries, complete, clock.now());
+  } finally {
+    chain.reading = false;
+  }
+}
+
+const bytesOf = (entries: readonly Entry[]): number => entries.reduce((sum, [key, value]) => sum + key.length + value.length, 0);

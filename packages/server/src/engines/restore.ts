@@ -1,6 +1,7 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { Core } from "../core/core.js";
 import * as keys from "../core/keys.js";
+import type { Queue } from "../core/queue.js";
 import type { Entry, Store } from "../store.js";
 
 /** Lives are counted modulo this: see `Engine.life`. */
@@ -8,7 +9,7 @@ const LIVES = 2 ** 20;
 const FORMAT_VERSION = 1;
 
 /** Reads what earlier lives left into a new core, and says which removed queues are still to be cleared. */
-export async function restoreCore(store: Store, random: () => number): Promise<{ core: Core; removed: number[] }> {
+export async function restoreCore(store: Store, random: () => number, now: number): Promise<{ core: Core; removed: number[] }> {
   const stored = store.get(keys.metaKey);
   const meta = stored === undefined ? undefined : readMeta(stored);
   const life = meta === undefined ? Math.floor(random() * LIVES) : (meta.life + 1) % LIVES;
@@ -20,10 +21,26 @@ export async function restoreCore(store: Store, random: () => number): Promise<{
     core.catalog.restoreProducer(keys.queueOf(key), keys.producerOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.ids))
     core.catalog.restoreIds(keys.queueOf(key), keys.positionOf(key), value);
+  for await (const [key] of entriesOf(store, keys.kindRange.heldLeased))
+    core.catalog.restoreHeldLeased(keys.queueOf(key), keys.positionOf(key));
+  for (const queue of core.catalog.all()) if (queue.chains !== undefined) await restoreHeld(core, store, queue, now);
   core.catalog.writeMeta();
   const removed: number[] = [];
   for await (const [key] of entriesOf(store, keys.kindRange.removed)) removed.push(keys.queueOf(key));
   return { core, removed };
+}
+
+/** Reads the first held messages of each key. */
+async function restoreHeld(core: Core, store: Store, queue: Queue, now: number): Promise<void> {
+  const { to } = keys.heldRange(queue.number);
+  for (let { from } = keys.heldRange(queue.number) as { from: Uint8Array }; ; ) {
+    const page = await store.read({ from, to, entriesMax: 1_000, bytesMax: 1_048_576 });
+    const last = page.at(-1);
+    if (last === undefined) return;
+    let taken = { key: "", full: false };
+    for (const entry of page) taken = core.restoreHeld(queue, entry, now);
+    from = taken.full ? keys.heldEnd(queue.number, taken.key) : justAfter(last[0]);
+  }
 }
 
 function readMeta(stored: Uint8Array): { life: number; nextQueue: number } {

@@ -6,15 +6,24 @@ import type { QueueStats } from "../engine.js";
 import type { Store } from "../store.js";
 import { entriesOf } from "./restore.js";
 
+const NO_CHAINS = { delayed: 0, parked: 0, blocked: 0 };
+
 /** The counts of a queue. All but the delayed ones and the oldest age are kept; those may need a read. */
 export async function statsOf(queue: Queue, store: Store, now: number): Promise<QueueStats> {
   const due = queue.due.complete ? lookAtDue(queue.due.values(), now) : await readDue(queue, store, now);
-  const oldest = Math.min(due.oldest, oldestLeased(queue), await oldestInLog(queue, store));
+  const oldest = Math.min(
+    due.oldest,
+    queue.chains?.oldest ?? Number.POSITIVE_INFINITY,
+    oldestLeased(queue),
+    await oldestInLog(queue, store),
+  );
+  const { delayed, parked, blocked } = queue.chains?.census(now, queue.heldCount) ?? NO_CHAINS;
   return {
-    ready: queue.live - queue.inFlight - due.delayed,
+    ready: queue.live - queue.inFlight - due.delayed - delayed - parked,
     inFlight: queue.inFlight,
-    delayed: due.delayed,
-    parked: 0,
+    delayed: due.delayed + delayed,
+    parked,
+    blocked,
     ...queue.counts,
     consumers: queue.consumers.size,
     bytes: queue.bytes,

@@ -1,5 +1,6 @@
 import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import type { Clock } from "../clock.js";
+import type { Chains } from "../core/chains.js";
 import type { SealedCommit } from "../core/commit.js";
 import type { Core, Expired } from "../core/core.js";
 import * as keys from "../core/keys.js";
@@ -10,7 +11,7 @@ import type { QueueOptions } from "../options.js";
 import type { Store } from "../store.js";
 import { Deferred } from "./deferred.js";
 import { peekQueue } from "./peek.js";
-import { fillDueList, fillWindow } from "./read-ahead.js";
+import { fillChain, fillDueList, fillWindow } from "./read-ahead.js";
 import { Reclaimer } from "./reclaimer.js";
 import { restoreCore } from "./restore.js";
 import { statsOf } from "./stats.js";
@@ -95,12 +96,14 @@ export class StoredEngine implements Engine {
     await this.#store.open();
     try {
       this.#failed = false;
-      const { core, removed } = await restoreCore(this.#store, this.#random);
+      const { core, removed } = await restoreCore(this.#store, this.#random, this.#clock.now());
       this.#core = core;
       this.#epoch = `${core.life.toString(36)}${Math.floor(this.#random() * 36 ** 5)
         .toString(36)
         .padStart(5, "0")}`;
-      await this.#store.write(core.seal(this.#clock.now()).writes);
+      const sealed = core.seal(this.#clock.now());
+      await this.#store.write(sealed.writes);
+      core.committed(sealed);
       await this.#checkSpace();
       if (this.#state === "closing") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");
       this.#state = "running";
@@ -256,15 +259,27 @@ export class StoredEngine implements Engine {
         void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
       if (queue.due.needsLoading && !queue.reading.due && queue.consumers.size > 0)
         void this.#guard(core, fillDueList(core, this.#store, queue, this.#clock));
+      if (queue.chains !== undefined && queue.consumers.size > 0) this.#fillChains(core, queue, queue.chains);
     }
     core.wanting.clear();
     this.#arm(core);
-    if (core.work.size === 0) return;
+    const revoked = core.takeRevoked();
+    if (core.work.size === 0 && core.freed.size === 0 && revoked.length === 0) return;
     const work = [...core.work];
+    const freed = [...core.freed];
     core.work.clear();
+    core.freed.clear();
     queueMicrotask(() => {
+      for (const { consumer, leases } of revoked) this.#events?.onRevoked(consumer.number, leases);
+      for (const consumer of freed) this.#events?.onCapacity(consumer.number);
       for (const queue of work) if (queue.consumers.size > 0) this.#events?.onWork({ namespace: queue.namespace, queue: queue.name });
     });
+  }
+
+  #fillChains(core: Core, queue: Queue, chains: Chains): void {
+    const wanting = [...chains.wanting];
+    chains.wanting.clear();
+    for (const chain of wanting) void this.#guard(core, fillChain(core, this.#store, queue, chain, this.#clock));
   }
 
   /** Waits for a read; a failed or damaged one stops the engine. */
@@ -419,16 +434,26 @@ export class StoredEngine implements Engine {
     if (found === undefined) return [];
     const { leases, wait } = this.#attempt(core, () => core.lease(found, count, bytesMax, this.#clock.now()));
     this.#afterTurn(core);
-    if (wait) {
-      await this.#durable();
-      if (core.consumer(consumer) !== found) return [];
+    if (core.hasChanges) this.#schedule();
+    if (!wait) {
+      if (leases.length > 0) letGoLater(leases);
+      return leases;
     }
-    if (leases.length > 0) letGoLater(leases);
-    return leases;
+    await this.#durable();
+    if (core.consumer(consumer) !== found) return [];
+    // Meanwhile some may have ended.
+    const held = leases.filter(({ lease }) => found.has(lease));
+    letGoLater(leases);
+    return held;
   }
 
   async settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
     return this.#committed((core, now) => core.settle(core.consumer(consumer), runs, now));
+  }
+
+  async unblock(address: QueueAddress, key: string, action: "skip" | "retry"): Promise<void> {
+    const queue = this.#running().catalog.require(address);
+    await this.#committed((core, now) => core.unblock(queue, key, action, now));
   }
 
   async stats(address: QueueAddress): Promise<QueueStats> {

@@ -10,6 +10,7 @@ export const OPERATIONS = [
   "holdfast:list",
   "holdfast:stats",
   "holdfast:peek",
+  "holdfast:key",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];

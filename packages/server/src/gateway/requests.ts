@@ -60,6 +60,8 @@ export class Requests {
         return { reply: await this.#stats(connection, payload) };
       case "holdfast:peek":
         return { reply: await this.#peek(connection, payload) };
+      case "holdfast:key":
+        return { reply: await this.#key(connection, payload) };
       default:
         return operation satisfies never;
     }
@@ -144,6 +146,12 @@ export class Requests {
   async #stats(connection: Connection, payload: object): Promise<object> {
     const { queue } = validate(schemas.statsRequest, payload, "stats");
     return this.#broker.stats(addressOf(connection, queue));
+  }
+
+  async #key(connection: Connection, payload: object): Promise<object> {
+    const { queue, key = "", action } = validate(schemas.keyRequest, payload, "key");
+    await this.#broker.unblock(addressOf(connection, queue), key, action);
+    return {};
   }
 
   /** Reads in small steps, so that many large messages are never in memory for one reply. */

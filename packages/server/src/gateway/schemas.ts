@@ -1,7 +1,7 @@
 import { HoldfastError, LIMITS, type SettleRun } from "holdfast-client/protocol";
 import { z } from "zod";
 import { extendOptions, nackOptions, rejectOptions } from "../delivery.js";
-import { messageOptions } from "../message.js";
+import { messageKey, messageOptions } from "../message.js";
 import { queueName, queueOptions } from "../options.js";
 import { preview, validate } from "../validate.js";
 
@@ -50,6 +50,7 @@ export const deleteRequest = z.strictObject({ queue: queueName });
 export const listRequest = z.strictObject({ kind: z.enum(["queues"]), after: z.string().max(256).optional(), limit });
 export const statsRequest = z.strictObject({ queue: queueName });
 export const peekRequest = z.strictObject({ queue: queueName, after: lease.default(0), limit });
+export const keyRequest = z.strictObject({ queue: queueName, key: messageKey.optional(), action: z.enum(["skip", "retry"]) });
 export const helloRequest = z.strictObject({ frames: z.literal(1) });
 
 type Settlement = z.output<typeof settlement>;

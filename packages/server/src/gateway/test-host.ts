@@ -13,6 +13,7 @@ export interface PlainDelivery {
   readonly id: string;
   readonly sequence: number;
   readonly attempt: number;
+  readonly key?: string;
   readonly body: unknown;
   readonly token: string;
   readonly publishedAt: number;

@@ -4,6 +4,8 @@ import type { EngineEvents, QueueAddress } from "../../engine.js";
 export class EventLog implements EngineEvents {
   readonly work: QueueAddress[] = [];
   readonly expired: { readonly consumer: number; readonly leases: readonly number[]; readonly inARow: number }[] = [];
+  readonly capacity: number[] = [];
+  readonly revoked: { readonly consumer: number; readonly leases: readonly number[] }[] = [];
   readonly detached: { readonly consumer: number; readonly reason: "deleted" | "engine-restarted" }[] = [];
   readonly states: (Error | undefined)[] = [];
 
@@ -13,6 +15,14 @@ export class EventLog implements EngineEvents {
 
   onExpired(consumer: number, leases: readonly number[], inARow: number): void {
     this.expired.push({ consumer, leases: [...leases], inARow });
+  }
+
+  onCapacity(consumer: number): void {
+    this.capacity.push(consumer);
+  }
+
+  onRevoked(consumer: number, leases: readonly number[]): void {
+    this.revoked.push({ consumer, leases: [...leases] });
   }
 
   onDetached(consumer: number, reason: "deleted" | "engine-restarted"): void {
@@ -25,7 +35,7 @@ export class EventLog implements EngineEvents {
 
   /** Forgets what was told so far. */
   clear(): void {
-    for (const list of [this.work, this.expired, this.detached, this.states]) list.length = 0;
+    for (const list of [this.work, this.expired, this.capacity, this.revoked, this.detached, this.states]) list.length = 0;
   }
 }
 
@@ -36,6 +46,8 @@ export function eventsOfOneLife(target: EngineEvents): { readonly events: Engine
     events: {
       onWork: (address) => over || target.onWork(address),
       onExpired: (consumer, leases, inARow) => over || target.onExpired(consumer, leases, inARow),
+      onCapacity: (consumer) => over || target.onCapacity(consumer),
+      onRevoked: (consumer, leases) => over || target.onRevoked(consumer, leases),
       onDetached: (consumer, reason) => over || target.onDetached(consumer, reason),
       onState: (error) => over || target.onState(error),
     },

@@ -257,10 +257,11 @@ export class Harness {
       ready: seen.filter(({ state }) => state === "ready").length,
       inFlight: seen.filter(({ state }) => state === "in-flight").length,
       delayed: seen.filter(({ state }) => state === "delayed").length,
+      parked: seen.filter(({ state }) => state === "parked" || state === "blocked").length,
       bytes: seen.reduce((sum, { bytes }) => sum + bytes, 0),
       oldestAgeMs: seen.length === 0 ? 0 : this.clock.now() - Math.min(...seen.map(({ publishedAt }) => publishedAt)),
     };
-    const counted = { ready, inFlight, delayed, bytes: stats.bytes, oldestAgeMs: stats.oldestAgeMs };
+    const counted = { ready, inFlight, delayed, parked, bytes: stats.bytes, oldestAgeMs: stats.oldestAgeMs };
     expect(counted, `C1: the counts of ${where} equal a full scan`).toEqual(scanned);
     const sequences = seen.map(({ sequence }) => sequence);
     expect(sequences, `${where} is scanned in order, nothing twice`).toEqual([...new Set(sequences)].sort((a, b) => a - b));

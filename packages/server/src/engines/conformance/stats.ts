@@ -8,7 +8,7 @@ export function testStats(suite: Suite): void {
     suite.case("C1: an empty queue counts nothing", async (h) => {
       await h.define("orders");
       const zero = { ready: 0, inFlight: 0, delayed: 0, parked: 0, dead: 0, acked: 0, expired: 0, purged: 0, published: 0, redriven: 0 };
-      expect(await h.stats("orders")).toEqual({ ...zero, consumers: 0, bytes: 0, oldestAgeMs: 0, paused: false });
+      expect(await h.stats("orders")).toEqual({ ...zero, consumers: 0, bytes: 0, oldestAgeMs: 0, blocked: 0, paused: false });
     });
 
     suite.case("C1: every message is counted in one state, whatever becomes of it", async (h) => {

@@ -8,11 +8,14 @@ import { testDisconnect } from "./disconnect.js";
 import type { EngineUnderTest } from "./engine-host.js";
 import { testExpiry } from "./expiry.js";
 import { testFailures } from "./failures.js";
+import { testFifoOrder } from "./fifo-order.js";
 import { testHints } from "./hints.js";
+import { testKeyOrder } from "./key-order.js";
 import { testLease } from "./lease.js";
 import { testLives } from "./lives.js";
 import { testManyDelays } from "./many-delays.js";
 import { testPeek } from "./peek.js";
+import { testPoison } from "./poison.js";
 import { testProducer } from "./producer.js";
 import { testPublish } from "./publish.js";
 import { testQueues } from "./queues.js";
@@ -29,6 +32,9 @@ const TOPICS = [
   testLease,
   testHints,
   testSettle,
+  testKeyOrder,
+  testFifoOrder,
+  testPoison,
   testBackoff,
   testExpiry,
   testAttempts,

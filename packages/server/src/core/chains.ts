@@ -1,0 +1,194 @@
+import { Fifo, RecordView } from "holdfast-client/protocol";
+import { Chain, type ChainHead, type ParkedMessage } from "./chain.js";
+import { Heap } from "./heap.js";
+import { BLOCKED, type HeldMessage } from "./held-message.js";
+import { isBefore, type Rank } from "./rank.js";
+
+/** Parked messages of one key that memory keeps in any case, and with room to spare; past it they go to the store. */
+const PARKED_PER_KEY_MIN = 4;
+const PARKED_PER_KEY_MAX = 256;
+/** Parked messages of one queue that memory keeps. */
+const PARKED_MAX = 16_384;
+/** Messages of one key that are read from the store at a time. */
+export const HELD_LOADED_MAX = 256;
+
+interface Waiting {
+  readonly due: number;
+  readonly chain: Chain;
+}
+
+/** What chains of a queue hold that is not in flight. */
+export interface ChainCensus {
+  /** Given back, and waiting for their time. */
+  readonly delayed: number;
+  /** Behind others of their key, or blocked. */
+  readonly parked: number;
+  /** Keys that are held until somebody skips or retries their head. */
+  readonly blocked: number;
+}
+
+/** The ordered side of a queue: its busy keys, and which of them can give something now. */
+export class Chains {
+  /** One chain for all messages, which gives them one after the other without waiting for their settlements. */
+  readonly fifo: boolean;
+  /** Chains that go on in the store, and have nothing left in memory. */
+  readonly wanting = new Set<Chain>();
+  /** Sequences of held messages that were in flight when the life before this one ended. */
+  readonly leasedBefore = new Set<number>();
+  readonly #chains = new Map<string, Chain>();
+  readonly #ready = new Fifo<Chain>();
+  readonly #waiting = new Heap<Waiting>((a, b) => a.due < b.due);
+  #parked = 0;
+
+  constructor(fifo: boolean) {
+    this.fifo = fifo;
+  }
+
+  /** The key that orders a record. */
+  keyOf(bytes: Uint8Array, start: number, end: number): string {
+    return this.fifo ? "" : (new RecordView(bytes, start, end).key ?? "");
+  }
+
+  find(key: string): Chain | undefined {
+    return this.#chains.get(key);
+  }
+
+  /** The chain of that key; a new one has nothing. */
+  of(key: string): Chain {
+    let chain = this.#chains.get(key);
+    if (chain === undefined) {
+      chain = new Chain(key);
+      this.#chains.set(key, chain);
+    }
+    return chain;
+  }
+
+  values(): IterableIterator<Chain> {
+    return this.#chains.values();
+  }
+
+  /** Whether memory has room for one more message that waits in that chain. */
+  hasRoomIn(chain: Chain): boolean {
+    // Behind messages that are only in the store nothing may wait in memory: it would be taken for earlier.
+    if (chain.moreFrom !== undefined || chain.storing > 0) return false;
+    return chain.parkedCount < (this.#parked < PARKED_MAX ? PARKED_PER_KEY_MAX : PARKED_PER_KEY_MIN);
+  }
+
+  park(chain: Chain, message: ParkedMessage, now: number): void {
+    this.#parked++;
+    chain.park(message);
+    this.review(chain, now);
+  }
+
+  take(chain: Chain, head: ChainHead): void {
+    if (head.parked !== undefined) this.#parked--;
+    chain.take(head);
+  }
+
+  /** Whether the next message of the chain may be leased as far as those before it are concerned. */
+  #isFree(chain: Chain): boolean {
+    return chain.frozen === 0 && (this.fifo || chain.leases.size === 0);
+  }
+
+  /** Looks at a chain that changed: forgets it, or puts it where its next message can be found. */
+  review(chain: Chain, now: number): void {
+    if (chain.isEmpty) {
+      if (this.#chains.get(chain.key) === chain) this.#chains.delete(chain.key);
+      return;
+    }
+    if (chain.isReady || !this.#isFree(chain)) return;
+    const { head } = chain;
+    if (head === undefined) {
+      if (chain.needsLoading) this.wanting.add(chain);
+      return;
+    }
+    const due = head.held?.due ?? 0;
+    if (due > now) {
+      if (due !== BLOCKED) this.#waiting.push({ due, chain });
+      return;
+    }
+    chain.isReady = true;
+    this.#ready.push(chain);
+  }
+
+  /** The next chain with a message to lease, and that message. The chain is to be reviewed once it was taken. */
+  next(now: number): { chain: Chain; head: ChainHead } | undefined {
+    this.promote(now);
+    for (let chain = this.#ready.shift(); chain !== undefined; chain = this.#ready.shift()) {
+      chain.isReady = false;
+      const { head } = chain;
+      if (head !== undefined && this.#isFree(chain) && (head.held?.due ?? 0) <= now) return { chain, head };
+      this.review(chain, now);
+    }
+    return undefined;
+  }
+
+  /** Makes chains ready whose next message became due. */
+  promote(now: number): void {
+    for (let first = this.#waiting.peek(); first !== undefined && first.due <= now; first = this.#waiting.peek()) {
+      this.#waiting.pop();
+      // It may have gone on since; a review finds it as it is.
+      if (this.#chains.get(first.chain.key) === first.chain) this.review(first.chain, now);
+    }
+  }
+
+  /** When the oldest message that waits in a chain was published; Infinity when none does. */
+  get oldest(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const chain of this.#chains.values()) oldest = Math.min(oldest, chain.oldest);
+    return oldest;
+  }
+
+  /** Whether a message of the log waits behind others of its key. */
+  isParked(record: Uint8Array, sequence: number): boolean {
+    const chain = this.#chains.get(this.keyOf(record, 0, record.length));
+    if (chain === undefined || chain.isLeased(sequence)) return false;
+    return chain.parks(sequence) && !(this.#isFree(chain) && chain.head?.parked?.sequence === sequence);
+  }
+
+  /** When the next held message becomes due. */
+  get nextDue(): number | undefined {
+    return this.#waiting.peek()?.due;
+  }
+
+  /** Of a `fifo` queue: whether something has to go before what the log has next. */
+  get isHeld(): boolean {
+    const chain = this.#chains.get("");
+    return chain !== undefined && (chain.frozen > 0 || chain.storing > 0 || chain.head !== undefined || chain.needsLoading);
+  }
+
+  /** Takes what was read of a chain's messages in the store, from `chain.moreFrom` on; `complete` when there are no more. */
+  load(chain: Chain, messages: readonly HeldMessage[], complete: boolean, now: number): void {
+    const meanwhile = chain.storedMeanwhile;
+    chain.storedMeanwhile = undefined;
+    chain.reading = false;
+    chain.moreFrom = complete ? undefined : following(messages.at(-1) ?? chain.moreFrom);
+    for (const message of messages) {
+      // What was stored during the read may be in it or not, so from there on it is read again.
+      if (meanwhile === undefined || isBefore(message, meanwhile)) chain.hold(message);
+    }
+    if (meanwhile !== undefined) chain.storedAt(meanwhile);
+    this.review(chain, now);
+  }
+
+  /** Counts what waits; `heldCount` messages have a store entry, in memory or not, waiting or in flight. */
+  census(now: number, heldCount: number): ChainCensus {
+    let delayed = 0;
+    let parked = heldCount + this.#parked;
+    let blocked = 0;
+    for (const chain of this.#chains.values()) {
+      for (const { place } of chain.leases) if (place.entry !== undefined) parked--;
+      const { head } = chain;
+      if (head === undefined) continue;
+      const due = head.held?.due ?? 0;
+      if (due === BLOCKED) blocked++;
+      else if (due > now) {
+        delayed++;
+        parked--;
+      } else if (this.#isFree(chain)) parked--;
+    }
+    return { delayed, parked, blocked };
+  }
+}
+
+const following = (rank: Rank | undefined): Rank | undefined => rank && { time: rank.time, sequence: rank.sequence + 1 };

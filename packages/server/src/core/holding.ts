@@ -1,0 +1,58 @@
+import type { Chain } from "./chain.js";
+import type { CommitBuilder } from "./commit.js";
+import { type HeldMessage, packHeld } from "./held-message.js";
+import * as keys from "./keys.js";
+import type { Queue } from "./queue.js";
+
+/** Writes and removes the store entries of held messages. What it changes shows in the chain once it is durable. */
+export class Holding {
+  readonly #commit: CommitBuilder;
+
+  constructor(commit: CommitBuilder) {
+    this.#commit = commit;
+  }
+
+  /** Stores a message that was in flight. Its chain gives nothing until that is durable, so nothing can overtake it. */
+  hold(queue: Queue, chain: Chain, record: Uint8Array, fields: Omit<HeldMessage, "size">): void {
+    const message: HeldMessage = { ...fields, size: record.length };
+    this.#write(queue, chain, message, record);
+    chain.frozen++;
+    this.#commit.showChain({ queue, chain, thawed: true, held: message });
+  }
+
+  /** Stores a message that would wait in memory, were there room. */
+  spill(queue: Queue, chain: Chain, record: Uint8Array, fields: Omit<HeldMessage, "size">): void {
+    this.#write(queue, chain, { ...fields, size: record.length }, record);
+    chain.storing++;
+    this.#commit.showChain({ queue, chain, thawed: false, stored: fields });
+  }
+
+  #write(queue: Queue, chain: Chain, message: HeldMessage, record: Uint8Array): void {
+    queue.heldCount++;
+    this.#commit.write(keys.heldKey(queue.number, chain.key, message), packHeld(message, record));
+    this.#commit.touch(queue);
+  }
+
+  /** Notes that a held message is in flight, for the attempt that counts after a crash. */
+  markLeased(queue: Queue, message: HeldMessage): void {
+    this.#commit.write(keys.heldLeasedKey(queue.number, message.sequence), Buffer.of(1));
+  }
+
+  unmarkLeased(queue: Queue, message: HeldMessage): void {
+    this.#commit.write(keys.heldLeasedKey(queue.number, message.sequence), undefined);
+  }
+
+  /** Takes a message out of the store. */
+  remove(queue: Queue, chain: Chain, message: HeldMessage): void {
+    queue.heldCount--;
+    queue.drainedBytes += message.size;
+    this.#commit.write(keys.heldKey(queue.number, chain.key, message), undefined);
+    this.#commit.touch(queue);
+  }
+
+  /** Lets the chain give nothing until what was done is durable (promise O1). */
+  freeze(queue: Queue, chain: Chain): void {
+    chain.frozen++;
+    this.#commit.showChain({ queue, chain, thawed: true });
+  }
+}

@@ -1,0 +1,45 @@
+import type { Chains } from "./chains.js";
+import type { Holding } from "./holding.js";
+import type { Queue } from "./queue.js";
+import type { Transitions } from "./transitions.js";
+import type { Windows } from "./window.js";
+
+/** Looks through the log of an ordered queue, message by message, and puts each into the chain of its key. */
+export class Scanner {
+  readonly #windows: Windows;
+  readonly #transitions: Transitions;
+  readonly #holding: Holding;
+
+  constructor(windows: Windows, transitions: Transitions, holding: Holding) {
+    this.#windows = windows;
+    this.#transitions = transitions;
+    this.#holding = holding;
+  }
+
+  /** Takes the next message of the log; false when memory has none. */
+  step(queue: Queue, chains: Chains, now: number): boolean {
+    const block = queue.window[0];
+    if (block?.bytes === undefined) return false;
+    const sequence = queue.cursor;
+    const index = sequence - block.first;
+    if (!block.isSettled(index)) {
+      const { bytes, publishedAt } = block;
+      const [start, end] = [block.start(index), block.start(index + 1)];
+      const chain = chains.of(chains.keyOf(bytes, start, end));
+      const rank = { time: publishedAt, sequence };
+      const fields = { ...rank, due: 0, attempts: 0, publishedAt, reason: undefined };
+      if (sequence <= queue.recoverThrough && block.isLeased(index)) {
+        this.#transitions.heldBefore(queue, chain, bytes.subarray(start, end), fields, now);
+        this.#windows.settle(queue, block, index);
+        chains.review(chain, now);
+      } else if (chains.hasRoomIn(chain)) {
+        chains.park(chain, { ...rank, block, index }, now);
+      } else {
+        this.#holding.spill(queue, chain, bytes.subarray(start, end), fields);
+        this.#windows.settle(queue, block, index);
+      }
+    }
+    this.#windows.advance(queue, block);
+    return true;
+  }
+}

@@ -1,0 +1,80 @@
+import { expect } from "vitest";
+import type { Suite } from "./suite.js";
+
+const TWO = [
+  { key: "a", body: "a1" },
+  { key: "a", body: "a2" },
+];
+
+/** O3: what a message out of attempts does to its key. */
+export function testPoison(suite: Suite): void {
+  suite.topic("poison", () => {
+    suite.case("O3: dead-letter: it goes, and the next of its key follows", async (h) => {
+      await h.define("orders", { ordering: "key", maxAttempts: 1 });
+      await h.publish("orders", ...TWO);
+      const consumer = await h.attach("orders");
+      await h.nack(consumer, await h.takeOne(consumer), { reason: "burnt" });
+      expect(await h.takeOne(consumer)).toMatchObject({ body: "a2" });
+      expect(await h.scan("orders.dead")).toMatchObject([{ body: "a1", history: { reason: "attempts", error: "burnt" } }]);
+    });
+
+    for (const ordering of ["key", "fifo"] as const) {
+      suite.eachRestart(
+        (way) => `O3: block: ${ordering} is held and visible, also after ${way}, until it is skipped`,
+        async (h, way) => {
+          await h.define("orders", { ordering, maxAttempts: 1, poison: "block" });
+          await h.publish("orders", ...TWO);
+          const before = await h.attach("orders", 1);
+          await h.nack(before, await h.takeOne(before), { reason: "burnt" });
+          await h.expectNothing(before);
+          await h.restart(way);
+          expect(await h.stats("orders")).toMatchObject({ blocked: 1, inFlight: 0, dead: 0 });
+          expect(await h.scan("orders")).toMatchObject([{ body: "a1", state: "blocked", attempts: 1 }, { body: "a2" }]);
+          const consumer = await h.attach("orders");
+          await h.expectNothing(consumer);
+          await h.clock.advance(86_400_000);
+          await h.expectNothing(consumer);
+          await h.engine.unblock(h.address("orders"), "a", "skip");
+          expect(await h.takeOne(consumer)).toMatchObject({ body: "a2", attempt: 1 });
+          expect(await h.stats("orders")).toMatchObject({ blocked: 0, dead: 1 });
+          expect(await h.scan("orders.dead")).toMatchObject([{ body: "a1", history: { reason: "skipped", error: "burnt" } }]);
+        },
+      );
+    }
+
+    suite.case("O3: block: a retry gives all attempts again, and keeps the order", async (h) => {
+      await h.define("orders", { ordering: "key", maxAttempts: 2, poison: "block" });
+      await h.publish("orders", ...TWO, { key: "b", body: "b1" });
+      const consumer = await h.attach("orders");
+      const [a1, b1] = await h.take(consumer, 2);
+      if (!a1 || !b1) throw new Error("nothing leased");
+      await h.nack(consumer, a1, { delayMs: 0 });
+      await h.nack(consumer, await h.takeOne(consumer), { delayMs: 0 });
+      await h.expectNothing(consumer);
+      expect(await h.ack(consumer, b1), "other keys go on").toEqual(["ok"]);
+      const unblock = (key: string): Promise<void> => h.engine.unblock(h.address("orders"), key, "retry");
+      await expect(unblock("b")).rejects.toMatchObject({ code: "NOT_FOUND" });
+      await unblock("a");
+      await expect(unblock("a")).rejects.toMatchObject({ code: "NOT_FOUND" });
+      const again = await h.takeOne(consumer);
+      expect(again).toMatchObject({ body: "a1", attempt: 1 });
+      await h.ack(consumer, again);
+      expect(await h.takeOne(consumer)).toMatchObject({ body: "a2" });
+    });
+
+    suite.case("O3: reject dead-letters also where poison blocks", async (h) => {
+      await h.define("orders", { ordering: "key", maxAttempts: 1, poison: "block" });
+      await h.publish("orders", ...TWO);
+      const consumer = await h.attach("orders");
+      await h.reject(consumer, await h.takeOne(consumer), "wrong address");
+      expect(await h.takeOne(consumer)).toMatchObject({ body: "a2" });
+      expect(await h.scan("orders.dead")).toMatchObject([{ body: "a1", history: { reason: "rejected" } }]);
+    });
+
+    suite.case("O3: without an order there is nothing to hold", async (h) => {
+      await expect(h.engine.define(h.address("orders"), { poison: "block" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+      await h.define("orders", { ordering: "key", poison: "block" });
+      await expect(h.engine.define(h.address("orders"), { ordering: "none" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    });
+  });
+}
