@@ -1,6 +1,6 @@
-import { connect } from "holdfast-client";
+import { connect, type Delivery, type Queue } from "holdfast-client";
 import { io } from "socket.io-client";
-import { type Load, type LoadResult, WARM_UP_MESSAGES } from "./protocol.js";
+import { type Load, type LoadResult, type OrderLoad, WARM_UP_MESSAGES } from "./protocol.js";
 
 /** The clients of one round, in a process of their own. Told what to do by the parent; answers with the result. */
 
@@ -34,9 +34,10 @@ async function inWindow(messages: number, window: number, send: () => Promise<un
   await Promise.all(Array.from({ length: window }, loop));
 }
 
-async function roundTrip({ port, messages, window, bodyBytes }: Extract<Load, { kind: "round-trip" }>): Promise<LoadResult> {
+async function roundTrip({ port, messages, window, bodyBytes, order }: Extract<Load, { kind: "round-trip" }>): Promise<LoadResult> {
   const holdfast = connect(`http://127.0.0.1:${port}`);
   const queue = holdfast.queue<Body>("bench");
+  const send = order === undefined ? () => queue.publish(body()) : await orderedSend(queue, order, () => body());
   const body = bodyOf(bodyBytes);
   const latenciesMs: number[] = [];
   let handled = 0;
@@ -45,24 +46,51 @@ async function roundTrip({ port, messages, window, bodyBytes }: Extract<Load, { 
     finish = resolve;
   });
   let counting = false;
-  queue.consume(
-    async (delivery) => {
-      const { at } = delivery.body;
-      if (!counting) return;
-      if (handled % SAMPLE_EVERY === 0) latenciesMs.push((nowUs() - at) / 1_000);
-      if (++handled === messages) finish();
-    },
-    { maxInFlight: CONSUMER_WINDOWS * window },
-  );
-  await inWindow(Math.min(messages, WARM_UP_MESSAGES), window, () => queue.publish(body()));
+  const handle = async (delivery: Delivery<Body>): Promise<void> => {
+    const { at } = delivery.body;
+    if (!counting) return;
+    if (handled % SAMPLE_EVERY === 0) latenciesMs.push((nowUs() - at) / 1_000);
+    if (++handled === messages) finish();
+  };
+  for (let left = order?.consumers ?? 1; left > 0; left--) queue.consume(handle, { maxInFlight: CONSUMER_WINDOWS * window });
+  await inWindow(Math.min(messages, WARM_UP_MESSAGES), window, send);
   await empty(() => queue.stats());
   counting = true;
   const start = performance.now();
-  await inWindow(messages, window, () => queue.publish(body()));
+  await inWindow(messages, window, send);
   await all;
   const seconds = (performance.now() - start) / 1_000;
   await holdfast.close();
   return { messages, seconds, latenciesMs };
+}
+
+/** Defines the queue's order and returns what publishes to it, with keys where they count. */
+async function orderedSend(
+  queue: Queue<Body>,
+  { ordering, keys, distribution }: OrderLoad,
+  body: () => Body,
+): Promise<() => Promise<unknown>> {
+  await queue.define({ ordering });
+  if (ordering !== "key") return () => queue.publish(body());
+  const key = distribution === "uniform" ? () => Math.floor(Math.random() * keys) : zipf(keys);
+  return () => queue.publish(body(), { key: `key-${key()}` });
+}
+
+/** Draws numbers below `count`, the n-th with a share of 1 / (n + 1). */
+function zipf(count: number): () => number {
+  const sums = new Float64Array(count);
+  let sum = 0;
+  for (let index = 0; index < count; index++) sums[index] = sum += 1 / (index + 1);
+  return () => {
+    const drawn = Math.random() * sum;
+    let [low, high] = [0, count - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((sums[middle] ?? 0) < drawn) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
 }
 
 /** Resolves when nothing is left in the queue. */

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, program } from "commander";
 import { benchBacklog } from "./backlog.js";
+import { benchOrder } from "./order.js";
 import { benchAttached, benchQueue } from "./queue.js";
 
 const count = (text: string): number => {
@@ -29,6 +30,16 @@ program
   .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
   .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchAttached);
+
+program
+  .command("order")
+  .description("ordering by key (uniform and Zipf) and fifo against none, with four consumers")
+  .option("--rounds <n>", "rounds of each, in turn", count, 5)
+  .option("--messages <n>", "messages a round", count, 100_000)
+  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
+  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
+  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
+  .action(benchOrder);
 
 program
   .command("backlog")

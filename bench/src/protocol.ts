@@ -15,7 +15,15 @@ export interface Usage {
 
 /** What one load process is to do. */
 export type Load =
-  | { readonly kind: "round-trip"; readonly port: number; readonly messages: number; readonly window: number; readonly bodyBytes: number }
+  | {
+      readonly kind: "round-trip";
+      readonly port: number;
+      readonly messages: number;
+      readonly window: number;
+      readonly bodyBytes: number;
+      /** "none", with one consumer, unless given. */
+      readonly order?: OrderLoad;
+    }
   | {
       readonly kind: "emit-with-ack";
       readonly port: number;
@@ -35,3 +43,12 @@ export interface LoadResult {
 
 /** Sent before the clock starts, by either kind alike: until then the engine is still compiling what is hot. */
 export const WARM_UP_MESSAGES = 50_000;
+
+/** How the messages of a round trip are ordered, and who consumes them. */
+export interface OrderLoad {
+  readonly ordering: "none" | "key" | "fifo";
+  readonly keys: number;
+  /** `zipf`: the n-th key is n times as rare as the first. */
+  readonly distribution: "uniform" | "zipf";
+  readonly consumers: number;
+}

@@ -6,8 +6,9 @@ import type { Log } from "./log.js";
 
 /** Bytes of messages that one lease call may bring: as much as may wait in a socket. */
 const LEASE_BYTES_MAX = 65_536;
-/** Messages a consumer takes before the next one's turn, when several could take some. */
-const QUANTUM = 32;
+/** Messages a consumer takes before the next one's turn, when several could take some: few, until there is plenty. */
+const QUANTUM_MIN = 32;
+const QUANTUM_MAX = 1_024;
 /** Lease calls under way for one queue. */
 const CALLS_MAX = 8;
 /** How long to wait after a failed lease call, in case nothing else wakes the queue. */
@@ -26,6 +27,8 @@ class Line {
   /** The value of `hints` with which the queue was last found empty. */
   emptyAt = -1;
   calls = 0;
+  /** Grows while there is plenty: then larger shares cost less, and are no less fair. */
+  quantum = QUANTUM_MIN;
   /** Calls allowed at a time: more while they come back full, so that many idle consumers do not ask for one message. */
   width = 1;
 
@@ -145,7 +148,7 @@ export class Dispatcher {
     const capacity = number === undefined ? 0 : this.#engine.capacity(number);
     if (number === undefined || capacity === 0) return undefined;
     const shared = line.ready.size > 0 || line.calls > 0;
-    const count = sink.reserve(shared ? Math.min(capacity, QUANTUM) : capacity);
+    const count = sink.reserve(shared ? Math.min(capacity, line.quantum) : capacity);
     if (count > 0) return { consumer, number, sink, count };
     sink.whenRoom(() => this.wake(consumer));
     return undefined;
@@ -163,7 +166,9 @@ export class Dispatcher {
         if (consumer.sink === sink && this.#serves(consumer)) this.#deliver(consumer, batch);
         else await this.#release(number, batch);
       }
-      line.width = batch.length === count ? Math.min(line.width * 2, CALLS_MAX) : 1;
+      const plenty = batch.length === count || batch.length >= QUANTUM_MIN;
+      line.width = plenty ? Math.min(line.width * 2, CALLS_MAX) : 1;
+      line.quantum = plenty ? Math.min(line.quantum * 2, QUANTUM_MAX) : QUANTUM_MIN;
       return true;
     } catch (error) {
       // For a consumer that is gone by now this is as it should be; else the engine failed, which may recover.

@@ -181,10 +181,15 @@ export class Core {
     const leases: Lease[] = [];
     const room: Room = { count: Math.min(count, consumer.capacity), bytes: bytesMax };
     const until = now + queue.options.leaseMs;
-    if (queue.chains === undefined) this.#leaseDue(consumer, leases, room, until, now);
-    else this.#leaseChains(consumer, queue.chains, leases, room, until, now);
-    const wait = leases.length > 0;
-    const cut = queue.chains === undefined && this.#leaseLog(consumer, leases, room, until);
+    let wait = false;
+    let cut = false;
+    if (queue.chains === undefined) {
+      this.#leaseDue(consumer, leases, room, until, now);
+      wait = leases.length > 0;
+      cut = this.#leaseLog(consumer, leases, room, until);
+    } else {
+      ({ wait, cut } = this.#leaseChains(consumer, queue.chains, leases, room, until, now));
+    }
     const taken = leases.length;
     consumer.ahead = cut ? taken : Math.max(0, room.count - taken);
     if (queue.chains !== undefined && queue.chains.wanting.size > 0) this.wanting.add(queue);
@@ -197,7 +202,7 @@ export class Core {
     this.#watch(consumer, leases, until);
     if (queue.wantsLog !== undefined || queue.due.needsLoading) this.wanting.add(queue);
     if (taken < room.count) this.#wakes.forQueue(queue);
-    const beyondMark = queue.cursor - 1 > Math.min(queue.leasedThrough, queue.leasedThroughDurable);
+    const beyondMark = queue.chains === undefined && queue.cursor - 1 > Math.min(queue.leasedThrough, queue.leasedThroughDurable);
     if (wait || beyondMark) this.#commit.touch(queue);
     return { leases, wait: wait || beyondMark };
   }
@@ -238,29 +243,53 @@ export class Core {
   }
 
   /** The heads of chains first; then the log is looked through for keys that are free. */
-  #leaseChains(consumer: Consumer, chains: Chains, leases: Lease[], room: Room, until: number, now: number): void {
+  #leaseChains(
+    consumer: Consumer,
+    chains: Chains,
+    leases: Lease[],
+    room: Room,
+    until: number,
+    now: number,
+  ): { readonly wait: boolean; readonly cut: boolean } {
     const { queue } = consumer;
+    let wait = false;
     for (let looked = 0; leases.length < room.count; ) {
       // What was looked through in the life before may come before what is held, so all of it is seen again first.
       const next = queue.cursor <= queue.recoverThrough ? undefined : chains.next(now);
       if (next !== undefined) {
-        const size = sizeOf(next.head);
-        if (leases.length > 0 && size > room.bytes) {
-          chains.review(next.chain, now);
-          return;
+        const { chain, head } = next;
+        const size = sizeOf(head);
+        const cut = leases.length > 0 && size > room.bytes;
+        if (!cut) {
+          if (!this.#mark(queue, head)) wait = true;
+          leases.push(this.#leaseHead(consumer, chains, chain, head, until));
+          room.bytes -= size;
         }
-        leases.push(this.#leaseHead(consumer, chains, next.chain, next.head, until));
-        room.bytes -= size;
-        chains.review(next.chain, now);
+        chains.review(chain, now);
+        if (cut) return { wait, cut };
       } else if (chains.fifo && chains.isHeld && queue.cursor > queue.recoverThrough) {
-        return;
+        break;
       } else if (looked++ === LOOKED_MAX) {
         this.work.add(queue);
-        return;
+        break;
       } else if (!this.#scanner.step(queue, chains, now)) {
-        return;
+        break;
       }
     }
+    return { wait, cut: false };
+  }
+
+  /** Whether its delivery counts after a crash already; else it has to wait for a commit. Marks what is not. */
+  #mark(queue: Queue, { parked, held }: ChainHead): boolean {
+    if (parked === undefined) {
+      this.#holding.markLeased(queue, held);
+      return false;
+    }
+    const { block, index } = parked;
+    if (block.isLeased(index)) return true;
+    block.markLeased(index);
+    queue.dirtyBlocks.add(block);
+    return false;
   }
 
   #leaseHead(consumer: Consumer, chains: Chains, chain: Chain, head: ChainHead, until: number): Lease {
@@ -271,12 +300,9 @@ export class Core {
     let lease: Lease;
     if (parked !== undefined) {
       const { block, index, sequence, time } = parked;
-      block.markLeased(index);
-      queue.dirtyBlocks.add(block);
       lease = new Lease(number, consumer, sequence, 1, time, until, { block, index, chain }, this.#transitions.blockBytes(queue, block));
     } else {
       const { sequence, attempts, publishedAt } = held;
-      this.#holding.markLeased(queue, held);
       const record = this.#transitions.storedHeld(queue, chain, held);
       lease = new Lease(number, consumer, sequence, attempts + 1, publishedAt, until, { entry: held, chain }, record);
     }
@@ -526,14 +552,16 @@ export class Core {
     }
   }
 
-  /** Takes back the marks of what is in flight. */
+  /** Takes back the marks of what is in flight, or was about to be. */
   #unmark(queue: Queue): void {
+    for (const block of queue.blocks.values()) {
+      if (block.leased === undefined) continue;
+      block.leased = undefined;
+      queue.dirtyBlocks.add(block);
+    }
     for (const { leases, irregular } of queue.consumers) {
       for (const { place } of [...leases.values(), ...irregular.values()]) {
         if (place.entry !== undefined) this.#holding.unmarkLeased(queue, place.entry);
-        if (place.block === undefined) continue;
-        place.block.unmarkLeased(place.index);
-        queue.dirtyBlocks.add(place.block);
       }
     }
     this.#commit.touch(queue);

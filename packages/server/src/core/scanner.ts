@@ -28,7 +28,8 @@ export class Scanner {
       const chain = chains.of(chains.keyOf(bytes, start, end));
       const rank = { time: publishedAt, sequence };
       const fields = { ...rank, due: 0, attempts: 0, publishedAt, reason: undefined };
-      if (sequence <= queue.recoverThrough && block.isLeased(index)) {
+      // What this life did not store yet found marked was in flight, or about to be, when the life before it ended.
+      if (sequence < queue.foundNext && block.isLeased(index)) {
         this.#transitions.heldBefore(queue, chain, bytes.subarray(start, end), fields, now);
         this.#windows.settle(queue, block, index);
         chains.review(chain, now);

@@ -12,6 +12,7 @@ import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
 import type { Queue } from "./queue.js";
 import { isBefore } from "./rank.js";
+import { reserveNext } from "./reserve.js";
 import { afterFailure } from "./retry.js";
 import type { Settling } from "./settle.js";
 import type { Wakes } from "./wakes.js";
@@ -136,14 +137,17 @@ export class Transitions implements Settling {
     }
     if (chain === undefined) return;
     chain.leases.delete(lease);
-    if (queue.chains?.fifo !== true) this.#holding.freeze(queue, chain);
+    if (queue.chains?.fifo === true) return;
+    this.#holding.freeze(queue, chain);
   }
 
   /** Takes out a message that does not come again. */
   #leaveForGood(queue: Queue, lease: Lease): void {
     this.#leave(queue, lease);
     const { chain } = lease.place;
-    if (chain !== undefined) queue.chains?.review(chain, 0);
+    if (chain === undefined) return;
+    if (queue.chains?.fifo === false) reserveNext(queue, chain);
+    queue.chains?.review(chain, 0);
   }
 
   removeDue(queue: Queue, message: DueMessage): void {

@@ -124,6 +124,28 @@ export function testKeyOrder(suite: Suite): void {
     );
 
     suite.eachRestart(
+      (way) => `L4: a delivery that needed no commit of its own counts after ${way}, unless that was graceful`,
+      async (h, way) => {
+        await h.define("orders", { ordering: "key" });
+        const before = await h.attach("orders", 10);
+        await h.expectNothing(before);
+        await h.publish("orders", ...keyed("a", "a1", "a2"), ...keyed("b", "b1"));
+        const [a1] = await h.take(before, 2);
+        if (a1 === undefined) throw new Error("nothing leased");
+        await h.ack(before, a1);
+        expect(await h.lease(before)).toMatchObject([{ body: "a2", attempt: 1 }]);
+        await h.restart(way);
+        const attempt = way === "crash" ? 2 : 1;
+        const consumer = await h.attach("orders", 10);
+        const taken = (await h.take(consumer, 2)).sort((a, b) => a.sequence - b.sequence);
+        expect(taken).toMatchObject([
+          { body: "a2", attempt },
+          { body: "b1", attempt },
+        ]);
+      },
+    );
+
+    suite.eachRestart(
       (way) => `O2: a clock set back over ${way} changes no order`,
       async (h, way) => {
         await h.define("orders", { ordering: "key" });
@@ -138,10 +160,10 @@ export function testKeyOrder(suite: Suite): void {
       },
     );
 
-    suite.case("O4: one stuck key with thousands behind it does not stop the others, nor lose its order", async (h) => {
+    suite.case("O4: one stuck key with a thousand behind it does not stop the others, nor lose its order", async (h) => {
       await h.define("orders", { ordering: "key" });
-      const stuck = Array.from({ length: 6_000 }, (_, index) => ({ key: "stuck", body: index }));
-      await h.publish("orders", ...stuck.slice(0, 3_000), ...keyed("free", "f1"), ...stuck.slice(3_000), ...keyed("free", "f2"));
+      const stuck = Array.from({ length: 1_500 }, (_, index) => ({ key: "stuck", body: index }));
+      await h.publish("orders", ...stuck.slice(0, 750), ...keyed("free", "f1"), ...stuck.slice(750), ...keyed("free", "f2"));
       const consumer = await h.attach("orders");
       const [head, f1] = await h.take(consumer, 2);
       if (!head || !f1) throw new Error("nothing leased");
@@ -149,17 +171,17 @@ export function testKeyOrder(suite: Suite): void {
       await h.ack(consumer, f1);
       expect(await h.takeOne(consumer)).toMatchObject({ body: "f2" });
       await h.expectNothing(consumer);
-      expect(await h.stats("orders")).toMatchObject({ parked: 5_999, inFlight: 2 });
+      expect(await h.stats("orders")).toMatchObject({ parked: 1_499, inFlight: 2 });
       await h.ack(consumer, head);
-      expect(await drain(h, consumer, 5_999)).toEqual(stuck.slice(1).map(({ body }) => body));
+      expect(await drain(h, consumer, 1_499)).toEqual(stuck.slice(1).map(({ body }) => body));
     });
 
     suite.eachRestart(
       (way) => `O2: what waits behind a stuck key is in order after ${way}, published before or after`,
       async (h, way) => {
         await h.define("orders", { ordering: "key" });
-        const stuck = Array.from({ length: 2_000 }, (_, index) => ({ key: "stuck", body: index }));
-        await h.publish("orders", ...stuck.slice(0, 1_500));
+        const stuck = Array.from({ length: 1_000 }, (_, index) => ({ key: "stuck", body: index }));
+        await h.publish("orders", ...stuck.slice(0, 700));
         const before = await h.attach("orders");
         await h.release(before, await h.takeOne(before));
         await h.takeOne(before);
@@ -168,10 +190,10 @@ export function testKeyOrder(suite: Suite): void {
         const consumer = await h.attach("orders");
         const head = await h.takeOne(consumer);
         expect(head.body).toBe(0);
-        await h.publish("orders", ...stuck.slice(1_500), ...keyed("free", "f1"));
+        await h.publish("orders", ...stuck.slice(700), ...keyed("free", "f1"));
         expect(await h.takeOne(consumer)).toMatchObject({ body: "f1" });
         await h.ack(consumer, head);
-        expect(await drain(h, consumer, 1_999)).toEqual(stuck.slice(1).map(({ body }) => body));
+        expect(await drain(h, consumer, 999)).toEqual(stuck.slice(1).map(({ body }) => body));
       },
     );
 
