@@ -7,7 +7,7 @@ import { QUEUE_PATTERN } from "./limits.js";
 import type { Message, MessageOptions, Receipt, WaitOptions } from "./message.js";
 import type { Outbox } from "./outbox.js";
 import type { Headers } from "./record.js";
-import type { Requests } from "./requests.js";
+import type { IfResent, Requests } from "./requests.js";
 import { type DeliveryStream, StreamConsumer } from "./stream.js";
 
 /** Options of a queue; those left out keep their value. */
@@ -211,7 +211,65 @@ export class Queue<Body = unknown> {
     await this.#ask("key", { key, action: "retry" });
   }
 
-  #ask(operation: string, fields?: object, ifResent?: (error: HoldfastError) => boolean): Promise<Reply> {
+  /**
+   * Removes every message that the queue has now: ready, delayed and in flight, whose settlements are stale. Its dead
+   * letters stay.
+   *
+   * @returns resolves to how many, once none of them is delivered any more, also after a crash of the server
+   * @throws HoldfastError by rejection. `NOT_FOUND`: there is no such queue. `UNKNOWN`: the connection was lost before the
+   *   reply; it is not sent again, since it would remove what was published since
+   *
+   * @example
+   * const count = await orders.purge();
+   */
+  purge(): Promise<number> {
+    return this.#count("purge");
+  }
+
+  /** Hands out no message until `resume`, also after a restart; it takes messages, and deliveries under way go on. `NOT_FOUND` when there is none. */
+  async pause(): Promise<void> {
+    await this.#ask("pause");
+  }
+
+  /** Hands out messages again. `NOT_FOUND` when there is none. */
+  async resume(): Promise<void> {
+    await this.#ask("resume");
+  }
+
+  /**
+   * Dead letters of this queue, wherever its dead-letter queue is, with their `history`: those with a sequence above
+   * `after` (0), up to `limit` (100, at most 1,000). `NOT_FOUND` when there is no such queue.
+   */
+  deadLetters(page?: { readonly after?: number; readonly limit?: number }): Promise<Page<PeekedMessage<Body>, number>> {
+    return this.#ask("dead", page) as Promise<unknown> as Promise<Page<PeekedMessage<Body>, number>>;
+  }
+
+  /**
+   * Moves dead letters of this queue back to its end, in their order, as they were published: same id, no attempts. Those
+   * that somebody has in flight stay.
+   *
+   * @param options `ids`: only these, 1 to 1,000; all unless given
+   * @returns resolves to how many, once that survives a crash of the server; no letter is ever in two places
+   * @throws HoldfastError by rejection, as `purge`. After `UNKNOWN` some may have moved: call again for the rest
+   *
+   * @example
+   * await orders.redrive({ ids: ["order-17"] });
+   */
+  redrive(options?: { readonly ids?: readonly string[] | undefined }): Promise<number> {
+    return this.#count("redrive", options);
+  }
+
+  /** Removes the dead letters that this queue has now, those in flight too. Resolves to how many; errors as `redrive`. */
+  purgeDeadLetters(): Promise<number> {
+    return this.#count("purge", { dead: true });
+  }
+
+  /** For what must not be done twice. */
+  async #count(operation: string, fields?: object): Promise<number> {
+    return (await this.#ask(operation, fields, true)).count as number;
+  }
+
+  #ask(operation: string, fields?: object, ifResent?: IfResent): Promise<Reply> {
     return this.#host.requests.send(`holdfast:${operation}`, { queue: this.name, ...fields }, ifResent);
   }
 }

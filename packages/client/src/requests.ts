@@ -4,6 +4,12 @@ import { HoldfastError } from "./errors.js";
 /** Requests that may wait for a connection; more are refused. */
 const REQUESTS_MAX = 1_000;
 
+/**
+ * Asked about the error of a request that was sent before: whether it says that it was carried out then. `true`: it is
+ * not to be sent again, since it may have been carried out, and twice is more than once.
+ */
+export type IfResent = true | ((error: HoldfastError) => boolean);
+
 interface Request {
   send(): void;
   fail(error: HoldfastError): void;
@@ -19,8 +25,7 @@ export class Requests implements Party {
     connection.join(this);
   }
 
-  /** @param ifResent asked about the error of one that was sent before: whether it says that it was carried out then */
-  send(event: string, payload: object, ifResent?: (error: HoldfastError) => boolean): Promise<Reply> {
+  send(event: string, payload: object, ifResent?: IfResent): Promise<Reply> {
     const connection = this.#connection;
     return new Promise((resolve, reject) => {
       if (connection.refusal !== undefined) throw connection.refusal;
@@ -28,10 +33,14 @@ export class Requests implements Party {
       let sends = 0;
       const request: Request = {
         send: () => {
-          sends++;
+          if (sends++ > 0 && ifResent === true) {
+            this.#open.delete(request);
+            request.fail(new HoldfastError("UNKNOWN", "the connection was lost"));
+            return;
+          }
           connection.request(event, payload, (error, { ok, ...reply }) => {
             this.#open.delete(request);
-            if (error === undefined || (sends > 1 && ifResent?.(error))) resolve(reply);
+            if (error === undefined || (sends > 1 && ifResent !== true && ifResent?.(error))) resolve(reply);
             else reject(error);
           });
         },

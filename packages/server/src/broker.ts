@@ -176,6 +176,42 @@ export class Broker implements EngineEvents {
     await this.engine.unblock(address, key, action);
   }
 
+  /** As `Engine.purge`. */
+  async purge(address: QueueAddress): Promise<number> {
+    this.assertOpen();
+    return this.engine.purge(address);
+  }
+
+  /** As `Engine.pause`. */
+  async pause(address: QueueAddress): Promise<void> {
+    this.assertOpen();
+    await this.engine.pause(address);
+  }
+
+  /** As `Engine.resume`. */
+  async resume(address: QueueAddress): Promise<void> {
+    this.assertOpen();
+    await this.engine.resume(address);
+  }
+
+  /** As `Engine.deadLetters`. */
+  async deadLetters(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
+    this.assertOpen();
+    return this.engine.deadLetters(address, after, limit);
+  }
+
+  /** As `Engine.redrive`. */
+  async redrive(address: QueueAddress, ids: readonly string[] | undefined): Promise<number> {
+    this.assertOpen();
+    return this.engine.redrive(address, ids);
+  }
+
+  /** As `Engine.purgeDeadLetters`. */
+  async purgeDeadLetters(address: QueueAddress): Promise<number> {
+    this.assertOpen();
+    return this.engine.purgeDeadLetters(address);
+  }
+
   assertOpen(): void {
     if (this.#closing) throw new HoldfastError("SHUTTING_DOWN", "this server is shutting down");
   }

@@ -131,7 +131,7 @@ export class Consumers {
     if (consumer !== undefined) this.#dispatcher.wake(consumer);
   }
 
-  /** Leases of a consumer ended because one before them did. */
+  /** Leases of a consumer ended without its doing: nobody settles them any more. */
   onRevoked(number: number, leases: readonly number[]): void {
     const consumer = this.#byNumber.get(number);
     if (consumer === undefined) return;

@@ -1,4 +1,5 @@
 import type { ReceiptRun, SettledRun, SettleRun } from "holdfast-client/protocol";
+import type { Administration } from "./administration.js";
 import type { QueueOptions } from "./options.js";
 
 /** Which queue: names are scoped by namespace. */
@@ -81,7 +82,7 @@ export interface EngineEvents {
   onWork(address: QueueAddress): void;
   /** The consumer may hold leases that it might not hold before: it is its turn in a `fifo` queue. */
   onCapacity(consumer: number): void;
-  /** Leases of the consumer ended because one before them in a `fifo` queue did; their numbers are stale. */
+  /** Leases of the consumer ended, because one before them in a `fifo` queue did or by a purge; their numbers are stale. */
   onRevoked(consumer: number, leases: readonly number[]): void;
   /** Leases of the consumer ran out unsettled; their numbers are stale. `inARow`: without a settlement between. */
   onExpired(consumer: number, leases: readonly number[], inARow: number): void;
@@ -100,7 +101,7 @@ export interface EngineEvents {
  *
  * decisions/003 says how each method maps to NATS JetStream.
  */
-export interface Engine {
+export interface Engine extends Administration {
   /** `memory`, `level`: what `serve --engine` takes. */
   readonly name: string;
   /** Names this life of the engine; never given twice, by no process and no node. Changes when the store reopens. */

@@ -9,9 +9,11 @@ import { publishAll, publishOne, type Receipt } from "./publish.js";
 import { QueueConsumer } from "./queue-consumer.js";
 import { type PeekedMessage, readPeeked } from "./read-message.js";
 import type { Settings } from "./settings.js";
+import { redriveIds } from "./upkeep.js";
 import { validate } from "./validate.js";
 
 const consumeOptions = z.strictObject({ maxInFlight: z.int().min(1).optional() });
+const redriveOptions = z.strictObject({ ids: redriveIds.optional() });
 const peekOptions = z.strictObject({ after: z.int().min(0).default(0), limit: z.int().min(1).max(1_000).default(100) });
 
 /**
@@ -126,6 +128,63 @@ export class Queue<Body = unknown> {
   /** As `skipKey`, but the message comes again, with all its attempts. */
   async retryKey(key?: string): Promise<void> {
     await this.#broker.unblock(this.#address, keyOf(key), "retry");
+  }
+
+  /**
+   * Removes every message that the queue has now: ready, delayed and in flight, whose settlements are stale. Its dead
+   * letters stay. Messages published after the call are not touched.
+   *
+   * @returns how many, once none of them is delivered any more, also after a crash
+   *
+   * Fails with `NOT_FOUND`, `ENGINE_UNAVAILABLE`, `SHUTTING_DOWN`, or `UNKNOWN` when it may have happened.
+   *
+   * @example
+   * const count = await orders.purge();
+   */
+  async purge(): Promise<number> {
+    return this.#broker.purge(this.#address);
+  }
+
+  /** Hands out no message until `resume`, also after a restart; it takes messages, and deliveries under way go on. Errors as `purge`. */
+  async pause(): Promise<void> {
+    await this.#broker.pause(this.#address);
+  }
+
+  /** Hands out messages again. Errors as `purge`. */
+  async resume(): Promise<void> {
+    await this.#broker.resume(this.#address);
+  }
+
+  /**
+   * Dead letters of this queue, wherever its dead-letter queue is, with their `history`: those with a sequence above
+   * `after` (0), up to `limit` (100, at most 1,000). A page may be shorter, or empty, and have a `next`. `NOT_FOUND` when
+   * there is no such queue.
+   */
+  async deadLetters(options: { readonly after?: number; readonly limit?: number } = {}): Promise<Page<PeekedMessage, number>> {
+    const { after, limit } = validate(peekOptions, options, "options");
+    const page = await this.#broker.deadLetters(this.#address, after, limit);
+    return { ...page, items: page.items.map((message) => readPeeked(message).item) };
+  }
+
+  /**
+   * Moves dead letters of this queue back to its end, in their order, as they were published: same id, no attempts. Those
+   * that somebody has in flight stay.
+   *
+   * @param options `ids`: only these, 1 to 1,000; all unless given
+   * @returns how many, once that survives a crash. Each letter moves in one commit and is never in two places
+   *
+   * Errors as `purge`; after `UNKNOWN` some may have moved, and calling again goes on with the rest.
+   *
+   * @example
+   * await orders.redrive({ ids: ["order-17"] });
+   */
+  async redrive(options: { readonly ids?: readonly string[] | undefined } = {}): Promise<number> {
+    return this.#broker.redrive(this.#address, validate(redriveOptions, options, "options").ids);
+  }
+
+  /** Removes the dead letters that this queue has now, those in flight too. Resolves to how many; errors as `redrive`. */
+  async purgeDeadLetters(): Promise<number> {
+    return this.#broker.purgeDeadLetters(this.#address);
   }
 
   /** Removes the queue with everything in it; its consumers end. `NOT_FOUND` when there is none. */

@@ -170,8 +170,8 @@ function appendOne(queue: Queue, bytes: Uint8Array, now: number): OneFate {
   return { sequence, duplicate: false };
 }
 
-/** Puts records at the queue's end and returns the first one's sequence. */
-export function store(queue: Queue, records: Uint8Array, count: number, now: number): number {
+/** Puts records at the queue's end, counted as what they are, and returns the first one's sequence. */
+export function store(queue: Queue, records: Uint8Array, count: number, now: number, as: "published" | "redriven" = "published"): number {
   const first = queue.next;
   const at = queue.chains === undefined ? now : Math.max(now, queue.latestTime);
   queue.latestTime = at;
@@ -186,7 +186,7 @@ export function store(queue: Queue, records: Uint8Array, count: number, now: num
   queue.next += count;
   queue.live += count;
   queue.bytes += records.length;
-  queue.counts.published += count;
+  queue.counts[as] += count;
   return first;
 }
 

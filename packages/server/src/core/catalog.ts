@@ -21,13 +21,15 @@ export class Catalog {
   }
 
   restoreDefinition(number: number, stored: Uint8Array): void {
-    const { namespace, name, options } = JSON.parse(Buffer.from(stored).toString("utf8")) as {
+    const { namespace, name, options, paused } = JSON.parse(Buffer.from(stored).toString("utf8")) as {
       namespace: string;
       name: string;
       options: QueueOptions;
+      paused?: boolean;
     };
     const queue = new Queue(number, namespace, name, { ...defaultOptions(name), ...options });
     queue.definitionDirty = false;
+    queue.paused = paused === true;
     this.#register(queue);
   }
 
@@ -37,7 +39,13 @@ export class Catalog {
   }
 
   restoreHeldLeased(number: number, sequence: number): void {
-    this.#queues.get(number)?.chains?.leasedBefore.add(sequence);
+    const queue = this.#queues.get(number);
+    if (queue !== undefined && sequence >= queue.purgedBelow) queue.chains?.leasedBefore.add(sequence);
+  }
+
+  restorePurged(number: number, stored: Uint8Array): void {
+    const queue = this.#queues.get(number);
+    if (queue !== undefined) queue.purgedBelow = Buffer.from(stored).readUIntLE(0, 6);
   }
 
   restoreProducer(number: number, producer: string, stored: Uint8Array): void {
@@ -96,6 +104,7 @@ export class Catalog {
     this.#commit.forget(queue);
     this.#commit.write(keys.definitionKey(queue.number), undefined);
     this.#commit.write(keys.stateKey(queue.number), undefined);
+    this.#commit.write(keys.purgedKey(queue.number), undefined);
     this.#commit.write(keys.removedKey(queue.number), Buffer.of(1));
   }
 

@@ -69,10 +69,15 @@ export class CommitBuilder {
     this.#dirty.add(change.queue);
   }
 
+  /** What was to show in the queue's chains does not any more. */
+  forgetChains(queue: Queue): void {
+    this.#chains = this.#chains.filter((change) => change.queue !== queue);
+  }
+
   /** The queue is gone: nothing of it is written any more. */
   forget(queue: Queue): void {
     this.#dirty.delete(queue);
-    this.#chains = this.#chains.filter((change) => change.queue !== queue);
+    this.forgetChains(queue);
     this.#due = this.#due.filter((shown) => shown.queue !== queue);
   }
 
@@ -101,8 +106,8 @@ export class CommitBuilder {
   #sealDefinition(queue: Queue): void {
     if (!queue.definitionDirty) return;
     queue.definitionDirty = false;
-    const { namespace, name, options } = queue;
-    this.write(keys.definitionKey(queue.number), Buffer.from(JSON.stringify({ namespace, name, options }), "utf8"));
+    const { namespace, name, options, paused } = queue;
+    this.write(keys.definitionKey(queue.number), Buffer.from(JSON.stringify({ namespace, name, options, paused }), "utf8"));
   }
 
   #sealBlocks(queue: Queue, blocks: { queue: Queue; block: Block }[]): void {

@@ -1,6 +1,7 @@
 import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import type { AppendRequest } from "../engine.js";
 import type { Entry } from "../store.js";
+import { Administration } from "./administration.js";
 import { appendTo, noteRefusal, refusalOf } from "./append.js";
 import { Block } from "./block.js";
 import { Catalog } from "./catalog.js";
@@ -54,6 +55,7 @@ interface Room {
 export class Core {
   readonly life: number;
   readonly catalog: Catalog;
+  readonly administration: Administration;
   readonly #commit = new CommitBuilder();
   readonly #windows = new Windows();
   readonly #wakes = new Wakes();
@@ -75,6 +77,7 @@ export class Core {
     this.catalog = new Catalog(this.#commit, life);
     this.#transitions = new Transitions(this.catalog, this.#commit, this.#windows, this.#wakes, this.#holding, context);
     this.#scanner = new Scanner(this.#windows, this.#transitions, this.#holding);
+    this.administration = new Administration(this.#commit, this.#windows, this.#transitions, context);
   }
 
   /** Forgets the queue; its content is to be cleared from the store afterwards. Returns the consumers it had. */
@@ -144,6 +147,14 @@ export class Core {
     return consumer;
   }
 
+  /** Leases from a paused queue again. */
+  resume(queue: Queue): void {
+    this.administration.resume(queue);
+    this.wanting.add(queue);
+    this.work.add(queue);
+    this.#wakes.forQueue(queue);
+  }
+
   consumerNumbers(): number[] {
     return [...this.#consumers.keys()];
   }
@@ -179,6 +190,7 @@ export class Core {
   lease(consumer: Consumer, count: number, bytesMax: number, now: number): { leases: Lease[]; wait: boolean } {
     const { queue } = consumer;
     const leases: Lease[] = [];
+    if (queue.paused) return { leases, wait: false };
     const room: Room = { count: Math.min(count, consumer.capacity), bytes: bytesMax };
     const until = now + queue.options.leaseMs;
     let wait = false;
@@ -437,6 +449,7 @@ export class Core {
       // What was not durable when the read began is added when its commit is.
       if (order >= durableOrder) continue;
       const { message, record } = unpackDue(keys.positionOf(key), order, value);
+      if (message.sequence < queue.purgedBelow) continue;
       if (isAfter(message, queue.recoverDueMark)) {
         messages.push(message);
         continue;
@@ -458,6 +471,10 @@ export class Core {
     const { key, rank } = keys.heldOf(stored[0]);
     const chain = chains?.of(key);
     if (chains === undefined || chain === undefined) return { key, full: true };
+    if (rank.sequence < queue.purgedBelow) {
+      chains.review(chain, now);
+      return { key, full: false };
+    }
     if (chain.held.length >= HELD_LOADED_MAX) {
       chain.storedAt(rank);
       return { key, full: true };
@@ -469,10 +486,11 @@ export class Core {
 
   /** Takes what was read of a chain from `chain.moreFrom` on. */
   fillChain(queue: Queue, chain: Chain, entries: readonly Entry[], complete: boolean, now: number): void {
+    if (queue.chains?.find(chain.key) !== chain) return;
     const messages: HeldMessage[] = [];
     for (const entry of entries) {
       const { rank } = keys.heldOf(entry[0]);
-      messages.push(unpackHeld(rank, entry[1]).message);
+      if (rank.sequence >= queue.purgedBelow) messages.push(unpackHeld(rank, entry[1]).message);
     }
     queue.chains?.load(chain, messages, complete, now);
     this.work.add(queue);
@@ -511,6 +529,7 @@ export class Core {
     for (const { queue, block } of sealed.blocks) this.#show(queue, block);
     for (const change of sealed.chains) this.#showChain(change);
     for (const { queue, message } of sealed.due) {
+      if (message.sequence < queue.purgedBelow) continue;
       queue.due.add(message);
       this.work.add(queue);
       this.#wakes.forQueue(queue);
@@ -518,6 +537,8 @@ export class Core {
   }
 
   #showChain({ queue, chain, thawed, held, stored }: ChainChange): void {
+    // A purge may have come in between.
+    if (queue.chains?.find(chain.key) !== chain) return;
     if (held !== undefined) chain.hold(held);
     if (stored !== undefined) {
       chain.storing--;

@@ -134,6 +134,18 @@ export class DueList {
     this.#near.pop();
   }
 
+  /** Forgets entries, by their order numbers, wherever they are. */
+  forget(orders: ReadonlySet<number>): void {
+    this.#near.retain(({ order }) => !orders.has(order));
+  }
+
+  /** Says that there is no entry at all; a read under way is not wanted any more. */
+  empty(): void {
+    this.#near.clear();
+    this.#loadedTo = undefined;
+    this.abandonLoad();
+  }
+
   #keepNearest(): void {
     const nearest: DueMessage[] = [];
     while (nearest.length < LOADED_MAX) nearest.push(this.#near.pop() as DueMessage);

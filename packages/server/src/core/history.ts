@@ -16,6 +16,21 @@ export interface History {
   readonly deadAt: number;
 }
 
+/** What a dead letter tells of itself; undefined for a message that is none. */
+export function historyOf(record: Uint8Array): History | undefined {
+  const { history } = new RecordView(record, 0, record.length);
+  return history === undefined ? undefined : (JSON.parse(history) as History);
+}
+
+/** A copy of a record as it was before it died. */
+export function withoutHistory(record: Uint8Array): Buffer {
+  const view = new RecordView(record, 0, record.length);
+  const copy = Buffer.concat([record.subarray(0, view.historyStart), view.bodyBytes]);
+  copy.writeUInt32LE(copy.length, 0);
+  copy[5] = (copy[5] ?? 0) & ~HAS_HISTORY;
+  return copy;
+}
+
 /** A copy of a record with its history; the body's bytes stay what they are. */
 export function withHistory(record: Uint8Array, history: History): Buffer {
   const view = new RecordView(record, 0, record.length);

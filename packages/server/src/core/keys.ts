@@ -14,6 +14,7 @@ import type { Rank } from "./rank.js";
  *     30 queue producer                what a producer stored last
  *     31 queue commit                  ids that the application chose, with hashes
  *     40 queue                         removed queue whose entries are being cleared
+ *     41 queue                         purged queue: messages below this sequence are being cleared
  */
 const META = 0x01;
 const DEFINITION = 0x10;
@@ -26,6 +27,7 @@ const HELD_LEASED = 0x24;
 const PRODUCER = 0x30;
 const IDS = 0x31;
 const REMOVED = 0x40;
+const PURGED = 0x41;
 
 /** One above the largest sequence, time or commit number that a key can hold. */
 export const POSITIONS_END = 0xffff_ffff_ffff;
@@ -50,6 +52,7 @@ export const blockKey = (queue: number, first: number): Buffer => keyOfPosition(
 export const settledKey = (queue: number, first: number): Buffer => keyOfPosition(SETTLED, queue, first);
 export const idsKey = (queue: number, commit: number): Buffer => keyOfPosition(IDS, queue, commit);
 export const removedKey = (queue: number): Buffer => keyOfQueue(REMOVED, queue);
+export const purgedKey = (queue: number): Buffer => keyOfQueue(PURGED, queue);
 
 export function dueKey(queue: number, due: number, order: number): Buffer {
   const key = keyOfQueue(DUE, queue, 12);
@@ -111,6 +114,7 @@ export const kindRange = {
   producers: { from: Buffer.of(PRODUCER), to: Buffer.of(PRODUCER + 1) },
   ids: { from: Buffer.of(IDS), to: Buffer.of(IDS + 1) },
   removed: { from: Buffer.of(REMOVED), to: Buffer.of(REMOVED + 1) },
+  purged: { from: Buffer.of(PURGED), to: Buffer.of(PURGED + 1) },
 } as const;
 
 /** Every range that holds entries of a queue beside its definition and state. */

@@ -66,6 +66,10 @@ export class Queue {
   lastCrc = 0;
   /** The latest time of a publish, where there is an order: it does not go back with the clock. */
   latestTime = 0;
+  /** Messages below this were purged: what the store still has of them is being cleared. */
+  purgedBelow = 1;
+  /** Nothing is leased from it. */
+  paused = false;
 
   /** Messages that wait or are in flight, in the log and in the due list. */
   live = 0;
@@ -99,6 +103,12 @@ export class Queue {
   idleProducers: string[] = [];
   /** A read of that part of the store is under way. */
   readonly reading = { log: false, due: false };
+  /** While letters are read to be taken out: the messages that left since. No other read of the queue starts meanwhile. */
+  leftMeanwhile: Set<number> | undefined;
+  /** Messages were taken out of the middle, so blocks of this life that are not in memory may have bitmaps too. */
+  holed = false;
+  /** What was purged is being cleared from the store. */
+  clearing = false;
   /** When the core looks at its due list next. */
   wakeAt = Number.POSITIVE_INFINITY;
   /** Whether the due list was read past what was in flight at a crash. */
@@ -139,7 +149,8 @@ export class Queue {
   /** Where the log is read next from the store; undefined when memory has what is needed. */
   get wantsLog(): number | undefined {
     const low = this.windowBytes < WINDOW_LOW_BYTES;
-    return low && this.windowEnd < this.durableNext && !this.reading.log ? this.windowEnd : undefined;
+    const free = !this.reading.log && this.leftMeanwhile === undefined;
+    return low && this.windowEnd < this.durableNext && free ? this.windowEnd : undefined;
   }
 }
 

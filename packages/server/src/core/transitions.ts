@@ -47,10 +47,10 @@ export class Transitions implements Settling {
   }
 
   /** The message is done: it leaves the queue. */
-  finish(lease: Lease): void {
+  finish(lease: Lease, as: "acked" | "purged" = "acked"): void {
     const { queue } = lease.consumer;
     this.#leaveForGood(queue, lease);
-    queue.counts.acked++;
+    queue.counts[as]++;
     queue.live--;
     queue.bytes -= lease.size;
   }
@@ -128,6 +128,7 @@ export class Transitions implements Settling {
   /** Takes the message out of the place where it lies. */
   #leave(queue: Queue, lease: Lease): void {
     queue.inFlight--;
+    queue.leftMeanwhile?.add(lease.sequence);
     const { block, due, chain, entry } = lease.place;
     if (block !== undefined) this.#windows.settle(queue, block, lease.place.index);
     else if (due !== undefined) this.removeDue(queue, due);

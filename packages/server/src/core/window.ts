@@ -61,6 +61,16 @@ export class Windows {
     queue.windowEnd = started?.end ?? queue.cursor;
   }
 
+  /** No message is left in the log: the cursor goes to its end. */
+  empty(queue: Queue): void {
+    this.remove(queue);
+    queue.blocks.clear();
+    queue.window.length = 0;
+    queue.windowBytes = 0;
+    queue.cursor = queue.next;
+    queue.windowEnd = queue.next;
+  }
+
   /** The queue is gone. */
   remove(queue: Queue): void {
     for (const block of queue.blocks.values()) this.#residency.remove(block);

@@ -8,7 +8,8 @@ import type { Store } from "../store.js";
 import { entriesOf } from "./restore.js";
 
 /** Looks at the stored messages with a sequence above `after`, in order, from the log and the due list. */
-export async function peekQueue(queue: Queue, store: Store, now: number, after: number, limit: number): Promise<Page<Peeked, number>> {
+export async function peekQueue(queue: Queue, store: Store, now: number, from: number, limit: number): Promise<Page<Peeked, number>> {
+  const after = Math.max(from, queue.purgedBelow - 1);
   const inFlight = leasedSequences(queue);
   const state = (sequence: number, due: number): Peeked["state"] => {
     if (inFlight.has(sequence)) return "in-flight";
@@ -38,7 +39,7 @@ export async function peekQueue(queue: Queue, store: Store, now: number, after: 
   return last !== undefined && found.length > limit ? { items, next: last.sequence } : { items };
 }
 
-function leasedSequences(queue: Queue): Set<number> {
+export function leasedSequences(queue: Queue): Set<number> {
   const sequences = new Set<number>();
   for (const consumer of queue.consumers) {
     for (const lease of consumer.leases.values()) sequences.add(lease.sequence);
@@ -116,7 +117,7 @@ async function* logMessages(queue: Queue, store: Store, after: number): AsyncGen
 }
 
 /** The first sequence of the block that holds `sequence`, or of the next one. */
-async function blockWith(queue: Queue, store: Store, sequence: number): Promise<number> {
+export async function blockWith(queue: Queue, store: Store, sequence: number): Promise<number> {
   const [before] = await store.read({
     from: keys.blockKey(queue.number, 0),
     to: keys.blockKey(queue.number, sequence + 1),

@@ -22,7 +22,7 @@ export async function fillWindow(core: Core, store: Store, queue: Queue, clock: 
       entriesMax: ENTRIES_MAX,
       bytesMax: core.fillBytes(queue),
     });
-    const settled = from < queue.foundNext ? await readBitmaps(store, queue, from, blocks) : [];
+    const settled = from < queue.foundNext || queue.holed ? await readBitmaps(store, queue, from, blocks) : [];
     queue.reading.log = false;
     core.fillLog(queue, from, blocks, settled, blocks.length === 0 ? durableNext : 0, clock.now());
   } finally {
@@ -31,7 +31,7 @@ export async function fillWindow(core: Core, store: Store, queue: Queue, clock: 
   if (queue.wantsLog !== undefined && queue.consumers.size > 0) core.wanting.add(queue);
 }
 
-/** Bitmaps of the blocks that were read; only blocks of an earlier life can have one. */
+/** Bitmaps of the blocks that were read; only blocks of an earlier life, or that messages were taken out of, can have one. */
 async function readBitmaps(store: Store, queue: Queue, from: number, blocks: readonly Entry[]): Promise<Entry[]> {
   const lastKey = blocks.at(-1)?.[0];
   if (lastKey === undefined) return [];

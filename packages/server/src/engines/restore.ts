@@ -21,6 +21,7 @@ export async function restoreCore(store: Store, random: () => number, now: numbe
     core.catalog.restoreProducer(keys.queueOf(key), keys.producerOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.ids))
     core.catalog.restoreIds(keys.queueOf(key), keys.positionOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.purged)) core.catalog.restorePurged(keys.queueOf(key), value);
   for await (const [key] of entriesOf(store, keys.kindRange.heldLeased))
     core.catalog.restoreHeldLeased(keys.queueOf(key), keys.positionOf(key));
   for (const queue of core.catalog.all()) if (queue.chains !== undefined) await restoreHeld(core, store, queue, now);

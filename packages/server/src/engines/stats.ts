@@ -28,7 +28,7 @@ export async function statsOf(queue: Queue, store: Store, now: number): Promise<
     consumers: queue.consumers.size,
     bytes: queue.bytes,
     oldestAgeMs: queue.live === 0 || oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, now - oldest),
-    paused: false,
+    paused: queue.paused,
   };
 }
 
@@ -52,7 +52,8 @@ function note(look: DueLook, message: { readonly due: number; readonly published
 async function readDue(queue: Queue, store: Store, now: number): Promise<DueLook> {
   const look: DueLook = { delayed: 0, oldest: Number.POSITIVE_INFINITY };
   for await (const [key, value] of entriesOf(store, keys.dueRange(queue.number))) {
-    note(look, unpackDue(keys.positionOf(key), keys.dueOrderOf(key), value).message, now);
+    const { message } = unpackDue(keys.positionOf(key), keys.dueOrderOf(key), value);
+    if (message.sequence >= queue.purgedBelow) note(look, message, now);
   }
   return look;
 }
@@ -67,10 +68,10 @@ function oldestLeased(queue: Queue): number {
 }
 
 async function oldestInLog(queue: Queue, store: Store): Promise<number> {
-  const window = queue.window[0];
-  if (window !== undefined) return window.publishedAt;
+  const waiting = queue.window.find(({ live }) => live > 0);
+  if (waiting !== undefined) return waiting.publishedAt;
   const [entry] = await store.read({
-    from: keys.blockKey(queue.number, queue.head),
+    from: keys.blockKey(queue.number, queue.window.length > 0 ? queue.windowEnd : queue.head),
     to: keys.blockKey(queue.number, queue.durableNext),
     entriesMax: 1,
     bytesMax: 1,

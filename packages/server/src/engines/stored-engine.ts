@@ -1,5 +1,6 @@
 import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import type { Clock } from "../clock.js";
+import type { EndedLeases } from "../core/administration.js";
 import type { Chains } from "../core/chains.js";
 import type { SealedCommit } from "../core/commit.js";
 import type { Core, Expired } from "../core/core.js";
@@ -9,6 +10,8 @@ import type { Queue } from "../core/queue.js";
 import type { AppendRequest, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
 import type { QueueOptions } from "../options.js";
 import type { Store } from "../store.js";
+import { clearBelow } from "./clear-below.js";
+import { type DeadLetterHost, DeadLetters } from "./dead-letters.js";
 import { Deferred } from "./deferred.js";
 import { peekQueue } from "./peek.js";
 import { fillChain, fillDueList, fillWindow } from "./read-ahead.js";
@@ -108,6 +111,7 @@ export class StoredEngine implements Engine {
       if (this.#state === "closing") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");
       this.#state = "running";
       for (const number of removed) void this.#clear(number);
+      for (const queue of core.catalog.all()) if (queue.purgedBelow > 1) void this.#clearPurged(core, queue);
     } catch (error) {
       this.#core = undefined;
       await this.#store.close();
@@ -257,7 +261,7 @@ export class StoredEngine implements Engine {
     for (const queue of core.wanting) {
       if (queue.wantsLog !== undefined && core.fillBytes(queue) > 0)
         void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
-      if (queue.due.needsLoading && !queue.reading.due && queue.consumers.size > 0)
+      if (queue.due.needsLoading && !queue.reading.due && queue.leftMeanwhile === undefined && queue.consumers.size > 0)
         void this.#guard(core, fillDueList(core, this.#store, queue, this.#clock));
       if (queue.chains !== undefined && queue.consumers.size > 0) this.#fillChains(core, queue, queue.chains);
     }
@@ -463,6 +467,78 @@ export class StoredEngine implements Engine {
   async peek(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
     const queue: Queue = this.#running().catalog.require(address);
     return peekQueue(queue, this.#store, this.#clock.now(), after, limit);
+  }
+
+  // --- administration ------------------------------------------------------------------------------------------
+
+  async purge(address: QueueAddress): Promise<number> {
+    const core = this.#running();
+    const queue = core.catalog.require(address);
+    const { count, ended } = await this.#committed(() => core.administration.purge(queue));
+    this.#tellPurged(ended);
+    if (count > 0) void this.#clearPurged(core, queue);
+    return count;
+  }
+
+  #tellPurged(ended: readonly EndedLeases[]): void {
+    for (const { consumer, leases } of ended) this.#events?.onRevoked(consumer.number, leases);
+  }
+
+  async #clearPurged(core: Core, queue: Queue): Promise<void> {
+    await this.#guard(core, clearBelow(core, this.#store, this.#reclaimer, queue, this.#hostOf(core)));
+  }
+
+  async pause(address: QueueAddress): Promise<void> {
+    const queue = this.#running().catalog.require(address);
+    await this.#committed((core) => core.administration.pause(queue));
+  }
+
+  async resume(address: QueueAddress): Promise<void> {
+    const queue = this.#running().catalog.require(address);
+    await this.#committed((core) => core.resume(queue));
+  }
+
+  async deadLetters(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
+    return this.#deadLettersOf(address).page(after, limit);
+  }
+
+  async redrive(address: QueueAddress, ids: readonly string[] | undefined): Promise<number> {
+    return this.#deadLettersOf(address).redrive(ids);
+  }
+
+  async purgeDeadLetters(address: QueueAddress): Promise<number> {
+    return this.#deadLettersOf(address).purge();
+  }
+
+  #deadLettersOf(address: QueueAddress): DeadLetters {
+    const core = this.#running();
+    return new DeadLetters(core, this.#store, this.#clock, core.catalog.require(address), this.#hostOf(core));
+  }
+
+  /** What work in several commits asks of this engine; it fails once the life it began in is over. */
+  #hostOf(core: Core): DeadLetterHost {
+    const sameLife = (): void => {
+      if (this.#running() !== core) throw new HoldfastError("ENGINE_UNAVAILABLE", "the engine was opened again meanwhile");
+    };
+    return {
+      run: (step) => {
+        sameLife();
+        return this.#attempt(core, step);
+      },
+      durable: async () => {
+        sameLife();
+        await this.#durable();
+      },
+      looked: (queue) => {
+        if (this.#core !== core || this.#state !== "running") return;
+        core.wanting.add(queue);
+        this.#afterTurn(core);
+      },
+      failed: async (error) => {
+        if (this.#core === core) await this.#stop(error);
+      },
+      purged: (ended) => this.#tellPurged(ended),
+    };
   }
 }
 

@@ -11,6 +11,11 @@ export const OPERATIONS = [
   "holdfast:stats",
   "holdfast:peek",
   "holdfast:key",
+  "holdfast:dead",
+  "holdfast:purge",
+  "holdfast:pause",
+  "holdfast:resume",
+  "holdfast:redrive",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];

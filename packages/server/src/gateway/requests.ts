@@ -9,7 +9,7 @@ import {
 } from "holdfast-client/protocol";
 import type { Broker } from "../broker.js";
 import { STALE } from "../consumers.js";
-import type { QueueAddress } from "../engine.js";
+import type { Page, Peeked, QueueAddress } from "../engine.js";
 import { publishAll, publishOne, type QueuedMessage } from "../publish.js";
 import { definedOptions } from "../queue.js";
 import { type PeekedMessage, readPeeked } from "../read-message.js";
@@ -21,10 +21,13 @@ import type { Connection } from "./connection.js";
 import type { Operation } from "./events.js";
 import * as schemas from "./schemas.js";
 import { leaseOf } from "./token.js";
+import * as upkeep from "./upkeep.js";
 
 /** Records that one `holdfast:peek` reads at a time, and bytes it answers with at most (but always one message). */
 const PEEK_CHUNK = 16;
 const PEEK_BYTES_MAX = 1_048_576;
+
+type ReadPage = (address: QueueAddress, after: number, limit: number) => Promise<Page<Peeked, number>>;
 
 /** The operations of plain Socket.IO events: checked payload in, reply out. */
 export class Requests {
@@ -59,9 +62,19 @@ export class Requests {
       case "holdfast:stats":
         return { reply: await this.#stats(connection, payload) };
       case "holdfast:peek":
-        return { reply: await this.#peek(connection, payload) };
+        return { reply: await this.#peek(connection, payload, (...page) => this.#broker.peek(...page)) };
       case "holdfast:key":
         return { reply: await this.#key(connection, payload) };
+      case "holdfast:dead":
+        return { reply: await this.#peek(connection, payload, (...page) => this.#broker.deadLetters(...page)) };
+      case "holdfast:purge":
+        return { reply: await upkeep.purge(this.#broker, connection, payload) };
+      case "holdfast:pause":
+        return { reply: await upkeep.pause(this.#broker, connection, payload) };
+      case "holdfast:resume":
+        return { reply: await upkeep.resume(this.#broker, connection, payload) };
+      case "holdfast:redrive":
+        return { reply: await upkeep.redrive(this.#broker, connection, payload) };
       default:
         return operation satisfies never;
     }
@@ -155,14 +168,14 @@ export class Requests {
   }
 
   /** Reads in small steps, so that many large messages are never in memory for one reply. */
-  async #peek(connection: Connection, payload: object): Promise<object> {
+  async #peek(connection: Connection, payload: object, read: ReadPage): Promise<object> {
     const request = validate(schemas.peekRequest, payload, "peek");
     const address = addressOf(connection, request.queue);
     const items: PeekedMessage[] = [];
     let bytes = 0;
     let buffers = 0;
     for (let after = request.after; ; ) {
-      const page = await this.#broker.peek(address, after, Math.min(PEEK_CHUNK, request.limit - items.length));
+      const page = await read(address, after, Math.min(PEEK_CHUNK, request.limit - items.length));
       for (const item of page.items) {
         const read = readPeeked(item);
         const fits = bytes + item.record.length <= PEEK_BYTES_MAX && buffers + read.buffers <= BUFFERS_MAX;

@@ -1,0 +1,64 @@
+import type { Core } from "../core/core.js";
+import { unpackDue } from "../core/due-list.js";
+import * as keys from "../core/keys.js";
+import type { Queue } from "../core/queue.js";
+import type { Entry, Store } from "../store.js";
+import type { DeadLetterHost } from "./dead-letters.js";
+import type { Reclaimer } from "./reclaimer.js";
+import { justAfter } from "./restore.js";
+
+/** Entries of the due list that one commit deletes at most. */
+const ENTRIES_MAX = 1_000;
+const BYTES_MAX = 1_048_576;
+
+/** Clears what a purge left in the store; a restart that finds its mark does so again. One at a time for a queue. */
+export async function clearBelow(
+  core: Core,
+  store: Store,
+  reclaimer: Reclaimer,
+  queue: Queue,
+  host: Pick<DeadLetterHost, "run" | "durable">,
+): Promise<void> {
+  // The one under way sees the new mark.
+  if (queue.clearing) return;
+  queue.clearing = true;
+  try {
+    for (let below = 0; below < queue.purgedBelow; ) {
+      below = queue.purgedBelow;
+      // Before its mark is durable nothing may go.
+      await host.durable();
+      await reclaimer.clear(keys.blockKey(queue.number, 0), keys.blockKey(queue.number, below));
+      await reclaimer.clear(keys.settledKey(queue.number, 0), keys.settledKey(queue.number, below));
+      await clearEntries(core, store, keys.dueRange(queue.number), dueSequence, below, host);
+      if (queue.chains === undefined) continue;
+      await reclaimer.clear(keys.heldLeasedKey(queue.number, 0), keys.heldLeasedKey(queue.number, below));
+      await clearEntries(core, store, keys.heldRange(queue.number), ([key]) => keys.heldOf(key).rank.sequence, below, host);
+    }
+    host.run(() => core.administration.cleared(queue));
+  } finally {
+    queue.clearing = false;
+  }
+}
+
+const dueSequence = ([key, value]: Entry): number => unpackDue(keys.positionOf(key), keys.dueOrderOf(key), value).message.sequence;
+
+/** Newer messages lie between those that were purged, so the range is looked through entry by entry. */
+async function clearEntries(
+  core: Core,
+  store: Store,
+  range: { readonly from: Uint8Array; readonly to: Uint8Array },
+  sequenceOf: (entry: Entry) => number,
+  below: number,
+  host: Pick<DeadLetterHost, "run" | "durable">,
+): Promise<void> {
+  for (let next = range.from; ; ) {
+    const page = await store.read({ from: next, to: range.to, entriesMax: ENTRIES_MAX, bytesMax: BYTES_MAX });
+    const last = page.at(-1);
+    if (last === undefined) return;
+    next = justAfter(last[0]);
+    const purged = page.filter((entry) => sequenceOf(entry) < below);
+    if (purged.length === 0) continue;
+    host.run(() => core.administration.clearEntries(purged.map(([key]) => key)));
+    await host.durable();
+  }
+}

@@ -1,0 +1,178 @@
+import { HoldfastError, RecordView } from "holdfast-client/protocol";
+import type { Clock } from "../clock.js";
+import type { EndedLeases } from "../core/administration.js";
+import type { Core } from "../core/core.js";
+import { historyOf } from "../core/history.js";
+import type { Letter } from "../core/letter.js";
+import type { Queue } from "../core/queue.js";
+import type { Page, Peeked } from "../engine.js";
+import type { Store } from "../store.js";
+import { LetterReader, type Stretch } from "./letters.js";
+import { leasedSequences } from "./peek.js";
+
+/** What work in several commits asks of its engine. */
+export interface DeadLetterHost {
+  /** Runs a step of the core; fails when its life is over. */
+  run<Result>(step: () => Result): Result;
+  /** Resolves once all that was done up to now is durable. */
+  durable(): Promise<void>;
+  /** Reads ahead that waited may start. */
+  looked(queue: Queue): void;
+  /** The store failed: this life is over. */
+  failed(error: unknown): Promise<void>;
+  purged(ended: readonly EndedLeases[]): void;
+}
+
+/** Stretches that one page looks through at most, when few letters of a shared dead-letter queue are this queue's. */
+const STRETCHES_MAX = 8;
+
+/** The dead letters of one queue: those in its dead-letter queue, which others may share, whose history names it. */
+export class DeadLetters {
+  readonly #core: Core;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #origin: Queue;
+  readonly #host: DeadLetterHost;
+  /** Undefined while no message of any queue has died there. */
+  readonly #queue: Queue | undefined;
+
+  constructor(core: Core, store: Store, clock: Clock, origin: Queue, host: DeadLetterHost) {
+    const { namespace, options } = origin;
+    this.#core = core;
+    this.#store = store;
+    this.#clock = clock;
+    this.#origin = origin;
+    this.#host = host;
+    this.#queue = options.deadLetter === false ? undefined : core.catalog.find({ namespace, queue: options.deadLetter });
+    if (this.#queue?.chains === undefined) return;
+    const { ordering } = this.#queue.options;
+    throw new HoldfastError(
+      "BAD_REQUEST",
+      `ordering of the dead-letter queue ${this.#queue.name} is "${ordering}", expected "none" for this`,
+    );
+  }
+
+  async page(after: number, limit: number): Promise<Page<Peeked, number>> {
+    const queue = this.#queue;
+    if (queue === undefined) return { items: [] };
+    const reader = new LetterReader(queue, this.#store);
+    const found: Letter[] = [];
+    let end = after;
+    for (let stretch = 0; stretch < STRETCHES_MAX && end !== Number.POSITIVE_INFINITY && found.length <= limit; stretch++) {
+      const read = await reader.read(end);
+      found.push(...read.letters.filter((letter) => this.#isMine(letter)));
+      end = read.end;
+    }
+    const items = this.#show(queue, found.slice(0, limit));
+    if (found.length > limit) return { items, next: items.at(-1)?.sequence ?? after };
+    return end === Number.POSITIVE_INFINITY ? { items } : { items, next: end };
+  }
+
+  #show(queue: Queue, letters: readonly Letter[]): Peeked[] {
+    const leased = leasedSequences(queue);
+    const now = this.#clock.now();
+    return letters.map(({ sequence, publishedAt, attempts, record, place }) => {
+      const inFlight = leased.has(sequence);
+      const waiting = place.due !== undefined && place.due.due > now ? "delayed" : "ready";
+      return { sequence, publishedAt, record, attempts: attempts + (inFlight ? 1 : 0), state: inFlight ? "in-flight" : waiting };
+    });
+  }
+
+  async redrive(ids: readonly string[] | undefined): Promise<number> {
+    const wanted = ids === undefined ? undefined : new Set(ids);
+    const isWanted = ({ record }: Letter): boolean => wanted?.has(new RecordView(record, 0, record.length).id) !== false;
+    const { administration } = this.#core;
+    return this.#eachStretch(isWanted, (queue, letters) => administration.redrive(queue, letters, this.#origin, this.#clock.now()));
+  }
+
+  async purge(): Promise<number> {
+    return this.#eachStretch(
+      () => true,
+      (queue, letters) => {
+        const { count, ended } = this.#core.administration.discard(queue, letters);
+        // Their numbers are stale already; being told only frees what is kept for them.
+        if (ended.length > 0) setImmediate(() => this.#host.purged(ended));
+        return count;
+      },
+    );
+  }
+
+  /** Goes over the letters there are now, a commit for each stretch of them. */
+  async #eachStretch(wanted: (letter: Letter) => boolean, act: (queue: Queue, letters: readonly Letter[]) => number): Promise<number> {
+    const queue = this.#queue;
+    if (queue === undefined) return 0;
+    const reader = new LetterReader(queue, this.#store);
+    const through = queue.next - 1;
+    let count = 0;
+    try {
+      for (let after = 0; after < through; ) {
+        after = await alone(queue, async () => {
+          const { letters, end } = await this.#readStill(queue, reader, after);
+          const mine = letters.filter((letter) => letter.sequence <= through && this.#isMine(letter) && wanted(letter));
+          if (mine.length === 0) return end;
+          count += this.#host.run(() => act(this.#existing(queue), mine));
+          await this.#host.durable();
+          return end;
+        });
+        this.#host.looked(queue);
+      }
+      return count;
+    } catch (error) {
+      throw outcomeOf(error, count);
+    }
+  }
+
+  /** Reads while nothing else is read of the queue, after all that was settled is on disk. */
+  async #readStill(queue: Queue, reader: LetterReader, after: number): Promise<Stretch> {
+    await this.#host.durable();
+    while (queue.reading.log || queue.reading.due) await new Promise((resolve) => setImmediate(resolve));
+    try {
+      return await reader.read(after);
+    } catch (error) {
+      await this.#host.failed(error);
+      throw error;
+    }
+  }
+
+  /** The dead-letter queue, if both are still there: they may have been deleted since. */
+  #existing(queue: Queue): Queue {
+    for (const each of [this.#origin, queue]) {
+      const address = { namespace: each.namespace, queue: each.name };
+      if (this.#core.catalog.find(address) !== each) throw new HoldfastError("NOT_FOUND", `queue ${each.name} was deleted meanwhile`);
+    }
+    return queue;
+  }
+
+  #isMine({ record }: Letter): boolean {
+    const history = historyOf(record);
+    return history?.queue === this.#origin.name && history.namespace === this.#origin.namespace;
+  }
+}
+
+/** The last of those who take letters out of a queue; each waits for the one before. */
+const lastOf = new WeakMap<Queue, Promise<unknown>>();
+
+/** Runs work that takes letters out of a queue: one at a time, noting what leaves the queue meanwhile. */
+async function alone<Result>(queue: Queue, work: () => Promise<Result>): Promise<Result> {
+  const before = lastOf.get(queue) ?? Promise.resolve();
+  const run = before.then(async () => {
+    queue.leftMeanwhile = new Set();
+    try {
+      return await work();
+    } finally {
+      queue.leftMeanwhile = undefined;
+    }
+  });
+  lastOf.set(
+    queue,
+    run.catch(() => undefined),
+  );
+  return run;
+}
+
+/** A code other than `UNKNOWN` says that nothing changed, so it holds only while nothing was moved. */
+function outcomeOf(error: unknown, count: number): unknown {
+  if (count === 0) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new HoldfastError("UNKNOWN", `it ended after ${count} letters: ${message}; called again it goes on with the rest`);
+}
