@@ -6,7 +6,7 @@ import type { Suite } from "./suite.js";
 const PRODUCER = { id: "producer-1", firstNumber: 1, oldestOpen: 1 };
 
 /** Waits until the engine that stopped serves again; time passes meanwhile. */
-async function servesAgain(h: Harness): Promise<void> {
+export async function servesAgain(h: Harness): Promise<void> {
   await h.until("the engine to serve again", async () => {
     await h.clock.advance(100);
     return h.told.states.length > 0 && h.told.states.at(-1) === undefined;

@@ -14,12 +14,15 @@ import { testKeyOrder } from "./key-order.js";
 import { testLease } from "./lease.js";
 import { testLives } from "./lives.js";
 import { testManyDelays } from "./many-delays.js";
+import { testPause } from "./pause.js";
 import { testPeek } from "./peek.js";
 import { testPoison } from "./poison.js";
 import { testProducer } from "./producer.js";
 import { testPublish } from "./publish.js";
+import { testPurge } from "./purge.js";
 import { testQueues } from "./queues.js";
 import { testRaces } from "./races.js";
+import { testRedrive } from "./redrive.js";
 import { testSettle } from "./settle.js";
 import { testShutdown } from "./shutdown.js";
 import { testStats } from "./stats.js";
@@ -50,6 +53,9 @@ const TOPICS = [
   testManyDelays,
   testRaces,
   testShutdown,
+  testPurge,
+  testPause,
+  testRedrive,
 ];
 
 /**
