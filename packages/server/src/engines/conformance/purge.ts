@@ -47,7 +47,7 @@ export function testPurge(suite: Suite): void {
       expect(await purged).toBe(3);
       expect(await settled).toEqual(["STALE_LEASE", "STALE_LEASE", "STALE_LEASE"]);
       expect(h.engine.capacity(consumer)).toBe(3);
-      expect(h.told.purged).toEqual([{ consumer, leases: held.map(({ lease }) => lease) }]);
+      expect(h.told.revoked).toEqual([{ consumer, leases: held.map(({ lease }) => lease) }]);
       await h.publish("orders", 4);
       expect(await h.takeOne(consumer)).toMatchObject({ body: 4, attempt: 1 });
       expect(await h.stats("orders")).toMatchObject({ acked: 0, purged: 3 });
@@ -202,6 +202,40 @@ export function testPurge(suite: Suite): void {
           },
         );
       }
+    }
+
+    for (const ordering of ["key", "fifo"] as const) {
+      suite.eachRestart(
+        (way) => `G1: ordered by ${ordering}, what waits, what was given back and what is in flight is gone, also after ${way}`,
+        async (h, way) => {
+          await h.define("orders", { ordering });
+          const bodies = Array.from({ length: 700 }, (_, body) => ({ key: `key-${body % 2}`, body }));
+          await h.publish("orders", ...bodies);
+          const consumer = await h.attach("orders", 3);
+          const [first] = await h.take(consumer, ordering === "key" ? 2 : 3);
+          if (first === undefined) throw new Error("nothing leased");
+          await h.nack(consumer, first, { delayMs: 1_000 });
+          await h.expectNothing(consumer);
+          expect(await h.engine.purge(h.address("orders"))).toBe(700);
+          const fates = await h.publish("orders", { key: "key-0", body: "new" }, { key: "key-1", body: "newer" });
+          expect(fates).toMatchObject([{ sequence: 701 }, { sequence: 702 }]);
+          expect(await h.take(consumer, 2)).toMatchObject([
+            { body: "new", attempt: 1 },
+            { body: "newer", attempt: 1 },
+          ]);
+          await h.restart(way);
+          expect(await h.stats("orders")).toMatchObject({ purged: 700, ready: 2, parked: 0, delayed: 0, blocked: 0 });
+          const again = await h.attach("orders", 10);
+          const attempt = way === "crash" ? 2 : 1;
+          expect((await h.take(again, 2)).sort((a, b) => a.sequence - b.sequence)).toMatchObject([
+            { body: "new", attempt },
+            { body: "newer", attempt },
+          ]);
+          await h.clock.advance(60_000);
+          await h.quiet();
+          expect((await h.scan("orders")).map(({ body }) => body)).toEqual(["new", "newer"]);
+        },
+      );
     }
   });
 }

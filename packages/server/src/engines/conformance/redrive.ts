@@ -230,8 +230,8 @@ export function testRedrive(suite: Suite): void {
       await h.release(consumer, returned);
       expect(await h.engine.purgeDeadLetters(h.address("orders"))).toBe(700);
       expect(await h.ack(consumer, held)).toEqual(["STALE_LEASE"]);
-      await h.until("its consumer is told", () => h.told.purged.length > 0);
-      expect(h.told.purged).toEqual([{ consumer, leases: [held.lease] }]);
+      await h.until("its consumer is told", () => h.told.revoked.length > 0);
+      expect(h.told.revoked).toEqual([{ consumer, leases: [held.lease] }]);
       await h.clock.advance(120_000);
       await h.expectNothing(consumer);
       expect(await h.stats("orders.dead")).toMatchObject({ published: 700, purged: 700, inFlight: 0, bytes: 0 });
