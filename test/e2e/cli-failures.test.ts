@@ -117,7 +117,9 @@ describe("the other commands fail in one line", () => {
     [["publish", "orders", "--text", "--id-field", "id"], /--text lines have no fields/],
     [["consume", "orders", "--max-in-flight", "0"], /from 1 to 10000/],
     [["stats", "--url", "http://127.0.0.1:1/a", "--namespace", "/b"], /--namespace is \/b, but --url names \/a/],
-    [["define", "orders", "--backoff", "linear:5"], /Expected fixed:DELAY_MS or exponential/],
+    [["define", "orders", "--backoff", "linear:5"], /Expected fixed:DELAY_MS, exponential/],
+    [["define", "orders", "--overflow", "drop"], /reject, dead-letter-oldest/],
+    [["define", "orders", "--rate-per-second-max", "0.0001"], /from 0.001 to 1000000/],
     [["define", "orders", "--lease-ms", "10"], /from 1000 to 43200000/],
     [["serv"], /unknown command 'serv' \(Did you mean serve\?\)/],
   ])("for the arguments %j", async (args, message) => {

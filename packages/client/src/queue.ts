@@ -29,16 +29,33 @@ export interface QueueOptions {
   readonly deadLetter?: string | false | undefined;
   /** How long a chosen id is remembered: 0 to 604,800,000. Default 600,000. */
   readonly dedupWindowMs?: number | undefined;
+  /** Messages that may wait or be in flight. Default 0: no limit. */
+  readonly depthMax?: number | undefined;
+  /** Bytes of their records. Default 0: no limit. */
+  readonly bytesMax?: number | undefined;
+  /**
+   * What gives way to a publish above these limits. `reject`, the default: the publish, with `QUEUE_FULL`; `publish` of
+   * this library waits then. `dead-letter-oldest`: the oldest message that is not in flight.
+   */
+  readonly overflow?: "reject" | "dead-letter-oldest" | undefined;
+  /** Deliveries of the whole queue per second: 0.001 to 1,000,000. Default 0: no limit. */
+  readonly ratePerSecondMax?: number | undefined;
 }
 
-export interface Backoff {
-  readonly type: "fixed" | "exponential";
-  /** 0 to 31,536,000,000, as `delayMaxMs`, whose default is 300,000. */
-  readonly delayMs: number;
-  readonly delayMaxMs?: number | undefined;
-  /** Part of the delay that is random: 0 to 1. */
-  readonly jitter?: number | undefined;
-}
+export type Backoff =
+  | {
+      readonly type: "fixed" | "exponential";
+      /** 0 to 31,536,000,000, as `delayMaxMs`, whose default is 300,000. */
+      readonly delayMs: number;
+      readonly delayMaxMs?: number | undefined;
+      /** Part of the delay that is random: 0 to 1. */
+      readonly jitter?: number | undefined;
+    }
+  | {
+      readonly type: "list";
+      /** 1 to 100 delays: after attempt n the n-th of them, the last one repeats. */
+      readonly delaysMs: readonly number[];
+    };
 
 /** Counts of a queue: published + redriven = ready + inFlight + delayed + parked + dead + acked + expired + purged. */
 export interface QueueStats {

@@ -130,6 +130,9 @@ export interface Engine extends Administration {
    * Stores messages, each at the queue's end in the order given, and resolves once they survive a crash. A message
    * stored before (same producer number, or same chosen id within the dedup window) gives its first receipt.
    *
+   * A message above `depthMax` or `bytesMax` is `QUEUE_FULL`, or pushes out the oldest ones that are not in flight, in
+   * its own commit. What arrives as a dead letter is never refused.
+   *
    * A queue that does not exist is created with the defaults; whether that may be is the broker's to say.
    *
    * Without `atomic`, each message has its own fate, told in the runs. With it, all requests are stored in one commit
@@ -152,7 +155,7 @@ export interface Engine extends Administration {
 
   /**
    * Leases up to `count` ready messages of at most about `bytesMax` in total (always at least one) to the consumer,
-   * within its capacity. Resolves, once the attempts are sure to be counted after a crash, to what it leased; empty
+   * within its capacity and the queue's `ratePerSecondMax`. Resolves, once the attempts are sure to be counted after a crash, to what it leased; empty
    * when nothing is ready. After it came back short, `onWork` tells when to ask again. The leases of one call have
    * consecutive numbers and one `leaseUntil`. Calls for one consumer do not overlap.
    */

@@ -2,13 +2,19 @@ import { HoldfastError, LIMITS, NAME_PATTERN } from "holdfast-client/protocol";
 import { z } from "zod";
 
 /** How long to wait before a failed message comes again. */
-interface Backoff {
-  readonly type: "fixed" | "exponential";
-  readonly delayMs: number;
-  readonly delayMaxMs: number;
-  /** Part of the delay that is random: 0 (none) to 1 (all). */
-  readonly jitter: number;
-}
+type Backoff =
+  | {
+      readonly type: "fixed" | "exponential";
+      readonly delayMs: number;
+      readonly delayMaxMs: number;
+      /** Part of the delay that is random: 0 (none) to 1 (all). */
+      readonly jitter: number;
+    }
+  | {
+      readonly type: "list";
+      /** After attempt n the n-th of them; the last one repeats. */
+      readonly delaysMs: readonly number[];
+    };
 
 /** Every option of a queue, resolved. */
 export interface QueueOptions {
@@ -22,6 +28,14 @@ export interface QueueOptions {
   /** The dead-letter queue's name; false discards and counts. */
   readonly deadLetter: string | false;
   readonly dedupWindowMs: number;
+  /** Messages that may wait or be in flight; 0: no limit. */
+  readonly depthMax: number;
+  /** Bytes of their records; 0: no limit. */
+  readonly bytesMax: number;
+  /** What gives way when a publish would pass `depthMax` or `bytesMax`: the publish, or the oldest message not in flight. */
+  readonly overflow: "reject" | "dead-letter-oldest";
+  /** Leases of the whole queue per second; 0: no limit. */
+  readonly ratePerSecondMax: number;
 }
 
 /** Suffix of the dead-letter queue that a queue has unless it says otherwise. */
@@ -34,7 +48,17 @@ const DEFAULTS = {
   backoff: { type: "exponential", delayMs: 1_000, delayMaxMs: 300_000, jitter: 0.5 },
   poison: "dead-letter",
   dedupWindowMs: 600_000,
+  depthMax: 0,
+  bytesMax: 0,
+  overflow: "reject",
+  ratePerSecondMax: 0,
 } as const;
+
+const DEPTH_MAX = 1_000_000_000_000;
+const BYTES_MAX = 999_999_999_999_999;
+const RATE_MIN = 0.001;
+const RATE_MAX = 1_000_000;
+const DELAYS_MAX = 100;
 
 /** The options of a queue that was not defined: DESIGN.md, "Defaults". */
 export function defaultOptions(queue: string): QueueOptions {
@@ -50,11 +74,24 @@ export const queueName = z
   .string()
   .refine(isQueueName, { error: (issue) => `queue is ${JSON.stringify(issue.input)}, expected ${NAME_PATTERN.source}` });
 
-const backoff = z.strictObject({
-  type: z.enum(["fixed", "exponential"]),
-  delayMs: z.int().min(0).max(LIMITS.delayMsMax),
-  delayMaxMs: z.int().min(0).max(LIMITS.delayMsMax).default(DEFAULTS.backoff.delayMaxMs),
-  jitter: z.number().min(0).max(1).default(DEFAULTS.backoff.jitter),
+const delayMs = z.int().min(0).max(LIMITS.delayMsMax);
+
+const backoff = z.discriminatedUnion(
+  "type",
+  [
+    z.strictObject({
+      type: z.enum(["fixed", "exponential"]),
+      delayMs,
+      delayMaxMs: delayMs.default(DEFAULTS.backoff.delayMaxMs),
+      jitter: z.number().min(0).max(1).default(DEFAULTS.backoff.jitter),
+    }),
+    z.strictObject({ type: z.literal("list"), delaysMs: z.array(delayMs).min(1).max(DELAYS_MAX) }),
+  ],
+  { error: '"fixed", "exponential" or "list"' },
+);
+
+const rate = z.number().refine((value) => value === 0 || (value >= RATE_MIN && value <= RATE_MAX), {
+  error: ({ input }) => `ratePerSecondMax is ${String(input)}, expected 0 (no limit) or ${RATE_MIN} to ${RATE_MAX}`,
 });
 
 /** Options as a caller may give them; unknown ones are refused by name. */
@@ -66,6 +103,10 @@ export const queueOptions = z.strictObject({
   poison: z.enum(["dead-letter", "block"]).optional(),
   deadLetter: z.union([queueName, z.literal(false)]).optional(),
   dedupWindowMs: z.int().min(0).max(604_800_000).optional(),
+  depthMax: z.int().min(0).max(DEPTH_MAX).optional(),
+  bytesMax: z.int().min(0).max(BYTES_MAX).optional(),
+  overflow: z.enum(["reject", "dead-letter-oldest"]).optional(),
+  ratePerSecondMax: rate.optional(),
 });
 
 /** Refuses options that no queue of that name can have: a dead letter stays where it is until somebody takes it. */

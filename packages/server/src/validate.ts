@@ -23,7 +23,10 @@ function describe(issue: z.core.$ZodIssue, subject: string): string {
     const key = String(issue.keys[0]);
     return `${[...path, key].join(".")} is ${preview(property(issue.input, key))}, expected no such field`;
   }
-  return `${path.join(".") || subject} is ${preview(issue.input)}, expected ${expectation(issue)}`;
+  // The field that says which form is meant has an unknown value: zod gives what it is a field of.
+  const isForm = issue.code === "invalid_union" && issue.errors.length === 0;
+  const received = isForm ? property(issue.input, path.at(-1) ?? "") : issue.input;
+  return `${path.join(".") || subject} is ${preview(received)}, expected ${expectation(issue)}`;
 }
 
 const property = (input: unknown, key: string): unknown =>
@@ -40,6 +43,7 @@ function expectation(issue: z.core.$ZodIssue): string {
     case "invalid_value":
       return issue.values.map((value) => JSON.stringify(value)).join(" or ");
     case "invalid_union":
+      if (issue.errors.length === 0) return issue.message;
       return issue.errors.flatMap(([first]) => (first === undefined ? [] : [expectation(first)])).join(" or ");
     default:
       return issue.message;

@@ -38,6 +38,7 @@ describe("arguments", () => {
   it("takes a backoff in short", () => {
     expect(backoff("exponential:1000:300000")).toEqual({ type: "exponential", delayMs: 1_000, delayMaxMs: 300_000 });
     expect(backoff("fixed:5000")).toEqual({ type: "fixed", delayMs: 5_000 });
+    expect(backoff("list:100:0:5000")).toEqual({ type: "list", delaysMs: [100, 0, 5_000] });
     expect(backoff("exponential:1:2:0.25")).toEqual({ type: "exponential", delayMs: 1, delayMaxMs: 2, jitter: 0.25 });
     for (const text of ["", "fixed", "linear:1", "fixed:x", "fixed:1:2:3", "fixed:1:2:0.5:1"])
       expect(() => backoff(text)).toThrow("Expected");

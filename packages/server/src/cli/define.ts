@@ -13,7 +13,10 @@ Examples:
   $ holdfast define orders --ordering key --poison block
   $ holdfast define orders --backoff exponential:1000:300000
   $ holdfast define orders --backoff fixed:5000 --dead-letter orders.failed
+  $ holdfast define orders --backoff list:1000:10000:60000
   $ holdfast define clicks --dead-letter none
+  $ holdfast define clicks --depth-max 100000 --overflow dead-letter-oldest
+  $ holdfast define mails --rate-per-second-max 20
 ${EXIT_CODES_HELP}`;
 
 type DefineFlags = ConnectionFlags & QueueOptionsInput;
@@ -28,9 +31,18 @@ export function addDefine(program: Command): void {
     .addOption(new Option("--poison <policy>", "of a message out of attempts, where there is an order").choices(["dead-letter", "block"]))
     .option("--lease-ms <ms>", "how long a consumer has for a message", wholeNumber(LIMITS.leaseMsMin, LIMITS.leaseMsMax))
     .option("--max-attempts <number>", "deliveries before a message is a dead letter; 0: no limit", wholeNumber(0, 1_000_000))
-    .option("--backoff <type:ms[:max[:jitter]]>", "wait before the next attempt: fixed or exponential", backoff)
+    .option("--backoff <type:ms[:max[:jitter]]>", "wait before the next attempt: fixed, exponential or list", backoff)
     .option("--dead-letter <name>", "queue for dead letters; none: discard and count them", deadLetter)
     .option("--dedup-window-ms <ms>", "how long a chosen id is remembered", wholeNumber(0, WEEK_MS))
+    .option("--depth-max <messages>", "messages that may wait or be in flight; 0: no limit", wholeNumber(0, 1_000_000_000_000))
+    .option("--bytes-max <bytes>", "bytes of these messages; 0: no limit", wholeNumber(0, 999_999_999_999_999))
+    .addOption(
+      new Option("--overflow <way>", "what gives way at these limits: the publish, or the oldest message").choices([
+        "reject",
+        "dead-letter-oldest",
+      ]),
+    )
+    .option("--rate-per-second-max <number>", "deliveries of the whole queue per second; 0: no limit", rate)
     .addHelpText("after", HELP)
     .action(define);
 }
@@ -40,11 +52,13 @@ async function define(queue: string, flags: DefineFlags): Promise<void> {
   await withServer(flags, (holdfast) => holdfast.queue(queue).define(options));
 }
 
-const FORM = "Expected fixed:DELAY_MS or exponential:DELAY_MS[:MAX_MS[:JITTER]], jitter from 0 to 1.";
+const FORM = "Expected fixed:DELAY_MS, exponential:DELAY_MS[:MAX_MS[:JITTER]], jitter from 0 to 1, or list:DELAY_MS[:DELAY_MS...].";
+const DELAYS_MAX = 100;
 
-/** `exponential:1000:300000:0.5` */
+/** `exponential:1000:300000:0.5`, `list:1000:10000` */
 export function backoff(text: string): NonNullable<QueueOptionsInput["backoff"]> {
   const [type, delay, max, jitter, ...more] = text.split(":");
+  if (type === "list") return { type, delaysMs: delaysOf(text.split(":").slice(1)) };
   if ((type !== "fixed" && type !== "exponential") || delay === undefined || more.length > 0) throw new InvalidArgumentError(FORM);
   const milliseconds = wholeNumber(0, LIMITS.delayMsMax);
   return {
@@ -53,6 +67,17 @@ export function backoff(text: string): NonNullable<QueueOptionsInput["backoff"]>
     ...(max !== undefined && { delayMaxMs: milliseconds(max) }),
     ...(jitter !== undefined && { jitter: share(jitter) }),
   };
+}
+
+function delaysOf(texts: readonly string[]): number[] {
+  if (texts.length < 1 || texts.length > DELAYS_MAX) throw new InvalidArgumentError(FORM);
+  return texts.map(wholeNumber(0, LIMITS.delayMsMax));
+}
+
+function rate(text: string): number {
+  const value = /^\d{1,7}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+  if (value === 0 || (value >= 0.001 && value <= 1_000_000)) return value;
+  throw new InvalidArgumentError("Expected 0 or a number from 0.001 to 1000000.");
 }
 
 function share(text: string): number {

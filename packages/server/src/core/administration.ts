@@ -69,6 +69,7 @@ export class Administration {
       consumer.irregular.clear();
     }
     queue.pending = [];
+    queue.unshown = [];
     queue.dirtyBlocks.clear();
     this.#windows.empty(queue);
     queue.due.empty();

@@ -4,6 +4,7 @@ import { BLOCK_BYTES_MAX } from "./block.js";
 import { hashRecord } from "./id-index.js";
 import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
 import type { Queue } from "./queue.js";
+import { fits, makeRoom, type RoomMaker, refusalOfAll } from "./room.js";
 
 /** Producers remembered per queue; past it new ones are refused, unless one has been idle for long enough to be forgotten. */
 const PRODUCERS_MAX = 100_000;
@@ -11,14 +12,16 @@ const PRODUCERS_MAX = 100_000;
 /**
  * Takes one request's messages into the queue's next block, and tells each one's fate.
  *
+ * @param must `refusalOf` found that all of them can be stored
  * @throws HoldfastError when the whole request is refused; then nothing changed
  */
-export function appendTo(queue: Queue, request: AppendRequest, now: number): ReceiptRun[] {
+export function appendTo(queue: Queue, request: AppendRequest, maker: RoomMaker, must: boolean, now: number): ReceiptRun[] {
   const { count, records } = request;
   const producer = request.producer === undefined ? undefined : beginProducer(queue, request, now);
   const firstNumber = request.producer?.firstNumber ?? 0;
   const runs: ReceiptRun[] = [];
-  if (isPlain(records, count, needsKey(queue)) && (producer === undefined || firstNumber === producer.next)) {
+  const plain = isPlain(records, count, needsKey(queue)) && fits(queue, count, records.length);
+  if (plain && (producer === undefined || firstNumber === producer.next)) {
     addRun(runs, count, store(queue, records, count, now), false);
     producer?.note(count, runs[0]?.sequence ?? 0);
     return runs;
@@ -31,7 +34,8 @@ export function appendTo(queue: Queue, request: AppendRequest, now: number): Rec
     if (known !== undefined) {
       addRun(runs, 1, known.sequence, true, known.error);
     } else {
-      const fate = appendOne(queue, records.subarray(at, end), now);
+      const record = records.subarray(at, end);
+      const fate = appendOne(queue, record, () => makeRoom(queue, record.length, maker, must, now), now);
       if (fate.error?.retryable === true) {
         addRun(runs, 1, 0, false, fate.error);
         if (producer !== undefined && index + 1 < count) addRun(runs, count - index - 1, 0, false, gapAfter(firstNumber + index));
@@ -54,10 +58,16 @@ export function appendTo(queue: Queue, request: AppendRequest, now: number): Rec
 export function refusalOf(queue: Queue | undefined, request: AppendRequest, now: number): ErrorReply | undefined {
   const { count, records } = request;
   const known = knownProducer(queue, request);
-  if (isPlain(records, count, needsKey(queue))) return undefined;
+  if (isPlain(records, count, needsKey(queue)) && (queue === undefined || fits(queue, count, records.length))) return undefined;
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const contents = new Map<string, string>();
   let added = 0;
+  const news = { count: 0, bytes: 0, largest: 0 };
+  const add = (bytes: number): void => {
+    news.count++;
+    news.bytes += bytes;
+    news.largest = Math.max(news.largest, bytes);
+  };
   let at = 0;
   for (let index = 0; index < count; index++) {
     const end = at + view.getUint32(at, true);
@@ -66,14 +76,18 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
     if (known?.fateOf((request.producer?.firstNumber ?? 0) + index) !== undefined) continue;
     const error = limitError(record) ?? keyError(queue, record);
     if (error !== undefined) return error;
-    if (!record.chosenId) continue;
+    if (!record.chosenId) {
+      add(record.size);
+      continue;
+    }
     const { id, content } = hashRecord(record);
     const stored = contents.get(id) ?? queue?.ids.find(id, now, queue.options.dedupWindowMs)?.content;
     if (stored !== undefined && stored !== content) return conflict(record);
     if (stored === undefined && !(queue?.ids.hasRoomFor(++added) ?? true)) return idsFull();
+    if (stored === undefined) add(record.size);
     contents.set(id, content);
   }
-  return undefined;
+  return queue === undefined ? undefined : refusalOfAll(queue, news.count, news.bytes, news.largest);
 }
 
 /** The request's producer as the queue knows it, its numbers checked. */
@@ -153,11 +167,11 @@ interface OneFate {
   readonly error?: ErrorReply;
 }
 
-function appendOne(queue: Queue, bytes: Uint8Array, now: number): OneFate {
+function appendOne(queue: Queue, bytes: Uint8Array, room: () => ErrorReply | undefined, now: number): OneFate {
   const record = new RecordView(bytes, 0, bytes.length);
   const error = limitError(record) ?? keyError(queue, record);
   if (error !== undefined) return { sequence: 0, duplicate: false, error };
-  if (!record.chosenId) return { sequence: store(queue, bytes, 1, now), duplicate: false };
+  if (!record.chosenId) return storeOne(queue, bytes, room, now);
   const { id, content } = hashRecord(record);
   const known = queue.ids.find(id, now, queue.options.dedupWindowMs);
   if (known !== undefined) {
@@ -165,9 +179,15 @@ function appendOne(queue: Queue, bytes: Uint8Array, now: number): OneFate {
     return { sequence: known.sequence, duplicate: true };
   }
   if (queue.options.dedupWindowMs > 0 && !queue.ids.hasRoomFor(1)) return { sequence: 0, duplicate: false, error: idsFull() };
-  const sequence = store(queue, bytes, 1, now);
-  if (queue.options.dedupWindowMs > 0) queue.ids.add({ id, content, sequence, storedAt: now });
-  return { sequence, duplicate: false };
+  const fate = storeOne(queue, bytes, room, now);
+  if (fate.error === undefined && queue.options.dedupWindowMs > 0) queue.ids.add({ id, content, sequence: fate.sequence, storedAt: now });
+  return fate;
+}
+
+function storeOne(queue: Queue, bytes: Uint8Array, room: () => ErrorReply | undefined, now: number): OneFate {
+  const error = room();
+  if (error !== undefined) return { sequence: 0, duplicate: false, error };
+  return { sequence: store(queue, bytes, 1, now), duplicate: false };
 }
 
 /** Puts records at the queue's end, counted as what they are, and returns the first one's sequence. */
@@ -224,8 +244,11 @@ const gapAfter = (number: number): ErrorReply =>
 
 function addRun(runs: ReceiptRun[], count: number, sequence: number, duplicate: boolean, error?: ErrorReply): void {
   const last = runs.at(-1);
-  const continues = last !== undefined && last.error === error && last.duplicate === duplicate;
+  const continues = last !== undefined && isSame(last.error, error) && last.duplicate === duplicate;
   if (continues && (error !== undefined || last.sequence + last.count === sequence))
     runs[runs.length - 1] = { ...last, count: last.count + count };
   else runs.push({ count, sequence, duplicate, error });
 }
+
+const isSame = (a: ErrorReply | undefined, b: ErrorReply | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.code === b.code && a.message === b.message);

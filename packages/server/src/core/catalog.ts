@@ -123,7 +123,10 @@ export class Catalog {
 }
 
 /** `BAD_REQUEST` when messages are there that were stored in another order, or when there is no order for `poison` to hold. */
-function checkOrdering(queue: Queue | undefined, { ordering, poison }: QueueOptions): void {
+function checkOrdering(queue: Queue | undefined, { ordering, poison, overflow }: QueueOptions): void {
+  if (overflow === "dead-letter-oldest" && ordering !== "none") {
+    throw new HoldfastError("BAD_REQUEST", `overflow is "dead-letter-oldest", expected "reject" where ordering is "${ordering}"`);
+  }
   if (poison === "block" && ordering === "none") {
     throw new HoldfastError("BAD_REQUEST", `poison is "block", expected "dead-letter" where ordering is "none": there is no key to hold`);
   }

@@ -42,6 +42,7 @@ export class CommitBuilder {
   #writes: Write[] = [];
   #due: { queue: Queue; message: DueMessage }[] = [];
   #chains: ChainChange[] = [];
+  #blocks: { queue: Queue; block: Block }[] = [];
   /** The number of this commit; rises from commit to commit, also across lives while ids are remembered. */
   number = 1;
 
@@ -79,27 +80,28 @@ export class CommitBuilder {
     this.#dirty.delete(queue);
     this.forgetChains(queue);
     this.#due = this.#due.filter((shown) => shown.queue !== queue);
+    this.#blocks = this.#blocks.filter((shown) => shown.queue !== queue);
   }
 
   /** Ends the commit. The next operations go into the next one. */
   seal(now: number): SealedCommit {
     const commit = this.number++;
-    const blocks: { queue: Queue; block: Block }[] = [];
     const marks: { queue: Queue; next: number; nextOrder: number; leasedThrough: number }[] = [];
     for (const queue of this.#dirty) {
       this.#sealDefinition(queue);
-      this.#sealBlocks(queue, blocks);
+      this.packPending(queue);
       this.#sealSettled(queue);
       this.#sealDedup(queue, commit, now);
       sealMark(queue);
       this.write(keys.stateKey(queue.number), packState(queue));
       marks.push({ queue, next: queue.next, nextOrder: queue.nextOrder, leasedThrough: queue.leasedThrough });
     }
-    const sealed: SealedCommit = { writes: this.#writes, blocks, due: this.#due, chains: this.#chains, marks };
+    const sealed: SealedCommit = { writes: this.#writes, blocks: this.#blocks, due: this.#due, chains: this.#chains, marks };
     this.#dirty.clear();
     this.#writes = [];
     this.#due = [];
     this.#chains = [];
+    this.#blocks = [];
     return sealed;
   }
 
@@ -110,13 +112,15 @@ export class CommitBuilder {
     this.write(keys.definitionKey(queue.number), Buffer.from(JSON.stringify({ namespace, name, options, paused }), "utf8"));
   }
 
-  #sealBlocks(queue: Queue, blocks: { queue: Queue; block: Block }[]): void {
+  /** Packs what was appended since the last commit. */
+  packPending(queue: Queue): void {
     for (const { first, count, bytes, records, publishedAt } of queue.pending) {
       const block = Block.pack(queue.number, first, publishedAt, queue.lastCrc, count, records, bytes);
       queue.lastCrc = block.crc;
       if (queue.chains !== undefined) reserveNew(queue, queue.chains, block);
       this.write(keys.blockKey(queue.number, first), block.bytes);
-      blocks.push({ queue, block });
+      this.#blocks.push({ queue, block });
+      queue.unshown.push(block);
     }
     queue.pending = [];
   }

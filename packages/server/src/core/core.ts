@@ -1,5 +1,6 @@
 import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
-import type { AppendRequest } from "../engine.js";
+import type { AppendRequest, QueueAddress } from "../engine.js";
+import type { QueueOptions } from "../options.js";
 import type { Entry } from "../store.js";
 import { Administration } from "./administration.js";
 import { appendTo, noteRefusal, refusalOf } from "./append.js";
@@ -14,6 +15,7 @@ import { BLOCKED, type HeldMessage, unpackHeld } from "./held-message.js";
 import { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import { Lease, type Place } from "./lease.js";
+import { Overflow } from "./overflow.js";
 import type { Queue } from "./queue.js";
 import { Scanner } from "./scanner.js";
 import { settleRuns } from "./settle.js";
@@ -38,7 +40,7 @@ export interface Expired {
 
 /** What one call of `lease` may still take. */
 interface Room {
-  readonly count: number;
+  count: number;
   bytes: number;
 }
 
@@ -62,6 +64,7 @@ export class Core {
   readonly #transitions: Transitions;
   readonly #holding = new Holding(this.#commit);
   readonly #scanner: Scanner;
+  readonly #overflow: Overflow;
   readonly #consumers = new Map<number, Consumer>();
   #nextConsumer = 1;
   #nextLease = 1;
@@ -78,6 +81,15 @@ export class Core {
     this.#transitions = new Transitions(this.catalog, this.#commit, this.#windows, this.#wakes, this.#holding, context);
     this.#scanner = new Scanner(this.#windows, this.#transitions, this.#holding);
     this.administration = new Administration(this.#commit, this.#windows, this.#transitions, context);
+    this.#overflow = new Overflow(this.#commit, this.#windows, this.#transitions, context, (queue) => this.wanting.add(queue));
+  }
+
+  /** As `Engine.define`. */
+  define(address: QueueAddress, options: Partial<QueueOptions>): void {
+    const queue = this.catalog.define(address, options);
+    this.wanting.add(queue);
+    // A pace that was raised or taken away need not be waited for.
+    this.work.add(queue);
   }
 
   /** Forgets the queue; its content is to be cleared from the store afterwards. Returns the consumers it had. */
@@ -106,14 +118,14 @@ export class Core {
       const refused = this.#refusalOf(requests, now);
       if (refused !== undefined) return { runs: [], refused };
     }
-    return { runs: requests.map((request) => this.#appendOne(request, now)) };
+    return { runs: requests.map((request) => this.#appendOne(request, atomic, now)) };
   }
 
-  #appendOne(request: AppendRequest, now: number): ReceiptRun[] {
+  #appendOne(request: AppendRequest, must: boolean, now: number): ReceiptRun[] {
     const queue = this.catalog.find(request) ?? this.catalog.define(request, {});
     this.#commit.touch(queue);
     try {
-      return appendTo(queue, request, now);
+      return appendTo(queue, request, this.#overflow, must, now);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       return [{ count: request.count, sequence: 0, duplicate: false, error: error.toReply() }];
@@ -173,7 +185,7 @@ export class Core {
     for (const lease of leases) this.#transitions.giveBack(lease, counted, now);
     this.#commit.touch(queue);
     if (queue.holder === consumer) this.#passOn(queue);
-    if (queue.consumers.size === 0) this.#windows.drop(queue);
+    if (!queue.readsAhead) this.#windows.drop(queue);
   }
 
   /** The consumer that may lease from a `fifo` queue is gone: the one attached longest is next. */
@@ -189,9 +201,14 @@ export class Core {
    */
   lease(consumer: Consumer, count: number, bytesMax: number, now: number): { leases: Lease[]; wait: boolean } {
     const { queue } = consumer;
+    const { ratePerSecondMax } = queue.options;
     const leases: Lease[] = [];
     if (queue.paused) return { leases, wait: false };
     const room: Room = { count: Math.min(count, consumer.capacity), bytes: bytesMax };
+    if (ratePerSecondMax > 0) {
+      room.count = Math.min(room.count, queue.pace.allowed(ratePerSecondMax, now));
+      if (room.count === 0) return this.#waitForPace(consumer, now);
+    }
     const until = now + queue.options.leaseMs;
     let wait = false;
     let cut = false;
@@ -211,12 +228,20 @@ export class Core {
       return { leases, wait: false };
     }
     queue.inFlight += leases.length;
+    if (ratePerSecondMax > 0) queue.pace.take(leases.length);
     this.#watch(consumer, leases, until);
     if (queue.wantsLog !== undefined || queue.due.needsLoading) this.wanting.add(queue);
     if (taken < room.count) this.#wakes.forQueue(queue);
     const beyondMark = queue.chains === undefined && queue.cursor - 1 > Math.min(queue.leasedThrough, queue.leasedThroughDurable);
     if (wait || beyondMark) this.#commit.touch(queue);
     return { leases, wait: wait || beyondMark };
+  }
+
+  #waitForPace(consumer: Consumer, now: number): { leases: Lease[]; wait: boolean } {
+    const { queue } = consumer;
+    consumer.ahead = 0;
+    if (consumer.capacity > 0) this.#wakes.forQueueAt(queue, Math.max(now + 1, queue.pace.next(queue.options.ratePerSecondMax)));
+    return { leases: [], wait: false };
   }
 
   #leaseDue(consumer: Consumer, leases: Lease[], room: Room, until: number, now: number): void {
@@ -400,7 +425,7 @@ export class Core {
 
   /** Takes blocks, and bitmaps of blocks, read from `from` on. `end` is where the next read starts. */
   fillLog(queue: Queue, from: number, blocks: readonly Entry[], settled: readonly Entry[], end: number, now: number): void {
-    if (queue.windowEnd !== from || queue.consumers.size === 0) return;
+    if (queue.windowEnd !== from || !queue.readsAhead) return;
     const bitmaps = new Map(settled.map(([key, value]) => [keys.positionOf(key), value]));
     for (const [key, value] of blocks) {
       const first = keys.positionOf(key);
@@ -438,7 +463,7 @@ export class Core {
 
   /** Takes the due list's entries read since `queue.due.beginLoad()`, when `durableOrder` was the queue's. Those in flight at a crash are stored anew, counted. */
   fillDue(queue: Queue, entries: readonly Entry[], durableOrder: number, now: number): void {
-    if (!queue.due.loadFits || queue.consumers.size === 0) {
+    if (!queue.due.loadFits || !queue.readsAhead) {
       queue.due.abandonLoad();
       return;
     }
@@ -552,8 +577,10 @@ export class Core {
   }
 
   #show(queue: Queue, block: Block): void {
-    if (queue.consumers.size === 0) return;
-    if (this.#windows.admits(queue, block)) {
+    if (queue.unshown[0] === block) queue.unshown.shift();
+    if (block.first < queue.purgedBelow) return;
+    if (block.live === 0 || !queue.readsAhead) return;
+    if (queue.cursor > block.first || this.#windows.admits(queue, block)) {
       this.#windows.enter(queue, block);
       this.work.add(queue);
     } else {

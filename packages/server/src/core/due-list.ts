@@ -146,6 +146,11 @@ export class DueList {
     this.abandonLoad();
   }
 
+  /** Takes out a message of those in memory, wherever it stands. */
+  remove(message: DueMessage): void {
+    this.#near.retain((other) => other !== message);
+  }
+
   #keepNearest(): void {
     const nearest: DueMessage[] = [];
     while (nearest.length < LOADED_MAX) nearest.push(this.#near.pop() as DueMessage);

@@ -1,7 +1,7 @@
 import { HAS_HISTORY, RecordView } from "holdfast-client/protocol";
 
 /** Why a message is dead. */
-export type DeadReason = "rejected" | "attempts" | "skipped";
+export type DeadReason = "rejected" | "attempts" | "skipped" | "overflow";
 
 /** What a dead letter tells of itself. */
 export interface History {

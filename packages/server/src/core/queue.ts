@@ -4,6 +4,7 @@ import { Chains } from "./chains.js";
 import type { Consumer } from "./consumer.js";
 import { DueList, type DueMark, NO_MARK } from "./due-list.js";
 import { IdIndex } from "./id-index.js";
+import { Pace } from "./pace.js";
 import type { Producer } from "./producer.js";
 
 /** Below this the window is filled from the store, so that a consumer never waits for a read. */
@@ -113,6 +114,10 @@ export class Queue {
   wakeAt = Number.POSITIVE_INFINITY;
   /** Whether the due list was read past what was in flight at a crash. */
   dueRecovered = false;
+  /** Paces leases by `ratePerSecondMax`. */
+  readonly pace = new Pace();
+  /** Packed or sealed, and not durable yet: what `Overflow` may take from, oldest first. Empty unless it may. */
+  unshown: Block[] = [];
   /** The life ends by its own will: see `Core.retire`. */
   retired = false;
   /** Bytes of blocks deleted since space was last given back. */
@@ -138,6 +143,11 @@ export class Queue {
     const due = this.due.nextDue;
     const held = this.chains?.nextDue;
     return due === undefined || held === undefined ? (due ?? held) : Math.min(due, held);
+  }
+
+  /** Whether its oldest messages are kept in memory: for a consumer, or because they may have to give way. */
+  get readsAhead(): boolean {
+    return this.consumers.size > 0 || this.options.overflow === "dead-letter-oldest";
   }
 
   /** The lowest sequence that a restart has to look at. */

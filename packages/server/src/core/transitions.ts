@@ -189,6 +189,17 @@ export class Transitions implements Settling {
     this.#commit.touch(target);
   }
 
+  /** A message that is not in flight any more, nor in its place, dies for one that came later. */
+  pushOut(
+    queue: Queue,
+    record: Uint8Array,
+    { sequence, attempts, publishedAt, reason }: Pick<DueMessage, "sequence" | "attempts" | "publishedAt" | "reason">,
+    now: number,
+  ): void {
+    queue.leftMeanwhile?.add(sequence);
+    this.#died(queue, record, { reason: "overflow", error: reason, attempts, sequence, publishedAt }, now);
+  }
+
   failedBefore(queue: Queue, record: Uint8Array, fields: Omit<DueMessage, "order" | "size">, now: number): void {
     const { maxAttempts } = queue.options;
     if (maxAttempts === 0 || fields.attempts < maxAttempts) {

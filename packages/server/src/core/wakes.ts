@@ -25,7 +25,11 @@ export class Wakes {
 
   forQueue(queue: Queue): void {
     const at = queue.nextDue;
-    if (at === undefined || queue.consumers.size === 0 || at >= queue.wakeAt) return;
+    if (at !== undefined) this.forQueueAt(queue, at);
+  }
+
+  forQueueAt(queue: Queue, at: number): void {
+    if (queue.consumers.size === 0 || at >= queue.wakeAt) return;
     queue.wakeAt = at;
     this.#heap.push({ at, queue });
   }

@@ -17,7 +17,8 @@ export class Windows {
   }
 
   enter(queue: Queue, block: Block): void {
-    if (queue.window.length === 0) queue.cursor = block.first;
+    // Further, when the block's first messages were pushed out before it was durable.
+    if (queue.window.length === 0) queue.cursor = Math.max(queue.cursor, block.first);
     queue.window.push(block);
     queue.windowBytes += block.size;
     queue.windowEnd = block.end;
@@ -43,6 +44,20 @@ export class Windows {
     if (block.live > 0) return;
     queue.blocks.delete(block.first);
     this.#residency.remove(block);
+  }
+
+  /** Settles the message at the cursor, of the first block that is not durable yet. */
+  settleUnshown(queue: Queue, block: Block, index: number): void {
+    block.settle(index);
+    queue.dirtyBlocks.add(block);
+    queue.cursor++;
+    if (block.live > 0) {
+      queue.blocks.set(block.first, block);
+      return;
+    }
+    queue.blocks.delete(block.first);
+    queue.unshown.shift();
+    queue.windowEnd = block.end;
   }
 
   /** Forgets what waits in memory of a queue that nobody consumes. */

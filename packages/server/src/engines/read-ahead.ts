@@ -28,7 +28,7 @@ export async function fillWindow(core: Core, store: Store, queue: Queue, clock: 
   } finally {
     queue.reading.log = false;
   }
-  if (queue.wantsLog !== undefined && queue.consumers.size > 0) core.wanting.add(queue);
+  if (queue.wantsLog !== undefined && queue.readsAhead) core.wanting.add(queue);
 }
 
 /** Bitmaps of the blocks that were read; only blocks of an earlier life, or that messages were taken out of, can have one. */
@@ -63,7 +63,7 @@ export async function fillDueList(core: Core, store: Store, queue: Queue, clock:
   } finally {
     queue.reading.due = false;
   }
-  if (queue.due.needsLoading && queue.consumers.size > 0) core.wanting.add(queue);
+  if (queue.due.needsLoading && queue.readsAhead) core.wanting.add(queue);
 }
 
 /** Reads the next held messages of a chain that has none in memory. */

@@ -26,6 +26,7 @@ export async function restoreCore(store: Store, random: () => number, now: numbe
     core.catalog.restoreHeldLeased(keys.queueOf(key), keys.positionOf(key));
   for (const queue of core.catalog.all()) if (queue.chains !== undefined) await restoreHeld(core, store, queue, now);
   core.catalog.writeMeta();
+  for (const queue of core.catalog.all()) if (queue.readsAhead) core.wanting.add(queue);
   const removed: number[] = [];
   for await (const [key] of entriesOf(store, keys.kindRange.removed)) removed.push(keys.queueOf(key));
   return { core, removed };

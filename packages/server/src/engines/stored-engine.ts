@@ -112,6 +112,7 @@ export class StoredEngine implements Engine {
       this.#state = "running";
       for (const number of removed) void this.#clear(number);
       for (const queue of core.catalog.all()) if (queue.purgedBelow > 1) void this.#clearPurged(core, queue);
+      this.#afterTurn(core);
     } catch (error) {
       this.#core = undefined;
       await this.#store.close();
@@ -259,9 +260,9 @@ export class StoredEngine implements Engine {
   /** What every change may ask for: reads ahead, hints of work, and the alarm for the next deadline. */
   #afterTurn(core: Core): void {
     for (const queue of core.wanting) {
-      if (queue.wantsLog !== undefined && core.fillBytes(queue) > 0)
+      if (queue.readsAhead && queue.wantsLog !== undefined && core.fillBytes(queue) > 0)
         void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
-      if (queue.due.needsLoading && !queue.reading.due && queue.leftMeanwhile === undefined && queue.consumers.size > 0)
+      if (queue.due.needsLoading && !queue.reading.due && queue.leftMeanwhile === undefined && queue.readsAhead)
         void this.#guard(core, fillDueList(core, this.#store, queue, this.#clock));
       if (queue.chains !== undefined && queue.consumers.size > 0) this.#fillChains(core, queue, queue.chains);
     }
@@ -360,7 +361,7 @@ export class StoredEngine implements Engine {
   // --- operations ----------------------------------------------------------------------------------------------
 
   async define(address: QueueAddress, options: Partial<QueueOptions>): Promise<void> {
-    await this.#committed((core) => core.catalog.define(address, options));
+    await this.#committed((core) => core.define(address, options));
   }
 
   options(address: QueueAddress): QueueOptions | undefined {

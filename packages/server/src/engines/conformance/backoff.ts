@@ -57,6 +57,26 @@ export function testBackoff(suite: Suite): void {
       await h.take(consumer, 200 - half.length);
     });
 
+    suite.case("L5: a list of delays is followed attempt by attempt, and its last one repeats", async (h) => {
+      await h.define("orders", { maxAttempts: 0, backoff: { type: "list", delaysMs: [300, 0, 2_000, 50] } });
+      await h.publish("orders", "cod");
+      const consumer = await h.attach("orders");
+      for (const delayMs of [300, 0, 2_000, 50, 50, 50]) await expectBackoff(h, consumer, delayMs);
+      expect(await h.takeOne(consumer)).toMatchObject({ attempt: 7 });
+    });
+
+    suite.eachRestart(
+      (way) => `L5: a list of delays survives ${way}`,
+      async (h, way) => {
+        await h.define("orders", { maxAttempts: 0, backoff: { type: "list", delaysMs: [100, 700] } });
+        await h.publish("orders", "cod");
+        const before = await h.attach("orders");
+        await expectBackoff(h, before, 100);
+        await h.restart(way);
+        await expectBackoff(h, await h.attach("orders"), 700);
+      },
+    );
+
     suite.case("L5: a backoff of 0 brings the message at once", async (h) => {
       await h.define("orders", { backoff: { type: "fixed", delayMs: 0, delayMaxMs: 0, jitter: 0 } });
       await h.publish("orders", "cod");

@@ -109,6 +109,11 @@ export class Harness {
     return this.#append(this.address(queue, namespace), drafts);
   }
 
+  /** Messages as a publisher packs them. */
+  packed(...drafts: Publishable[]): { readonly count: number; readonly records: Uint8Array } {
+    return pack(drafts);
+  }
+
   /** Publishes with producer numbers from `producer.firstNumber` on. */
   async produce(queue: string, producer: Producer, ...drafts: Publishable[]): Promise<Fate[]> {
     return this.#append(this.address(queue), drafts, producer);

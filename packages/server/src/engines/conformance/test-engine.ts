@@ -12,6 +12,7 @@ import { testFifoOrder } from "./fifo-order.js";
 import { testHints } from "./hints.js";
 import { testKeyOrder } from "./key-order.js";
 import { testLease } from "./lease.js";
+import { testLimits } from "./limits.js";
 import { testLives } from "./lives.js";
 import { testManyDelays } from "./many-delays.js";
 import { testPause } from "./pause.js";
@@ -22,6 +23,7 @@ import { testPublish } from "./publish.js";
 import { testPurge } from "./purge.js";
 import { testQueues } from "./queues.js";
 import { testRaces } from "./races.js";
+import { testRate } from "./rate.js";
 import { testRedrive } from "./redrive.js";
 import { testSettle } from "./settle.js";
 import { testShutdown } from "./shutdown.js";
@@ -52,6 +54,8 @@ const TOPICS = [
   testBacklog,
   testManyDelays,
   testRaces,
+  testLimits,
+  testRate,
   testShutdown,
   testPurge,
   testPause,

@@ -1,0 +1,106 @@
+import { Block } from "./block.js";
+import type { CommitBuilder } from "./commit.js";
+import type { DueMessage } from "./due-list.js";
+import * as keys from "./keys.js";
+import type { Queue } from "./queue.js";
+import type { RoomMaker } from "./room.js";
+import type { CoreContext, Transitions } from "./transitions.js";
+import type { Windows } from "./window.js";
+
+/**
+ * Lets the oldest messages of a full queue die, in the commit that stores what pushed them out.
+ *
+ * The oldest is the one with the lowest sequence, of the log and of the stretch of the due list that is in memory. A
+ * message may be pushed out before it was durable, by one that came in the same commit.
+ */
+export class Overflow implements RoomMaker {
+  readonly #commit: CommitBuilder;
+  readonly #windows: Windows;
+  readonly #transitions: Transitions;
+  readonly #context: CoreContext;
+  /** The queue's oldest messages are to be read. */
+  readonly #want: (queue: Queue) => void;
+
+  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, context: CoreContext, want: (queue: Queue) => void) {
+    this.#commit = commit;
+    this.#windows = windows;
+    this.#transitions = transitions;
+    this.#context = context;
+    this.#want = want;
+  }
+
+  evictOldest(queue: Queue, now: number): boolean {
+    const block = this.#front(queue);
+    const due = oldestDue(queue);
+    // Without a block, what the log has is not at hand, and not before its cursor.
+    if (due !== undefined && due.sequence < queue.cursor) this.#evictDue(queue, due, now);
+    else if (block !== undefined) this.#evictFrom(queue, block, now);
+    else if (due !== undefined && queue.windowEnd >= queue.next) this.#evictDue(queue, due, now);
+    else return this.#missing(queue);
+    return true;
+  }
+
+  #missing(queue: Queue): false {
+    this.#want(queue);
+    return false;
+  }
+
+  #evictDue(queue: Queue, message: DueMessage, now: number): void {
+    const record = this.#transitions.storedDue(queue, message);
+    queue.due.remove(message);
+    this.#transitions.removeDue(queue, message);
+    this.#transitions.pushOut(queue, record, message, now);
+  }
+
+  #evictFrom(queue: Queue, block: Block, now: number): void {
+    const { bytes, publishedAt } = block;
+    if (bytes === undefined) throw new Error(`block ${queue.number}/${block.first} was let go too early`);
+    const sequence = queue.cursor;
+    const index = sequence - block.first;
+    const record = bytes.subarray(block.start(index), block.start(index + 1));
+    const attempts = sequence <= queue.recoverThrough ? 1 : 0;
+    if (queue.window[0] === block) {
+      this.#windows.settle(queue, block, index);
+      this.#windows.advance(queue, block);
+    } else {
+      this.#windows.settleUnshown(queue, block, index);
+    }
+    this.#transitions.pushOut(queue, record, { sequence, attempts, publishedAt, reason: undefined }, now);
+  }
+
+  /** The block whose message at the cursor was never delivered; undefined when the log has none at hand. */
+  #front(queue: Queue): Block | undefined {
+    for (let block = this.#firstBlock(queue); block !== undefined; block = this.#firstBlock(queue)) {
+      if (!block.isSettled(queue.cursor - block.first)) return block;
+      this.#windows.advance(queue, block);
+    }
+    return undefined;
+  }
+
+  #firstBlock(queue: Queue): Block | undefined {
+    const [first] = queue.window;
+    if (first !== undefined) return first;
+    if (queue.windowEnd < queue.durableNext) return this.#stored(queue);
+    if (queue.unshown.length === 0) this.#commit.packPending(queue);
+    const [unshown] = queue.unshown;
+    if (unshown !== undefined) queue.cursor = Math.max(queue.cursor, unshown.first);
+    return unshown;
+  }
+
+  /** The block at the window's end, when one begins just there: a life before this one may have left gaps. */
+  #stored(queue: Queue): Block | undefined {
+    const value = this.#context.get(keys.blockKey(queue.number, queue.windowEnd));
+    if (value === undefined) return undefined;
+    const block = Block.unpack(value);
+    const bitmap = block.first < queue.foundNext ? this.#context.get(keys.settledKey(queue.number, block.first)) : undefined;
+    if (bitmap !== undefined) block.restoreBitmap(bitmap);
+    this.#windows.enter(queue, block);
+    return block;
+  }
+}
+
+function oldestDue(queue: Queue): DueMessage | undefined {
+  let oldest: DueMessage | undefined;
+  for (const message of queue.due.values()) if (oldest === undefined || message.sequence < oldest.sequence) oldest = message;
+  return oldest;
+}

@@ -1,0 +1,64 @@
+import { type ErrorReply, HoldfastError } from "holdfast-client/protocol";
+import type { Queue } from "./queue.js";
+
+/** Makes room in a queue by letting messages go; the core is one. */
+export interface RoomMaker {
+  /** The oldest message that is not in flight dies; false when there is none at hand. */
+  evictOldest(queue: Queue, now: number): boolean;
+}
+
+/** Messages that one publish may push out at most: a limit that was lowered is reached by several. */
+const EVICTED_MAX = 1_000;
+
+/** Whether so many messages more are within the queue's limits. */
+export function fits(queue: Queue, count: number, bytes: number): boolean {
+  const { depthMax, bytesMax } = queue.options;
+  return (depthMax === 0 || queue.live + count <= depthMax) && (bytesMax === 0 || queue.bytes + bytes <= bytesMax);
+}
+
+/**
+ * Sees to it that one message more fits, or says why it cannot be stored.
+ *
+ * @param must it was promised to be stored, as part of an array
+ */
+export function makeRoom(queue: Queue, bytes: number, maker: RoomMaker, must: boolean, now: number): ErrorReply | undefined {
+  const { bytesMax, overflow } = queue.options;
+  if (fits(queue, 1, bytes)) return undefined;
+  if (bytesMax > 0 && bytes > bytesMax) return tooLarge(queue, bytes);
+  if (overflow === "reject") return must ? undefined : full(queue);
+  for (let evicted = 0; evicted < EVICTED_MAX && !fits(queue, 1, bytes); evicted++) {
+    if (!maker.evictOldest(queue, now)) return must ? undefined : full(queue);
+  }
+  return undefined;
+}
+
+/** Why not all of so many messages fit together, the largest of `largest` bytes; undefined when they do or room can be made. */
+export function refusalOfAll(queue: Queue, count: number, bytes: number, largest: number): ErrorReply | undefined {
+  const { depthMax, bytesMax, overflow } = queue.options;
+  if (fits(queue, count, bytes)) return undefined;
+  if (bytesMax > 0 && largest > bytesMax) return tooLarge(queue, largest);
+  if (overflow === "reject") return full(queue);
+  // What is in flight cannot give way; the first of the array can, for the last of it.
+  const depthKept = queue.inFlight + 1;
+  const bytesKept = bytesInFlight(queue) + largest;
+  const possible = (depthMax === 0 || depthKept <= depthMax) && (bytesMax === 0 || bytesKept <= bytesMax);
+  return possible ? undefined : full(queue);
+}
+
+function bytesInFlight(queue: Queue): number {
+  let bytes = 0;
+  for (const { leases, irregular } of queue.consumers) {
+    for (const lease of leases.values()) bytes += lease.size;
+    for (const lease of irregular.values()) bytes += lease.size;
+  }
+  return bytes;
+}
+
+function full({ name, live, bytes, options: { depthMax, bytesMax } }: Queue): ErrorReply {
+  const depth = depthMax > 0 ? [`depth is ${live}, depthMax ${depthMax}`] : [];
+  const size = bytesMax > 0 ? [`it has ${bytes} bytes, bytesMax ${bytesMax}`] : [];
+  return new HoldfastError("QUEUE_FULL", `queue ${name} is full: ${[...depth, ...size].join("; ")}`).toReply();
+}
+
+const tooLarge = ({ name, options: { bytesMax } }: Queue, bytes: number): ErrorReply =>
+  new HoldfastError("TOO_LARGE", `a message takes ${bytes} bytes, queue ${name} holds at most ${bytesMax} in all`).toReply();

@@ -1,0 +1,229 @@
+import { expect } from "vitest";
+import type { Harness } from "./harness.js";
+import type { Suite } from "./suite.js";
+
+const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index);
+const bodies = async (h: Harness, queue: string): Promise<unknown[]> => (await h.scan(queue)).map(({ body }) => body);
+const codes = (fates: readonly { readonly error?: string }[]): string[] => fates.map(({ error }) => error ?? "stored");
+
+/** `depthMax` and `bytesMax`: a publish above them is refused, or the oldest message gives way. */
+export function testLimits(suite: Suite): void {
+  suite.topic("limits", () => {
+    suite.case("C2: at depthMax publishes are QUEUE_FULL, retryable, naming depth and limit, until a message leaves", async (h) => {
+      await h.define("orders", { depthMax: 3 });
+      expect(codes(await h.publish("orders", 1, 2, 3, 4))).toEqual(["stored", "stored", "stored", "QUEUE_FULL"]);
+      const [runs] = await h.engine.append([{ ...h.address("orders"), ...h.packed(5) }], false);
+      expect(runs?.[0]?.error).toMatchObject({
+        code: "QUEUE_FULL",
+        retryable: true,
+        message: expect.stringMatching(/depth is 3.*depthMax 3/),
+      });
+      const consumer = await h.attach("orders");
+      const [first, second, third] = await h.take(consumer, 3);
+      expect(codes(await h.publish("orders", 5)), "messages in flight count").toEqual(["QUEUE_FULL"]);
+      if (first === undefined || second === undefined || third === undefined) throw new Error("three deliveries expected");
+      await h.nack(consumer, second, { delayMs: 60_000 });
+      expect(codes(await h.publish("orders", 5)), "delayed messages count").toEqual(["QUEUE_FULL"]);
+      await h.ack(consumer, first);
+      expect(codes(await h.publish("orders", 5, 6))).toEqual(["stored", "QUEUE_FULL"]);
+      await h.reject(consumer, third);
+      expect(codes(await h.publish("orders", 6))).toEqual(["stored"]);
+      expect(await bodies(h, "orders")).toEqual([2, 5, 6]);
+    });
+
+    suite.case("C2: bytesMax counts the records; a message that never fits is TOO_LARGE for good", async (h) => {
+      const bytes = h.packed("x".repeat(100)).records.length * 3 + 6;
+      await h.define("orders", { bytesMax: bytes });
+      const text = "x".repeat(100);
+      expect(codes(await h.publish("orders", text, text, text, text))).toEqual(["stored", "stored", "stored", "QUEUE_FULL"]);
+      const consumer = await h.attach("orders");
+      await h.ack(consumer, ...(await h.take(consumer, 1)));
+      expect(codes(await h.publish("orders", "x".repeat(200)))).toEqual(["QUEUE_FULL"]);
+      expect(codes(await h.publish("orders", "y"))).toEqual(["stored"]);
+      const [runs] = await h.engine.append([{ ...h.address("orders"), ...h.packed("x".repeat(bytes)) }], false);
+      expect(runs?.[0]?.error).toMatchObject({ code: "TOO_LARGE", retryable: false });
+    });
+
+    suite.case("P4: what was stored before gives its first receipt, also from a full queue", async (h) => {
+      await h.define("orders", { depthMax: 2 });
+      const producer = { id: "p", firstNumber: 1, oldestOpen: 1 };
+      const [first] = await h.publish("orders", { id: "chosen", body: "cod" });
+      const [second] = await h.produce("orders", producer, "eel");
+      expect(await h.publish("orders", { id: "chosen", body: "cod" })).toEqual([{ sequence: first?.sequence, duplicate: true }]);
+      expect(codes(await h.publish("orders", { id: "chosen", body: "ray" }))).toEqual(["ID_CONFLICT"]);
+      expect(codes(await h.publish("orders", { id: "other", body: "ray" }))).toEqual(["QUEUE_FULL"]);
+      expect(await h.produce("orders", producer, "eel")).toEqual([{ sequence: second?.sequence, duplicate: true }]);
+      const consumer = await h.attach("orders");
+      await h.ack(consumer, ...(await h.take(consumer, 2)));
+      expect(codes(await h.publish("orders", { id: "other", body: "ray" })), "a refused id is free").toEqual(["stored"]);
+    });
+
+    suite.case("P5: after a message that was refused for now a producer's later numbers are PRODUCER_GAP", async (h) => {
+      await h.define("orders", { depthMax: 2 });
+      const producer = { id: "p", firstNumber: 1, oldestOpen: 1 };
+      expect(codes(await h.produce("orders", producer, 1, 2, 3, 4))).toEqual(["stored", "stored", "QUEUE_FULL", "PRODUCER_GAP"]);
+      expect(codes(await h.produce("orders", { ...producer, firstNumber: 5 }, 5))).toEqual(["PRODUCER_GAP"]);
+      const consumer = await h.attach("orders");
+      await h.ack(consumer, ...(await h.take(consumer, 2)));
+      expect(codes(await h.produce("orders", producer, 1, 2, 3, 4))).toEqual(["stored", "stored", "stored", "stored"]);
+      expect(await bodies(h, "orders")).toEqual([3, 4]);
+    });
+
+    suite.case("D1: of an array over several queues none is stored when one queue is full", async (h) => {
+      await h.define("a");
+      await h.define("b", { depthMax: 1 });
+      const failed = h.publishAll({ queue: "a", drafts: [1, 2] }, { queue: "b", drafts: [3, 4] });
+      await expect(failed).rejects.toMatchObject({ code: "QUEUE_FULL", retryable: true });
+      expect([await bodies(h, "a"), await bodies(h, "b")]).toEqual([[], []]);
+      await h.publishAll({ queue: "a", drafts: [1, 2] }, { queue: "b", drafts: [3] });
+      expect([await bodies(h, "a"), await bodies(h, "b")]).toEqual([[1, 2], [3]]);
+    });
+
+    suite.eachRestart(
+      (way) => `C2: limits and what counts against them survive ${way}`,
+      async (h, way) => {
+        await h.define("orders", { depthMax: 2 });
+        await h.publish("orders", 1, 2);
+        await h.restart(way);
+        expect(codes(await h.publish("orders", 3))).toEqual(["QUEUE_FULL"]);
+        await h.define("orders", { depthMax: 0 });
+        expect(codes(await h.publish("orders", 3))).toEqual(["stored"]);
+      },
+    );
+
+    suite.case("D1: dead letters are never refused by the limits of their queue", async (h) => {
+      await h.define("orders");
+      await h.engine.define(h.address("orders.dead"), { depthMax: 1 });
+      await h.publish("orders", 1, 2, 3);
+      const consumer = await h.attach("orders");
+      for (const delivery of await h.take(consumer, 3)) await h.reject(consumer, delivery);
+      expect(await bodies(h, "orders.dead")).toEqual([1, 2, 3]);
+      expect(codes(await h.publish("orders.dead", 4)), "a publish is").toEqual(["QUEUE_FULL"]);
+    });
+  });
+
+  suite.topic("overflow", () => testOverflow(suite));
+}
+
+const reasons = async (h: Harness): Promise<unknown[]> =>
+  (await h.scan("orders.dead")).map(({ body, history }) => [body, Object(history).reason, Object(history).attempts]);
+
+function testOverflow(suite: Suite): void {
+  suite.case("D1: the oldest message that is not in flight goes to the dead letters for each one too many", async (h) => {
+    await h.define("orders", { depthMax: 3, overflow: "dead-letter-oldest" });
+    await h.publish("orders", 1, 2, 3);
+    const consumer = await h.attach("orders");
+    const held = await h.takeOne(consumer);
+    const receipts = await h.publish("orders", 4, 5);
+    expect(codes(receipts)).toEqual(["stored", "stored"]);
+    expect(await bodies(h, "orders")).toEqual([1, 4, 5]);
+    expect(await reasons(h)).toEqual([
+      [2, "overflow", 0],
+      [3, "overflow", 0],
+    ]);
+    await h.ack(consumer, held, ...(await h.take(consumer, 2)));
+    expect(await h.stats("orders")).toMatchObject({ dead: 2, acked: 3, published: 5, ready: 0, bytes: 0 });
+  });
+
+  suite.case("D1: messages of one publish push out each other, before they are durable", async (h) => {
+    await h.define("orders", { depthMax: 3, overflow: "dead-letter-oldest" });
+    await Promise.all([h.publish("orders", ...range(10)), h.publish("orders", ...range(10, 10)), h.publish("orders", 20)]);
+    await h.publishAll({ queue: "orders", drafts: [21, 22] });
+    expect(await bodies(h, "orders")).toEqual([20, 21, 22]);
+    expect(await bodies(h, "orders.dead")).toEqual(range(20));
+    const consumer = await h.attach("orders");
+    expect((await h.take(consumer, 3)).map(({ body, attempt }) => [body, attempt])).toEqual([
+      [20, 1],
+      [21, 1],
+      [22, 1],
+    ]);
+    await h.expectNothing(consumer);
+  });
+
+  suite.case("L3, D1: with a consumer at work every message is delivered or dead, once", async (h) => {
+    await h.define("orders", { depthMax: 7, overflow: "dead-letter-oldest" });
+    const consumer = await h.attach("orders", 3);
+    const acked: unknown[] = [];
+    for (let round = 0; round < 60; round++) {
+      const publishes = [0, 1, 2].map((part) => h.publish("orders", ...range(1 + ((round + part) % 3), round * 100 + part * 10)));
+      if (round % 2 === 0) await Promise.all(publishes);
+      const taken = await h.lease(consumer, 3);
+      acked.push(...taken.map(({ body }) => body));
+      await h.ack(consumer, ...taken);
+      await Promise.all(publishes);
+    }
+    const all = [...acked, ...(await bodies(h, "orders")), ...(await bodies(h, "orders.dead"))];
+    expect(all, "none twice").toHaveLength(new Set(all).size);
+    expect(all).toHaveLength((await h.stats("orders")).published);
+    expect(acked.length).toBeGreaterThan(60);
+  });
+
+  suite.case("D1: a failed message that waits for its next attempt gives way before later ones, with its attempts", async (h) => {
+    await h.define("orders", { depthMax: 2, overflow: "dead-letter-oldest" });
+    await h.publish("orders", 1, 2);
+    const consumer = await h.attach("orders");
+    await h.nack(consumer, await h.takeOne(consumer), { delayMs: 60_000, reason: "busy" });
+    await h.publish("orders", 3);
+    expect(await bodies(h, "orders")).toEqual([2, 3]);
+    expect(await reasons(h)).toEqual([[1, "overflow", 1]]);
+    await h.clock.advance(60_000);
+    expect((await h.take(consumer, 2)).map(({ body }) => body)).toEqual([2, 3]);
+  });
+
+  suite.case("D1: when all messages are in flight a publish is QUEUE_FULL", async (h) => {
+    await h.define("orders", { depthMax: 2, overflow: "dead-letter-oldest" });
+    await h.publish("orders", 1, 2);
+    const consumer = await h.attach("orders");
+    await h.take(consumer, 2);
+    expect(codes(await h.publish("orders", 3))).toEqual(["QUEUE_FULL"]);
+    await expect(h.publishAll({ queue: "orders", drafts: [3] })).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    expect((await h.stats("orders")).dead).toBe(0);
+  });
+
+  suite.case("D1: bytesMax pushes out as many as the new one needs; without dead letters they are counted", async (h) => {
+    const bytesMax = h.packed("x".repeat(10)).records.length * 10 + 40;
+    await h.define("orders", { bytesMax, overflow: "dead-letter-oldest", deadLetter: false });
+    await h.publish("orders", ...range(10).map(() => "x".repeat(10)));
+    await h.publish("orders", "y".repeat(bytesMax / 2));
+    const stats = await h.stats("orders");
+    expect(stats.bytes).toBeLessThanOrEqual(bytesMax);
+    expect(stats.dead).toBeGreaterThanOrEqual(5);
+    expect(stats.ready + stats.dead).toBe(11);
+  });
+
+  suite.case("C2: a limit that was lowered is reached by publishes", async (h) => {
+    await h.define("orders");
+    await h.publish("orders", ...range(50));
+    await h.define("orders", { depthMax: 5, overflow: "dead-letter-oldest" });
+    await h.publish("orders", 50);
+    expect(await bodies(h, "orders")).toEqual(range(5, 46));
+  });
+
+  suite.eachRestart(
+    (way) => `D1: after ${way} the oldest gives way, also those that were in flight, and none is lost`,
+    async (h, way) => {
+      await h.define("orders", { depthMax: 10, overflow: "dead-letter-oldest" });
+      for (const start of [0, 4, 8]) await h.publish("orders", ...range(start === 8 ? 2 : 4, start));
+      const consumer = await h.attach("orders", 5);
+      const [first, ...rest] = await h.take(consumer, 5);
+      if (first === undefined) throw new Error("a delivery expected");
+      await h.ack(consumer, ...rest);
+      await h.restart(way);
+      await h.until("the oldest messages are read", async () =>
+        (await h.publish("orders", "new")).every(({ error }) => error === undefined),
+      );
+      const added = (await h.stats("orders")).published - 10;
+      const more = range(8, 100);
+      await h.until("all are stored", async () => {
+        const body = more[0];
+        if (body === undefined) return true;
+        if ((await h.publish("orders", body))[0]?.error === undefined) more.shift();
+        return false;
+      });
+      const dead = await bodies(h, "orders.dead");
+      expect(dead.slice(0, 3), "oldest first").toEqual([0, 5, 6]);
+      expect(dead).toHaveLength(6 + added + 8 - 10);
+      expect(await bodies(h, "orders")).toHaveLength(10);
+    },
+  );
+}
