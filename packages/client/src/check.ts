@@ -1,4 +1,12 @@
 import { HoldfastError } from "./errors.js";
+import { QUEUE_PATTERN } from "./limits.js";
+
+/** `BAD_REQUEST` unless it is a name that a queue may have. */
+export function checkQueue(name: string): void {
+  if (!QUEUE_PATTERN.test(name)) {
+    throw new HoldfastError("BAD_REQUEST", `queue is ${JSON.stringify(name)}, expected ${QUEUE_PATTERN.source}`);
+  }
+}
 
 /** `BAD_REQUEST` unless `value` is a whole number from `min` to `max`. */
 export function checkWhole(name: string, value: number, min: number, max: number = Number.MAX_SAFE_INTEGER): void {

@@ -5,6 +5,7 @@ import type { Receipt, WaitOptions } from "./message.js";
 import { type ConnectOptions, type HoldfastOptions, resolveOptions } from "./options.js";
 import { Outbox, type OutboxLimits } from "./outbox.js";
 import { type Page, Queue } from "./queue.js";
+import { Requester } from "./requester.js";
 import { Requests } from "./requests.js";
 
 /**
@@ -46,6 +47,11 @@ export class Holdfast {
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #outbox: Outbox;
+  #requester: Requester | undefined;
+  readonly #makeRequester = (): Requester => {
+    this.#requester ??= new Requester(this.#connection, this.#requests);
+    return this.#requester;
+  };
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -62,7 +68,12 @@ export class Holdfast {
    * @throws HoldfastError `BAD_REQUEST` unless the name is 1 to 128 of `A-Z a-z 0-9 . _ : -`
    */
   queue<Body = unknown>(name: string): Queue<Body> {
-    return new Queue<Body>(name, { connection: this.#connection, outbox: this.#outbox, requests: this.#requests });
+    return new Queue<Body>(name, {
+      connection: this.#connection,
+      outbox: this.#outbox,
+      requests: this.#requests,
+      requester: this.#makeRequester,
+    });
   }
 
   /**

@@ -34,6 +34,10 @@ export interface Delivery<Body = unknown> {
   readonly event: string | undefined;
   readonly key: string | undefined;
   readonly headers: Headers | undefined;
+  /** The queue where an answer is expected. */
+  readonly replyTo: string | undefined;
+  /** Which request it is, or answers. */
+  readonly correlationId: string | undefined;
   /** Milliseconds since 1970 by the server's clock. */
   readonly publishedAt: number;
   /** When the lease ends, in milliseconds since 1970 by the server's clock. */
@@ -173,6 +177,14 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
 
   get headers(): Headers | undefined {
     return this.#record.headers;
+  }
+
+  get replyTo(): string | undefined {
+    return this.#record.replyTo;
+  }
+
+  get correlationId(): string | undefined {
+    return this.#record.correlationId;
   }
 
   get publishedAt(): number {

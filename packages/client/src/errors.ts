@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   "OUTBOX_FULL",
   "PRODUCER_GAP",
   "ABORTED",
+  "REQUEST_FAILED",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

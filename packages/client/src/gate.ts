@@ -48,5 +48,5 @@ export class Gate extends Pending {
 }
 
 /** The body as it is now, whatever its owner does to it before it is sent. */
-const snapshot = (body: unknown, packed: PackedBody | undefined): unknown =>
+export const snapshot = (body: unknown, packed: PackedBody | undefined): unknown =>
   typeof packed === "string" ? JSON.parse(packed) : structuredClone(body);

@@ -4,7 +4,7 @@ export type { ConsumeOptions, Consumer, Handler } from "./consumer.js";
 export type { Delivery } from "./delivery.js";
 export { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
 export type { AddressedMessage } from "./gate.js";
-export type { Message, MessageOptions, Receipt, WaitOptions } from "./message.js";
+export type { Message, MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
 export type { ConnectOptions, HoldfastOptions } from "./options.js";
 export type { Backoff, Page, PeekedMessage, Queue, QueueOptions, QueueStats } from "./queue.js";
 export type { Headers } from "./record.js";

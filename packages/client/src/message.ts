@@ -1,4 +1,5 @@
 import { type PackedBody, packBody } from "./body.js";
+import { checkQueue } from "./check.js";
 import { HoldfastError } from "./errors.js";
 import { LIMITS } from "./limits.js";
 import type { Headers } from "./record.js";
@@ -22,6 +23,18 @@ export interface MessageOptions {
   readonly headers?: Headers | undefined;
   /** Your own id, up to 128 bytes: within the queue's dedup window it is stored once, whoever publishes it. */
   readonly id?: string | undefined;
+  /** The queue where an answer is expected; `Queue.request` gives one by itself. */
+  readonly replyTo?: string | undefined;
+  /** Names the request; its answer has the same. Up to 128 bytes. */
+  readonly correlationId?: string | undefined;
+}
+
+/** What may accompany the body of a request, and how long its answer is waited for. */
+export interface RequestOptions extends Omit<MessageOptions, "replyTo" | "correlationId"> {
+  /** Gives the answer up. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds, from 1; 0 waits for ever. Default 30,000. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** How long a publish is waited for. Neither takes back a message that was sent. */
@@ -45,7 +58,7 @@ export class Pending {
   done = false;
   id: string;
   readonly chosenId: boolean;
-  /** Event, key and headers. */
+  /** Event, key, headers, replyTo and correlationId. */
   readonly texts: readonly (string | undefined)[];
   readonly body: PackedBody;
   /** About what it takes in memory and on the wire. */
@@ -79,14 +92,16 @@ export class Pending {
 const RECORD_BYTES = 48;
 const NONE: readonly string[] = [];
 
-function packOptions({ id, key, event, headers }: MessageOptions): (string | undefined)[] {
+function packOptions({ id, key, event, headers, replyTo, correlationId }: MessageOptions): (string | undefined)[] {
   checkText("id", id, LIMITS.idBytesMax);
   checkText("key", key, LIMITS.keyBytesMax);
   checkText("event", event, LIMITS.eventBytesMax);
+  checkText("correlationId", correlationId, LIMITS.idBytesMax);
+  if (replyTo !== undefined) checkQueue(replyTo);
   for (const value of Object.values(headers ?? {})) checkText("header", value, LIMITS.headersBytesMax, 0);
   const packed = headers && JSON.stringify(headers);
   checkText("headers", packed, LIMITS.headersBytesMax);
-  return [event, key, packed];
+  return [event, key, packed, replyTo, correlationId];
 }
 
 function checkText(name: string, text: string | undefined, bytesMax: number, bytesMin = 1): void {

@@ -3,6 +3,7 @@ import { HoldfastError } from "./errors.js";
 import { type AddressedMessage, Gate } from "./gate.js";
 import { failure, Lane, type LaneHost } from "./lane.js";
 import { checkArray, type Message, type MessageOptions, Pending, type Receipt, type WaitOptions } from "./message.js";
+import { randomName } from "./random.js";
 import type { Requests } from "./requests.js";
 
 /** How much may wait to be confirmed, and for how long. */
@@ -12,9 +13,6 @@ export interface OutboxLimits {
   /** 0: for ever. */
   readonly publishTimeoutMs: number;
 }
-
-/** 96 random bits: who this client is to the servers that number its messages. */
-const newProducer = (): string => Array.from(crypto.getRandomValues(new Uint32Array(3)), (word) => word.toString(36)).join("");
 
 type Settlers = { resolve: (receipt: Receipt) => void; reject: (error: HoldfastError) => void };
 
@@ -28,7 +26,8 @@ const capture = (resolve: Settlers["resolve"], reject: Settlers["reject"]): void
 /** Every message published and not confirmed yet, by queue and in order; in memory. */
 export class Outbox implements Party, LaneHost {
   readonly connection: Connection;
-  readonly producer = newProducer();
+  /** Who this client is to the servers that number its messages. */
+  readonly producer = randomName(3);
   readonly #requests: Requests;
   readonly #limits: OutboxLimits;
   readonly #lanes = new Map<string, Lane>();

@@ -6,7 +6,18 @@ export { ByteReader, ByteWriter } from "./bytes.js";
 export { ERROR_CODES, type ErrorCode, type ErrorReply, HoldfastError } from "./errors.js";
 export { Fifo } from "./fifo.js";
 export * from "./frame.js";
-export { LIMITS, NAME_PATTERN } from "./limits.js";
+export { DIED_EVENT, LIMITS, NAME_PATTERN } from "./limits.js";
 export type { EngineEnd } from "./platform.js";
-export { checkRecord, HAS_EVENT, HAS_HEADERS, HAS_HISTORY, HAS_KEY, type Headers, type RecordFields, writeRecord } from "./record.js";
+export {
+  checkRecord,
+  HAS_CORRELATION_ID,
+  HAS_EVENT,
+  HAS_HEADERS,
+  HAS_HISTORY,
+  HAS_KEY,
+  HAS_REPLY_TO,
+  type Headers,
+  type RecordFields,
+  writeRecord,
+} from "./record.js";
 export { RecordView } from "./record-view.js";

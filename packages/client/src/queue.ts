@@ -1,12 +1,12 @@
+import { checkQueue } from "./check.js";
 import type { Connection, Reply } from "./connection.js";
 import type { ConsumeOptions, Consumer, Handler } from "./consumer.js";
-import { HoldfastError } from "./errors.js";
 import { HandlerConsumer } from "./handler-consumer.js";
 import type { Lane } from "./lane.js";
-import { QUEUE_PATTERN } from "./limits.js";
-import type { Message, MessageOptions, Receipt, WaitOptions } from "./message.js";
+import type { Message, MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
 import type { Outbox } from "./outbox.js";
 import type { Headers } from "./record.js";
+import type { Requester } from "./requester.js";
 import type { IfResent, Requests } from "./requests.js";
 import { type DeliveryStream, StreamConsumer } from "./stream.js";
 
@@ -106,6 +106,7 @@ export interface QueueHost {
   readonly outbox: Outbox;
   readonly connection: Connection;
   readonly requests: Requests;
+  requester(): Requester;
 }
 
 /**
@@ -123,9 +124,7 @@ export class Queue<Body = unknown> {
 
   /** @internal */
   constructor(name: string, host: QueueHost) {
-    if (!QUEUE_PATTERN.test(name)) {
-      throw new HoldfastError("BAD_REQUEST", `queue is ${JSON.stringify(name)}, expected ${QUEUE_PATTERN.source}`);
-    }
+    checkQueue(name);
     this.name = name;
     this.#host = host;
   }
@@ -166,10 +165,26 @@ export class Queue<Body = unknown> {
   }
 
   /**
+   * Publishes a message and waits for what the handler that consumes it returns.
+   *
+   * @param body as for `publish`
+   * @returns resolves to the result of the attempt that succeeded; null when that was undefined
+   * @throws HoldfastError by rejection, as `publish`, and `REQUEST_FAILED`: the message was rejected or is out of attempts.
+   *   `UNKNOWN`: given up, or the client cannot be answered any more; the message stays in the queue.
+   *
+   * @example
+   * const price = await quotes.request<number>({ item: "cod" }, { timeoutMs: 5_000 });
+   */
+  request<Result = unknown>(body: Body, options?: RequestOptions): Promise<Result> {
+    return this.#host.requester().request((message) => this.publish(body, message), options) as Promise<Result>;
+  }
+
+  /**
    * Consumes the queue, competing with its other consumers.
    *
    * With a handler: it is called for each delivery, up to `maxInFlight` at a time. When it returns (or what it returns
    * resolves) the delivery is acked, unless it was settled before; when it throws, it is nacked with the error's message.
+   * What it returns for a message with `replyTo` is published there before the ack, unless it settled the delivery.
    * Without: deliveries are taken from the stream, and settled by whoever takes them.
    *
    * @throws HoldfastError `BAD_REQUEST` for a `maxInFlight` that is not 1 to 10,000, `SHUTTING_DOWN` when the client is closed
@@ -181,9 +196,9 @@ export class Queue<Body = unknown> {
   consume(handler: Handler<Body>, options?: ConsumeOptions): Consumer;
   consume(options?: ConsumeOptions): DeliveryStream<Body>;
   consume(first: Handler<Body> | ConsumeOptions = {}, options: ConsumeOptions = {}): Consumer | DeliveryStream<Body> {
-    const { connection } = this.#host;
+    const { connection, requests } = this.#host;
     return typeof first === "function"
-      ? new HandlerConsumer(connection, this.name, options, first).start()
+      ? new HandlerConsumer(connection, this.name, options, first, requests).start()
       : new StreamConsumer<Body>(connection, this.name, first).start();
   }
 

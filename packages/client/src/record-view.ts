@@ -45,6 +45,14 @@ export class RecordReader {
     return text === undefined ? undefined : (JSON.parse(text) as Headers);
   }
 
+  get replyTo(): string | undefined {
+    return this.field(HAS_REPLY_TO);
+  }
+
+  get correlationId(): string | undefined {
+    return this.field(HAS_CORRELATION_ID);
+  }
+
   /** Where the field of that bit lies; equal ends when absent. */
   protected range(bit: number): { start: number; end: number } {
     const bytes = this.bytes;
@@ -107,14 +115,6 @@ export class RecordView extends RecordReader {
 
   get chosenId(): boolean {
     return ((this.bytes[this.start + 6] ?? 0) & TRAIT_CHOSEN_ID) !== 0;
-  }
-
-  get replyTo(): string | undefined {
-    return this.field(HAS_REPLY_TO);
-  }
-
-  get correlationId(): string | undefined {
-    return this.field(HAS_CORRELATION_ID);
   }
 
   get history(): string | undefined {

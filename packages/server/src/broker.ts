@@ -5,7 +5,7 @@ import { Consumers } from "./consumers.js";
 import { Dispatcher } from "./dispatcher.js";
 import type { AppendRequest, Engine, EngineEvents, Page, Peeked, QueueAddress, QueueStats } from "./engine.js";
 import type { Log } from "./log.js";
-import { assertDefinable, type QueueOptions } from "./options.js";
+import { assertDefinable, isReplyQueue, type QueueOptions } from "./options.js";
 import { QueueCensus } from "./queue-census.js";
 
 export interface BrokerSettings {
@@ -65,13 +65,26 @@ export class Broker implements EngineEvents {
     return this.#failure;
   }
 
-  /** Stores messages as `Engine.append`; creates queues that do not exist when that is allowed, else `NOT_FOUND`. */
+  /**
+   * Stores messages as `Engine.append`; creates queues that do not exist when that is allowed, else `NOT_FOUND`. A reply
+   * queue is never created by it.
+   */
   async publish(requests: readonly AppendRequest[], atomic: boolean): Promise<readonly (readonly ReceiptRun[])[]> {
     this.assertOpen();
+    return this.#publish(requests, atomic);
+  }
+
+  /** As `publish`, of one request, also while handlers finish: for what they answer. */
+  async answer(request: AppendRequest): Promise<readonly ReceiptRun[]> {
+    const [runs] = await this.#publish([request], false);
+    return runs ?? [];
+  }
+
+  async #publish(requests: readonly AppendRequest[], atomic: boolean): Promise<readonly (readonly ReceiptRun[])[]> {
     const bytes = this.#takeBytes(requests);
     try {
       if (this.#changes !== undefined || !requests.every((request) => this.engine.options(request) !== undefined)) {
-        await this.#allExist(requests);
+        await this.#allExist(requests, false);
       }
       return await this.engine.append(requests, atomic);
     } finally {
@@ -89,15 +102,18 @@ export class Broker implements EngineEvents {
     return bytes;
   }
 
-  /** Resolves when the queue exists; `NOT_FOUND` when it may not be created. */
+  /** Resolves when the queue can be consumed; `NOT_FOUND` when it does not exist and may not be created. A reply queue always may. */
   async ensure(address: QueueAddress): Promise<void> {
     this.assertOpen();
-    await this.#allExist([address]);
+    await this.#allExist([address], true);
   }
 
   /** Waits for every change under way, so that nobody who calls later goes first. */
-  async #allExist(addresses: readonly QueueAddress[]): Promise<void> {
-    const creations = addresses.map((address) => this.#creationOf(address));
+  async #allExist(addresses: readonly QueueAddress[], createsReplyQueues: boolean): Promise<void> {
+    const creations = addresses.map((address) => {
+      const mayCreate = isReplyQueue(address.queue) ? createsReplyQueues : this.#settings.autoCreate;
+      return this.#creationOf(address, mayCreate);
+    });
     await this.#changes;
     for (const [index, address] of addresses.entries()) {
       const creation = creations[index];
@@ -108,9 +124,9 @@ export class Broker implements EngineEvents {
     }
   }
 
-  #creationOf(address: QueueAddress): Creation | undefined {
+  #creationOf(address: QueueAddress, mayCreate: boolean): Creation | undefined {
     const running = this.#creations.get(address);
-    if (running !== undefined || !this.#settings.autoCreate || this.engine.options(address) !== undefined) return running;
+    if (running !== undefined || !mayCreate || this.engine.options(address) !== undefined) return running;
     const creation: Creation = { error: undefined };
     this.#creations.set(address, creation);
     this.#change(async () => {
@@ -236,6 +252,10 @@ export class Broker implements EngineEvents {
     this.consumers.onDetached(consumer, reason);
   }
 
+  onRemoved(address: QueueAddress): void {
+    void this.#census.removed(address.namespace);
+  }
+
   onState(error: Error | undefined): void {
     this.#failure = error;
     if (error === undefined) this.#settings.log.info("the engine serves again");
@@ -243,14 +263,20 @@ export class Broker implements EngineEvents {
     this.consumers.onState(error);
   }
 
-  /** Refuses new work, waits up to `drainMs` for handlers in this process, ends all consumers uncounted, closes the engine. */
-  async close(drainMs: number): Promise<void> {
+  /**
+   * Refuses new work, waits up to `drainMs` for handlers in this process, ends all consumers uncounted, closes the engine.
+   *
+   * @param replyQueues those of requesters in this process, which are removed
+   */
+  async close(drainMs: number, replyQueues: readonly QueueAddress[] = []): Promise<void> {
     this.#closing = true;
     this.#dispatcher.stop();
     const consumers = this.consumers.all();
     await within(drainMs, Promise.all(consumers.map((consumer) => consumer.sink.drained())));
     await Promise.all(this.consumers.all().map((consumer) => this.consumers.end(consumer, "shutting-down", false)));
     this.consumers.stop();
+    // Those that are left, because the engine failed, are removed by their time.
+    await Promise.allSettled(replyQueues.map((address) => this.engine.remove(address)));
     await this.engine.close();
   }
 }

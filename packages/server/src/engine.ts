@@ -88,6 +88,8 @@ export interface EngineEvents {
   onExpired(consumer: number, leases: readonly number[], inARow: number): void;
   /** The consumer is gone: its queue was deleted, or the engine stopped and opened again (then all of them go). */
   onDetached(consumer: number, reason: "deleted" | "engine-restarted"): void;
+  /** The engine removed a queue by itself: a reply queue that nobody consumed for 10 minutes. */
+  onRemoved(address: QueueAddress): void;
   /** The engine stopped (`error`) or serves again (undefined). */
   onState(error: Error | undefined): void;
 }
@@ -117,6 +119,9 @@ export interface Engine extends Administration {
   /**
    * Creates the queue or changes the given options; the others keep their value. `ordering` changes only while the
    * queue is empty, else `BAD_REQUEST`.
+   *
+   * A reply queue (`isReplyQueue`) that nobody consumes for 10 minutes is removed, and `onRemoved` tells it; a new life
+   * counts from its beginning.
    */
   define(address: QueueAddress, options: Partial<QueueOptions>): Promise<void>;
   /** The options in force, or undefined when there is no such queue. Synchronous: the broker asks per request. */
@@ -165,6 +170,9 @@ export interface Engine extends Administration {
    * Settles leases of the consumer and resolves once that survives a crash: an acked message never comes again. The
    * result has the fate of each settlement in order; a lease that is not the consumer's, not open any more, or of
    * another life is `STALE_LEASE` and changes nothing.
+   *
+   * A message with `replyTo` that dies, by this or because its attempts are over, leaves an answer `DIED_EVENT` in that
+   * queue if it is there, in the same commit.
    */
   settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]>;
 

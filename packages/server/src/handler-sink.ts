@@ -7,8 +7,14 @@ import type { Log } from "./log.js";
 import { readMessage } from "./read-message.js";
 import { SettleBatch } from "./settle-batch.js";
 
-/** Takes deliveries in this process: acked when it returns, nacked when it throws, unless it settled them itself. */
+/**
+ * Takes deliveries in this process: acked when it returns, nacked when it throws, unless it settled them itself. What it
+ * returns for a request, a message with `replyTo`, is published there before the ack.
+ */
 export type Handler<Body = unknown> = (delivery: Delivery<Body>) => unknown;
+
+/** Publishes what a handler answers; resolves when it is stored. */
+export type Answer = (queue: string, body: unknown, correlationId: string | undefined) => Promise<void>;
 
 /** Runs a handler for each delivery, at most `maxInFlight` at a time. */
 export class HandlerSink<Body> implements Sink {
@@ -19,6 +25,7 @@ export class HandlerSink<Body> implements Sink {
   readonly #maxInFlight: number;
   readonly #broker: Broker;
   readonly #log: Log;
+  readonly #answer: Answer;
   readonly #onClosed: (reason: CancelReason | undefined) => void;
   #batch: SettleBatch | undefined;
   /** Which life of the engine its deliveries are of. */
@@ -27,11 +34,19 @@ export class HandlerSink<Body> implements Sink {
   #wake: (() => void) | undefined;
   #drained: (() => void)[] = [];
 
-  constructor(handler: Handler<Body>, maxInFlight: number, broker: Broker, log: Log, onClosed: (reason: CancelReason | undefined) => void) {
+  constructor(
+    handler: Handler<Body>,
+    maxInFlight: number,
+    broker: Broker,
+    log: Log,
+    answer: Answer,
+    onClosed: (reason: CancelReason | undefined) => void,
+  ) {
     this.#handler = handler;
     this.#maxInFlight = maxInFlight;
     this.#broker = broker;
     this.#log = log;
+    this.#answer = answer;
     this.#onClosed = onClosed;
   }
 
@@ -91,12 +106,22 @@ export class HandlerSink<Body> implements Sink {
 
   async #handle(delivery: Delivery<Body>): Promise<void> {
     try {
-      await this.#handler(delivery);
+      const result = await this.#handler(delivery);
+      if (delivery.replyTo !== undefined && !delivery.settled) await this.#reply(delivery, delivery.replyTo, result);
     } catch (error) {
       if (!delivery.settled) await delivery.nack({ reason: reasonOf(error) });
       return;
     }
     if (!delivery.settled) await delivery.ack();
+  }
+
+  /** A result that cannot be stored is a fault of the handler; when the requester is gone, nobody needs it. */
+  async #reply({ correlationId }: Delivery<Body>, replyTo: string, result: unknown = null): Promise<void> {
+    try {
+      await this.#answer(replyTo, result, correlationId);
+    } catch (error) {
+      if (!(error instanceof HoldfastError && error.code === "NOT_FOUND")) throw error;
+    }
   }
 
   ended(): void {

@@ -6,6 +6,7 @@ import { type AttachOptions, Gateway } from "./gateway.js";
 import type { QueueOptionsInput } from "./options.js";
 import type { QueuedMessage, Receipt } from "./publish.js";
 import type { Queue } from "./queue.js";
+import { Requesters } from "./requester.js";
 import { Scope } from "./scope.js";
 import { type HoldfastOptions, resolveSettings, type Settings } from "./settings.js";
 
@@ -24,6 +25,7 @@ export class Holdfast {
   readonly #broker: Broker;
   readonly #settings: Settings;
   readonly #gateway: Gateway;
+  readonly #requesters: Requesters;
   readonly #root: Scope;
   #closed: Promise<void> | undefined;
 
@@ -31,7 +33,8 @@ export class Holdfast {
     this.#broker = broker;
     this.#settings = settings;
     this.#gateway = new Gateway(broker, settings);
-    this.#root = new Scope(broker, settings, "/");
+    this.#requesters = new Requesters(broker, settings);
+    this.#root = new Scope(broker, settings, this.#requesters, "/");
   }
 
   /**
@@ -89,7 +92,7 @@ export class Holdfast {
 
   /** The queues of a namespace. */
   of(namespace: string): Scope {
-    return new Scope(this.#broker, this.#settings, namespace);
+    return new Scope(this.#broker, this.#settings, this.#requesters, namespace);
   }
 
   /** A queue of namespace `/`: see `Scope.queue`. */
@@ -112,7 +115,7 @@ export class Holdfast {
    * goes back uncounted, the engine closes. The Socket.IO server stays open. Called again, it waits for the same.
    */
   close({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#broker.close(drainMs).finally(() => this.#gateway.close());
+    this.#closed ??= this.#broker.close(drainMs, this.#requesters.stop()).finally(() => this.#gateway.close());
     return this.#closed;
   }
 }

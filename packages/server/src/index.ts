@@ -15,5 +15,6 @@ export type { QueuedMessage, Receipt } from "./publish.js";
 export type { Queue } from "./queue.js";
 export type { QueueConsumer } from "./queue-consumer.js";
 export type { PeekedMessage } from "./read-message.js";
+export type { RequestOptions } from "./requester.js";
 export type { Scope } from "./scope.js";
 export type { HoldfastOptions, Limits } from "./settings.js";

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { ByteWriter, type Headers, HoldfastError, LIMITS, type RecordFields, writeRecord } from "holdfast-client/protocol";
 import { z } from "zod";
+import { replyToName } from "./options.js";
 import { preview } from "./validate.js";
 
 const shortText = (field: string, bytesMax: number): z.ZodString =>
@@ -16,8 +17,8 @@ export const messageOptions = z.strictObject({
   key: messageKey.optional(),
   event: shortText("event", LIMITS.eventBytesMax).optional(),
   headers: z.record(z.string(), z.string()).optional(),
-  replyTo: shortText("replyTo", LIMITS.keyBytesMax).optional(),
-  correlationId: shortText("correlationId", LIMITS.keyBytesMax).optional(),
+  replyTo: replyToName.optional(),
+  correlationId: shortText("correlationId", LIMITS.idBytesMax).optional(),
 });
 
 /** What a publisher may say of a message. */
@@ -30,9 +31,9 @@ export interface MessageOptions {
   readonly event?: string | undefined;
   /** Texts that travel beside the body, 8 KiB in all. */
   readonly headers?: Headers | undefined;
-  /** Where an answer is expected, 1 to 256 bytes. */
+  /** The queue of this namespace where an answer is expected. */
   readonly replyTo?: string | undefined;
-  /** Which request this answers, 1 to 256 bytes. */
+  /** Names the request; its answer has the same. 1 to 128 bytes. */
   readonly correlationId?: string | undefined;
 }
 

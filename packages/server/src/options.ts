@@ -1,5 +1,6 @@
 import { HoldfastError, LIMITS, NAME_PATTERN } from "holdfast-client/protocol";
 import { z } from "zod";
+import { preview } from "./validate.js";
 
 /** How long to wait before a failed message comes again. */
 type Backoff =
@@ -60,9 +61,19 @@ const RATE_MIN = 0.001;
 const RATE_MAX = 1_000_000;
 const DELAYS_MAX = 100;
 
+/**
+ * Names of reply queues: long enough that no other queue has one by chance. Consuming creates them, publishing to them never; they
+ * keep no dead letters, and are removed when nobody consumed them for a while; so answers that nobody waits for do not
+ * pile up.
+ */
+const REPLY_PATTERN = /^reply:[A-Za-z0-9_-]{16,122}$/;
+
+export const isReplyQueue = (queue: string): boolean => REPLY_PATTERN.test(queue);
+
 /** The options of a queue that was not defined: DESIGN.md, "Defaults". */
 export function defaultOptions(queue: string): QueueOptions {
   if (queue.endsWith(DEAD_SUFFIX)) return { ...DEFAULTS, maxAttempts: 0, deadLetter: false };
+  if (isReplyQueue(queue)) return { ...DEFAULTS, maxAttempts: 3, deadLetter: false };
   return { ...DEFAULTS, deadLetter: `${queue}${DEAD_SUFFIX}` };
 }
 
@@ -70,9 +81,11 @@ export function defaultOptions(queue: string): QueueOptions {
 export const isQueueName = (name: string): boolean =>
   NAME_PATTERN.test(name) || (name.endsWith(DEAD_SUFFIX) && NAME_PATTERN.test(name.slice(0, -DEAD_SUFFIX.length)));
 
-export const queueName = z
-  .string()
-  .refine(isQueueName, { error: (issue) => `queue is ${JSON.stringify(issue.input)}, expected ${NAME_PATTERN.source}` });
+const nameOf = (field: string): z.ZodString =>
+  z.string().refine(isQueueName, { error: ({ input }) => `${field} is ${preview(input)}, expected ${NAME_PATTERN.source}` });
+
+export const queueName = nameOf("queue");
+export const replyToName = nameOf("replyTo");
 
 const delayMs = z.int().min(0).max(LIMITS.delayMsMax);
 

@@ -34,6 +34,15 @@ export async function publishOne(broker: Broker, namespace: string, message: Que
   return receiptOf(run, 0, ids[0] ?? "");
 }
 
+/** Publishes what a handler answers; unlike other publishes also while handlers finish. */
+export async function publishAnswer(broker: Broker, namespace: string, message: QueuedMessage, bodyBytesMax: number): Promise<Receipt> {
+  const ids: string[] = [];
+  const records = packMessages([message], ids, bodyBytesMax);
+  const [run] = await broker.answer({ namespace, queue: message.queue, count: 1, records });
+  if (run === undefined) throw new HoldfastError("UNKNOWN", "the engine gave no receipt");
+  return receiptOf(run, 0, ids[0] ?? "");
+}
+
 /** Publishes messages to one or several queues in one commit: all or none. The receipts are in the order of the messages. */
 export async function publishAll(
   broker: Broker,

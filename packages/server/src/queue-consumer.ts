@@ -1,8 +1,9 @@
 import type { Broker } from "./broker.js";
 import type { CancelReason, Consumer } from "./consumer.js";
 import type { QueueAddress } from "./engine.js";
-import { type Handler, HandlerSink } from "./handler-sink.js";
-import type { Log } from "./log.js";
+import { type Answer, type Handler, HandlerSink } from "./handler-sink.js";
+import { publishAnswer } from "./publish.js";
+import type { Settings } from "./settings.js";
 
 /** A handler attached to a queue. */
 export class QueueConsumer {
@@ -17,7 +18,7 @@ export class QueueConsumer {
   /** @param defined what has to be done before */
   constructor(
     broker: Broker,
-    log: Log,
+    settings: Settings,
     address: QueueAddress,
     handler: Handler<never>,
     maxInFlight: number,
@@ -28,7 +29,11 @@ export class QueueConsumer {
     this.ended = new Promise((resolve) => {
       end = resolve;
     });
-    const sink = new HandlerSink(handler, maxInFlight, broker, log, end);
+    const { log, limits } = settings;
+    const answer: Answer = async (queue, body, correlationId) => {
+      await publishAnswer(broker, address.namespace, { queue, body, correlationId }, limits.bodyBytesMax);
+    };
+    const sink = new HandlerSink(handler, maxInFlight, broker, log, answer, end);
     this.ready = this.#attach(address, maxInFlight, sink, defined);
     this.ready.catch((error: unknown) => log.error(`queue ${address.queue} is not consumed: ${String(error)}`));
   }

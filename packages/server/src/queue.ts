@@ -8,6 +8,7 @@ import { type QueueOptions, type QueueOptionsInput, queueName, queueOptions } fr
 import { publishAll, publishOne, type Receipt } from "./publish.js";
 import { QueueConsumer } from "./queue-consumer.js";
 import { type PeekedMessage, readPeeked } from "./read-message.js";
+import type { Requesters, RequestOptions } from "./requester.js";
 import type { Settings } from "./settings.js";
 import { redriveIds } from "./upkeep.js";
 import { validate } from "./validate.js";
@@ -28,15 +29,24 @@ export class Queue<Body = unknown> {
   readonly name: string;
   readonly #broker: Broker;
   readonly #settings: Settings;
+  readonly #requesters: Requesters;
   readonly #address: QueueAddress;
   readonly #options: Partial<QueueOptions> | undefined;
   /** Kept once it resolved, so that every call waits for the same and none overtakes another. */
   #defined: Promise<void> | undefined;
 
-  constructor(broker: Broker, settings: Settings, namespace: string, name: string, options: QueueOptionsInput | undefined) {
+  constructor(
+    broker: Broker,
+    settings: Settings,
+    requesters: Requesters,
+    namespace: string,
+    name: string,
+    options: QueueOptionsInput | undefined,
+  ) {
     this.name = validate(queueName, name, "queue");
     this.#broker = broker;
     this.#settings = settings;
+    this.#requesters = requesters;
     this.#address = { namespace, queue: name };
     this.#options = options === undefined ? undefined : definedOptions(options);
   }
@@ -79,7 +89,25 @@ export class Queue<Body = unknown> {
   }
 
   /**
-   * Hands messages to a handler in this process: acked when it returns, nacked when it throws.
+   * Publishes a message and waits for what the handler that consumes it returns.
+   *
+   * @param options `timeoutMs`: 30,000 unless given, 0 waits for ever; `signal` gives it up
+   * @returns what the handler of the attempt that succeeded returned; null when that was undefined
+   *
+   * Fails as `publish`; with `REQUEST_FAILED` when the message was rejected or is out of attempts; and with `ABORTED`
+   * when it is given up before it was sent, `UNKNOWN` after that: the message stays in the queue.
+   *
+   * @example
+   * const price = await quotes.request({ item: "cod" }, { timeoutMs: 5_000 });
+   */
+  async request<Result = unknown>(body: Body, options: RequestOptions = {}): Promise<Result> {
+    const requester = this.#requesters.of(this.#address.namespace);
+    return (await requester.request(options, (message) => this.publish(body, message))) as Result;
+  }
+
+  /**
+   * Hands messages to a handler in this process: acked when it returns, nacked when it throws. What it returns for a
+   * message with `replyTo` is published there before the ack, unless it settled the delivery itself.
    *
    * @param options `maxInFlight`: handlers at work at a time, 1 to 10,000; 100 unless given
    *
@@ -92,7 +120,7 @@ export class Queue<Body = unknown> {
     if (maxInFlight > this.#settings.limits.maxInFlightMax) {
       throw new HoldfastError("BAD_REQUEST", `maxInFlight is ${maxInFlight}, expected at most ${this.#settings.limits.maxInFlightMax}`);
     }
-    return new QueueConsumer(this.#broker, this.#settings.log, this.#address, handler, maxInFlight, this.#ready());
+    return new QueueConsumer(this.#broker, this.#settings, this.#address, handler, maxInFlight, this.#ready());
   }
 
   /** Creates the queue, or changes the given options where that is safe, else `BAD_REQUEST`; the others keep their value. */

@@ -6,6 +6,7 @@ import { messageOptions } from "./message.js";
 import { type QueueOptionsInput, queueName } from "./options.js";
 import { publishAll, type QueuedMessage, type Receipt } from "./publish.js";
 import { Queue } from "./queue.js";
+import type { Requesters } from "./requester.js";
 import type { Settings } from "./settings.js";
 import { validate } from "./validate.js";
 
@@ -17,11 +18,13 @@ export class Scope {
   readonly namespace: string;
   readonly #broker: Broker;
   readonly #settings: Settings;
+  readonly #requesters: Requesters;
 
-  constructor(broker: Broker, settings: Settings, namespace: string) {
+  constructor(broker: Broker, settings: Settings, requesters: Requesters, namespace: string) {
     this.namespace = checkNamespace(namespace);
     this.#broker = broker;
     this.#settings = settings;
+    this.#requesters = requesters;
   }
 
   /**
@@ -30,7 +33,7 @@ export class Scope {
    * @param options given to the queue before its first use here, which fails when they cannot be
    */
   queue<Body = unknown>(name: string, options?: QueueOptionsInput): Queue<Body> {
-    return new Queue<Body>(this.#broker, this.#settings, this.namespace, name, options);
+    return new Queue<Body>(this.#broker, this.#settings, this.#requesters, this.namespace, name, options);
   }
 
   /** Stores up to 1,000 messages and 1 MiB, to one or several queues, in one commit: all or none. Errors as `Queue.publish`. */

@@ -15,6 +15,8 @@ function delivery(body: unknown, bodyText?: string): Delivery {
     event: undefined,
     key: "table-4",
     headers: { trace: "x" },
+    replyTo: undefined,
+    correlationId: "7",
     publishedAt: 1,
     leaseUntil: 2,
     ack: settle,
@@ -49,6 +51,7 @@ describe("lineOf", () => {
       publishedAt: 1,
       key: "table-4",
       headers: { trace: "x" },
+      correlationId: "7",
       body: { item: "cod" },
     });
   });

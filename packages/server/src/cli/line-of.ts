@@ -5,8 +5,8 @@ export function lineOf(delivery: Delivery, meta: boolean): string {
   // Outside of its strings JSON may have line breaks, which would end the line; a space means the same there.
   const body = delivery.bodyText?.replace(/[\r\n]+/g, " ") ?? jsonOf(delivery.body);
   if (!meta) return body;
-  const { id, sequence, attempt, publishedAt, event, key, headers } = delivery;
-  return `${JSON.stringify({ id, sequence, attempt, publishedAt, event, key, headers }).slice(0, -1)},"body":${body}}`;
+  const { id, sequence, attempt, publishedAt, event, key, headers, replyTo, correlationId } = delivery;
+  return `${JSON.stringify({ id, sequence, attempt, publishedAt, event, key, headers, replyTo, correlationId }).slice(0, -1)},"body":${body}}`;
 }
 
 /** JSON, with bytes as `{ "$base64": "..." }` wherever they are. */

@@ -1,6 +1,6 @@
 import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import type { AppendRequest, QueueAddress } from "../engine.js";
-import type { QueueOptions } from "../options.js";
+import { isReplyQueue, type QueueOptions } from "../options.js";
 import type { Entry } from "../store.js";
 import { Administration } from "./administration.js";
 import { appendTo, noteRefusal, refusalOf } from "./append.js";
@@ -22,6 +22,9 @@ import { settleRuns } from "./settle.js";
 import { type CoreContext, Transitions } from "./transitions.js";
 import { Wakes } from "./wakes.js";
 import { Windows } from "./window.js";
+
+/** A reply queue that nobody consumed for so long is removed. */
+const REPLY_IDLE_MS = 600_000;
 
 /** What became of an append. */
 export interface Appended {
@@ -74,6 +77,8 @@ export class Core {
   readonly wanting = new Set<Queue>();
   /** Consumers that may lease since this was last emptied, where they might not before. */
   readonly freed = new Set<Consumer>();
+  /** Reply queues that nobody consumed for too long: to be removed. */
+  readonly abandoned = new Set<Queue>();
 
   constructor(life: number, context: CoreContext) {
     this.life = life;
@@ -84,12 +89,35 @@ export class Core {
     this.#overflow = new Overflow(this.#commit, this.#windows, this.#transitions, context, (queue) => this.wanting.add(queue));
   }
 
-  /** As `Engine.define`. */
-  define(address: QueueAddress, options: Partial<QueueOptions>): void {
+  /** Creates the queue, or changes the given options. */
+  define(address: QueueAddress, options: Partial<QueueOptions>, now: number): Queue {
     const queue = this.catalog.define(address, options);
     this.wanting.add(queue);
     // A pace that was raised or taken away need not be waited for.
     this.work.add(queue);
+    this.#watchIdle(queue, now);
+    return queue;
+  }
+
+  /** What was restored begins to live. */
+  begin(now: number): void {
+    for (const queue of this.catalog.all()) this.#watchIdle(queue, now);
+  }
+
+  #watchIdle(queue: Queue, now: number): void {
+    if (!isReplyQueue(queue.name) || queue.consumers.size > 0) return;
+    queue.idleSince = now;
+    if (!queue.idleWatched) this.#wakes.forIdle(queue, now + REPLY_IDLE_MS);
+    queue.idleWatched = true;
+  }
+
+  #lookAtIdle(queue: Queue, now: number): void {
+    queue.idleWatched = false;
+    if (queue.consumers.size > 0) return;
+    const until = queue.idleSince + REPLY_IDLE_MS;
+    if (until <= now) this.abandoned.add(queue);
+    else this.#wakes.forIdle(queue, until);
+    queue.idleWatched = until > now;
   }
 
   /** Forgets the queue; its content is to be cleared from the store afterwards. Returns the consumers it had. */
@@ -99,6 +127,7 @@ export class Core {
     queue.consumers.clear();
     this.work.delete(queue);
     this.wanting.delete(queue);
+    this.abandoned.delete(queue);
     this.#windows.remove(queue);
     this.#wakes.forget(queue);
     this.catalog.remove(queue);
@@ -122,7 +151,7 @@ export class Core {
   }
 
   #appendOne(request: AppendRequest, must: boolean, now: number): ReceiptRun[] {
-    const queue = this.catalog.find(request) ?? this.catalog.define(request, {});
+    const queue = this.catalog.find(request) ?? this.define(request, {}, now);
     this.#commit.touch(queue);
     try {
       return appendTo(queue, request, this.#overflow, must, now);
@@ -137,7 +166,7 @@ export class Core {
       const reply = refusalOf(this.catalog.find(request), request, now);
       if (reply === undefined) continue;
       if (!reply.retryable && request.producer !== undefined) {
-        const queue = this.catalog.find(request) ?? this.catalog.define(request, {});
+        const queue = this.catalog.find(request) ?? this.define(request, {}, now);
         noteRefusal(queue, request, reply, now);
         this.#commit.touch(queue);
       }
@@ -186,6 +215,7 @@ export class Core {
     this.#commit.touch(queue);
     if (queue.holder === consumer) this.#passOn(queue);
     if (!queue.readsAhead) this.#windows.drop(queue);
+    this.#watchIdle(queue, now);
   }
 
   /** The consumer that may lease from a `fifo` queue is gone: the one attached longest is next. */
@@ -393,7 +423,8 @@ export class Core {
   wake(now: number): Expired[] {
     const expired: Expired[] = [];
     for (let wake = this.#wakes.take(now); wake !== undefined; wake = this.#wakes.take(now)) {
-      const { queue, consumer } = wake;
+      const { queue, consumer, idle } = wake;
+      if (idle !== undefined) this.#lookAtIdle(idle, now);
       if (queue !== undefined) {
         this.work.add(queue);
         queue.chains?.promote(now);

@@ -118,6 +118,9 @@ export class Queue {
   readonly pace = new Pace();
   /** Packed or sealed, and not durable yet: what `Overflow` may take from, oldest first. Empty unless it may. */
   unshown: Block[] = [];
+  /** Of a reply queue: since when nobody consumes it, and whether the core looks at it when it was idle for too long. */
+  idleSince = 0;
+  idleWatched = false;
   /** The life ends by its own will: see `Core.retire`. */
   retired = false;
   /** Bytes of blocks deleted since space was last given back. */

@@ -4,6 +4,7 @@ import type { Block } from "./block.js";
 import type { Catalog } from "./catalog.js";
 import type { Chain } from "./chain.js";
 import type { CommitBuilder } from "./commit.js";
+import { diedAnswer } from "./died-answer.js";
 import { type DueMessage, packDue, unpackDue } from "./due-list.js";
 import { BLOCKED, type HeldMessage, unpackHeld } from "./held-message.js";
 import { type DeadReason, withHistory } from "./history.js";
@@ -181,6 +182,7 @@ export class Transitions implements Settling {
     queue.live--;
     queue.bytes -= record.length;
     queue.counts.dead++;
+    this.#tellRequester(queue, record, death, now);
     const { deadLetter } = queue.options;
     if (deadLetter === false) return;
     const address = { namespace: queue.namespace, queue: deadLetter };
@@ -198,6 +200,20 @@ export class Transitions implements Settling {
   ): void {
     queue.leftMeanwhile?.add(sequence);
     this.#died(queue, record, { reason: "overflow", error: reason, attempts, sequence, publishedAt }, now);
+  }
+
+  /** The requester learns it with the same commit, if its reply queue is still there. */
+  #tellRequester(
+    queue: Queue,
+    record: Uint8Array,
+    death: { reason: DeadReason; error: string | undefined; sequence: number },
+    now: number,
+  ): void {
+    const answer = diedAnswer(record, death);
+    const target = answer && this.#catalog.find({ namespace: queue.namespace, queue: answer.replyTo });
+    if (answer === undefined || target === undefined) return;
+    store(target, answer.record, 1, now);
+    this.#commit.touch(target);
   }
 
   failedBefore(queue: Queue, record: Uint8Array, fields: Omit<DueMessage, "order" | "size">, now: number): void {

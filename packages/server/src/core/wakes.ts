@@ -6,9 +6,11 @@ interface Wake {
   readonly at: number;
   readonly consumer?: Consumer;
   readonly queue?: Queue;
+  /** A reply queue that may have been without consumers for long enough. */
+  readonly idle?: Queue;
 }
 
-/** Every deadline in one heap: ends of leases, one entry per consumer, and due times, one per queue. */
+/** Every deadline in one heap: ends of leases, one entry per consumer, due times, one per queue, and idle reply queues. */
 export class Wakes {
   readonly #heap = new Heap<Wake>((a, b) => a.at < b.at);
 
@@ -34,9 +36,13 @@ export class Wakes {
     this.#heap.push({ at, queue });
   }
 
+  forIdle(queue: Queue, at: number): void {
+    this.#heap.push({ at, idle: queue });
+  }
+
   /** The queue is gone, and its consumers with it. */
   forget(queue: Queue): void {
-    this.#heap.retain((wake) => wake.queue !== queue && wake.consumer?.queue !== queue);
+    this.#heap.retain((wake) => wake.queue !== queue && wake.idle !== queue && wake.consumer?.queue !== queue);
   }
 
   /** Takes the next deadline that is over. */

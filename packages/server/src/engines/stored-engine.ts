@@ -100,6 +100,7 @@ export class StoredEngine implements Engine {
     try {
       this.#failed = false;
       const { core, removed } = await restoreCore(this.#store, this.#random, this.#clock.now());
+      core.begin(this.#clock.now());
       this.#core = core;
       this.#epoch = `${core.life.toString(36)}${Math.floor(this.#random() * 36 ** 5)
         .toString(36)
@@ -110,6 +111,7 @@ export class StoredEngine implements Engine {
       await this.#checkSpace();
       if (this.#state === "closing") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");
       this.#state = "running";
+      this.#arm(core);
       for (const number of removed) void this.#clear(number);
       for (const queue of core.catalog.all()) if (queue.purgedBelow > 1) void this.#clearPurged(core, queue);
       this.#afterTurn(core);
@@ -318,7 +320,18 @@ export class StoredEngine implements Engine {
     }
     this.#afterTurn(core);
     if (core.hasChanges) this.#schedule();
+    for (const queue of core.abandoned) void this.#removeAbandoned(queue);
     for (const { consumer, leases } of expired) this.#events?.onExpired(consumer.number, leases, consumer.expiredInARow);
+  }
+
+  async #removeAbandoned({ namespace, name }: Queue): Promise<void> {
+    const address = { namespace, queue: name };
+    try {
+      await this.remove(address);
+      this.#events?.onRemoved(address);
+    } catch {
+      // The engine stopped and said why; the next life looks at the queue again.
+    }
   }
 
   /** Runs a step of the core; a surprise in it leaves its state unknown, so the engine stops. */
@@ -361,7 +374,7 @@ export class StoredEngine implements Engine {
   // --- operations ----------------------------------------------------------------------------------------------
 
   async define(address: QueueAddress, options: Partial<QueueOptions>): Promise<void> {
-    await this.#committed((core) => core.define(address, options));
+    await this.#committed((core, now) => core.define(address, options, now));
   }
 
   options(address: QueueAddress): QueueOptions | undefined {

@@ -1,4 +1,16 @@
-import { ByteReader, HAS_EVENT, HAS_HEADERS, HAS_HISTORY, HAS_KEY, HoldfastError, LIMITS } from "holdfast-client/protocol";
+import {
+  ByteReader,
+  HAS_CORRELATION_ID,
+  HAS_EVENT,
+  HAS_HEADERS,
+  HAS_HISTORY,
+  HAS_KEY,
+  HAS_REPLY_TO,
+  HoldfastError,
+  LIMITS,
+} from "holdfast-client/protocol";
+import { replyToName } from "../options.js";
+import { validate } from "../validate.js";
 
 const HEADER_BYTES = 8;
 const PRESENT_AT = 5;
@@ -27,13 +39,16 @@ function checkFields(records: Uint8Array, view: DataView, fieldsAt: number, pres
   for (let bits = present; bits !== 0; bits &= bits - 1) {
     const bit = bits & -bits;
     const bytes = view.getUint16(at, true);
+    const bytesMax = bit === HAS_CORRELATION_ID ? LIMITS.idBytesMax : LIMITS.keyBytesMax;
     if (bit === HAS_HEADERS) checkHeaders(records, at + 2, bytes);
-    else if (bytes === 0 || bytes > LIMITS.keyBytesMax) throw tooLong(fieldName(bit), bytes, LIMITS.keyBytesMax);
+    else if (bytes === 0 || bytes > bytesMax) throw tooLong(fieldName(bit), bytes, bytesMax);
+    else if (bit === HAS_REPLY_TO) validate(replyToName, new ByteReader(records, at + 2, at + 2 + bytes).text(bytes), "replyTo");
     at += 2 + bytes;
   }
 }
 
-const fieldName = (bit: number): string => (bit === HAS_EVENT ? "event" : bit === HAS_KEY ? "key" : "replyTo or correlationId");
+const fieldName = (bit: number): string =>
+  bit === HAS_EVENT ? "event" : bit === HAS_KEY ? "key" : bit === HAS_REPLY_TO ? "replyTo" : "correlationId";
 
 const tooLong = (field: string, bytes: number, bytesMax: number): HoldfastError =>
   new HoldfastError("BAD_REQUEST", `${field} has ${bytes} bytes, expected 1 to ${bytesMax}`);

@@ -7,6 +7,7 @@ export class EventLog implements EngineEvents {
   readonly capacity: number[] = [];
   readonly revoked: { readonly consumer: number; readonly leases: readonly number[] }[] = [];
   readonly detached: { readonly consumer: number; readonly reason: "deleted" | "engine-restarted" }[] = [];
+  readonly removed: QueueAddress[] = [];
   readonly states: (Error | undefined)[] = [];
 
   onWork({ namespace, queue }: QueueAddress): void {
@@ -29,13 +30,18 @@ export class EventLog implements EngineEvents {
     this.detached.push({ consumer, reason });
   }
 
+  onRemoved({ namespace, queue }: QueueAddress): void {
+    this.removed.push({ namespace, queue });
+  }
+
   onState(error: Error | undefined): void {
     this.states.push(error);
   }
 
   /** Forgets what was told so far. */
   clear(): void {
-    for (const list of [this.work, this.expired, this.capacity, this.revoked, this.detached, this.states]) list.length = 0;
+    const lists = [this.work, this.expired, this.capacity, this.revoked, this.detached, this.removed, this.states];
+    for (const list of lists) list.length = 0;
   }
 }
 
@@ -49,6 +55,7 @@ export function eventsOfOneLife(target: EngineEvents): { readonly events: Engine
       onCapacity: (consumer) => over || target.onCapacity(consumer),
       onRevoked: (consumer, leases) => over || target.onRevoked(consumer, leases),
       onDetached: (consumer, reason) => over || target.onDetached(consumer, reason),
+      onRemoved: (address) => over || target.onRemoved(address),
       onState: (error) => over || target.onState(error),
     },
     end: () => {

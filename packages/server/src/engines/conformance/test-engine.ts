@@ -25,6 +25,7 @@ import { testQueues } from "./queues.js";
 import { testRaces } from "./races.js";
 import { testRate } from "./rate.js";
 import { testRedrive } from "./redrive.js";
+import { testRequests } from "./requests.js";
 import { testSettle } from "./settle.js";
 import { testShutdown } from "./shutdown.js";
 import { testStats } from "./stats.js";
@@ -56,6 +57,7 @@ const TOPICS = [
   testRaces,
   testLimits,
   testRate,
+  testRequests,
   testShutdown,
   testPurge,
   testPause,

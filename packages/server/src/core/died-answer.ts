@@ -1,0 +1,20 @@
+import { ByteWriter, DIED_EVENT, RecordView, writeRecord } from "holdfast-client/protocol";
+import type { History } from "./history.js";
+
+/** What a requester is told when the message of its request died. */
+export interface DiedAnswer {
+  readonly replyTo: string;
+  readonly record: Uint8Array;
+}
+
+/** The answer to a message that dies; undefined when nobody asked for one. */
+export function diedAnswer(
+  record: Uint8Array,
+  { sequence, reason, error }: Pick<History, "sequence" | "reason" | "error">,
+): DiedAnswer | undefined {
+  const { id, replyTo, correlationId } = new RecordView(record, 0, record.length);
+  if (replyTo === undefined) return undefined;
+  const writer = new ByteWriter();
+  writeRecord(writer, { id: `died-${sequence}`, event: DIED_EVENT, correlationId }, { id, reason, error });
+  return { replyTo, record: writer.take() };
+}
