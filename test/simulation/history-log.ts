@@ -7,8 +7,9 @@ export type HistoryEntry = HistoryEvent extends infer Event ? (Event extends His
 export class HistoryLog {
   readonly events: HistoryEvent[] = [];
 
+  /** Takes the entry over. */
   add(at: number, entry: HistoryEntry): HistoryEvent {
-    const event = { ...entry, at, index: this.events.length } as HistoryEvent;
+    const event = Object.assign(entry, { at, index: this.events.length }) as HistoryEvent;
     this.events.push(event);
     return event;
   }

@@ -113,7 +113,10 @@ export interface Engine extends Administration {
 
   /** Opens the store and starts a new life. Fails when the store cannot be used, or is used by another process. */
   open(events: EngineEvents): Promise<void>;
-  /** Confirms what was accepted, returns every lease uncounted, and closes. Later calls fail with `SHUTTING_DOWN`. */
+  /**
+   * Confirms what was accepted, returns every lease uncounted, and closes. Later calls fail with `SHUTTING_DOWN`. When a
+   * write fails on the way it closes all the same, and fails with `UNKNOWN`: the life ended as by a crash.
+   */
   close(): Promise<void>;
 
   /**

@@ -76,7 +76,9 @@ function checkHistory(run: Run, queue: QueueRun, copies: readonly Copy[], fates:
   between("redriven", ...redriven);
   const rejected = copies.filter(({ leases }) => leases.some(({ enders }) => enders.some(({ how, proven }) => how === "reject" && proven)));
   const dying = copies.filter((copy) => fates.get(copy)?.some(({ how }) => isDeath.has(how)));
-  between("dead", rejected.length, dying.length + unknown + redriven[1]);
+  // Dead letters may die again before anybody saw them there.
+  const unseen = queue.origins.length > 0 && queue.slips.length > 0 ? NEVER : unknown;
+  between("dead", rejected.length, dying.length + unseen + redriven[1]);
   const expires = queue.settings.mayDiscard && calls.some(({ invoked }) => invoked.ttlMs !== undefined);
   between("expired", 0, expires || queue.origins.length > 0 ? NEVER : 0);
 }

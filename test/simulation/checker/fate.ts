@@ -80,7 +80,8 @@ function outOfAttempts(run: Run, copy: Copy): Ending[] {
     return [{ how: "attempts", from, durable: from }];
   }
   const counted = lease.possibleEnders().filter(({ counts, how }) => counts !== "no" && how !== "ack" && how !== "purge");
-  const from = Math.min(...counted.map((ender) => ender.from), NEVER);
+  // Options may have allowed more at the time, so that it took a slip besides.
+  const from = Math.min(...counted.map((ender) => ender.from), copy.queue.slipAfter(ended, 1));
   return [{ how: "attempts", from, durable: from === NEVER ? NEVER : durableFrom(run, lease, from) }];
 }
 

@@ -1,6 +1,7 @@
 import { mayHaveHappened } from "./calls.js";
 import { type Copies, type Copy, type Identity, isRedriven } from "./copy.js";
 import type { Fates } from "./order.js";
+import type { QueueRun } from "./queue-run.js";
 import { addTo, type PublishCall, type Run } from "./run.js";
 import type { Report } from "./violation.js";
 
@@ -47,9 +48,14 @@ function isElsewhere(run: Run, copy: Copy): boolean {
     (other) =>
       (other !== queue && other.scan === undefined) ||
       other.purges.some((call) => mayHaveHappened(call) && call.doneIndex > copy.lastSeen && call.ok?.count !== 0) ||
-      other.removes.get(identity.id)?.some((call) => mayHaveHappened(call) && call.doneIndex > copy.lastSeen),
+      other.removes.get(identity.id)?.some((call) => mayHaveHappened(call) && call.doneIndex > copy.lastSeen) ||
+      (other !== queue && isDiscardedUnseen(other, copy.lastSeen)),
   );
 }
+
+/** Whether a queue that discards its dead messages may have discarded one before anybody saw it there. */
+const isDiscardedUnseen = ({ settings, slips }: QueueRun, after: number): boolean =>
+  settings.mayDiscard && slips.filter((slip) => slip > after).length >= settings.maxAttemptsMin;
 
 // --- nothing is there twice --------------------------------------------------------------------------------------
 
@@ -105,7 +111,8 @@ function publishesMax(run: Run, calls: readonly PublishCall[]): number {
     const first = Math.min(...ofQueue.map(({ invoked }) => invoked.at));
     const last = Math.max(...ofQueue.map(({ doneAt }) => Math.min(doneAt, run.timeline.lastAt)));
     const numbered = ofQueue.every(({ invoked }) => invoked.producer !== undefined);
-    const windows = windowMs === 0 ? ofQueue.length : 1 + Math.floor(Math.max(0, last - first) / windowMs);
+    // A clock that goes back shows the end of one window more than once.
+    const windows = windowMs === 0 || run.timeline.wentBack ? ofQueue.length : 1 + Math.floor(Math.max(0, last - first) / windowMs);
     most += numbered ? 1 : Math.min(ofQueue.length, windows);
   }
   return most;

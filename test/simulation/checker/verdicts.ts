@@ -41,7 +41,8 @@ function checkAnswers(run: Run, calls: readonly PublishCall[], report: Report): 
         report.add("conflict", `${name} is called a duplicate of sequence ${ok.sequence}, which it is not`, invoked.index, ok.index);
       }
     }
-    if (call.code === "ID_CONFLICT" && !before.some((other) => !sameContent(other.invoked, invoked)))
+    // An array is refused whole; which of its messages is the conflict is not said.
+    if (call.code === "ID_CONFLICT" && invoked.batch === undefined && !before.some((other) => !sameContent(other.invoked, invoked)))
       report.add("conflict", `${name} was refused as a conflict, and no other content was published`, invoked.index, call.doneIndex);
   }
   checkStoredTwice(run, storing, report);
@@ -53,8 +54,12 @@ function mayPrecede(run: Run, other: PublishCall, call: PublishCall): boolean {
   return other.invoked.index < call.doneIndex && other.doneAt + windowOf(run, call.invoked).max > call.invoked.at;
 }
 
-const isSurelyWithin = (a: PublishCall, b: PublishCall, windowMs: number): boolean =>
-  Math.max(a.doneAt, b.doneAt) < Math.min(a.invoked.at, b.invoked.at) + windowMs;
+/** Whether the server's clock never showed the end of the window between the two calls, wherever it was set. */
+function isSurelyWithin(run: Run, a: PublishCall, b: PublishCall, windowMs: number): boolean {
+  const first = a.invoked.index < b.invoked.index ? a : b;
+  const done = Math.max(a.doneIndex, b.doneIndex);
+  return done <= run.timeline.lastIndex && run.timeline.indexAt(first.invoked.at + windowMs, first.invoked.index) > done;
+}
 
 /** Two first receipts for one id, surely within the window. */
 function checkStoredTwice(run: Run, storing: readonly PublishCall[], report: Report): void {
@@ -62,7 +67,7 @@ function checkStoredTwice(run: Run, storing: readonly PublishCall[], report: Rep
   for (const call of storing) {
     const { invoked, ok } = call;
     if (ok === undefined) continue;
-    if (before?.ok !== undefined && isSurelyWithin(before, call, windowOf(run, invoked).min)) {
+    if (before?.ok !== undefined && isSurelyWithin(run, before, call, windowOf(run, invoked).min)) {
       const kind = sameContent(before.invoked, invoked) ? "duplicated" : "conflict";
       const text = `queue ${invoked.queue} id ${invoked.id} is stored twice within its dedup window, as sequences ${before.ok.sequence} and ${ok.sequence}`;
       report.add(kind, text, before.ok.index, ok.index);
@@ -140,7 +145,8 @@ const identityOf = (run: Run, copies: Copies, { queue, id }: Publish): Identity 
 /** Whether the message was seen, and nothing else than this call can have stored it. */
 function isOnlyReasonSeen(run: Run, copies: Copies, call: PublishCall): boolean {
   const identity = identityOf(run, copies, call.invoked);
-  return identity !== undefined && identity.copies.length > 0 && identity.publishes.filter(mayHaveHappened).length === 1;
+  if (identity === undefined || identity.copies.length === 0 || !mayHaveHappened(call)) return false;
+  return identity.publishes.filter(mayHaveHappened).length === 1;
 }
 
 /** Whether an unanswered publish surely stored nothing: not seen, and nothing can have taken the message unseen. */

@@ -159,19 +159,30 @@ describe("failures of the store", () => {
     const failing = h.publish("orders", 1, 2, 3);
     await commit.reached;
     const waiting = h.publish("orders", 4, 5);
-    const closing = h.close().catch(() => undefined);
+    const closing = h.close().catch((error: unknown) => error);
     const outcomes = Promise.allSettled([failing, waiting]);
     await commit.fail();
     expect(await outcomes).toMatchObject([
       { status: "rejected", reason: { code: "UNKNOWN" } },
       { status: "rejected", reason: { retryable: true } },
     ]);
-    await closing;
+    expect(await closing).toMatchObject({ code: "UNKNOWN" });
     await h.restart("reopen");
     expect(await h.stats("orders")).toMatchObject({ published: 0, ready: 0 });
     await h.publish("orders", "fine");
     expect(await h.takeOne(await h.attach("orders"))).toMatchObject({ body: "fine", sequence: 1 });
     await h.checkCounts();
+  });
+
+  it("a look at a queue whose read fails is refused, and the engine goes on", async () => {
+    await h.publish("orders", "cod");
+    const read = store.hold("before read");
+    const look = h.scan("orders").catch((error: unknown) => error);
+    await read.reached;
+    await read.fail();
+    expect(await look).toMatchObject({ code: "ENGINE_UNAVAILABLE", retryable: true });
+    expect(h.told.states).toEqual([]);
+    expect(await h.scan("orders")).toMatchObject([{ body: "cod" }]);
   });
 
   it("C2: one failure while a removed queue is cleared is made up for, and space is given back afterwards", async () => {

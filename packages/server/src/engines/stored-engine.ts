@@ -142,8 +142,9 @@ export class StoredEngine implements Engine {
   async #lastCommit(): Promise<void> {
     await this.#writing?.done;
     if (this.#failed) {
-      this.#filling.reject(unknownOutcome(new Error("a write failed while the engine was closing")));
-      return;
+      const error = unknownOutcome(new Error("a write failed while the engine was closing"));
+      this.#filling.reject(error);
+      throw error;
     }
     this.#core?.retire();
     const last = this.#filling;
@@ -475,12 +476,12 @@ export class StoredEngine implements Engine {
   }
 
   async stats(address: QueueAddress): Promise<QueueStats> {
-    return statsOf(this.#running().catalog.require(address), this.#store, this.#clock.now());
+    return looked(statsOf(this.#running().catalog.require(address), this.#store, this.#clock.now()));
   }
 
   async peek(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
     const queue: Queue = this.#running().catalog.require(address);
-    return peekQueue(queue, this.#store, this.#clock.now(), after, limit);
+    return looked(peekQueue(queue, this.#store, this.#clock.now(), after, limit));
   }
 
   // --- administration ------------------------------------------------------------------------------------------
@@ -561,6 +562,16 @@ function letGoLater(leases: readonly Lease[]): void {
   setImmediate(() => {
     for (const lease of leases) lease.held = undefined;
   });
+}
+
+/** A look at the store that fails changes nothing: the engine goes on, and says that it could not look. */
+async function looked<Result>(look: Promise<Result>): Promise<Result> {
+  try {
+    return await look;
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
+    throw new HoldfastError("ENGINE_UNAVAILABLE", `the store could not be read: ${messageOf(error)}`);
+  }
 }
 
 const messageOf = (cause: unknown): string => {

@@ -1,6 +1,7 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { expect } from "vitest";
 import { type Harness, STEADY } from "./harness.js";
+import { turn } from "./manual-clock.js";
 import type { Suite } from "./suite.js";
 
 const PRODUCER = { id: "producer-1", firstNumber: 1, oldestOpen: 1 };
@@ -100,6 +101,21 @@ export function testFailures(suite: Suite): void {
       expect(new Set(codes)).toEqual(new Set(["UNKNOWN"]));
       await servesAgain(h);
       expect(await h.scan("orders")).toEqual([]);
+    });
+
+    suite.case("P2: a failure on the way to the end is told by close, and counts an attempt as a crash does", async (h) => {
+      await h.define("orders");
+      await h.publish("orders", "cod");
+      expect(await h.takeOne(await h.attach("orders", 1))).toMatchObject({ body: "cod", attempt: 1 });
+      h.failNextCommit(false);
+      const publishing = h.publish("orders", "lost").catch((error: unknown) => error);
+      await turn();
+      await expect(h.close()).rejects.toMatchObject({ code: "UNKNOWN" });
+      expect(await publishing).toMatchObject({ code: "UNKNOWN" });
+      await h.restart("reopen");
+      const consumer = await h.attach("orders", 1);
+      await h.clock.advance(STEADY.backoff.delayMs);
+      expect(await h.takeOne(consumer)).toMatchObject({ body: "cod", attempt: 2 });
     });
   });
 }

@@ -1,0 +1,11 @@
+import { HoldfastError } from "holdfast-client/protocol";
+
+/**
+ * Why a call had no effect; undefined when nobody knows whether it had one.
+ *
+ * @throws what is no answer of an engine
+ */
+export function failureOf(error: unknown): string | undefined {
+  if (!(error instanceof HoldfastError)) throw error;
+  return error.code === "UNKNOWN" ? undefined : error.code;
+}

@@ -1,0 +1,57 @@
+import { ByteWriter, RecordView, writeRecord } from "holdfast-client/protocol";
+
+/** A message as its publisher keeps it, so that it can send it again. */
+export interface Letter {
+  readonly queue: string;
+  readonly id: string;
+  readonly chosenId: boolean;
+  /** What distinguishes its body; the body is this, filled up to `bodyBytes`. */
+  readonly text: string;
+  readonly bodyBytes: number;
+  readonly event?: string;
+  readonly key?: string;
+  readonly delayMs?: number;
+  readonly ttlMs?: number;
+}
+
+const FILLER = ".";
+
+/** What a history says instead of a body. */
+export const digestOf = ({ text, bodyBytes }: Pick<Letter, "text" | "bodyBytes">): string => `${text}*${bodyBytes}`;
+
+const writer = new ByteWriter();
+
+export function packLetters(letters: readonly Letter[]): Uint8Array {
+  for (const { id, chosenId, text, bodyBytes, event, key } of letters)
+    writeRecord(writer, { id, chosenId, event, key }, text.padEnd(bodyBytes, FILLER));
+  return writer.take();
+}
+
+/** A message as it arrived. */
+export interface Arrived {
+  readonly id: string;
+  readonly body: string;
+  readonly event?: string;
+  readonly key?: string;
+  /** Why it is dead. */
+  readonly reason?: "rejected" | "attempts" | "expired";
+}
+
+export function readRecord(bytes: Uint8Array, start: number, end: number): Arrived {
+  const { id, event, key, history, ...record } = fieldsOf(new RecordView(bytes, start, end));
+  const body = String(record.body);
+  const text = body.slice(0, body.indexOf(FILLER) === -1 ? undefined : body.indexOf(FILLER));
+  const whole = text.padEnd(body.length, FILLER) === body;
+  return {
+    id,
+    body: whole ? digestOf({ text, bodyBytes: body.length }) : body,
+    ...(event === undefined ? {} : { event }),
+    ...(key === undefined ? {} : { key }),
+    ...(history === undefined ? {} : { reason: (JSON.parse(history) as Required<Pick<Arrived, "reason">>).reason }),
+  };
+}
+
+const fieldsOf = (view: RecordView): { id: string; event?: string; key?: string; history: string | undefined; body: unknown } => {
+  const { id, event, key, history } = view;
+  return { id, history, body: view.body(), ...(event === undefined ? {} : { event }), ...(key === undefined ? {} : { key }) };
+};

@@ -1,0 +1,44 @@
+import { failureOf } from "../failure.js";
+import { chooseRetries, optionsOf } from "../queues.js";
+import type { World } from "../world.js";
+import type { Operation } from "./operation.js";
+
+async function tell(task: Promise<unknown>): Promise<void> {
+  try {
+    await task;
+  } catch (error) {
+    failureOf(error);
+  }
+}
+
+/** A queue gets other options while it is used. */
+const redefine: Operation = {
+  name: "redefine",
+  weight: 0.3,
+  run(world: World) {
+    const { engine } = world.server;
+    const queue = world.random.any(world.origins);
+    if (engine === undefined || queue === undefined || !world.server.serves) return false;
+    queue.settings = { ...queue.settings, ...chooseRetries(world.random) };
+    world.record({ type: "define", queue: queue.name, options: queue.settings });
+    world.spawn(tell(engine.define(world.address(queue.name), optionsOf(queue.settings))));
+    return true;
+  },
+};
+
+/** Somebody looks at a queue and its counts. */
+const look: Operation = {
+  name: "look",
+  weight: 1,
+  run(world: World) {
+    const { engine } = world.server;
+    const queue = world.random.any(world.queues);
+    if (engine === undefined || queue === undefined) return false;
+    const address = world.address(queue.name);
+    world.spawn(tell(engine.peek(address, world.random.below(50), world.random.between(1, 20))));
+    world.spawn(tell(engine.stats(address)));
+    return true;
+  },
+};
+
+export const queueOperations = [redefine, look];

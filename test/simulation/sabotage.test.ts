@@ -1,0 +1,31 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { check } from "./checker.js";
+import { SABOTAGES } from "./sabotage.js";
+import { simulate } from "./simulate.js";
+
+/** A bug that is there must show within so many seeds. */
+const SEEDS_MAX = 60;
+const OPERATIONS = 600;
+
+let takeOut: (() => void) | undefined;
+
+afterEach(() => {
+  takeOut?.();
+  takeOut = undefined;
+});
+
+describe("the simulation finds a bug that was put in", () => {
+  it.each(SABOTAGES)("$bug: $kind", async ({ kind, apply }) => {
+    takeOut = apply();
+    const found = new Set<string>();
+    for (let seed = 1; seed <= SEEDS_MAX && !found.has(kind); seed++) {
+      try {
+        for (const violation of check(await simulate(seed, OPERATIONS))) found.add(violation.kind);
+      } catch (error) {
+        // A sabotaged engine may fall over; what it did to messages shows under another seed.
+        found.add(String(error));
+      }
+    }
+    expect([...found]).toContain(kind);
+  });
+});

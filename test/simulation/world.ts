@@ -1,0 +1,86 @@
+import type { QueueAddress } from "../../packages/server/src/engine.js";
+import type { HistoryEntry } from "./history-log.js";
+import { HistoryLog } from "./history-log.js";
+import { Network } from "./network.js";
+import { chooseQueues, optionsOf, type SimulatedQueue } from "./queues.js";
+import { Random } from "./random.js";
+import { Consumers } from "./simulated-consumers.js";
+import { Publishers } from "./simulated-publishers.js";
+import { SimulatedServer } from "./simulated-server.js";
+import { SimulatedDisk } from "./simulated-store.js";
+import { VirtualTime } from "./virtual-time.js";
+
+/** Everything of one run: a server on a disk, queues, and those who publish and consume. */
+export class World {
+  readonly time = new VirtualTime();
+  readonly random: Random;
+  readonly log = new HistoryLog();
+  readonly disk: SimulatedDisk;
+  readonly server: SimulatedServer;
+  readonly network: Network;
+  readonly queues: readonly SimulatedQueue[];
+  readonly consumers: Consumers;
+  readonly publishers: Publishers;
+  /** What was done so far; each message published or settled counts. */
+  operations = 0;
+  #calls = 0;
+  #surprise: { readonly error: unknown } | undefined;
+
+  constructor(seed: number) {
+    this.random = new Random(seed);
+    this.disk = new SimulatedDisk(this.time, this.random.fork());
+    this.server = new SimulatedServer(this.time, this.random.fork(), this.disk, this.log, {
+      up: () => this.consumers.arrive(),
+      down: () => this.consumers.forgetAll(),
+      work: (queue) => this.consumers.hint(queue),
+      expired: (consumer, leases) => this.consumers.expire(consumer, leases),
+    });
+    this.network = new Network(this.time, this.random.fork(), this.server);
+    this.queues = chooseQueues(this.random.fork());
+    this.consumers = new Consumers(this);
+    this.publishers = new Publishers(this);
+  }
+
+  /** Queues that are published to. */
+  get origins(): SimulatedQueue[] {
+    return this.queues.filter(({ dead }) => !dead);
+  }
+
+  address(queue: string): QueueAddress {
+    return { namespace: "/", queue };
+  }
+
+  nextCall(): number {
+    this.operations++;
+    return ++this.#calls;
+  }
+
+  record(entry: HistoryEntry): void {
+    this.server.record(entry);
+  }
+
+  /** Lets something go on in virtual time. */
+  spawn(task: Promise<unknown>): void {
+    task.catch((error: unknown) => {
+      this.#surprise ??= { error };
+    });
+  }
+
+  /** @throws what one of the tasks threw that is no answer of an engine */
+  assertNoSurprise(): void {
+    if (this.#surprise !== undefined) throw this.#surprise.error;
+  }
+
+  /** Starts the server and defines the queues, before anything goes wrong. */
+  async begin(): Promise<void> {
+    this.server.start();
+    await this.time.run(1_000_000);
+    const { engine } = this.server;
+    if (engine === undefined || !this.server.serves) throw new Error("the first life did not begin");
+    for (const { name, settings, defined } of this.queues) {
+      this.record({ type: "define", queue: name, options: settings });
+      if (defined) await this.time.until(`the definition of ${name}`, engine.define(this.address(name), optionsOf(settings)));
+    }
+    this.consumers.arrive();
+  }
+}
