@@ -260,7 +260,7 @@ export interface ScannedMessage {
   readonly id: string;
   readonly sequence: number;
   /** `parked`: held by its key, or blocked. */
-  readonly state: "ready" | "in-flight" | "delayed" | "parked";
+  readonly state: "ready" | "in-flight" | "delayed" | "parked" | "blocked";
   /** With the one in flight. */
   readonly attempts: number;
   readonly key?: string;

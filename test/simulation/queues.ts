@@ -27,7 +27,7 @@ export function chooseQueues(random: Random): SimulatedQueue[] {
 
 export function chooseSettings(name: string, random: Random): QueueSettings {
   return {
-    ordering: "none",
+    ordering: random.pick(["none", "none", "key", "key", "fifo"]),
     poison: "dead-letter",
     ...chooseRetries(random),
     deadLetter: random.pick([`${name}.dead`, `${name}.dead`, `${name}-graveyard`, false]),
@@ -66,7 +66,7 @@ function deadQueue(name: string, random: Random): SimulatedQueue {
 }
 
 /** What the engine takes of a queue's settings. */
-export function optionsOf(settings: QueueSettings): QueueOptions {
-  const { leaseMs, maxAttempts, backoff, deadLetter, dedupWindowMs } = settings;
-  return { ordering: "none", leaseMs, maxAttempts, backoff, deadLetter, dedupWindowMs };
+export function optionsOf(settings: QueueSettings): Partial<QueueOptions> {
+  const { ordering, poison, leaseMs, maxAttempts, backoff, deadLetter, dedupWindowMs } = settings;
+  return { ordering, poison, leaseMs, maxAttempts, backoff, deadLetter, dedupWindowMs };
 }

@@ -62,7 +62,7 @@ export class Publishers {
       text,
       bodyBytes: Math.max(bodyBytes, text.length),
       ...(random.chance(0.2) ? { event: random.pick(["made", "paid"]) } : {}),
-      ...(random.chance(0.3) ? { key: random.pick(["a", "b", "c"]) } : {}),
+      ...(random.chance(0.9) ? { key: random.pick(["a", "b", "c"]) } : {}),
     };
   }
 

@@ -102,6 +102,9 @@ export class SimulatedServer {
       onExpired: (consumer, leases) => {
         if (!process.over) this.#events.expired(consumer, leases);
       },
+      onRevoked: () => {},
+      onCapacity: () => {},
+      onRemoved: () => {},
       onDetached: () => {},
       onState: (error) => {
         if (process.over) return;

@@ -6,6 +6,8 @@ import type { Log } from "./log.js";
 
 /** Bytes of messages that one lease call may bring: as much as may wait in a socket. */
 const LEASE_BYTES_MAX = 65_536;
+/** Of an ordered queue more, because each call waits for a commit. */
+const ORDERED_LEASE_BYTES_MAX = 262_144;
 /** Messages a consumer takes before the next one's turn, when several could take some: few, until there is plenty. */
 const QUANTUM_MIN = 32;
 const QUANTUM_MAX = 1_024;
@@ -158,7 +160,8 @@ export class Dispatcher {
   async #lease(line: Line, { consumer, number, sink, count }: Turn): Promise<boolean> {
     const { hints } = line;
     try {
-      const batch = await this.#engine.lease(number, count, LEASE_BYTES_MAX);
+      const isOrdered = this.#engine.options(line.address)?.ordering !== "none";
+      const batch = await this.#engine.lease(number, count, isOrdered ? ORDERED_LEASE_BYTES_MAX : LEASE_BYTES_MAX);
       if (batch.length === 0) {
         if (line.hints === hints) line.emptyAt = hints;
         line.first = consumer;

@@ -193,11 +193,9 @@ function storeOne(queue: Queue, bytes: Uint8Array, room: () => ErrorReply | unde
 /** Puts records at the queue's end, counted as what they are, and returns the first one's sequence. */
 export function store(queue: Queue, records: Uint8Array, count: number, now: number, as: "published" | "redriven" = "published"): number {
   const first = queue.next;
-  const at = queue.chains === undefined ? now : Math.max(now, queue.latestTime);
-  queue.latestTime = at;
   let pending = queue.pending.at(-1);
   if (pending === undefined || pending.bytes >= BLOCK_BYTES_MAX || pending.first + pending.count !== first) {
-    pending = { first, count: 0, bytes: 0, records: [], publishedAt: at };
+    pending = { first, count: 0, bytes: 0, records: [], publishedAt: now };
     queue.pending.push(pending);
   }
   pending.records.push(records);

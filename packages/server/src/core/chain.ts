@@ -53,7 +53,7 @@ export class Chain {
 
   /** When the oldest message that waits in it was published; Infinity when none does. */
   get oldest(): number {
-    const times = [this.held[0]?.publishedAt, this.#parked?.at(0)?.time, this.moreFrom?.time];
+    const times = [this.held[0]?.publishedAt, this.#parked?.at(0)?.block.publishedAt];
     return Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY));
   }
 

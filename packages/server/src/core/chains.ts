@@ -191,4 +191,4 @@ export class Chains {
   }
 }
 
-const following = (rank: Rank | undefined): Rank | undefined => rank && { time: rank.time, sequence: rank.sequence + 1 };
+const following = (rank: Rank | undefined): Rank | undefined => rank && { sequence: rank.sequence + 1 };

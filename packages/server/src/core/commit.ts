@@ -7,7 +7,6 @@ import type { HeldMessage } from "./held-message.js";
 import * as keys from "./keys.js";
 import { packState, type Queue } from "./queue.js";
 import type { Rank } from "./rank.js";
-import { reserveNew } from "./reserve.js";
 
 /** The writes of one commit, and what becomes visible once they are durable. */
 export interface SealedCommit {
@@ -117,7 +116,6 @@ export class CommitBuilder {
     for (const { first, count, bytes, records, publishedAt } of queue.pending) {
       const block = Block.pack(queue.number, first, publishedAt, queue.lastCrc, count, records, bytes);
       queue.lastCrc = block.crc;
-      if (queue.chains !== undefined) reserveNew(queue, queue.chains, block);
       this.write(keys.blockKey(queue.number, first), block.bytes);
       this.#blocks.push({ queue, block });
       queue.unshown.push(block);

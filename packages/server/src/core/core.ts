@@ -366,8 +366,17 @@ export class Core {
     const { parked, held } = head;
     let lease: Lease;
     if (parked !== undefined) {
-      const { block, index, sequence, time } = parked;
-      lease = new Lease(number, consumer, sequence, 1, time, until, { block, index, chain }, this.#transitions.blockBytes(queue, block));
+      const { block, index, sequence } = parked;
+      lease = new Lease(
+        number,
+        consumer,
+        sequence,
+        1,
+        block.publishedAt,
+        until,
+        { block, index, chain },
+        this.#transitions.blockBytes(queue, block),
+      );
     } else {
       const { sequence, attempts, publishedAt } = held;
       const record = this.#transitions.storedHeld(queue, chain, held);

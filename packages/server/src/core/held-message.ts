@@ -45,16 +45,15 @@ export function packHeld(message: HeldMessage, record: Uint8Array): Buffer {
   return value;
 }
 
-export function unpackHeld({ time, sequence }: Rank, stored: Uint8Array): { message: HeldMessage; record: Uint8Array } {
+export function unpackHeld({ sequence }: Rank, stored: Uint8Array): { message: HeldMessage; record: Uint8Array } {
   const value = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   if (value.length < HEADER_BYTES || value.readUInt16LE(0) !== VERSION || crc32(value.subarray(8)) !== value.readUInt32LE(4)) {
-    throw new HoldfastError("ENGINE_UNAVAILABLE", `stored message ${time}/${sequence} is damaged: its CRC or version does not match`);
+    throw new HoldfastError("ENGINE_UNAVAILABLE", `held message ${sequence} is damaged: its CRC or version does not match`);
   }
   const recordStart = HEADER_BYTES + value.readUInt16LE(2);
   const record = value.subarray(recordStart);
   const reason = value.toString("utf8", HEADER_BYTES, recordStart);
   const message: HeldMessage = {
-    time,
     sequence,
     due: value.readUIntLE(18, 6),
     attempts: value.readUInt32LE(8),

@@ -9,7 +9,7 @@ import type { Rank } from "./rank.js";
  *     20 queue first-sequence          block: the messages of one commit
  *     21 queue first-sequence          which messages of that block are settled (bitmap)
  *     22 queue due-time order          one message that waits for a time or was delivered before
- *     23 queue key time sequence       one message of an ordered queue: delivered before, or one of too many of its key
+ *     23 queue key sequence            one message of an ordered queue: delivered before, or one of too many of its key
  *     24 queue sequence                such a message is in flight
  *     30 queue producer                what a producer stored last
  *     31 queue commit                  ids that the application chose, with hashes
@@ -69,23 +69,22 @@ const chainPrefix = (queue: number, key: string): Buffer => {
   return Buffer.concat([keyOfQueue(HELD, queue), length, text]);
 };
 
-export function heldKey(queue: number, key: string, { time, sequence }: Rank): Buffer {
-  const rank = Buffer.allocUnsafe(12);
-  rank.writeUIntBE(time, 0, 6);
-  rank.writeUIntBE(sequence, 6, 6);
+export function heldKey(queue: number, key: string, { sequence }: Rank): Buffer {
+  const rank = Buffer.allocUnsafe(6);
+  rank.writeUIntBE(sequence, 0, 6);
   return Buffer.concat([chainPrefix(queue, key), rank]);
 }
 
 /** The end of what is held of one ordering key. */
-export const heldEnd = (queue: number, key: string): Buffer => Buffer.concat([chainPrefix(queue, key), Buffer.alloc(13, 0xff)]);
+export const heldEnd = (queue: number, key: string): Buffer => Buffer.concat([chainPrefix(queue, key), Buffer.alloc(7, 0xff)]);
 
 /** The ordering key and the rank in a key of a held message. */
 export function heldOf(stored: Uint8Array): { key: string; rank: Rank } {
   const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
-  const rankAt = bytes.length - 12;
+  const rankAt = bytes.length - 6;
   return {
     key: bytes.toString("utf8", 7, rankAt),
-    rank: { time: bytes.readUIntBE(rankAt, 6), sequence: bytes.readUIntBE(rankAt + 6, 6) },
+    rank: { sequence: bytes.readUIntBE(rankAt, 6) },
   };
 }
 

@@ -4,7 +4,6 @@ import type { Chain } from "./chain.js";
 import type { Consumer } from "./consumer.js";
 import type { DueMessage } from "./due-list.js";
 import type { HeldMessage } from "./held-message.js";
-import type { Rank } from "./rank.js";
 
 /**
  * Where a leased message lies: in a block of the log (its first attempt), in the due list (any later one), or, of an
@@ -65,11 +64,6 @@ export class Lease implements Leased {
   get end(): number {
     const { block, index, due, entry } = this.place as Place & { index: number };
     return block === undefined ? (due ?? entry).size : block.start(index + 1);
-  }
-
-  /** Of an ordered queue: where the message stands among those of its key. */
-  get rank(): Rank {
-    return this.place.entry ?? { time: this.publishedAt, sequence: this.sequence };
   }
 
   /** Bytes of the record. */

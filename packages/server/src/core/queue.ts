@@ -65,8 +65,6 @@ export class Queue {
   /** One past the last sequence that a life before this one stored. */
   foundNext = 1;
   lastCrc = 0;
-  /** The latest time of a publish, where there is an order: it does not go back with the clock. */
-  latestTime = 0;
   /** Messages below this were purged: what the store still has of them is being cleared. */
   purgedBelow = 1;
   /** Nothing is leased from it. */
@@ -167,7 +165,7 @@ export class Queue {
   }
 }
 
-const STATE_BYTES = 6 + 17 * 6;
+const STATE_BYTES = 6 + 16 * 6;
 const VERSION = 1;
 
 /** The queue's state record, written with every commit that changes it. */
@@ -200,7 +198,6 @@ const stateNumbers = (queue: Queue): number[] => [
   queue.counts.purged,
   queue.counts.redriven,
   queue.heldCount,
-  queue.latestTime,
 ];
 
 /** Takes the state that a life before this one left. */
@@ -221,9 +218,8 @@ export function restoreState(queue: Queue, stored: Uint8Array): void {
   queue.live = live;
   queue.dueCount = dueCount;
   queue.bytes = bytes;
-  const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0, held = 0, latestTime = 0] = counts;
+  const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0, held = 0] = counts;
   Object.assign(queue.counts, { published, acked, dead, expired, purged, redriven });
   queue.heldCount = held;
-  queue.latestTime = latestTime;
   queue.due.forgetAll();
 }

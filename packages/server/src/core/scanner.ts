@@ -26,15 +26,14 @@ export class Scanner {
       const { bytes, publishedAt } = block;
       const [start, end] = [block.start(index), block.start(index + 1)];
       const chain = chains.of(chains.keyOf(bytes, start, end));
-      const rank = { time: publishedAt, sequence };
-      const fields = { ...rank, due: 0, attempts: 0, publishedAt, reason: undefined };
+      const fields = { sequence, due: 0, attempts: 0, publishedAt, reason: undefined };
       // What this life did not store yet found marked was in flight, or about to be, when the life before it ended.
       if (sequence < queue.foundNext && block.isLeased(index)) {
         this.#transitions.heldBefore(queue, chain, bytes.subarray(start, end), fields, now);
         this.#windows.settle(queue, block, index);
         chains.review(chain, now);
       } else if (chains.hasRoomIn(chain)) {
-        chains.park(chain, { ...rank, block, index }, now);
+        chains.park(chain, { sequence, block, index }, now);
       } else {
         this.#holding.spill(queue, chain, bytes.subarray(start, end), fields);
         this.#windows.settle(queue, block, index);

@@ -13,7 +13,6 @@ import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
 import type { Queue } from "./queue.js";
 import { isBefore } from "./rank.js";
-import { reserveNext } from "./reserve.js";
 import { afterFailure } from "./retry.js";
 import type { Settling } from "./settle.js";
 import type { Wakes } from "./wakes.js";
@@ -96,7 +95,7 @@ export class Transitions implements Settling {
     this.#holdAgain(queue, chain, lease, at, attempts, reason);
     // What was leased after it has to come after it again (promise O1). With a key there is nothing.
     for (const later of [...chain.leases]) {
-      if (!isBefore(lease.rank, later.rank) || later.consumer.take(later.lease) === undefined) continue;
+      if (!isBefore(lease, later) || later.consumer.take(later.lease) === undefined) continue;
       this.revoked.push(later);
       this.#holdAgain(queue, chain, later, 0, later.attempt - 1, lastReason(later));
     }
@@ -105,9 +104,9 @@ export class Transitions implements Settling {
   #holdAgain(queue: Queue, chain: Chain, lease: Lease, due: number, attempts: number, reason: string | undefined): void {
     const record = this.#recordOf(queue, lease);
     const { publishedAt } = lease;
-    const { time, sequence } = lease.rank;
+    const { sequence } = lease;
     this.#leave(queue, lease);
-    this.#holding.hold(queue, chain, record, { time, sequence, due, attempts, publishedAt, reason });
+    this.#holding.hold(queue, chain, record, { sequence, due, attempts, publishedAt, reason });
   }
 
   /** Moves the message to the dead-letter queue, or discards it when there is none: one commit does both (promise D1). */
@@ -148,7 +147,6 @@ export class Transitions implements Settling {
     this.#leave(queue, lease);
     const { chain } = lease.place;
     if (chain === undefined) return;
-    if (queue.chains?.fifo === false) reserveNext(queue, chain);
     queue.chains?.review(chain, 0);
   }
 
