@@ -542,7 +542,9 @@ export class StoredEngine implements Engine {
       },
       durable: async () => {
         sameLife();
-        await this.#durable();
+        // A commit is only made for a change, so without one there is none to wait for but the one being written.
+        if (core.hasChanges) await this.#durable();
+        else await this.#writing?.deferred.promise;
       },
       looked: (queue) => {
         if (this.#core !== core || this.#state !== "running") return;

@@ -73,6 +73,21 @@ export function testPause(suite: Suite): void {
       },
     );
 
+    suite.eachRestart(
+      (way) => `L4: what was published to a paused queue, with a consumer that waits, has no attempt after ${way}`,
+      async (h, way) => {
+        await h.define("orders");
+        const consumer = await h.attach("orders");
+        await h.expectNothing(consumer);
+        await pause(h, "orders");
+        await h.publish("orders", 1, 2);
+        await h.expectNothing(consumer);
+        await h.restart(way);
+        await resume(h, "orders");
+        expect(await h.take(await h.attach("orders"), 2)).toMatchObject([{ attempt: 1 }, { attempt: 1 }]);
+      },
+    );
+
     suite.case("pause: twice is once, as is resume; a queue that is not there is NOT_FOUND", async (h) => {
       await h.define("orders");
       await resume(h, "orders");

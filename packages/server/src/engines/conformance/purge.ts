@@ -80,6 +80,18 @@ export function testPurge(suite: Suite): void {
       await h.expectNothing(consumer);
     });
 
+    suite.case("G1: a message that comes back in the purge's own commit goes too", async (h) => {
+      await h.define("orders");
+      await h.publish("orders", "nacked", "released");
+      const consumer = await h.attach("orders");
+      const [nacked, released] = await h.take(consumer, 2);
+      if (nacked === undefined || released === undefined) throw new Error("nothing leased");
+      const settled = [h.nack(consumer, nacked, { delayMs: 0 }), h.release(consumer, released)];
+      expect(await purge(h, "orders")).toBe(2);
+      expect(await Promise.all(settled)).toEqual([["ok"], ["ok"]]);
+      await h.expectNothing(consumer);
+    });
+
     suite.case("G1: messages that only wait for their time go too, newer ones come when they are due", async (h) => {
       await h.define("orders");
       const consumer = await h.attach("orders", 10_000);
