@@ -10,7 +10,7 @@ export function lineOf(delivery: Delivery, meta: boolean): string {
 }
 
 /** JSON, with bytes as `{ "$base64": "..." }` wherever they are. */
-function jsonOf(body: unknown): string {
+export function jsonOf(body: unknown): string {
   return JSON.stringify(body, function (this: unknown, name, value: unknown) {
     // A Buffer has become an object of numbers in `value`; its holder still has the bytes.
     const held: unknown = Reflect.get(Object(this), name);

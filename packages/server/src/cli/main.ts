@@ -2,12 +2,15 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { HoldfastError } from "holdfast-client/protocol";
 import { addConsume } from "./consume.js";
+import { addDead } from "./dead.js";
 import { addDefine } from "./define.js";
 import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf } from "./exit-codes.js";
 import { oneLine } from "./one-line.js";
 import { addPublish } from "./publish.js";
+import { addQueues } from "./queues.js";
 import { addServe } from "./serve.js";
 import { addStats } from "./stats.js";
+import { addUpkeep } from "./upkeep.js";
 
 const HELP = `
 Examples:
@@ -33,6 +36,9 @@ addPublish(program);
 addConsume(program);
 addStats(program);
 addDefine(program);
+addQueues(program);
+addDead(program);
+addUpkeep(program);
 
 try {
   await program.parseAsync();

@@ -71,12 +71,12 @@ async function showAgain(
 }
 
 async function show(holdfast: Holdfast, queue: string | undefined, flags: StatsFlags, writer: LineWriter): Promise<void> {
-  const rows = await read(holdfast, queue);
+  const rows = await readRows(holdfast, queue);
   if (!flags.json) await writer.write(asTable(rows, flags.watch === true));
   else if (rows.length > 0) await writer.write(asJson(rows));
 }
 
-interface Row {
+export interface Row {
   readonly queue: string;
   readonly stats: QueueStats;
 }
@@ -84,7 +84,7 @@ interface Row {
 /** How many queues are asked for at a time. */
 const PAGE = 100;
 
-async function read(holdfast: Holdfast, queue: string | undefined): Promise<Row[]> {
+export async function readRows(holdfast: Holdfast, queue: string | undefined): Promise<Row[]> {
   if (queue !== undefined) return [{ queue, stats: await holdfast.queue(queue).stats() }];
   const rows: Row[] = [];
   for await (const names of namesOf(holdfast)) {
@@ -94,7 +94,7 @@ async function read(holdfast: Holdfast, queue: string | undefined): Promise<Row[
   return rows;
 }
 
-async function* namesOf(holdfast: Holdfast): AsyncGenerator<readonly string[]> {
+export async function* namesOf(holdfast: Holdfast): AsyncGenerator<readonly string[]> {
   for (let after: string | undefined; ; ) {
     const { items, next } = await holdfast.queues({ ...(after !== undefined && { after }), limit: PAGE });
     yield items;

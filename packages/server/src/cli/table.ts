@@ -1,8 +1,13 @@
-/** A table for people: the first column to the left, the others, which are numbers, to the right. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/**
+ * A table for people: the first column to the left, the others, which are numbers, to the right.
+ *
+ * @param textFrom columns from this one on are text too
+ */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], textFrom = head.length): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  ");
+  const cell = (text: string, column: number): string =>
+    column === 0 || column >= textFrom ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0);
+  const line = (cells: readonly string[]): string => cells.map(cell).join("  ").trimEnd();
   return [line(head), ...rows.map(line)].join("\n");
 }
 

@@ -1,0 +1,160 @@
+import type { Command } from "commander";
+import type { Holdfast, PeekedMessage } from "holdfast-client";
+import { queueArgument, wholeNumber } from "./arguments.js";
+import { confirm } from "./confirm.js";
+import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
+import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
+import { jsonOf } from "./line-of.js";
+import { LineWriter, openStdout } from "./line-writer.js";
+import { oneLine } from "./one-line.js";
+import { table } from "./table.js";
+import { type CountFlags, tellCount } from "./upkeep.js";
+
+const HELP = `
+QUEUE is the queue that the messages were published to. Its dead letters lie in QUEUE.dead, unless it was defined
+otherwise; other queues' letters there are not touched.
+
+Examples:
+  $ holdfast dead list orders
+  $ holdfast dead show orders order-17
+  $ holdfast dead redrive orders order-17 order-18
+  $ holdfast dead redrive orders
+  $ holdfast dead purge orders
+${EXIT_CODES_HELP}`;
+
+const LIST_HELP = `
+With --json one object a letter and line, with its body; bytes are { "$base64": "..." }.
+
+Examples:
+  $ holdfast dead list orders
+  $ holdfast dead list orders --limit 1000 --json | jq -r 'select(.history.reason == "attempts") | .id'
+${EXIT_CODES_HELP}`;
+
+const SHOW_HELP = `
+One JSON object for each letter with that id: its body, its fields, and in history where it was, why it died and when.
+
+Examples:
+  $ holdfast dead show orders order-17 | jq .history
+${EXIT_CODES_HELP}`;
+
+const REDRIVE_HELP = `
+The messages go back to the end of their queue as they were published, with all their attempts; what a consumer of the
+dead letters holds stays. When it ends early, run it again: it goes on with the rest.
+
+Examples:
+  $ holdfast dead redrive orders
+  $ holdfast dead redrive orders order-17 order-18
+${EXIT_CODES_HELP}`;
+
+const PURGE_HELP = `
+On a terminal it asks first.
+
+Examples:
+  $ holdfast dead purge orders
+  $ holdfast dead purge orders --yes --json
+${EXIT_CODES_HELP}`;
+
+/** Letters asked for at a time. */
+const PAGE = 100;
+const LIMIT_MAX = 1_000_000;
+
+interface ListFlags extends ConnectionFlags {
+  readonly json?: true;
+  readonly limit: number;
+}
+
+export function addDead(program: Command): void {
+  const dead = program.command("dead").description("List, show, redrive and purge dead letters.").addHelpText("after", HELP);
+  withConnectionFlags(dead.command("list"))
+    .description("List the dead letters of a queue, the oldest first.")
+    .argument("<queue>", "the queue they were published to", queueArgument)
+    .option("--limit <count>", "how many at most", wholeNumber(1, LIMIT_MAX), PAGE)
+    .option("--json", "JSON objects instead of a table")
+    .addHelpText("after", LIST_HELP)
+    .action(list);
+  withConnectionFlags(dead.command("show"))
+    .description("Show dead letters of a queue with all that is known of them.")
+    .argument("<queue>", "the queue they were published to", queueArgument)
+    .argument("<id>", "id of the message")
+    .addHelpText("after", SHOW_HELP)
+    .action(show);
+  withConnectionFlags(dead.command("redrive"))
+    .description("Move dead letters back to their queue.")
+    .argument("<queue>", "the queue they were published to", queueArgument)
+    .argument("[ids...]", "only these messages, at most 1,000 (default: all)")
+    .option("--json", "a JSON object instead of a sentence")
+    .addHelpText("after", REDRIVE_HELP)
+    .action((queue: string, ids: string[], flags: CountFlags) =>
+      tellCount(flags, queue, "redriven", (holdfast) => holdfast.queue(queue).redrive(ids.length > 0 ? { ids } : {})),
+    );
+  withConnectionFlags(dead.command("purge"))
+    .description("Remove the dead letters of a queue.")
+    .argument("<queue>", "the queue they were published to", queueArgument)
+    .option("--yes", "do not ask")
+    .option("--json", "a JSON object instead of a sentence")
+    .addHelpText("after", PURGE_HELP)
+    .action(purge);
+}
+
+async function purge(queue: string, flags: CountFlags): Promise<void> {
+  await confirm(`Remove every dead letter of queue ${queue}?`, flags.yes);
+  await tellCount(flags, queue, "purged", (holdfast) => holdfast.queue(queue).purgeDeadLetters());
+}
+
+/** Dead letters, page by page. */
+async function* lettersOf(holdfast: Holdfast, queue: string): AsyncGenerator<readonly PeekedMessage[]> {
+  for (let after = 0; ; ) {
+    const { items, next } = await holdfast.queue(queue).deadLetters({ after, limit: PAGE });
+    yield items;
+    if (next === undefined) return;
+    after = next;
+  }
+}
+
+async function list(queue: string, flags: ListFlags): Promise<void> {
+  const writer = new LineWriter(openStdout(), () => undefined);
+  await withServer(flags, async (holdfast) => {
+    const rows: string[][] = [];
+    let left = flags.limit;
+    for await (const page of lettersOf(holdfast, queue)) {
+      const letters = page.slice(0, left);
+      left -= letters.length;
+      if (!flags.json) rows.push(...letters.map(cellsOf));
+      else if (letters.length > 0) await writer.write(letters.map(jsonOf).join("\n"));
+      if (left === 0) break;
+    }
+    if (!flags.json) await writer.write(rows.length === 0 ? "no dead letters" : table(HEAD, rows, TEXT_COLUMNS));
+  });
+}
+
+async function show(queue: string, id: string, flags: ConnectionFlags): Promise<void> {
+  const writer = new LineWriter(openStdout(), () => undefined);
+  await withServer(flags, async (holdfast) => {
+    let found = 0;
+    for await (const page of lettersOf(holdfast, queue)) {
+      for (const letter of page) {
+        if (letter.id !== id) continue;
+        found++;
+        await writer.write(jsonOf(letter));
+      }
+    }
+    if (found === 0) throw new CommandError(EXIT.refused, `queue ${queue} has no dead letter with the id ${JSON.stringify(id)}`);
+  });
+}
+
+const HEAD = ["id", "sequence", "attempts", "died", "reason", "error"];
+const TEXT_COLUMNS = 3;
+
+/** What a letter's history has, if a server of this version wrote it. */
+interface LetterHistory {
+  readonly reason?: unknown;
+  readonly error?: unknown;
+  readonly attempts?: unknown;
+  readonly deadAt?: unknown;
+}
+
+function cellsOf({ id, sequence, history }: PeekedMessage): string[] {
+  const { reason, error, attempts, deadAt } = Object(history) as LetterHistory;
+  const died = typeof deadAt === "number" ? new Date(deadAt).toISOString() : "";
+  return [id, sequence, attempts, died, reason, error].map((value) => oneLine(String(value ?? "")));
+}
