@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
-const BYTES_MAX = 10 * 1024;
+/** Publishing and consuming alone took 10 KiB; requests, and looking after queues, are the rest. */
+const BYTES_MAX = 11 * 1024;
 
 const bundle = await rolldown({
   input: fileURLToPath(new URL("src/index.ts", import.meta.url)),

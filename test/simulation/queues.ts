@@ -25,7 +25,7 @@ export function chooseQueues(random: Random): SimulatedQueue[] {
   });
 }
 
-export function chooseSettings(name: string, random: Random): QueueSettings {
+function chooseSettings(name: string, random: Random): QueueSettings {
   return {
     ordering: random.pick(["none", "none", "key", "key", "fifo"]),
     poison: "dead-letter",

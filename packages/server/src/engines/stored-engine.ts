@@ -463,6 +463,11 @@ export class StoredEngine implements Engine {
     // Meanwhile some may have ended.
     const held = leases.filter(({ lease }) => found.has(lease));
     letGoLater(leases);
+    if (held.length < leases.length) {
+      // It came back short though there may be more.
+      core.work.add(found.queue);
+      this.#afterTurn(core);
+    }
     return held;
   }
 
