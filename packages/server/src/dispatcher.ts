@@ -4,10 +4,11 @@ import type { Consumer, Sink } from "./consumer.js";
 import type { Engine, Leased, QueueAddress } from "./engine.js";
 import type { Log } from "./log.js";
 
-/** Bytes of messages that one lease call may bring: as much as may wait in a socket. */
-const LEASE_BYTES_MAX = 65_536;
-/** Of an ordered queue more, because each call waits for a commit. */
-const ORDERED_LEASE_BYTES_MAX = 262_144;
+/**
+ * Bytes of messages that one lease call may bring. What goes beyond the mark of the last commit waits for the next one,
+ * so a call brings what a fast consumer works on meanwhile. At most this, and what may wait already, lies in a socket.
+ */
+const LEASE_BYTES_MAX = 262_144;
 /** Messages a consumer takes before the next one's turn, when several could take some: few, until there is plenty. */
 const QUANTUM_MIN = 32;
 const QUANTUM_MAX = 1_024;
@@ -160,8 +161,7 @@ export class Dispatcher {
   async #lease(line: Line, { consumer, number, sink, count }: Turn): Promise<boolean> {
     const { hints } = line;
     try {
-      const isOrdered = this.#engine.options(line.address)?.ordering !== "none";
-      const batch = await this.#engine.lease(number, count, isOrdered ? ORDERED_LEASE_BYTES_MAX : LEASE_BYTES_MAX);
+      const batch = await this.#engine.lease(number, count, LEASE_BYTES_MAX);
       if (batch.length === 0) {
         if (line.hints === hints) line.emptyAt = hints;
         line.first = consumer;
