@@ -4,7 +4,7 @@ import type { Queue } from "../core/queue.js";
 import type { Store } from "../store.js";
 
 /** Space is given back when this much was drained from a queue, or anything above the lesser amount after a quiet time. */
-const DRAINED_BYTES_MAX = 256 * 1024 * 1024;
+const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
 const DRAINED_BYTES_MIN = 1024 * 1024;
 const TICK_MS = 5_000;
 /** A longer due list is left alone: to go over all of it costs more than its gaps. */
@@ -20,7 +20,8 @@ export class Reclaimer {
   readonly #drained = new Map<Queue, number>();
   #cancel: (() => void) | undefined;
   #running: Promise<void> = Promise.resolve();
-  #urged = false;
+  /** A look is under way or waits for its turn. */
+  #looking = false;
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
@@ -28,9 +29,12 @@ export class Reclaimer {
   }
 
   note(queue: Queue): void {
-    if (queue.drainedBytes < DRAINED_BYTES_MIN || this.#drained.has(queue)) return;
-    this.#drained.set(queue, 0);
-    this.#arm();
+    if (queue.drainedBytes < DRAINED_BYTES_MIN) return;
+    if (!this.#drained.has(queue)) {
+      this.#drained.set(queue, 0);
+      this.#arm();
+    }
+    if (queue.drainedBytes >= DRAINED_BYTES_MAX) this.#lookSoon(DRAINED_BYTES_MAX);
   }
 
   #arm(): void {
@@ -42,12 +46,16 @@ export class Reclaimer {
 
   /** The disk is full: whatever was drained is given back now. */
   urge(): void {
-    if (this.#drained.size === 0 || this.#urged) return;
-    this.#urged = true;
-    void this.#next(() => this.#look(0))
+    if (this.#drained.size > 0) this.#lookSoon(0);
+  }
+
+  #lookSoon(drainedBytesMax: number): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    void this.#next(() => this.#look(drainedBytesMax))
       .catch(ignore)
       .finally(() => {
-        this.#urged = false;
+        this.#looking = false;
       });
   }
 

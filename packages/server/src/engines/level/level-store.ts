@@ -6,11 +6,12 @@ import { ClassicLevel } from "classic-level";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, Write } from "../../store.js";
 import { DiskSpace } from "./disk-space.js";
+import { Scavenger } from "./scavenger.js";
 
 const MIB = 1024 * 1024;
 
-/** LevelDB's memtable: a larger one is written out less often, and there are at most two of them in memory. */
-const WRITE_BUFFER_BYTES = 4 * MIB;
+/** LevelDB's memtable. A larger one is written out less often, but there are two, and the tables made of them are mapped into memory too. */
+const WRITE_BUFFER_BYTES = MIB;
 /** Of the next level, merged with the newest tables. */
 const MERGED_BYTES = 16 * MIB;
 const CACHE_BYTES = 4 * MIB;
@@ -38,6 +39,7 @@ const fsyncAsync = promisify(fsync);
 export class LevelStore implements Store {
   readonly #directory: string;
   readonly #space: DiskSpace;
+  readonly #scavenger = new Scavenger();
   #level: ClassicLevel<Uint8Array, Uint8Array> | undefined;
   #descriptor = -1;
   #syncedChange = -1;
@@ -100,6 +102,7 @@ export class LevelStore implements Store {
       if (isDiskFull(cause)) await this.#space.release();
       throw cause;
     }
+    this.#scavenger.passed(bytes);
     await this.#syncDirectory();
   }
 
@@ -123,8 +126,9 @@ export class LevelStore implements Store {
       highWaterMarkBytes: Math.min(range.bytesMax, STEP_BYTES),
     });
     const entries: Entry[] = [];
+    let bytes = 0;
     try {
-      for (let bytes = 0; bytes < range.bytesMax; ) {
+      while (bytes < range.bytesMax) {
         const step = await iterator.nextv(Math.min(STEP_ENTRIES, range.entriesMax - entries.length));
         if (step.length === 0) break;
         for (const entry of step) bytes += entry[0].length + entry[1].length;
@@ -137,6 +141,7 @@ export class LevelStore implements Store {
       }
       return entries;
     } finally {
+      this.#scavenger.passed(bytes);
       await iterator.close();
     }
   }
