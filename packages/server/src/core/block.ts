@@ -33,6 +33,8 @@ export class Block {
   settled: Uint8Array | undefined;
   /** A bit per message that was leased, of an ordered queue: those are not leased in the order of the log. */
   leased: Uint8Array | undefined;
+  /** A bit per message that is marked as leased in the store and that nobody leased yet. */
+  #reserved: Uint8Array | undefined;
   /** Whether the store has a bitmap of it, to be deleted with it. */
   settledStored = false;
   #offsets: Uint32Array | undefined;
@@ -136,7 +138,25 @@ export class Block {
   }
 
   unmarkLeased(index: number): void {
-    if (this.leased !== undefined) this.leased[index >> 3] = (this.leased[index >> 3] ?? 0) & ~(1 << (index & 7));
+    clearBit(this.leased, index);
+  }
+
+  /** The mark of a message is durable before somebody leases it. */
+  reserve(index: number): void {
+    this.#reserved = withBit(this.#reserved, this.count, index);
+  }
+
+  /** Uses such a mark up; false when there was none. */
+  takeReserved(index: number): boolean {
+    if (!hasBit(this.#reserved, index)) return false;
+    clearBit(this.#reserved, index);
+    return true;
+  }
+
+  /** Forgets which messages are in flight, or about to be. */
+  unmarkAll(): void {
+    this.leased = undefined;
+    this.#reserved = undefined;
   }
 
   /** What is stored beside the block: the bits of the settled messages, then those of the leased ones if there are any. */
@@ -169,6 +189,10 @@ function withBit(bits: Uint8Array | undefined, count: number, index: number): Ui
   const all = bits ?? new Uint8Array((count + 7) >> 3);
   all[index >> 3] = (all[index >> 3] ?? 0) | (1 << (index & 7));
   return all;
+}
+
+function clearBit(bits: Uint8Array | undefined, index: number): void {
+  if (bits !== undefined) bits[index >> 3] = (bits[index >> 3] ?? 0) & ~(1 << (index & 7));
 }
 
 const readU48 = (view: DataView, at: number): number => view.getUint32(at, true) + view.getUint16(at + 4, true) * 0x1_0000_0000;

@@ -34,6 +34,9 @@ export class Chain {
   /** A read of them is under way; the lowest rank stored since it began. */
   reading = false;
   storedMeanwhile: Rank | undefined;
+  /** In which stretch of time a message of it was last leased, and in which it was counted for that: see `Chains`. */
+  movedIn = -1;
+  countedIn = -1;
   /** Among those that can give something. */
   isReady = false;
   #parked: Fifo<ParkedMessage> | undefined;

@@ -7,8 +7,17 @@ import { isBefore, type Rank } from "./rank.js";
 /** Parked messages of one key that memory keeps in any case, and with room to spare; past it they go to the store. */
 const PARKED_PER_KEY_MIN = 4;
 const PARKED_PER_KEY_MAX = 256;
-/** Parked messages of one queue that memory keeps. */
+/** Parked messages of one queue that memory keeps, and their bytes. */
 const PARKED_MAX = 16_384;
+const PARKED_BYTES_MAX = 8 * 1024 * 1024;
+/** Past so many times that a queue sends what would wait to the store, whatever its key. */
+const OVERFULL = 4;
+/**
+ * While so many keys move on within that time, nothing more is looked for: there is enough to do. With fewer, most of what
+ * is parked belongs to keys that are stuck, and what lies beyond it must not wait for them.
+ */
+const MOVING_MIN = 64;
+const MOVING_MS = 250;
 /** Messages of one key that are read from the store at a time. */
 export const HELD_LOADED_MAX = 256;
 
@@ -39,6 +48,11 @@ export class Chains {
   readonly #ready = new Fifo<Chain>();
   readonly #waiting = new Heap<Waiting>((a, b) => a.due < b.due);
   #parked = 0;
+  #parkedBytes = 0;
+  /** Keys that moved on in the present stretch of `MOVING_MS`, and in the one before. */
+  #stretch = 0;
+  #moving = 0;
+  #movedBefore = 0;
 
   constructor(fifo: boolean) {
     this.fifo = fifo;
@@ -71,18 +85,57 @@ export class Chains {
   hasRoomIn(chain: Chain): boolean {
     // Behind messages that are only in the store nothing may wait in memory: it would be taken for earlier.
     if (chain.moreFrom !== undefined || chain.storing > 0) return false;
-    return chain.parkedCount < (this.#parked < PARKED_MAX ? PARKED_PER_KEY_MAX : PARKED_PER_KEY_MIN);
+    const isShort = this.#isFull(1) && (!this.#isMoving(chain) || this.#isFull(OVERFULL));
+    return chain.parkedCount < (isShort ? PARKED_PER_KEY_MIN : PARKED_PER_KEY_MAX);
+  }
+
+  #isFull(times: number): boolean {
+    return this.#parked >= PARKED_MAX * times || this.#parkedBytes >= PARKED_BYTES_MAX * times;
+  }
+
+  #isMoving(chain: Chain): boolean {
+    return chain.movedIn >= this.#stretch - 1;
+  }
+
+  /** Until when nothing more is looked for; undefined when the log may be looked through. */
+  restsUntil(now: number): number | undefined {
+    this.#enterStretch(now);
+    if (!this.#isFull(1) || Math.max(this.#moving, this.#movedBefore) < MOVING_MIN) return undefined;
+    return (this.#stretch + 1) * MOVING_MS;
+  }
+
+  #enterStretch(now: number): void {
+    const stretch = Math.floor(now / MOVING_MS);
+    if (stretch === this.#stretch) return;
+    this.#movedBefore = stretch === this.#stretch + 1 ? this.#moving : 0;
+    this.#moving = 0;
+    this.#stretch = stretch;
+  }
+
+  /** Counts a key of which a message was leased lately while others wait behind it, once a stretch. */
+  #countMoving(chain: Chain): void {
+    if (chain.countedIn === this.#stretch || chain.movedIn !== this.#stretch || chain.parkedCount === 0) return;
+    chain.countedIn = this.#stretch;
+    this.#moving++;
   }
 
   park(chain: Chain, message: ParkedMessage, now: number): void {
     this.#parked++;
+    this.#parkedBytes += sizeOf(message);
     chain.park(message);
+    this.#countMoving(chain);
     this.review(chain, now);
   }
 
-  take(chain: Chain, head: ChainHead): void {
-    if (head.parked !== undefined) this.#parked--;
+  take(chain: Chain, head: ChainHead, now: number): void {
     chain.take(head);
+    if (head.parked !== undefined) {
+      this.#parked--;
+      this.#parkedBytes -= sizeOf(head.parked);
+    }
+    this.#enterStretch(now);
+    chain.movedIn = this.#stretch;
+    this.#countMoving(chain);
   }
 
   /** Whether the next message of the chain may be leased as far as those before it are concerned. */
@@ -190,5 +243,7 @@ export class Chains {
     return { delayed, parked, blocked };
   }
 }
+
+const sizeOf = ({ block, index }: ParkedMessage): number => block.start(index + 1) - block.start(index);
 
 const following = (rank: Rank | undefined): Rank | undefined => rank && { sequence: rank.sequence + 1 };

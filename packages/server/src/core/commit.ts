@@ -7,6 +7,7 @@ import type { HeldMessage } from "./held-message.js";
 import * as keys from "./keys.js";
 import { packState, type Queue } from "./queue.js";
 import type { Rank } from "./rank.js";
+import { aheadOf, type Reservation, reserveLog, reserveNew, withdraw } from "./reserve.js";
 
 /** The writes of one commit, and what becomes visible once they are durable. */
 export interface SealedCommit {
@@ -14,7 +15,16 @@ export interface SealedCommit {
   readonly blocks: readonly { readonly queue: Queue; readonly block: Block }[];
   readonly due: readonly { readonly queue: Queue; readonly message: DueMessage }[];
   readonly chains: readonly ChainChange[];
-  readonly marks: readonly { readonly queue: Queue; readonly next: number; readonly nextOrder: number; readonly leasedThrough: number }[];
+  readonly marks: readonly Mark[];
+}
+
+/** What of a queue's state is durable with a commit. */
+interface Mark {
+  readonly queue: Queue;
+  readonly next: number;
+  readonly nextOrder: number;
+  readonly leasedThrough: number;
+  readonly reserved: readonly Reservation[];
 }
 
 /** What a commit lets happen in a chain once it is durable. */
@@ -32,8 +42,6 @@ export interface ChainChange {
 /** How often the producers of a queue are looked through for idle ones. */
 const PRODUCERS_CHECK_MS = 3_600_000;
 const IDS_EXPIRED_PER_COMMIT = 100;
-/** The mark runs ahead by about this much for each consumer. */
-const AHEAD_BYTES = 65_536;
 
 /** The commit that is being filled: which queues changed, and what is to be written beside their state. */
 export class CommitBuilder {
@@ -85,15 +93,24 @@ export class CommitBuilder {
   /** Ends the commit. The next operations go into the next one. */
   seal(now: number): SealedCommit {
     const commit = this.number++;
-    const marks: { queue: Queue; next: number; nextOrder: number; leasedThrough: number }[] = [];
+    const marks: Mark[] = [];
     for (const queue of this.#dirty) {
       this.#sealDefinition(queue);
+      withdraw(queue);
       this.packPending(queue);
+      if (queue.chains?.fifo === true) reserveLog(queue, queue.chains);
       this.#sealSettled(queue);
       this.#sealDedup(queue, commit, now);
       sealMark(queue);
       this.write(keys.stateKey(queue.number), packState(queue));
-      marks.push({ queue, next: queue.next, nextOrder: queue.nextOrder, leasedThrough: queue.leasedThrough });
+      marks.push({
+        queue,
+        next: queue.next,
+        nextOrder: queue.nextOrder,
+        leasedThrough: queue.leasedThrough,
+        reserved: queue.reserving,
+      });
+      queue.reserving = [];
     }
     const sealed: SealedCommit = { writes: this.#writes, blocks: this.#blocks, due: this.#due, chains: this.#chains, marks };
     this.#dirty.clear();
@@ -116,6 +133,7 @@ export class CommitBuilder {
     for (const { first, count, bytes, records, publishedAt } of queue.pending) {
       const block = Block.pack(queue.number, first, publishedAt, queue.lastCrc, count, records, bytes);
       queue.lastCrc = block.crc;
+      if (queue.chains !== undefined) reserveNew(queue, queue.chains, block);
       this.write(keys.blockKey(queue.number, first), block.bytes);
       this.#blocks.push({ queue, block });
       queue.unshown.push(block);
@@ -164,13 +182,4 @@ function sealMark(queue: Queue): void {
   const reserved = Math.min(queue.next - 1, queue.cursor - 1 + aheadOf(queue));
   const unread = queue.cursor <= queue.recoverThrough ? queue.recoverThrough : 0;
   queue.leasedThrough = queue.retired ? unread : Math.max(reserved, unread);
-}
-
-function aheadOf(queue: Queue): number {
-  // Where one attempt is all, a message that nobody was sent must not be dead after a crash.
-  if (queue.options.maxAttempts === 1) return 0;
-  const countMax = Math.max(1, Math.floor((AHEAD_BYTES * queue.live) / Math.max(1, queue.bytes)));
-  let ahead = 0;
-  for (const consumer of queue.consumers) ahead += Math.min(consumer.ahead, consumer.capacity, countMax);
-  return ahead;
 }

@@ -329,12 +329,14 @@ export class Core {
         const cut = leases.length > 0 && size > room.bytes;
         if (!cut) {
           if (!this.#mark(queue, head)) wait = true;
-          leases.push(this.#leaseHead(consumer, chains, chain, head, until));
+          leases.push(this.#leaseHead(consumer, chains, chain, head, until, now));
           room.bytes -= size;
         }
         chains.review(chain, now);
         if (cut) return { wait, cut };
       } else if (chains.fifo && chains.isHeld && queue.cursor > queue.recoverThrough) {
+        break;
+      } else if (this.#rests(queue, chains, now)) {
         break;
       } else if (looked++ === LOOKED_MAX) {
         this.work.add(queue);
@@ -346,6 +348,13 @@ export class Core {
     return { wait, cut: false };
   }
 
+  /** Enough waits in memory for its turn, so the log is not looked through further yet. */
+  #rests(queue: Queue, chains: Chains, now: number): boolean {
+    const until = queue.cursor <= queue.recoverThrough ? undefined : chains.restsUntil(now);
+    if (until !== undefined) this.#wakes.forQueueAt(queue, until);
+    return until !== undefined;
+  }
+
   /** Whether its delivery counts after a crash already; else it has to wait for a commit. Marks what is not. */
   #mark(queue: Queue, { parked, held }: ChainHead): boolean {
     if (parked === undefined) {
@@ -353,15 +362,15 @@ export class Core {
       return false;
     }
     const { block, index } = parked;
-    if (block.isLeased(index)) return true;
+    if (block.takeReserved(index)) return true;
     block.markLeased(index);
     queue.dirtyBlocks.add(block);
     return false;
   }
 
-  #leaseHead(consumer: Consumer, chains: Chains, chain: Chain, head: ChainHead, until: number): Lease {
+  #leaseHead(consumer: Consumer, chains: Chains, chain: Chain, head: ChainHead, until: number, now: number): Lease {
     const { queue } = consumer;
-    chains.take(chain, head);
+    chains.take(chain, head, now);
     const number = this.#nextLease++;
     const { parked, held } = head;
     let lease: Lease;
@@ -586,7 +595,9 @@ export class Core {
 
   /** Shows the effects of a commit that is durable. */
   committed(sealed: SealedCommit): void {
-    for (const { queue, next, nextOrder, leasedThrough } of sealed.marks) {
+    for (const { queue, next, nextOrder, leasedThrough, reserved } of sealed.marks) {
+      queue.reservations = reserved.filter(({ block, index }) => isWaiting(queue, block, index));
+      for (const { block, index } of queue.reservations) block.reserve(index);
       queue.durableNext = next;
       queue.durableOrder = nextOrder;
       queue.leasedThroughDurable = leasedThrough;
@@ -644,7 +655,7 @@ export class Core {
   #unmark(queue: Queue): void {
     for (const block of queue.blocks.values()) {
       if (block.leased === undefined) continue;
-      block.leased = undefined;
+      block.unmarkAll();
       queue.dirtyBlocks.add(block);
     }
     for (const { leases, irregular } of queue.consumers) {
@@ -655,6 +666,10 @@ export class Core {
     this.#commit.touch(queue);
   }
 }
+
+/** Of a `fifo` queue it may have been leased while its mark was being written, and waits for a commit of its own then. */
+const isWaiting = ({ chains, cursor }: Queue, { first }: Block, index: number): boolean =>
+  chains?.fifo === false || first + index >= cursor;
 
 const sizeOf = ({ parked, held }: ChainHead): number =>
   parked === undefined ? held.size : parked.block.start(parked.index + 1) - parked.block.start(parked.index);

@@ -6,6 +6,7 @@ import { DueList, type DueMark, NO_MARK } from "./due-list.js";
 import { IdIndex } from "./id-index.js";
 import { Pace } from "./pace.js";
 import type { Producer } from "./producer.js";
+import type { Reservation } from "./reserve.js";
 
 /** Below this the window is filled from the store, so that a consumer never waits for a read. */
 const WINDOW_LOW_BYTES = 384 * 1024;
@@ -97,6 +98,9 @@ export class Queue {
   /** Appended and not in a block yet; several when one grew too large. */
   pending: Pending[] = [];
   readonly dirtyBlocks = new Set<Block>();
+  /** With an order: what the commit that is being filled marks ahead, and what the last durable one did. */
+  reserving: Reservation[] = [];
+  reservations: Reservation[] = [];
   readonly dirtyProducers = new Set<Producer>();
   /** Ids of producers that are to be forgotten with the next commit. */
   idleProducers: string[] = [];

@@ -13,6 +13,7 @@ import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
 import type { Queue } from "./queue.js";
 import { isBefore } from "./rank.js";
+import { reserveNext } from "./reserve.js";
 import { afterFailure } from "./retry.js";
 import type { Settling } from "./settle.js";
 import type { Wakes } from "./wakes.js";
@@ -147,6 +148,7 @@ export class Transitions implements Settling {
     this.#leave(queue, lease);
     const { chain } = lease.place;
     if (chain === undefined) return;
+    if (queue.chains?.fifo === false) reserveNext(queue, chain);
     queue.chains?.review(chain, 0);
   }
 

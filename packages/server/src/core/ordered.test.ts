@@ -1,0 +1,154 @@
+import { ByteWriter, writeRecord } from "holdfast-client/protocol";
+import { describe, expect, it } from "vitest";
+import type { QueueOptions } from "../options.js";
+import type { Consumer } from "./consumer.js";
+import { Core } from "./core.js";
+import type { Queue } from "./queue.js";
+
+const ADDRESS = { namespace: "/", queue: "orders" };
+const START = 1_700_000_000_000;
+
+/** A core whose commits are durable as soon as they are made. */
+class Bench {
+  readonly core = new Core(1, { get: () => undefined, random: () => 0 });
+  readonly queue: Queue;
+  now = START;
+
+  constructor(options: Partial<QueueOptions>) {
+    this.queue = this.core.catalog.define(ADDRESS, options);
+    this.commit();
+  }
+
+  /** Returns the keys that were written. */
+  commit(): string[] {
+    const sealed = this.core.seal(this.now);
+    this.core.committed(sealed);
+    return sealed.writes.map(({ key }) => Buffer.from(key).toString("hex").slice(0, 2));
+  }
+
+  publish(...keys: string[]): void {
+    const writer = new ByteWriter();
+    for (const [index, key] of keys.entries()) writeRecord(writer, { id: `m${index}`, key }, "cod");
+    this.core.append([{ ...ADDRESS, count: keys.length, records: writer.take() }], false, this.now);
+  }
+
+  lease(consumer: Consumer, count = 1_000): { sequences: number[]; wait: boolean } {
+    const { leases, wait } = this.core.lease(consumer, count, 1_000_000, this.now);
+    return { sequences: leases.map(({ sequence }) => sequence), wait };
+  }
+
+  /** Acks whatever the consumer holds. */
+  ackAll(consumer: Consumer): void {
+    for (const lease of consumer.leases.keys()) this.core.settle(consumer, [{ first: lease, count: 1, verb: "ack" }], this.now);
+  }
+
+  /** Sequences that count an attempt if it ended now. */
+  marked(): number[] {
+    const marked: number[] = [];
+    for (const block of this.queue.blocks.values())
+      for (let index = 0; index < block.count; index++)
+        if (block.isLeased(index) && !block.isSettled(index)) marked.push(block.first + index);
+    return marked;
+  }
+}
+
+describe("messages of ordered queues that are marked ahead", () => {
+  it("O1: the next of a key is marked with the settlement before it, and then needs no commit of its own", () => {
+    const bench = new Bench({ ordering: "key" });
+    const consumer = bench.core.attach(bench.queue, 100);
+    bench.publish("a", "a", "b");
+    bench.commit();
+    expect(bench.lease(consumer)).toEqual({ sequences: [1, 3], wait: true });
+    bench.commit();
+    bench.ackAll(consumer);
+    expect(bench.lease(consumer).sequences, "before the settlement is durable").toEqual([]);
+    bench.commit();
+    expect(bench.lease(consumer)).toEqual({ sequences: [2], wait: false });
+  });
+
+  it.each(["key", "fifo"] as const)("L4: a waiting consumer of a %s queue is given a new message without a commit between", (ordering) => {
+    const bench = new Bench({ ordering });
+    const consumer = bench.core.attach(bench.queue, 100);
+    expect(bench.lease(consumer).sequences).toEqual([]);
+    bench.publish("a", "b");
+    bench.commit();
+    expect(bench.lease(consumer)).toEqual({ sequences: [1, 2], wait: false });
+    expect(bench.marked()).toEqual([1, 2]);
+  });
+
+  it("L4: what nobody took after all is not marked any more after the next commit", () => {
+    const bench = new Bench({ ordering: "key" });
+    const consumer = bench.core.attach(bench.queue, 100);
+    bench.lease(consumer);
+    bench.publish("a");
+    bench.commit();
+    expect(bench.marked()).toEqual([1]);
+    bench.core.detach(consumer, false, bench.now);
+    bench.commit();
+    expect(bench.marked()).toEqual([]);
+  });
+
+  it("L4: where one attempt is all, nothing is marked ahead", () => {
+    const bench = new Bench({ ordering: "fifo", maxAttempts: 1 });
+    const consumer = bench.core.attach(bench.queue, 100);
+    bench.lease(consumer);
+    bench.publish("a");
+    bench.commit();
+    expect(bench.marked()).toEqual([]);
+    expect(bench.lease(consumer)).toEqual({ sequences: [1], wait: true });
+  });
+
+  it("L4: a message of a fifo queue that is leased while its mark is written waits for a commit of its own", () => {
+    const bench = new Bench({ ordering: "fifo" });
+    const consumer = bench.core.attach(bench.queue, 3);
+    bench.lease(consumer);
+    bench.publish("a", "b", "c", "d");
+    bench.commit();
+    expect(bench.lease(consumer, 1)).toEqual({ sequences: [1], wait: false });
+    const sealed = bench.core.seal(bench.now);
+    bench.core.committed(sealed);
+    bench.core.settle(consumer, [{ first: 1, count: 1, verb: "ack" }], bench.now);
+    const writing = bench.core.seal(bench.now);
+    expect(bench.lease(consumer, 3).wait).toBe(true);
+    bench.core.committed(writing);
+    bench.commit();
+    expect(bench.marked()).toEqual([2, 3, 4]);
+  });
+});
+
+describe("a backlog of many keys", () => {
+  it("C2: is not looked through further than needed, nor sent to the store again, while its keys move on", () => {
+    const bench = new Bench({ ordering: "key" });
+    const keys = Array.from({ length: 50_000 }, (_, index) => `key-${index % 100}`);
+    const consumer = bench.core.attach(bench.queue, 10_000);
+    for (let at = 0; at < keys.length; at += 10_000) bench.publish(...keys.slice(at, at + 10_000));
+    bench.commit();
+    const written = new Set<string>();
+    for (let round = 0; round < 100; round++) {
+      bench.now += 5;
+      bench.lease(consumer);
+      bench.ackAll(consumer);
+      for (const key of bench.commit()) written.add(key);
+    }
+    expect(bench.queue.heldCount).toBe(0);
+    expect(bench.queue.counts.acked).toBe(10_000);
+    expect(bench.queue.cursor).toBeLessThan(40_000);
+  });
+
+  it("O4: is looked through to its end while all the keys at its front are stuck", () => {
+    const bench = new Bench({ ordering: "key" });
+    const consumer = bench.core.attach(bench.queue, 10_000);
+    const stuck = Array.from({ length: 40_000 }, (_, index) => `stuck-${index % 80}`);
+    bench.publish(...stuck, "free");
+    bench.commit();
+    const sequences: number[] = [];
+    for (let round = 0; round < 200 && !sequences.includes(40_001); round++) {
+      bench.now += 5;
+      bench.core.wake(bench.now);
+      sequences.push(...bench.lease(consumer).sequences);
+      bench.commit();
+    }
+    expect(sequences).toContain(40_001);
+    expect(bench.queue.heldCount).toBeGreaterThan(0);
+  });
+});
