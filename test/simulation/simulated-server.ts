@@ -105,6 +105,7 @@ export class SimulatedServer {
       onRevoked: () => {},
       onCapacity: () => {},
       onRemoved: () => {},
+      onSkipped: () => {},
       onDetached: () => {},
       onState: (error) => {
         if (process.over) return;

@@ -1,6 +1,7 @@
 import { checkQueue } from "./check.js";
 import type { Connection, Reply } from "./connection.js";
 import type { ConsumeOptions, Consumer, Handler } from "./consumer.js";
+import type { HoldfastError } from "./errors.js";
 import { HandlerConsumer } from "./handler-consumer.js";
 import type { Lane } from "./lane.js";
 import type { Message, MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
@@ -93,6 +94,30 @@ export interface PeekedMessage<Body = unknown> {
   readonly history?: unknown;
   /** Why the body could not be read; it is null then. */
   readonly invalid?: string | undefined;
+}
+
+/** When a schedule publishes. */
+export interface ScheduleTimes {
+  /** Five fields (minute, hour, day, month, weekday), six with seconds before them, or a name such as `@daily`. */
+  readonly cron: string;
+  /** An IANA name such as `Europe/Berlin`, whose clocks are meant. Default `UTC`. */
+  readonly timezone?: string | undefined;
+}
+
+/** A schedule of a queue. */
+export interface ScheduleEntry<Body = unknown> {
+  readonly name: string;
+  readonly cron: string;
+  readonly timezone: string;
+  /** When it publishes next, in milliseconds since 1970; absent when the server does not know its time zone any more. */
+  readonly next?: number | undefined;
+  /** The occurrence it came to last. */
+  readonly last?: number | undefined;
+  readonly published: number;
+  /** Occurrences that the queue refused, because it was full. */
+  readonly skipped: number;
+  /** What it publishes; `invalid` says why its body, then null, cannot be shown. */
+  readonly message: Omit<MessageOptions, "id"> & { readonly body: Body; readonly invalid?: string | undefined };
 }
 
 /** Part of a list; `next` is given when there is more, and continues it as `after`. */
@@ -212,7 +237,7 @@ export class Queue<Body = unknown> {
 
   /** Removes the queue with every message in it; its consumers end. `NOT_FOUND` when there is none. */
   async delete(): Promise<void> {
-    await this.#ask("delete", {}, ({ code }) => code === "NOT_FOUND");
+    await this.#ask("delete", {}, isNotFound);
   }
 
   /** Counts of the queue; `NOT_FOUND` when there is none. */
@@ -296,6 +321,34 @@ export class Queue<Body = unknown> {
     return this.#count("purge", { dead: true });
   }
 
+  /**
+   * Publishes a message again and again, at the times that a cron pattern names; the server does so by itself. A schedule
+   * of the same name is replaced; the same again changes nothing.
+   *
+   * @param name 1 to 128 of `A-Z a-z 0-9 . _ : -`
+   * @param body as for `publish`, but JSON arrives equal by value, also that of a `JsonText`
+   * @param options what comes with it; no `id`, since each occurrence has one of its own
+   * @returns resolves to when it publishes next (milliseconds since 1970), once the schedule survives a crash of the server
+   * @throws HoldfastError by rejection. `BAD_REQUEST`: no such pattern or zone, or a pattern that never comes. `TOO_LARGE`:
+   *   more than 1,000 schedules of a queue
+   *
+   * @example
+   * await reports.schedule("nightly", { cron: "0 2 * * *", timezone: "Europe/Berlin" }, { kind: "sales" });
+   */
+  schedule(name: string, times: ScheduleTimes, body: Body, options?: Omit<MessageOptions, "id">): Promise<{ readonly next: number }> {
+    return this.#ask("schedule", { name, ...times, message: { ...options, body } }) as Promise<unknown> as Promise<{ next: number }>;
+  }
+
+  /** Ends a schedule; what it published stays. `NOT_FOUND` when there is none of that name. */
+  async unschedule(name: string): Promise<void> {
+    await this.#ask("schedule", { name, remove: true }, isNotFound);
+  }
+
+  /** Schedules of this queue by name, those after `after`, up to `limit` (100, at most 1,000). `NOT_FOUND` when there is no such queue. */
+  schedules(page?: { readonly after?: string; readonly limit?: number }): Promise<Page<ScheduleEntry<Body>, string>> {
+    return this.#ask("list", { kind: "schedules", ...page }) as Promise<unknown> as Promise<Page<ScheduleEntry<Body>, string>>;
+  }
+
   /** For what must not be done twice. */
   async #count(operation: string, fields?: object): Promise<number> {
     return (await this.#ask(operation, fields, true)).count as number;
@@ -305,3 +358,6 @@ export class Queue<Body = unknown> {
     return this.#host.requests.send(`holdfast:${operation}`, { queue: this.name, ...fields }, ifResent);
   }
 }
+
+/** What was to be removed is gone: by the request that was sent before. */
+const isNotFound = ({ code }: HoldfastError): boolean => code === "NOT_FOUND";

@@ -1,4 +1,4 @@
-import { HoldfastError, type ReceiptRun } from "holdfast-client/protocol";
+import { type ErrorReply, HoldfastError, type ReceiptRun } from "holdfast-client/protocol";
 import { AddressMap, describeQueue } from "./address.js";
 import type { Clock } from "./clock.js";
 import { Consumers } from "./consumers.js";
@@ -7,6 +7,7 @@ import type { AppendRequest, Engine, EngineEvents, Page, Peeked, QueueAddress, Q
 import type { Log } from "./log.js";
 import { assertDefinable, isReplyQueue, type QueueOptions } from "./options.js";
 import { QueueCensus } from "./queue-census.js";
+import type { SchedulePlan, StoredSchedule } from "./scheduling.js";
 
 export interface BrokerSettings {
   readonly autoCreate: boolean;
@@ -81,7 +82,9 @@ export class Broker implements EngineEvents {
   }
 
   async #publish(requests: readonly AppendRequest[], atomic: boolean): Promise<readonly (readonly ReceiptRun[])[]> {
-    const bytes = this.#takeBytes(requests);
+    let bytes = 0;
+    for (const { records } of requests) bytes += records.length;
+    this.#takeBytes(bytes);
     try {
       if (this.#changes !== undefined || !requests.every((request) => this.engine.options(request) !== undefined)) {
         await this.#allExist(requests, false);
@@ -92,14 +95,11 @@ export class Broker implements EngineEvents {
     }
   }
 
-  #takeBytes(requests: readonly AppendRequest[]): number {
-    let bytes = 0;
-    for (const { records } of requests) bytes += records.length;
+  #takeBytes(bytes: number): void {
     if (this.#openBytes + bytes > this.#settings.openBytesMax) {
       throw new HoldfastError("RATE_LIMITED", `${this.#openBytes} bytes wait to be stored, at most ${this.#settings.openBytesMax} may`);
     }
     this.#openBytes += bytes;
-    return bytes;
   }
 
   /** Resolves when the queue can be consumed; `NOT_FOUND` when it does not exist and may not be created. A reply queue always may. */
@@ -228,6 +228,30 @@ export class Broker implements EngineEvents {
     return this.engine.purgeDeadLetters(address);
   }
 
+  /** As `Engine.schedule`; creates the queue as `publish` does. */
+  async schedule(address: QueueAddress, name: string, plan: SchedulePlan): Promise<number> {
+    this.assertOpen();
+    this.#takeBytes(plan.record.length);
+    try {
+      await this.#allExist([address], false);
+      return await this.engine.schedule(address, name, plan);
+    } finally {
+      this.#openBytes -= plan.record.length;
+    }
+  }
+
+  /** As `Engine.unschedule`. */
+  async unschedule(address: QueueAddress, name: string): Promise<void> {
+    this.assertOpen();
+    await this.engine.unschedule(address, name);
+  }
+
+  /** As `Engine.schedules`. */
+  async schedules(address: QueueAddress, after: string | undefined, limit: number): Promise<Page<StoredSchedule, string>> {
+    this.assertOpen();
+    return this.engine.schedules(address, after, limit);
+  }
+
   assertOpen(): void {
     if (this.#closing) throw new HoldfastError("SHUTTING_DOWN", "this server is shutting down");
   }
@@ -254,6 +278,10 @@ export class Broker implements EngineEvents {
 
   onRemoved(address: QueueAddress): void {
     void this.#census.removed(address.namespace);
+  }
+
+  onSkipped(address: QueueAddress, schedule: string, error: ErrorReply): void {
+    this.#settings.log.warn(`schedule ${schedule} of ${describeQueue(address)} skips occurrences: ${error.message}`);
   }
 
   onState(error: Error | undefined): void {

@@ -1,6 +1,7 @@
-import type { ReceiptRun, SettledRun, SettleRun } from "holdfast-client/protocol";
+import type { ErrorReply, ReceiptRun, SettledRun, SettleRun } from "holdfast-client/protocol";
 import type { Administration } from "./administration.js";
 import type { QueueOptions } from "./options.js";
+import type { Scheduling } from "./scheduling.js";
 
 /** Which queue: names are scoped by namespace. */
 export interface QueueAddress {
@@ -90,6 +91,8 @@ export interface EngineEvents {
   onDetached(consumer: number, reason: "deleted" | "engine-restarted"): void;
   /** The engine removed a queue by itself: a reply queue that nobody consumed for 10 minutes. */
   onRemoved(address: QueueAddress): void;
+  /** The queue refused what a schedule was to publish, for this reason; told once until it takes an occurrence again. */
+  onSkipped(address: QueueAddress, schedule: string, error: ErrorReply): void;
   /** The engine stopped (`error`) or serves again (undefined). */
   onState(error: Error | undefined): void;
 }
@@ -103,7 +106,7 @@ export interface EngineEvents {
  *
  * decisions/003 says how each method maps to NATS JetStream.
  */
-export interface Engine extends Administration {
+export interface Engine extends Administration, Scheduling {
   /** `memory`, `level`: what `serve --engine` takes. */
   readonly name: string;
   /** Names this life of the engine; never given twice, by no process and no node. Changes when the store reopens. */

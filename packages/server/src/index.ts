@@ -16,5 +16,6 @@ export type { Queue } from "./queue.js";
 export type { QueueConsumer } from "./queue-consumer.js";
 export type { PeekedMessage } from "./read-message.js";
 export type { RequestOptions } from "./requester.js";
+export type { ScheduledOptions, ScheduleEntry, ScheduleTimes } from "./schedule.js";
 export type { Scope } from "./scope.js";
 export type { HoldfastOptions, Limits } from "./settings.js";

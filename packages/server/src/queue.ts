@@ -9,12 +9,23 @@ import { publishAll, publishOne, type Receipt } from "./publish.js";
 import { QueueConsumer } from "./queue-consumer.js";
 import { type PeekedMessage, readPeeked } from "./read-message.js";
 import type { Requesters, RequestOptions } from "./requester.js";
+import {
+  readSchedule,
+  type ScheduledOptions,
+  type ScheduleEntry,
+  type ScheduleTimes,
+  scheduledOptions,
+  scheduleTimes,
+  setSchedule,
+  validScheduleName,
+} from "./schedule.js";
 import type { Settings } from "./settings.js";
 import { redriveIds } from "./upkeep.js";
 import { validate } from "./validate.js";
 
 const consumeOptions = z.strictObject({ maxInFlight: z.int().min(1).optional() });
 const redriveOptions = z.strictObject({ ids: redriveIds.optional() });
+const schedulesOptions = z.strictObject({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) });
 const peekOptions = z.strictObject({ after: z.int().min(0).default(0), limit: z.int().min(1).max(1_000).default(100) });
 
 /**
@@ -213,6 +224,40 @@ export class Queue<Body = unknown> {
   /** Removes the dead letters that this queue has now, those in flight too. Resolves to how many; errors as `redrive`. */
   async purgeDeadLetters(): Promise<number> {
     return this.#broker.purgeDeadLetters(this.#address);
+  }
+
+  /**
+   * Publishes a message again and again, at the times that a cron pattern names, also when this process was restarted in
+   * between. A schedule of the same name is replaced; the same again changes nothing, so an application may call this
+   * whenever it starts.
+   *
+   * @param name 1 to 128 of `A-Z a-z 0-9 . _ : -`
+   * @param times the pattern, and the time zone whose clocks are meant (UTC unless given)
+   * @returns when it publishes next, once the schedule survives a crash
+   *
+   * Fails as `publish`, with `BAD_REQUEST` too for a pattern that never comes and a zone that does not exist, and with
+   * `TOO_LARGE` above 1,000 schedules of a queue.
+   *
+   * @example
+   * await reports.schedule("nightly", { cron: "0 2 * * *", timezone: "Europe/Berlin" }, { kind: "sales" });
+   */
+  async schedule(name: string, times: ScheduleTimes, body: Body, options: ScheduledOptions = {}): Promise<{ readonly next: number }> {
+    await this.#ready();
+    const message = { ...validate(scheduledOptions, options, "options"), body };
+    const when = validate(scheduleTimes, times, "times");
+    return setSchedule(this.#broker, this.#address, validScheduleName(name), when, message, this.#settings.limits.bodyBytesMax);
+  }
+
+  /** Ends a schedule; what it published stays. `NOT_FOUND` when there is none of that name. */
+  async unschedule(name: string): Promise<void> {
+    await this.#broker.unschedule(this.#address, validScheduleName(name));
+  }
+
+  /** Schedules of this queue by name, those after `after`, up to `limit` (100, at most 1,000). `NOT_FOUND` when there is no such queue. */
+  async schedules(options: { readonly after?: string; readonly limit?: number } = {}): Promise<Page<ScheduleEntry, string>> {
+    const { after, limit } = validate(schedulesOptions, options, "options");
+    const page = await this.#broker.schedules(this.#address, after, limit);
+    return { ...page, items: page.items.map((schedule) => readSchedule(schedule).entry) };
   }
 
   /** Removes the queue with everything in it; its consumers end. `NOT_FOUND` when there is none. */

@@ -43,14 +43,19 @@ export function readUnreadable(
 
 /** Reads what `peek` found. Many messages share its reply, so also a placeholder without a buffer of its own is unreadable. */
 export function readPeeked({ record, sequence, attempts, state, publishedAt }: Peeked): { item: PeekedMessage; buffers: number } {
-  const place = { sequence, attempts, state, publishedAt };
+  const { content, buffers } = readShared(record);
+  return { item: { ...content, sequence, attempts, state, publishedAt }, buffers };
+}
+
+/** Reads a record for a reply that it shares with others. */
+export function readShared(record: Uint8Array): { content: MessageContent & { readonly invalid?: string }; buffers: number } {
   try {
     const view = new RecordView(record, 0, record.length);
     const { body, contents } = readBody(view);
     if (contents.placeholder) throw new HoldfastError("BAD_REQUEST", PLACEHOLDER);
-    return { item: { ...fieldsOf(view), body, ...place }, buffers: contents.buffers };
+    return { content: { ...fieldsOf(view), body }, buffers: contents.buffers };
   } catch (error) {
-    return { item: { ...readUnreadable(record, 0, record.length, error), ...place }, buffers: 0 };
+    return { content: readUnreadable(record, 0, record.length, error), buffers: 0 };
   }
 }
 

@@ -79,6 +79,10 @@ export class Catalog {
     return queue;
   }
 
+  numbered(number: number): Queue | undefined {
+    return this.#queues.get(number);
+  }
+
   define(address: QueueAddress, options: Partial<QueueOptions>): Queue {
     let queue = this.find(address);
     const merged = { ...(queue?.options ?? defaultOptions(address.queue)), ...options };

@@ -8,6 +8,7 @@ import * as keys from "./keys.js";
 import { packState, type Queue } from "./queue.js";
 import type { Rank } from "./rank.js";
 import { aheadOf, type Reservation, reserveLog, reserveNew, withdraw } from "./reserve.js";
+import type { Schedule } from "./schedule.js";
 
 /** The writes of one commit, and what becomes visible once they are durable. */
 export interface SealedCommit {
@@ -15,6 +16,7 @@ export interface SealedCommit {
   readonly blocks: readonly { readonly queue: Queue; readonly block: Block }[];
   readonly due: readonly { readonly queue: Queue; readonly message: DueMessage }[];
   readonly chains: readonly ChainChange[];
+  readonly schedules: readonly Schedule[];
   readonly marks: readonly Mark[];
 }
 
@@ -49,6 +51,7 @@ export class CommitBuilder {
   #writes: Write[] = [];
   #due: { queue: Queue; message: DueMessage }[] = [];
   #chains: ChainChange[] = [];
+  #schedules: Schedule[] = [];
   #blocks: { queue: Queue; block: Block }[] = [];
   /** The number of this commit; rises from commit to commit, also across lives while ids are remembered. */
   number = 1;
@@ -69,6 +72,11 @@ export class CommitBuilder {
   /** A message of the due list that may be leased once the commit is durable. */
   showDue(queue: Queue, message: DueMessage): void {
     this.#due.push({ queue, message });
+  }
+
+  /** A schedule that begins once the commit is durable. */
+  showSchedule(schedule: Schedule): void {
+    this.#schedules.push(schedule);
   }
 
   /** A change of a chain that shows once the commit is durable. */
@@ -112,11 +120,19 @@ export class CommitBuilder {
       });
       queue.reserving = [];
     }
-    const sealed: SealedCommit = { writes: this.#writes, blocks: this.#blocks, due: this.#due, chains: this.#chains, marks };
+    const sealed: SealedCommit = {
+      writes: this.#writes,
+      blocks: this.#blocks,
+      due: this.#due,
+      chains: this.#chains,
+      schedules: this.#schedules,
+      marks,
+    };
     this.#dirty.clear();
     this.#writes = [];
     this.#due = [];
     this.#chains = [];
+    this.#schedules = [];
     this.#blocks = [];
     return sealed;
   }

@@ -18,6 +18,7 @@ import { Lease, type Place } from "./lease.js";
 import { Overflow } from "./overflow.js";
 import type { Queue } from "./queue.js";
 import { Scanner } from "./scanner.js";
+import { SCHEDULED_BYTES_PER_TURN, Schedules } from "./schedules.js";
 import { settleRuns } from "./settle.js";
 import { type CoreContext, Transitions } from "./transitions.js";
 import { Wakes } from "./wakes.js";
@@ -61,6 +62,7 @@ export class Core {
   readonly life: number;
   readonly catalog: Catalog;
   readonly administration: Administration;
+  readonly schedules: Schedules;
   readonly #commit = new CommitBuilder();
   readonly #windows = new Windows();
   readonly #wakes = new Wakes();
@@ -87,6 +89,7 @@ export class Core {
     this.#scanner = new Scanner(this.#windows, this.#transitions, this.#holding);
     this.administration = new Administration(this.#commit, this.#windows, this.#transitions, context);
     this.#overflow = new Overflow(this.#commit, this.#windows, this.#transitions, context, (queue) => this.wanting.add(queue));
+    this.schedules = new Schedules(this.#commit, this.#wakes, this.#overflow, context);
   }
 
   /** Creates the queue, or changes the given options. */
@@ -102,6 +105,7 @@ export class Core {
   /** What was restored begins to live. */
   begin(now: number): void {
     for (const queue of this.catalog.all()) this.#watchIdle(queue, now);
+    this.schedules.begin();
   }
 
   #watchIdle(queue: Queue, now: number): void {
@@ -130,6 +134,7 @@ export class Core {
     this.abandoned.delete(queue);
     this.#windows.remove(queue);
     this.#wakes.forget(queue);
+    this.schedules.forget(queue);
     this.catalog.remove(queue);
     return consumers;
   }
@@ -437,11 +442,16 @@ export class Core {
     return this.#wakes.next;
   }
 
-  /** Ends the leases that ran out by `now`, and says which queues have messages that became due. */
+  /**
+   * Ends the leases that ran out by `now`, lets schedules publish, and says which queues have messages that became due.
+   * What is over by `now` and does not fit in one turn is left for the next, and `nextWake` is in the past then.
+   */
   wake(now: number): Expired[] {
     const expired: Expired[] = [];
-    for (let wake = this.#wakes.take(now); wake !== undefined; wake = this.#wakes.take(now)) {
-      const { queue, consumer, idle } = wake;
+    let bytesLeft = SCHEDULED_BYTES_PER_TURN;
+    for (let wake = this.#wakes.take(now); wake !== undefined; wake = bytesLeft > 0 ? this.#wakes.take(now) : undefined) {
+      const { queue, consumer, idle, schedule } = wake;
+      if (schedule !== undefined) bytesLeft -= this.schedules.fire(schedule, now);
       if (idle !== undefined) this.#lookAtIdle(idle, now);
       if (queue !== undefined) {
         this.work.add(queue);
@@ -604,6 +614,7 @@ export class Core {
     }
     for (const { queue, block } of sealed.blocks) this.#show(queue, block);
     for (const change of sealed.chains) this.#showChain(change);
+    for (const schedule of sealed.schedules) this.schedules.show(schedule);
     for (const { queue, message } of sealed.due) {
       if (message.sequence < queue.purgedBelow) continue;
       queue.due.add(message);

@@ -15,6 +15,8 @@ import type { Rank } from "./rank.js";
  *     31 queue commit                  ids that the application chose, with hashes
  *     40 queue                         removed queue whose entries are being cleared
  *     41 queue                         purged queue: messages below this sequence are being cleared
+ *     50 queue name                    schedule: pattern, next time and counts (JSON)
+ *     51 queue name                    the message that it publishes
  */
 const META = 0x01;
 const DEFINITION = 0x10;
@@ -28,6 +30,8 @@ const PRODUCER = 0x30;
 const IDS = 0x31;
 const REMOVED = 0x40;
 const PURGED = 0x41;
+const SCHEDULE = 0x50;
+const SCHEDULED = 0x51;
 
 /** One above the largest sequence, time or commit number that a key can hold. */
 export const POSITIONS_END = 0xffff_ffff_ffff;
@@ -98,6 +102,17 @@ export const heldRange = (queue: number): { from: Buffer; to: Buffer } => ({
 export const producerKey = (queue: number, producer: string): Buffer =>
   Buffer.concat([keyOfQueue(PRODUCER, queue), Buffer.from(producer, "utf8")]);
 
+const keyOfName = (prefix: number, queue: number, name: string): Buffer =>
+  Buffer.concat([keyOfQueue(prefix, queue), Buffer.from(name, "utf8")]);
+
+export const scheduleKey = (queue: number, name: string): Buffer => keyOfName(SCHEDULE, queue, name);
+/** The message of a schedule, apart from what every occurrence changes. */
+export const scheduledKey = (queue: number, name: string): Buffer => keyOfName(SCHEDULED, queue, name);
+export const scheduleNameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("utf8", 5);
+
+/** The end of a queue's schedules. */
+export const schedulesEnd = (queue: number): Buffer => keyOfQueue(SCHEDULE, queue + 1);
+
 export const queueOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUInt32BE(1);
 
 /** The first position in a key: a block's first sequence, a due time, a commit. */
@@ -114,11 +129,12 @@ export const kindRange = {
   ids: { from: Buffer.of(IDS), to: Buffer.of(IDS + 1) },
   removed: { from: Buffer.of(REMOVED), to: Buffer.of(REMOVED + 1) },
   purged: { from: Buffer.of(PURGED), to: Buffer.of(PURGED + 1) },
+  schedules: { from: Buffer.of(SCHEDULE), to: Buffer.of(SCHEDULE + 1) },
 } as const;
 
 /** Every range that holds entries of a queue beside its definition and state. */
 export const contentRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
-  [BLOCK, SETTLED, DUE, HELD, HELD_LEASED, PRODUCER, IDS].map((prefix) => ({
+  [BLOCK, SETTLED, DUE, HELD, HELD_LEASED, PRODUCER, IDS, SCHEDULE, SCHEDULED].map((prefix) => ({
     from: keyOfQueue(prefix, queue),
     to: keyOfQueue(prefix, queue + 1),
   }));

@@ -1,6 +1,7 @@
 import type { Consumer } from "./consumer.js";
 import { Heap } from "./heap.js";
 import type { Queue } from "./queue.js";
+import type { Schedule } from "./schedule.js";
 
 interface Wake {
   readonly at: number;
@@ -8,9 +9,10 @@ interface Wake {
   readonly queue?: Queue;
   /** A reply queue that may have been without consumers for long enough. */
   readonly idle?: Queue;
+  readonly schedule?: Schedule;
 }
 
-/** Every deadline in one heap: ends of leases, one entry per consumer, due times, one per queue, and idle reply queues. */
+/** Every deadline in one heap: ends of leases, one entry per consumer, due times, one per queue, idle reply queues, schedules. */
 export class Wakes {
   readonly #heap = new Heap<Wake>((a, b) => a.at < b.at);
 
@@ -40,9 +42,20 @@ export class Wakes {
     this.#heap.push({ at, idle: queue });
   }
 
+  forSchedule(schedule: Schedule, at: number): void {
+    this.#heap.push({ at, schedule });
+  }
+
+  /** The schedule was replaced or removed. */
+  forgetSchedule(schedule: Schedule): void {
+    this.#heap.retain((wake) => wake.schedule !== schedule);
+  }
+
   /** The queue is gone, and its consumers with it. */
   forget(queue: Queue): void {
-    this.#heap.retain((wake) => wake.queue !== queue && wake.idle !== queue && wake.consumer?.queue !== queue);
+    this.#heap.retain(
+      (wake) => wake.queue !== queue && wake.idle !== queue && wake.consumer?.queue !== queue && wake.schedule?.queue !== queue,
+    );
   }
 
   /** Takes the next deadline that is over. */

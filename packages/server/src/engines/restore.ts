@@ -22,6 +22,10 @@ export async function restoreCore(store: Store, random: () => number, now: numbe
   for await (const [key, value] of entriesOf(store, keys.kindRange.ids))
     core.catalog.restoreIds(keys.queueOf(key), keys.positionOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.purged)) core.catalog.restorePurged(keys.queueOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.schedules)) {
+    const queue = core.catalog.numbered(keys.queueOf(key));
+    if (queue !== undefined) core.schedules.restore(queue, keys.scheduleNameOf(key), value);
+  }
   for await (const [key] of entriesOf(store, keys.kindRange.heldLeased))
     core.catalog.restoreHeldLeased(keys.queueOf(key), keys.positionOf(key));
   for (const queue of core.catalog.all()) if (queue.chains !== undefined) await restoreHeld(core, store, queue, now);

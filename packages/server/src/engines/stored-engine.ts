@@ -9,6 +9,7 @@ import type { Lease } from "../core/lease.js";
 import type { Queue } from "../core/queue.js";
 import type { AppendRequest, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
 import type { QueueOptions } from "../options.js";
+import type { SchedulePlan, StoredSchedule } from "../scheduling.js";
 import type { Store } from "../store.js";
 import { clearBelow } from "./clear-below.js";
 import { type DeadLetterHost, DeadLetters } from "./dead-letters.js";
@@ -17,6 +18,7 @@ import { peekQueue } from "./peek.js";
 import { fillChain, fillDueList, fillWindow } from "./read-ahead.js";
 import { Reclaimer } from "./reclaimer.js";
 import { restoreCore } from "./restore.js";
+import { readSchedules } from "./schedules.js";
 import { statsOf } from "./stats.js";
 
 export interface StoredEngineOptions {
@@ -313,6 +315,9 @@ export class StoredEngine implements Engine {
   #wake(core: Core): void {
     if (this.#core !== core || this.#state !== "running") return;
     this.#alarmAt = Number.POSITIVE_INFINITY;
+    // The first commit with space again lets go on what was due meanwhile.
+    core.schedules.held = this.#diskFull;
+    if (this.#diskFull) void this.#checkSpace();
     let expired: readonly Expired[];
     try {
       expired = this.#attempt(core, () => core.wake(this.#clock.now()));
@@ -323,6 +328,9 @@ export class StoredEngine implements Engine {
     if (core.hasChanges) this.#schedule();
     for (const queue of core.abandoned) void this.#removeAbandoned(queue);
     for (const { consumer, leases } of expired) this.#events?.onExpired(consumer.number, leases, consumer.expiredInARow);
+    for (const { queue, name, error } of core.schedules.takeSkipped()) {
+      this.#events?.onSkipped({ namespace: queue.namespace, queue: queue.name }, name, error);
+    }
   }
 
   async #removeAbandoned({ namespace, name }: Queue): Promise<void> {
@@ -414,14 +422,17 @@ export class StoredEngine implements Engine {
   }
 
   async append(requests: readonly AppendRequest[], atomic: boolean): Promise<readonly (readonly ReceiptRun[])[]> {
-    const serving = this.#state === "running" || this.#state === "stopped";
-    if (this.#diskFull && serving) {
-      void this.#checkSpace();
-      throw new HoldfastError("DISK_FULL", "the disk has too little space left to store messages; consumers go on");
-    }
+    this.#assertSpace();
     const { runs, refused } = await this.#committed((core, now) => core.append(requests, atomic, now));
     if (refused !== undefined) throw refused;
     return runs;
+  }
+
+  #assertSpace(): void {
+    const serving = this.#state === "running" || this.#state === "stopped";
+    if (!this.#diskFull || !serving) return;
+    void this.#checkSpace();
+    throw new HoldfastError("DISK_FULL", "the disk has too little space left to store messages; consumers go on");
   }
 
   async attach(address: QueueAddress, maxInFlight: number): Promise<number> {
@@ -487,6 +498,23 @@ export class StoredEngine implements Engine {
   async peek(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
     const queue: Queue = this.#running().catalog.require(address);
     return looked(peekQueue(queue, this.#store, this.#clock.now(), after, limit));
+  }
+
+  // --- schedules -----------------------------------------------------------------------------------------------
+
+  async schedule(address: QueueAddress, name: string, plan: SchedulePlan): Promise<number> {
+    this.#assertSpace();
+    const queue = this.#running().catalog.require(address);
+    return this.#committed((core, now) => core.schedules.set(queue, name, plan, now));
+  }
+
+  async unschedule(address: QueueAddress, name: string): Promise<void> {
+    const queue = this.#running().catalog.require(address);
+    await this.#committed((core) => core.schedules.remove(queue, name));
+  }
+
+  async schedules(address: QueueAddress, after: string | undefined, limit: number): Promise<Page<StoredSchedule, string>> {
+    return looked(readSchedules(this.#store, this.#running().catalog.require(address), after, limit));
   }
 
   // --- administration ------------------------------------------------------------------------------------------

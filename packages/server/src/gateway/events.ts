@@ -16,6 +16,7 @@ export const OPERATIONS = [
   "holdfast:pause",
   "holdfast:resume",
   "holdfast:redrive",
+  "holdfast:schedule",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];

@@ -1,31 +1,21 @@
-import {
-  BUFFERS_MAX,
-  type ErrorReply,
-  FRAME_VERSION,
-  HoldfastError,
-  LIMITS,
-  type SettledRun,
-  type SettleRun,
-} from "holdfast-client/protocol";
+import { type ErrorReply, FRAME_VERSION, HoldfastError, LIMITS, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import type { Broker } from "../broker.js";
 import { STALE } from "../consumers.js";
 import type { Page, Peeked, QueueAddress } from "../engine.js";
 import { publishAll, publishOne, type QueuedMessage } from "../publish.js";
 import { definedOptions } from "../queue.js";
-import { type PeekedMessage, readPeeked } from "../read-message.js";
+import { readPeeked } from "../read-message.js";
 import type { Settings } from "../settings.js";
 import { preview, validate } from "../validate.js";
 import type { Answer } from "./answer.js";
 import { attachConsumer } from "./attach-consumer.js";
 import type { Connection } from "./connection.js";
 import type { Operation } from "./events.js";
+import { fillPage } from "./page.js";
+import { listSchedules, schedule } from "./schedules.js";
 import * as schemas from "./schemas.js";
 import { leaseOf } from "./token.js";
 import * as upkeep from "./upkeep.js";
-
-/** Records that one `holdfast:peek` reads at a time, and bytes it answers with at most (but always one message). */
-const PEEK_CHUNK = 16;
-const PEEK_BYTES_MAX = 1_048_576;
 
 type ReadPage = (address: QueueAddress, after: number, limit: number) => Promise<Page<Peeked, number>>;
 
@@ -75,6 +65,8 @@ export class Requests {
         return { reply: await upkeep.resume(this.#broker, connection, payload) };
       case "holdfast:redrive":
         return { reply: await upkeep.redrive(this.#broker, connection, payload) };
+      case "holdfast:schedule":
+        return { reply: await schedule(this.#broker, connection, payload, this.#settings.limits.bodyBytesMax) };
       default:
         return operation satisfies never;
     }
@@ -151,9 +143,10 @@ export class Requests {
     return {};
   }
 
-  async #list({ namespace }: Connection, payload: object): Promise<object> {
-    const { after, limit } = validate(schemas.listRequest, payload, "list");
-    return this.#broker.list(namespace, after, limit);
+  async #list(connection: Connection, payload: object): Promise<object> {
+    const request = validate(schemas.listRequest, payload, "list");
+    if (request.kind === "schedules") return listSchedules(this.#broker, connection, request);
+    return this.#broker.list(connection.namespace, request.after, request.limit);
   }
 
   async #stats(connection: Connection, payload: object): Promise<object> {
@@ -167,28 +160,18 @@ export class Requests {
     return {};
   }
 
-  /** Reads in small steps, so that many large messages are never in memory for one reply. */
   async #peek(connection: Connection, payload: object, read: ReadPage): Promise<object> {
-    const request = validate(schemas.peekRequest, payload, "peek");
-    const address = addressOf(connection, request.queue);
-    const items: PeekedMessage[] = [];
-    let bytes = 0;
-    let buffers = 0;
-    for (let after = request.after; ; ) {
-      const page = await read(address, after, Math.min(PEEK_CHUNK, request.limit - items.length));
-      for (const item of page.items) {
-        const read = readPeeked(item);
-        const fits = bytes + item.record.length <= PEEK_BYTES_MAX && buffers + read.buffers <= BUFFERS_MAX;
-        if (items.length > 0 && !fits) return { items, next: after };
-        bytes += item.record.length;
-        buffers += read.buffers;
-        after = item.sequence;
-        items.push(read.item);
-      }
-      if (page.next === undefined) return { items };
-      after = page.next;
-      if (items.length >= request.limit) return { items, next: after };
-    }
+    const { queue, after, limit } = validate(schemas.peekRequest, payload, "peek");
+    const address = addressOf(connection, queue);
+    return fillPage(
+      after,
+      limit,
+      (from, count) => read(address, from, count),
+      (found) => {
+        const { item, buffers } = readPeeked(found);
+        return { item, cursor: found.sequence, bytes: found.record.length, buffers };
+      },
+    );
   }
 }
 

@@ -47,7 +47,12 @@ export const settleRequest = z.strictObject({
 export const cancelRequest = z.strictObject({ consumer: given });
 export const defineRequest = queueOptions.extend({ queue: queueName });
 export const deleteRequest = z.strictObject({ queue: queueName });
-export const listRequest = z.strictObject({ kind: z.enum(["queues"]), after: z.string().max(256).optional(), limit });
+const listPage = z.strictObject({ after: z.string().max(256).optional(), limit });
+export const listRequest = z.discriminatedUnion(
+  "kind",
+  [listPage.extend({ kind: z.literal("queues") }), listPage.extend({ kind: z.literal("schedules"), queue: queueName })],
+  { error: '"queues" or "schedules"' },
+);
 export const statsRequest = z.strictObject({ queue: queueName });
 export const peekRequest = z.strictObject({ queue: queueName, after: lease.default(0), limit });
 export const keyRequest = z.strictObject({ queue: queueName, key: messageKey.optional(), action: z.enum(["skip", "retry"]) });

@@ -1,3 +1,4 @@
+import type { ErrorReply } from "holdfast-client/protocol";
 import type { EngineEvents, QueueAddress } from "../../engine.js";
 
 /** Everything an engine told, in order. */
@@ -8,6 +9,7 @@ export class EventLog implements EngineEvents {
   readonly revoked: { readonly consumer: number; readonly leases: readonly number[] }[] = [];
   readonly detached: { readonly consumer: number; readonly reason: "deleted" | "engine-restarted" }[] = [];
   readonly removed: QueueAddress[] = [];
+  readonly skipped: { readonly queue: string; readonly schedule: string; readonly error: ErrorReply }[] = [];
   readonly states: (Error | undefined)[] = [];
 
   onWork({ namespace, queue }: QueueAddress): void {
@@ -34,13 +36,17 @@ export class EventLog implements EngineEvents {
     this.removed.push({ namespace, queue });
   }
 
+  onSkipped({ queue }: QueueAddress, schedule: string, error: ErrorReply): void {
+    this.skipped.push({ queue, schedule, error });
+  }
+
   onState(error: Error | undefined): void {
     this.states.push(error);
   }
 
   /** Forgets what was told so far. */
   clear(): void {
-    const lists = [this.work, this.expired, this.capacity, this.revoked, this.detached, this.removed, this.states];
+    const lists = [this.work, this.expired, this.capacity, this.revoked, this.detached, this.removed, this.skipped, this.states];
     for (const list of lists) list.length = 0;
   }
 }
@@ -56,6 +62,7 @@ export function eventsOfOneLife(target: EngineEvents): { readonly events: Engine
       onRevoked: (consumer, leases) => over || target.onRevoked(consumer, leases),
       onDetached: (consumer, reason) => over || target.onDetached(consumer, reason),
       onRemoved: (address) => over || target.onRemoved(address),
+      onSkipped: (address, schedule, error) => over || target.onSkipped(address, schedule, error),
       onState: (error) => over || target.onState(error),
     },
     end: () => {

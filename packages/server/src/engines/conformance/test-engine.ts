@@ -26,6 +26,7 @@ import { testRaces } from "./races.js";
 import { testRate } from "./rate.js";
 import { testRedrive } from "./redrive.js";
 import { testRequests } from "./requests.js";
+import { testSchedules } from "./schedules.js";
 import { testSettle } from "./settle.js";
 import { testShutdown } from "./shutdown.js";
 import { testStats } from "./stats.js";
@@ -62,6 +63,7 @@ const TOPICS = [
   testPurge,
   testPause,
   testRedrive,
+  testSchedules,
 ];
 
 /**
