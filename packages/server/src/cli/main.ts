@@ -8,6 +8,7 @@ import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf } from "
 import { oneLine } from "./one-line.js";
 import { addPublish } from "./publish.js";
 import { addQueues } from "./queues.js";
+import { addSchedule } from "./schedule.js";
 import { addServe } from "./serve.js";
 import { addStats } from "./stats.js";
 import { addUpkeep } from "./upkeep.js";
@@ -39,6 +40,7 @@ addDefine(program);
 addQueues(program);
 addDead(program);
 addUpkeep(program);
+addSchedule(program);
 
 try {
   await program.parseAsync();

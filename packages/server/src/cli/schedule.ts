@@ -1,0 +1,145 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { Holdfast, ScheduleEntry } from "holdfast-client";
+import { NAME_PATTERN } from "holdfast-client/protocol";
+import { queueArgument } from "./arguments.js";
+import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
+import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
+import { jsonOf } from "./line-of.js";
+import { LineWriter, openStdout } from "./line-writer.js";
+import { oneLine } from "./one-line.js";
+import { table } from "./table.js";
+
+const HELP = `
+The server publishes by itself, also after a restart. Times that passed while it was down come as one message.
+
+Examples:
+  $ holdfast schedule set reports nightly '0 2 * * *' '{"kind":"sales"}' --timezone Europe/Berlin
+  $ holdfast schedule list reports
+  $ holdfast schedule remove reports nightly
+${EXIT_CODES_HELP}`;
+
+const SET_HELP = `
+The pattern has five fields: minute hour day month weekday; six have the second before them. @hourly, @daily, @weekly,
+@monthly and @yearly are patterns too. A schedule of the same name is replaced; the same again changes nothing.
+It says when it publishes next.
+
+Examples:
+  $ holdfast schedule set reports nightly '0 2 * * *' '{"kind":"sales"}' --timezone Europe/Berlin
+  $ holdfast schedule set orders tick '*/10 * * * * *' tick --text
+  $ holdfast schedule set mails monday '30 8 * * MON' '{}' --event remind --key team
+${EXIT_CODES_HELP}`;
+
+const LIST_HELP = `
+With --json one object a schedule and line, with its message; times are milliseconds since 1970.
+
+Examples:
+  $ holdfast schedule list reports
+  $ holdfast schedule list reports --json | jq -r 'select(.skipped > 0) | .name'
+${EXIT_CODES_HELP}`;
+
+const REMOVE_HELP = `
+What it published stays in the queue.
+
+Examples:
+  $ holdfast schedule remove reports nightly
+${EXIT_CODES_HELP}`;
+
+/** Schedules asked for at a time. */
+const PAGE = 100;
+
+interface ListFlags extends ConnectionFlags {
+  readonly json?: true;
+}
+
+interface SetFlags extends ListFlags {
+  readonly timezone?: string;
+  readonly text?: true;
+  readonly event?: string;
+  readonly key?: string;
+}
+
+export function addSchedule(program: Command): void {
+  const schedule = program.command("schedule").description("Publish a message again and again, by a cron pattern.");
+  schedule.addHelpText("after", HELP);
+  withConnectionFlags(schedule.command("set"))
+    .description("Create or replace a schedule.")
+    .argument("<queue>", "the queue it publishes to", queueArgument)
+    .argument("<name>", "name of the schedule", scheduleArgument)
+    .argument("<cron>", "when it publishes")
+    .argument("<body>", "what it publishes: a JSON value, or with --text the text itself")
+    .option("--timezone <name>", "the zone whose clocks are meant, such as Europe/Berlin (default: UTC)")
+    .option("--text", "the body is a text, not JSON")
+    .option("--event <name>", "event name of the messages")
+    .option("--key <key>", "ordering key of the messages")
+    .option("--json", "a JSON object instead of a sentence")
+    .addHelpText("after", SET_HELP)
+    .action(set);
+  withConnectionFlags(schedule.command("list"))
+    .description("List the schedules of a queue.")
+    .argument("<queue>", "the queue they publish to", queueArgument)
+    .option("--json", "JSON objects instead of a table")
+    .addHelpText("after", LIST_HELP)
+    .action(list);
+  withConnectionFlags(schedule.command("remove"))
+    .description("End a schedule.")
+    .argument("<queue>", "the queue it publishes to", queueArgument)
+    .argument("<name>", "name of the schedule", scheduleArgument)
+    .addHelpText("after", REMOVE_HELP)
+    .action((queue: string, name: string, flags: ConnectionFlags) =>
+      withServer(flags, (holdfast) => holdfast.queue(queue).unschedule(name)),
+    );
+}
+
+function scheduleArgument(text: string): string {
+  if (NAME_PATTERN.test(text)) return text;
+  throw new InvalidArgumentError("Expected 1 to 128 of A-Z a-z 0-9 . _ : -");
+}
+
+async function set(queue: string, name: string, cron: string, text: string, flags: SetFlags): Promise<void> {
+  const { timezone, event, key } = flags;
+  const body: unknown = flags.text ? text : jsonArgument(text);
+  const writer = new LineWriter(openStdout(), () => undefined);
+  const { next } = await withServer(flags, (holdfast) => holdfast.queue(queue).schedule(name, { cron, timezone }, body, { event, key }));
+  await writer.write(flags.json ? JSON.stringify({ queue, name, next }) : `next ${new Date(next).toISOString()}`);
+}
+
+function jsonArgument(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new CommandError(EXIT.usage, `the body is ${JSON.stringify(text.slice(0, 80))}, expected JSON; --text takes it as it is`);
+  }
+}
+
+async function* schedulesOf(holdfast: Holdfast, queue: string): AsyncGenerator<readonly ScheduleEntry[]> {
+  for (let after: string | undefined; ; ) {
+    const page = await holdfast.queue(queue).schedules(after === undefined ? { limit: PAGE } : { after, limit: PAGE });
+    yield page.items;
+    if (page.next === undefined) return;
+    after = page.next;
+  }
+}
+
+async function list(queue: string, flags: ListFlags): Promise<void> {
+  const writer = new LineWriter(openStdout(), () => undefined);
+  await withServer(flags, async (holdfast) => {
+    const rows: string[][] = [];
+    for await (const schedules of schedulesOf(holdfast, queue)) {
+      if (!flags.json) rows.push(...schedules.map(cellsOf));
+      else if (schedules.length > 0) await writer.write(schedules.map(jsonOf).join("\n"));
+    }
+    if (!flags.json) await writer.write(rows.length === 0 ? "no schedules" : table(HEAD, rows, TEXT_COLUMNS));
+  });
+}
+
+const HEAD = ["name", "published", "skipped", "next", "cron", "timezone"];
+const TEXT_COLUMNS = 3;
+
+const cellsOf = ({ name, published, skipped, next, cron, timezone }: ScheduleEntry): string[] => [
+  name,
+  published.toLocaleString("en-US"),
+  skipped.toLocaleString("en-US"),
+  next === undefined ? "never" : new Date(next).toISOString(),
+  oneLine(cron),
+  timezone,
+];

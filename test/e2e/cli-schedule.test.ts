@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ended, Shell } from "./cli-process.js";
+
+let shell: Shell;
+let url: string;
+
+beforeEach(async () => {
+  shell = new Shell();
+  url = (await shell.serve(shell.directory())).url;
+});
+
+afterEach(() => shell.close());
+
+const run = (...args: string[]): Promise<Ended> => shell.run([...args, "--url", url]);
+
+async function output(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(...args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout;
+}
+
+describe("holdfast schedule", () => {
+  it("sets, lists and removes", async () => {
+    expect(await output("schedule", "set", "reports", "nightly", "0 2 * * *", '{"kind":"sales"}', "--timezone", "Europe/Berlin")).toMatch(
+      /^next \d{4}-\d\d-\d\dT0[01]:00:00\.000Z\n$/,
+    );
+    const set = JSON.parse(
+      await output("schedule", "set", "reports", "hour", "@hourly", "now", "--text", "--event", "e", "--json"),
+    ) as object;
+    expect(set).toEqual({ queue: "reports", name: "hour", next: expect.any(Number) });
+    const table = (await output("schedule", "list", "reports")).split("\n");
+    expect(table[0]).toMatch(/^name +published +skipped +next +cron +timezone$/);
+    expect(table[1]).toMatch(/^hour +0 +0 +\d{4}-\S+Z +@hourly +UTC$/);
+    expect(table[2]).toMatch(/^nightly +0 +0 +\d{4}-\S+Z +0 2 \* \* \* +Europe\/Berlin$/);
+    const lines = (await output("schedule", "list", "reports", "--json")).trim().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as { message: object }).message)).toEqual([
+      { body: "now", event: "e" },
+      { body: { kind: "sales" } },
+    ]);
+    expect(await output("schedule", "remove", "reports", "nightly")).toBe("");
+    expect(await output("schedule", "remove", "reports", "hour")).toBe("");
+    expect(await output("schedule", "list", "reports")).toBe("no schedules\n");
+  });
+
+  it("publishes by the second", async () => {
+    await output("schedule", "set", "ticks", "tick", "* * * * * *", '{"n":1}');
+    const { stdout } = await run("consume", "ticks", "--count", "2");
+    expect(stdout).toBe('{"n":1}\n{"n":1}\n');
+  });
+
+  it("tells in one line what is wrong, and with its exit code", async () => {
+    for (const [code, ...args] of [
+      [2, "set", "reports", "no name", "@daily", "{}"],
+      [2, "set", "reports", "nightly", "@daily", "{"],
+      [4, "set", "reports", "nightly", "61 * * * *", "{}"],
+      [4, "set", "reports", "nightly", "@daily", "{}", "--timezone", "Mars/Olympus"],
+      [4, "remove", "reports", "nightly"],
+      [4, "list", "reports"],
+    ] as const) {
+      const ended = await run("schedule", ...args);
+      expect(ended, args.join(" ")).toMatchObject({ code, stdout: "" });
+      expect(ended.stderr).toMatch(/^holdfast: [^\n]+\n$/);
+    }
+  });
+
+  it.each([[], ["set"], ["list"], ["remove"]])("%s --help has examples and exit codes", async (...command) => {
+    const { code, stdout } = await shell.run(["schedule", ...command, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Examples:\n {2}\$ holdfast schedule /);
+    expect(stdout).toContain("Exit codes:");
+  });
+});
