@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { LIMITS, RecordView } from "holdfast-client/protocol";
 import type { Queue } from "./queue.js";
 
-/** A schedule without its message, which only the store has. Replaced, it is another object. */
+/** A schedule without its message, which only the store has. What replaces it is another object. */
 export interface Schedule {
   readonly queue: Queue;
   readonly name: string;
@@ -16,6 +16,8 @@ export interface Schedule {
   skipped: number;
   /** The occurrence before was skipped too, so there is no news in it. */
   skipping: boolean;
+  /** It was replaced or removed, or its queue was. */
+  ended: boolean;
 }
 
 /** What the store has of a schedule beside its message. */
@@ -28,7 +30,7 @@ export function packSchedule({ cron, timezone, digest, next, last, published, sk
 
 export function unpackSchedule(queue: Queue, name: string, stored: Uint8Array): Schedule {
   const { cron, timezone, digest, next, last, published, skipped } = JSON.parse(Buffer.from(stored).toString("utf8")) as State;
-  return { queue, name, cron, timezone, digest, next, last, published, skipped, skipping: false };
+  return { queue, name, cron, timezone, digest, next, last, published, skipped, skipping: false, ended: false };
 }
 
 /** Of a record, whatever its id. */

@@ -64,8 +64,9 @@ export class Schedules {
     const next = firstTime(cron, timezone, Math.max(now, known?.last ?? 0));
     this.#assertTaken(queue, withId(record, occurrenceId(name, next)), now);
     if (known === undefined) this.#assertRoom(queue, this.#byQueue.get(queue)?.size ?? 0);
-    else this.#wakes.forgetSchedule(known);
-    const schedule: Schedule = { queue, name, cron, timezone, digest, next, last: known?.last, published: 0, skipped: 0, skipping: false };
+    else this.#end(known);
+    const counts = { published: 0, skipped: 0, skipping: false };
+    const schedule: Schedule = { queue, name, cron, timezone, digest, next, last: known?.last, ...counts, ended: false };
     this.#enter(schedule);
     this.#commit.write(keys.scheduledKey(queue.number, name), withId(record, ""));
     this.#write(schedule);
@@ -98,7 +99,7 @@ export class Schedules {
     if (schedule === undefined) {
       throw new HoldfastError("NOT_FOUND", `queue ${queue.name} has no schedule ${JSON.stringify(name)}`);
     }
-    this.#wakes.forgetSchedule(schedule);
+    this.#end(schedule);
     this.#byQueue.get(queue)?.delete(name);
     this.#count(queue, -1);
     this.#commit.write(keys.scheduleKey(queue.number, name), undefined);
@@ -107,7 +108,10 @@ export class Schedules {
 
   /** The queue is gone; what the store has of its schedules is cleared with its messages. */
   forget(queue: Queue): void {
-    this.#count(queue, -(this.#byQueue.get(queue)?.size ?? 0));
+    const schedules = this.#byQueue.get(queue);
+    if (schedules === undefined) return;
+    for (const schedule of schedules.values()) this.#end(schedule);
+    this.#count(queue, -schedules.size);
     this.#byQueue.delete(queue);
   }
 
@@ -120,15 +124,15 @@ export class Schedules {
     for (const schedules of this.#byQueue.values()) for (const schedule of schedules.values()) this.show(schedule);
   }
 
-  /** A schedule that is durable waits for its time, unless it is another one by now. */
+  /** A schedule that is durable waits for its time. */
   show(schedule: Schedule): void {
-    if (schedule.next !== undefined && this.#isCurrent(schedule)) this.#wakes.forSchedule(schedule, schedule.next);
+    if (schedule.next !== undefined && !schedule.ended) this.#wakes.forSchedule(schedule, schedule.next);
   }
 
   /** Publishes what is due by `now`; returns how much of the turn's bytes that took. */
   fire(schedule: Schedule, now: number): number {
     const { queue, name, next: due } = schedule;
-    if (due === undefined || !this.#isCurrent(schedule)) return 0;
+    if (due === undefined || schedule.ended) return 0;
     if (this.held) {
       this.#wakes.forSchedule(schedule, now + HELD_MS);
       return 0;
@@ -173,8 +177,9 @@ export class Schedules {
     return this.#byQueue.get(queue)?.get(name);
   }
 
-  #isCurrent(schedule: Schedule): boolean {
-    return this.#find(schedule.queue, schedule.name) === schedule;
+  #end(schedule: Schedule): void {
+    schedule.ended = true;
+    this.#wakes.noteEnded();
   }
 
   #enter(schedule: Schedule): void {

@@ -12,8 +12,13 @@ interface Wake {
   readonly schedule?: Schedule;
 }
 
+/** Entries of ended schedules that are kept, however few others there are: to look for them costs a walk over all. */
+const ENDED_MAX = 1_000;
+
 /** Every deadline in one heap: ends of leases, one entry per consumer, due times, one per queue, idle reply queues, schedules. */
 export class Wakes {
+  /** Entries of schedules that ended, at most: they stay until there are many, or their time comes. */
+  #endedMax = 0;
   readonly #heap = new Heap<Wake>((a, b) => a.at < b.at);
 
   /** When the next deadline is. */
@@ -46,9 +51,11 @@ export class Wakes {
     this.#heap.push({ at, schedule });
   }
 
-  /** The schedule was replaced or removed. */
-  forgetSchedule(schedule: Schedule): void {
-    this.#heap.retain((wake) => wake.schedule !== schedule);
+  /** A schedule ended. */
+  noteEnded(): void {
+    if (++this.#endedMax < ENDED_MAX || this.#endedMax < this.#heap.size / 2) return;
+    this.#endedMax = 0;
+    this.#heap.retain((wake) => wake.schedule?.ended !== true);
   }
 
   /** The queue is gone, and its consumers with it. */
