@@ -88,6 +88,19 @@ describe("messages of ordered queues that are marked ahead", () => {
     expect(bench.marked()).toEqual([]);
   });
 
+  it("L4: nor is what was stored while its consumer left", () => {
+    const bench = new Bench({ ordering: "key" });
+    const consumer = bench.core.attach(bench.queue, 100);
+    bench.lease(consumer);
+    bench.publish("a");
+    const sealed = bench.core.seal(bench.now);
+    bench.core.detach(consumer, false, bench.now);
+    bench.core.committed(sealed);
+    const { writes } = bench.core.seal(bench.now);
+    const bitmaps = writes.filter(({ key }) => Buffer.from(key).toString("hex").startsWith("21"));
+    expect(bitmaps.map(({ value }) => [...(value ?? [])])).toEqual([[0, 0]]);
+  });
+
   it("L4: where one attempt is all, nothing is marked ahead", () => {
     const bench = new Bench({ ordering: "fifo", maxAttempts: 1 });
     const consumer = bench.core.attach(bench.queue, 100);

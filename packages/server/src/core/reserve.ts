@@ -30,8 +30,11 @@ export function aheadOf(queue: Queue): number {
 export function withdraw(queue: Queue): void {
   for (const { block, index } of queue.reservations) {
     if (!block.takeReserved(index)) continue;
-    block.unmarkLeased(index);
-    if (queue.blocks.get(block.first) === block && block.live > 0) queue.dirtyBlocks.add(block);
+    // The window may have let it go since, and read it again.
+    const current = queue.blocks.get(block.first) ?? block;
+    if (current !== block && block.first + index < queue.cursor) continue;
+    current.unmarkLeased(index);
+    if (current.live > 0 && current.first >= queue.purgedBelow) queue.dirtyBlocks.add(current);
   }
   queue.reservations = [];
 }
