@@ -520,13 +520,15 @@ export class Core {
     }
   }
 
-  /** Takes the due list's entries read since `queue.due.beginLoad()`, when `durableOrder` was the queue's. Those in flight at a crash are stored anew, counted. */
-  fillDue(queue: Queue, entries: readonly Entry[], durableOrder: number, now: number): void {
+  /**
+   * Takes the due list's entries read since `queue.due.beginLoad()`, when `durableOrder` was the queue's; `complete` when
+   * there are no more. Those in flight at a crash are stored anew, counted.
+   */
+  fillDue(queue: Queue, entries: readonly Entry[], complete: boolean, durableOrder: number, now: number): void {
     if (!queue.due.loadFits || !queue.readsAhead) {
       queue.due.abandonLoad();
       return;
     }
-    const complete = entries.length === 0;
     const messages: DueMessage[] = [];
     for (const [key, value] of entries) {
       const order = keys.dueOrderOf(key);

@@ -107,7 +107,7 @@ export class DueList {
   }
 
   /**
-   * Takes what was read, up to `last`; `complete` when the read found nothing after it. It must have only what was
+   * Takes what was read, up to `last`; `complete` when there was nothing after it. It must have only what was
    * durable, and so added, before the read began: the rest is added, each once, when its commit is durable.
    */
   load(messages: readonly DueMessage[], last: DueMark | undefined, complete: boolean): void {

@@ -30,6 +30,8 @@ export class Overflow implements RoomMaker {
   }
 
   evictOldest(queue: Queue, now: number): boolean {
+    // What failed before is older than all the log has, so it has to be known first.
+    if (queue.due.needsLoading) return this.#missing(queue);
     const block = this.#front(queue);
     const due = oldestDue(queue);
     // Without a block, what the log has is not at hand, and not before its cursor.

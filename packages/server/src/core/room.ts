@@ -25,7 +25,7 @@ export function makeRoom(queue: Queue, bytes: number, maker: RoomMaker, must: bo
   const { bytesMax, overflow } = queue.options;
   if (fits(queue, 1, bytes)) return undefined;
   if (bytesMax > 0 && bytes > bytesMax) return tooLarge(queue, bytes);
-  if (overflow === "reject") return must ? undefined : full(queue);
+  if (overflow === "reject" || !canMakeRoom(queue, bytes)) return must ? undefined : full(queue);
   for (let evicted = 0; evicted < EVICTED_MAX && !fits(queue, 1, bytes); evicted++) {
     if (!maker.evictOldest(queue, now)) return must ? undefined : full(queue);
   }
@@ -34,15 +34,18 @@ export function makeRoom(queue: Queue, bytes: number, maker: RoomMaker, must: bo
 
 /** Why not all of so many messages fit together, the largest of `largest` bytes; undefined when they do or room can be made. */
 export function refusalOfAll(queue: Queue, count: number, bytes: number, largest: number): ErrorReply | undefined {
-  const { depthMax, bytesMax, overflow } = queue.options;
+  const { bytesMax, overflow } = queue.options;
   if (fits(queue, count, bytes)) return undefined;
   if (bytesMax > 0 && largest > bytesMax) return tooLarge(queue, largest);
   if (overflow === "reject") return full(queue);
-  // What is in flight cannot give way; the first of the array can, for the last of it.
-  const depthKept = queue.inFlight + 1;
-  const bytesKept = bytesInFlight(queue) + largest;
-  const possible = (depthMax === 0 || depthKept <= depthMax) && (bytesMax === 0 || bytesKept <= bytesMax);
-  return possible ? undefined : full(queue);
+  // The first of the array can give way for the last of it.
+  return canMakeRoom(queue, largest) ? undefined : full(queue);
+}
+
+/** Whether one message more fits once all that is not in flight gave way. What gives way for nothing would be lost for nothing. */
+function canMakeRoom(queue: Queue, bytes: number): boolean {
+  const { depthMax, bytesMax } = queue.options;
+  return (depthMax === 0 || queue.inFlight < depthMax) && (bytesMax === 0 || bytesInFlight(queue) + bytes <= bytesMax);
 }
 
 function bytesInFlight(queue: Queue): number {

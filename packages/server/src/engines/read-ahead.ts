@@ -59,7 +59,8 @@ export async function fillDueList(core: Core, store: Store, queue: Queue, clock:
       bytesMax: DUE_BYTES_MAX,
     });
     queue.reading.due = false;
-    core.fillDue(queue, entries, durableOrder, clock.now());
+    const complete = entries.length < ENTRIES_MAX && bytesOf(entries) < DUE_BYTES_MAX;
+    core.fillDue(queue, entries, complete, durableOrder, clock.now());
   } finally {
     queue.reading.due = false;
   }
