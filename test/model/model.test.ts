@@ -3,14 +3,25 @@ import { createLevelHost } from "../../packages/server/src/engines/level/level-h
 import { createMemoryHost } from "../../packages/server/src/engines/memory/memory-host.js";
 import { checkAgainstModel } from "./run-model.js";
 
+const TIMEOUT_MS = 3_600_000;
 const restarts = ["reopen", "crash"] as const;
 
 describe("random runs against the model", () => {
-  it("P4 P5 L1-L5 D1 C1: the memory engine does what the model does", async () => {
-    await checkAgainstModel(createMemoryHost, { runs: 150, commandsMax: 120, restarts });
-  }, 120_000);
+  for (const ordering of ["none", "key", "fifo"] as const) {
+    it(
+      `ordering ${ordering}: the memory engine does what the model does`,
+      async () => {
+        await checkAgainstModel(createMemoryHost, { ordering, runs: 150, commandsMax: 90, restarts });
+      },
+      TIMEOUT_MS,
+    );
 
-  it("P1-P5 L1-L5 D1 C1: the level engine does what the model does", async () => {
-    await checkAgainstModel(createLevelHost, { runs: 25, commandsMax: 100, restarts });
-  }, 120_000);
+    it(
+      `ordering ${ordering}: the level engine does what the model does`,
+      async () => {
+        await checkAgainstModel(createLevelHost, { ordering, runs: 30, commandsMax: 90, restarts });
+      },
+      TIMEOUT_MS,
+    );
+  }
 });

@@ -1,157 +1,320 @@
-/** What the model says of a message that is not settled. */
-export interface ModelMessage {
-  readonly name: string;
-  readonly sequence: number;
-  /** Attempts that were counted, without the one in flight. */
-  attempts: number;
-  /** Whether it was ever leased, but for leases that a graceful end took back. */
-  leased: boolean;
-  /** The lease it is in flight under; undefined while it waits. */
-  lease: ModelLease | undefined;
-  /** It waits: not before `dueMin`, and surely no longer from `dueMax` on. */
-  dueMin: number;
-  dueMax: number;
-}
+import type { ModelConsumer } from "./consumer.js";
+import { type ModelDeath, type ModelMessage, newMessage, type State } from "./message.js";
 
-interface ModelLease {
-  readonly number: number;
-  readonly consumer: ModelConsumer;
-  until: number;
-}
-
-export interface ModelConsumer {
-  readonly number: number;
-  readonly maxInFlight: number;
-  readonly held: Map<number, ModelMessage>;
-  /** Lease numbers that are over. */
-  readonly over: number[];
-}
-
+/** How the queue under test is defined. */
 export interface ModelOptions {
-  readonly leaseMs: number;
+  readonly ordering: "none" | "key" | "fifo";
+  readonly poison: "dead-letter" | "block";
+  /** 0: no limit. */
   readonly maxAttempts: number;
+  /** 0: no limit. */
+  readonly depthMax: number;
+  readonly overflow: "reject" | "dead-letter-oldest";
+  readonly leaseMs: number;
   readonly backoffMs: number;
+  readonly dedupWindowMs: number;
 }
 
-/** What happened to messages that left the queue. */
-export interface ModelDeath {
-  readonly name: string;
-  readonly reason: "rejected" | "attempts";
-  readonly attempts: number;
+/** Every count that the engine gives, as the list of messages has it. */
+export interface ModelCounts {
+  readonly published: number;
+  readonly redriven: number;
+  readonly inFlight: number;
+  readonly blocked: number;
+  readonly acked: number;
+  readonly dead: number;
+  readonly purged: number;
+  readonly expired: number;
+  readonly consumers: number;
+  readonly paused: boolean;
 }
 
 /**
- * One queue as DESIGN.md describes it, in the plainest way there is: a map of messages and no cleverness. It knows nothing
- * of how the engine works, and asks for nothing that is not promised.
+ * One queue as DESIGN.md describes it, in the plainest way there is: a list of messages in the order of their sequences,
+ * each with its state, and no cleverness. It knows nothing of how the engine works, and asks for nothing that is not
+ * promised.
  */
 export class QueueModel {
-  readonly messages = new Map<string, ModelMessage>();
-  readonly dead: ModelDeath[] = [];
-  readonly acked = new Set<string>();
-  consumers: ModelConsumer[] = [];
-  published = 0;
-  lastSequence = 0;
-  /** Receipts by chosen id. */
-  readonly ids = new Map<string, { readonly body: string; readonly sequence: number }>();
-  /** Receipts by producer number, from 1 on. */
-  readonly produced: { readonly name: string; readonly sequence: number }[] = [];
   readonly options: ModelOptions;
+  /** Every message there ever was. */
+  readonly messages: ModelMessage[] = [];
+  consumers: ModelConsumer[] = [];
+  paused = false;
+  /** A new life may have to read its oldest messages, until one of them was seen to give way. */
+  mayBeReading = false;
+  /** Names given to messages so far, so that each has its own. */
+  named = 0;
+  /** The highest lease number of this life. */
+  lastLease = 0;
+  /** Receipts by chosen id. */
+  readonly ids = new Map<string, { readonly body: string; readonly sequence: number; readonly storedAt: number }>();
+  /** Receipts by producer number, from 1 on. */
+  readonly produced: { readonly name: string; readonly key: string; readonly sequence: number }[] = [];
+  /** What happened, line by line. */
+  readonly story: string[] = [];
 
   constructor(options: ModelOptions) {
     this.options = options;
   }
 
-  store(name: string, sequence: number): void {
-    this.messages.set(name, { name, sequence, attempts: 0, leased: false, lease: undefined, dueMin: 0, dueMax: 0 });
-    this.lastSequence = sequence;
-    this.published++;
+  tell(line: string): void {
+    this.story.push(line);
   }
 
-  /** Messages that may be leased at `now`, and those that must be to be had. */
-  waiting(now: number): { may: ModelMessage[]; must: ModelMessage[] } {
-    const waiting = [...this.messages.values()].filter(({ lease }) => lease === undefined);
-    return { may: waiting.filter(({ dueMin }) => dueMin <= now), must: waiting.filter(({ dueMax }) => dueMax <= now) };
+  in(...states: State[]): ModelMessage[] {
+    return this.messages.filter(({ state }) => states.includes(state));
+  }
+
+  /** Messages that wait or are in flight. */
+  get live(): ModelMessage[] {
+    return this.in("waiting", "in-flight", "blocked");
+  }
+
+  get inFlight(): ModelMessage[] {
+    return this.in("in-flight");
+  }
+
+  /** C1: every message counts once, by its state. */
+  counts(): ModelCounts {
+    const redriven = this.in("redriven").length;
+    return {
+      published: this.messages.length - redriven,
+      redriven,
+      inFlight: this.inFlight.length,
+      blocked: this.heads().filter(({ state }) => state === "blocked").length,
+      acked: this.in("acked").length,
+      dead: this.messages.filter(({ death }) => death !== undefined).length,
+      purged: this.in("purged").length,
+      expired: 0,
+      consumers: this.consumers.length,
+      paused: this.paused,
+    };
+  }
+
+  // --- publish -------------------------------------------------------------------------------------------------
+
+  get lastSequence(): number {
+    return this.messages.at(-1)?.sequence ?? 0;
+  }
+
+  store(name: string, key: string, sequence: number): void {
+    if (sequence <= this.lastSequence) throw new Error(`${name} got sequence ${sequence}, after ${this.lastSequence}: P5 sequences rise`);
+    this.messages.push(newMessage(name, key, sequence));
+  }
+
+  /** Whether one message more can be stored, with or without an older one that gives way. */
+  canTake(): boolean {
+    const { depthMax, overflow } = this.options;
+    const staying = overflow === "reject" ? this.live : this.inFlight;
+    return depthMax === 0 || staying.length < depthMax;
+  }
+
+  /** The oldest that wait give way to one message more, where the limit says so. */
+  makeRoom(): void {
+    const { depthMax } = this.options;
+    while (depthMax > 0 && this.live.length >= depthMax) {
+      const [oldest] = this.in("waiting");
+      if (oldest === undefined) throw new Error("D1: the queue is full, and nothing could give way");
+      this.bury(oldest, "overflow", oldest.attempts);
+      this.mayBeReading = false;
+    }
+  }
+
+  // --- order ---------------------------------------------------------------------------------------------------
+
+  /** Whether the two have to keep their order. */
+  #areChained(one: ModelMessage, other: ModelMessage): boolean {
+    const { ordering } = this.options;
+    return ordering === "fifo" || (ordering === "key" && one.key === other.key);
+  }
+
+  /** What the order lets go next: nothing it has to follow waits, and with `key` nothing of it is in flight. */
+  heads(): ModelMessage[] {
+    const live = this.live;
+    const mayFollow = ({ state }: ModelMessage): boolean => state === "in-flight" && this.options.ordering === "fifo";
+    return live.filter(
+      (message, index) =>
+        message.state !== "in-flight" && live.slice(0, index).every((before) => !this.#areChained(before, message) || mayFollow(before)),
+    );
+  }
+
+  isHead(message: ModelMessage): boolean {
+    return this.heads().includes(message);
+  }
+
+  /** Messages that may be leased at `now`. */
+  leasable(now: number): ModelMessage[] {
+    return this.paused ? [] : this.heads().filter(({ state, dueMin }) => state === "waiting" && dueMin <= now);
+  }
+
+  /** How many messages are sure to be had at `now`. */
+  leasableCount(now: number): number {
+    const isReady = ({ state, dueMax }: ModelMessage): boolean => state === "waiting" && dueMax <= now;
+    if (this.paused) return 0;
+    if (this.options.ordering !== "fifo") return this.heads().filter(isReady).length;
+    // One may follow the other at once.
+    const waiting = this.in("waiting", "blocked");
+    const until = waiting.findIndex((message) => !isReady(message));
+    return until === -1 ? waiting.length : until;
+  }
+
+  // --- leases --------------------------------------------------------------------------------------------------
+
+  /** How many more messages the consumer may hold; of a `fifo` queue one consumer holds all, the one attached longest. */
+  capacity(consumer: ModelConsumer): number {
+    if (this.options.ordering === "fifo" && consumer !== this.consumers[0]) return 0;
+    return consumer.maxInFlight - consumer.held.size;
   }
 
   lease(message: ModelMessage, consumer: ModelConsumer, number: number, now: number): void {
+    message.state = "in-flight";
     message.lease = { number, consumer, until: now + this.options.leaseMs };
-    message.leased = true;
     consumer.held.set(number, message);
+    this.lastLease = number;
   }
 
   /** Ends a lease, if there is one; the number is stale from here on. */
-  #end(message: ModelMessage): void {
-    if (message.lease === undefined) return;
-    const { consumer, number } = message.lease;
-    consumer.held.delete(number);
-    consumer.over.push(number);
+  #end(message: ModelMessage, state: State): void {
+    if (message.lease !== undefined) {
+      const { consumer, number } = message.lease;
+      consumer.held.delete(number);
+      consumer.over.push(number);
+    }
     message.lease = undefined;
+    message.state = state;
   }
 
   ack(message: ModelMessage): void {
-    this.#end(message);
-    this.messages.delete(message.name);
-    this.acked.add(message.name);
+    this.#end(message, "acked");
   }
 
   reject(message: ModelMessage): void {
-    this.#end(message);
-    this.#bury(message, "rejected", message.attempts + 1);
+    this.bury(message, "rejected", message.attempts + 1);
   }
 
-  #bury(message: ModelMessage, reason: "rejected" | "attempts", attempts: number): void {
-    this.messages.delete(message.name);
-    this.dead.push({ name: message.name, reason, attempts });
+  bury(message: ModelMessage, reason: ModelDeath["reason"], attempts: number): void {
+    this.#end(message, "dead");
+    message.death = { reason, attempts };
   }
 
-  /** The message comes again, uncounted. */
+  /** The message comes again, uncounted, and what was leased after it in its order too. */
   release(message: ModelMessage): void {
-    this.#end(message);
+    this.#comeAgain(message, 0, 0);
+    this.#takeBackAfter(message);
   }
 
   /** The attempt counts; the message waits until a time between the two, if it has attempts left. */
   fail(message: ModelMessage, dueMin: number, dueMax: number): void {
-    this.#end(message);
+    const { maxAttempts, poison } = this.options;
     message.attempts++;
-    message.dueMin = dueMin;
-    message.dueMax = dueMax;
-    if (message.attempts >= this.options.maxAttempts) this.#bury(message, "attempts", message.attempts);
+    if (maxAttempts === 0 || message.attempts < maxAttempts) this.#comeAgain(message, dueMin, dueMax);
+    else if (poison === "block") this.#end(message, "blocked");
+    else this.bury(message, "attempts", message.attempts);
+    if (message.state !== "dead") this.#takeBackAfter(message);
   }
 
-  /** Leases whose time is over at `now`. */
-  overdue(now: number): ModelMessage[] {
-    return [...this.messages.values()].filter(({ lease }) => lease !== undefined && lease.until <= now);
+  #comeAgain(message: ModelMessage, dueMin: number, dueMax: number): void {
+    this.#end(message, "waiting");
+    message.dueMin = dueMin;
+    message.dueMax = dueMax;
+    message.fresh = false;
+  }
+
+  /** O1, `fifo`: later tokens go stale, and their messages come again uncounted. */
+  #takeBackAfter({ sequence }: ModelMessage): void {
+    if (this.options.ordering !== "fifo") return;
+    for (const later of this.inFlight) if (later.sequence > sequence) this.#comeAgain(later, 0, 0);
+  }
+
+  /** Leases that run out one after the other until `now`; returns their numbers. */
+  expire(now: number): number[] {
+    const over: number[] = [];
+    for (;;) {
+      const at = Math.min(...this.inFlight.map(({ lease }) => lease?.until ?? Number.POSITIVE_INFINITY));
+      if (at > now) return over;
+      const together = this.inFlight.filter(({ lease }) => lease?.until === at);
+      over.push(...together.map(({ lease }) => lease?.number ?? 0));
+      this.#failTogether(together, at + this.options.backoffMs, now + this.options.backoffMs);
+    }
+  }
+
+  /** All of them are over before the first one is looked at: none takes another back. */
+  #failTogether(messages: readonly ModelMessage[], dueMin: number, dueMax: number): void {
+    for (const message of messages) this.#end(message, "waiting");
+    for (const message of messages) this.fail(message, dueMin, dueMax);
   }
 
   detach(consumer: ModelConsumer, counted: boolean, now: number): void {
-    for (const message of [...consumer.held.values()]) {
-      if (counted) this.fail(message, now, now);
-      else this.release(message);
-    }
+    const held = [...consumer.held.values()];
+    if (counted) this.#failTogether(held, now, now);
+    else for (const message of held) this.#comeAgain(message, 0, 0);
     this.consumers = this.consumers.filter((other) => other !== consumer);
   }
 
-  /**
-   * The engine's life ends: gracefully, which counts nothing, or not.
-   *
-   * An engine may write ahead what its consumers had room for as if it were leased already: a crash cannot tell the two
-   * apart. So messages that were never leased may count, as many as the consumers could hold.
-   *
-   * @param countedAhead the names of those that did, as far as is known
-   */
-  restart(graceful: boolean, now: number, countedAhead: readonly string[] = []): void {
-    const room = graceful ? 0 : this.consumers.reduce((sum, { maxInFlight }) => sum + maxInFlight, 0);
-    if (countedAhead.length > room) throw new Error(`${countedAhead.join(" ")} were never leased, and count an attempt`);
-    for (const message of [...this.messages.values()]) {
-      if (message.lease === undefined && !countedAhead.includes(message.name)) continue;
-      if (graceful) this.release(message);
-      else this.fail(message, now, now + this.options.backoffMs);
-      message.leased = !graceful;
-    }
-    this.consumers = [];
+  // --- looking after it ----------------------------------------------------------------------------------------
+
+  /** G1: everything that waits or is in flight goes. */
+  purge(): void {
+    for (const message of this.live) this.#end(message, "purged");
   }
 
-  inFlight(): number {
-    return [...this.messages.values()].filter(({ lease }) => lease !== undefined).length;
+  pause(): void {
+    this.paused = true;
+    for (const consumer of this.consumers) consumer.unmet = 0;
+  }
+
+  redrive(letter: ModelMessage, sequence: number): void {
+    letter.state = "redriven";
+    this.store(letter.name, letter.key, sequence);
+  }
+
+  unblock(message: ModelMessage, action: "skip" | "retry"): void {
+    if (action === "skip") {
+      this.bury(message, "skipped", message.attempts);
+      return;
+    }
+    message.attempts = 0;
+    this.#comeAgain(message, 0, 0);
+  }
+
+  // --- ends of life --------------------------------------------------------------------------------------------
+
+  /**
+   * Notes what a crash may count too, to be called after whatever may have made the engine write.
+   *
+   * Without an order the engine writes ahead what consumers that wait would get at once as if it were leased already
+   * (decisions/002): the first messages never delivered, as many as the consumers asked for in vain. Not where one attempt
+   * is all.
+   */
+  markAhead(): void {
+    const { ordering, maxAttempts } = this.options;
+    if (ordering !== "none" || maxAttempts === 1) return;
+    const wanted = this.consumers.reduce((sum, consumer) => sum + Math.min(consumer.unmet, this.capacity(consumer)), 0);
+    const fresh = this.in("waiting").filter((message) => message.fresh);
+    for (const message of fresh.slice(0, wanted)) message.mayCount = true;
+  }
+
+  /** A graceful end counts nothing. */
+  close(): void {
+    for (const message of this.inFlight) {
+      const { fresh } = message;
+      this.#comeAgain(message, 0, 0);
+      message.fresh = fresh;
+    }
+    this.#nextLife();
+  }
+
+  /** What was in flight counts an attempt, and of what was marked ahead what `alsoCounted` says. */
+  crash(now: number, alsoCounted: (message: ModelMessage) => boolean): void {
+    const counted = this.live.filter((message) => message.state === "in-flight" || (message.mayCount && alsoCounted(message)));
+    this.#failTogether(counted, now, now + this.options.backoffMs);
+    this.#nextLife();
+  }
+
+  #nextLife(): void {
+    for (const message of this.messages) message.mayCount = false;
+    this.consumers = [];
+    this.lastLease = 0;
+    this.mayBeReading = this.options.overflow === "dead-letter-oldest";
   }
 }

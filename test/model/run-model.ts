@@ -1,72 +1,92 @@
 import fc from "fast-check";
 import type { EngineHost, Restart } from "../../packages/server/src/engines/conformance/engine-host.js";
 import { Harness } from "../../packages/server/src/engines/conformance/harness.js";
+import type { Command } from "./command.js";
 import { attach, consumeCommands } from "./consume-commands.js";
 import { publishCommands } from "./publish-commands.js";
-import { QueueModel } from "./queue-model.js";
+import { type ModelOptions, QueueModel } from "./queue-model.js";
 import { restartCommands } from "./restart-commands.js";
+import { Seen } from "./seen.js";
+import { upkeepCommands } from "./upkeep-commands.js";
 import { QUEUE } from "./world.js";
 
-const OPTIONS = { leaseMs: 5_000, maxAttempts: 2, backoffMs: 1_000 };
-const WEEK_MS = 604_800_000;
+type Ordering = ModelOptions["ordering"];
 
-/** How far a run goes, and which one to repeat: a failure prints `seed`, `path` and `replayPath`. */
+/** How far a check goes. */
 export interface ModelRun {
+  readonly ordering: Ordering;
   readonly runs: number;
   readonly commandsMax: number;
   readonly restarts: readonly Restart[];
-  readonly replay?: { readonly seed: number; readonly path: string; readonly replayPath?: string };
 }
 
-/** What the runs came to, so that they cannot pass by doing nothing. */
-class Seen {
-  #acked = 0;
-  #rejected = 0;
-  #outOfAttempts = 0;
-  #published = 0;
+/** What the environment says of runs: more of them, or one again. */
+const {
+  HOLDFAST_MODEL_TIMES: times = "1",
+  HOLDFAST_MODEL_SEED: seed,
+  HOLDFAST_MODEL_PATH: path,
+  HOLDFAST_MODEL_REPLAY: replayPath,
+} = process.env;
 
-  add({ acked, dead, published }: QueueModel): void {
-    this.#published += published;
-    this.#acked += acked.size;
-    this.#rejected += dead.filter(({ reason }) => reason === "rejected").length;
-    this.#outOfAttempts += dead.filter(({ reason }) => reason === "attempts").length;
-  }
+/** Definitions of the queue under test, the plainest one first. */
+function definitions(ordering: Ordering): fc.Arbitrary<ModelOptions> {
+  const ordered = ordering !== "none";
+  return fc.record({
+    ordering: fc.constant(ordering),
+    poison: fc.constantFrom<ModelOptions["poison"]>("dead-letter", ...(ordered ? (["block"] as const) : [])),
+    maxAttempts: fc.constantFrom(2, 3, 1, 0),
+    depthMax: fc.constantFrom(0, 6, 9),
+    overflow: fc.constantFrom<ModelOptions["overflow"]>("reject", ...(ordered ? [] : (["dead-letter-oldest"] as const))),
+    leaseMs: fc.constant(5_000),
+    backoffMs: fc.constant(1_000),
+    dedupWindowMs: fc.constant(20_000),
+  });
+}
 
-  expectEnough(runs: number): void {
-    const counts = { published: this.#published, acked: this.#acked, rejected: this.#rejected, outOfAttempts: this.#outOfAttempts };
-    for (const [what, count] of Object.entries(counts)) {
-      if (count < runs / 10) throw new Error(`only ${count} messages were ${what} in ${runs} runs`);
-    }
+async function defineQueue(real: Harness, { backoffMs, ...options }: ModelOptions): Promise<void> {
+  const backoff = { type: "fixed", delayMs: backoffMs, delayMaxMs: backoffMs, jitter: 0 } as const;
+  await real.define(QUEUE, { ...options, backoff });
+}
+
+/** One run; a failure tells its story. */
+async function runOnce(host: EngineHost, model: QueueModel, commands: Iterable<Command>): Promise<void> {
+  const real = await Harness.open(host);
+  try {
+    await defineQueue(real, model.options);
+    for (const maxInFlight of [3, 8]) await attach(model, real, maxInFlight);
+    await fc.asyncModelRun(() => ({ model, real }), commands as Iterable<fc.AsyncCommand<QueueModel, Harness, boolean>>);
+    await real.checkCounts();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error([...model.story.map((line, index) => `${index + 1}. ${line}`), reason].join("\n"), { cause: error });
+  } finally {
+    await real.close();
   }
 }
 
-/** Does random things to an engine and to the model, and fails with the shortest list of things after which they differ. */
+/**
+ * Does random things to an engine and to the model, and fails with the shortest list of things after which they differ.
+ * The failure names the seed and the paths that repeat it: see the variables above.
+ */
 export async function checkAgainstModel(createHost: () => Promise<EngineHost>, run: ModelRun): Promise<void> {
-  const all = [...publishCommands, ...consumeCommands, ...restartCommands(run.restarts)];
-  const { replayPath, ...replay } = run.replay ?? {};
-  const repeat = replayPath === undefined ? {} : { replayPath };
-  const commands = fc.commands([fc.oneof(...all)], { maxCommands: run.commandsMax, size: "max", ...repeat });
+  const all = [...publishCommands, ...consumeCommands, ...upkeepCommands, ...restartCommands(run.restarts)];
+  const commands = fc.commands([fc.oneof(...all)], {
+    maxCommands: run.commandsMax,
+    size: "max",
+    ...(replayPath === undefined ? {} : { replayPath }),
+  });
   const seen = new Seen();
-  const property = fc.asyncProperty(commands, async (list) => {
+  const property = fc.asyncProperty(definitions(run.ordering), commands, async (options, list) => {
     const host = await createHost();
     try {
-      const real = await Harness.open(host);
-      try {
-        const backoff = { type: "fixed", delayMs: OPTIONS.backoffMs, delayMaxMs: OPTIONS.backoffMs, jitter: 0 } as const;
-        const { leaseMs, maxAttempts } = OPTIONS;
-        await real.define(QUEUE, { leaseMs, maxAttempts, backoff, dedupWindowMs: WEEK_MS });
-        const model = new QueueModel(OPTIONS);
-        for (const maxInFlight of [3, 8]) await attach(model, real, maxInFlight);
-        await fc.asyncModelRun(() => ({ model, real }), list);
-        seen.add(model);
-        await real.checkCounts();
-      } finally {
-        await real.close();
-      }
+      const model = new QueueModel(options);
+      await runOnce(host, model, list);
+      seen.add(model);
     } finally {
       await host.destroy();
     }
   });
-  await fc.assert(property, { numRuns: run.runs, ...replay });
-  if (run.replay === undefined) seen.expectEnough(run.runs);
+  const again = seed === undefined ? {} : { seed: Number(seed), ...(path === undefined ? {} : { path, endOnFailure: true }) };
+  await fc.assert(property, { numRuns: run.runs * Number(times), ...again });
+  if (seed === undefined) seen.expectEnough(run.ordering);
 }
