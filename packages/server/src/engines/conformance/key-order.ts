@@ -206,7 +206,7 @@ export function testKeyOrder(suite: Suite): void {
       expect(await h.stats("orders")).toMatchObject({ acked: 10_000, ready: 0, parked: 0, blocked: 0 });
     });
 
-    suite.case("the ordering changes only while the queue is empty", async (h) => {
+    suite.case("O2: the ordering changes only while the queue is empty", async (h) => {
       await h.define("orders");
       await h.publish("orders", { key: "a", body: 1 });
       await expect(h.engine.define(h.address("orders"), { ordering: "key" })).rejects.toMatchObject({ code: "BAD_REQUEST" });

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import { STEADY } from "./harness.js";
+import type { Delivery } from "./messages.js";
 import type { Suite } from "./suite.js";
 
 const texts = (count: number, size = 1): string[] => Array.from({ length: count }, (_, index) => String(index).padStart(size, "."));
@@ -104,6 +105,29 @@ export function testLease(suite: Suite): void {
       expect(some.length).toBeLessThanOrEqual(11);
       expect(await h.lease(consumer, 50, 1)).toHaveLength(1);
       expect(await h.lease(consumer, 3)).toHaveLength(3);
+    });
+
+    suite.case("L1: a newer delivery has a newer number, whatever ended the one before", async (h) => {
+      await h.define("orders", { maxAttempts: 0 });
+      await h.publish("orders", "cod");
+      const consumer = await h.attach("orders");
+      let last = 0;
+      const newer = async (by: number): Promise<Delivery> => {
+        const delivery = await h.takeOne(by);
+        expect(delivery.lease).toBeGreaterThan(last);
+        last = delivery.lease;
+        return delivery;
+      };
+      await h.nack(consumer, await newer(consumer), { delayMs: 0 });
+      await h.release(consumer, await newer(consumer));
+      await newer(consumer);
+      await h.clock.advance(STEADY.leaseMs + STEADY.backoff.delayMs);
+      await newer(consumer);
+      await h.engine.detach(consumer, true);
+      const other = await h.attach("orders");
+      await h.reject(other, await newer(other));
+      await h.engine.redrive(h.address("orders"), undefined);
+      await newer(other);
     });
 
     suite.case("L1: what is leased is not leased again before its lease ends", async (h) => {

@@ -62,6 +62,32 @@ export function testPoison(suite: Suite): void {
       expect(await h.takeOne(consumer)).toMatchObject({ body: "a2" });
     });
 
+    suite.eachRestart(
+      (way) => `O4: blocked and waiting keys with many behind them starve no other, also after ${way}`,
+      async (h, way) => {
+        await h.define("orders", { ordering: "key", maxAttempts: 2, poison: "block" });
+        const behind = ["blocked", "waits"].flatMap((key) => Array.from({ length: 600 }, (_, body) => ({ key, body })));
+        await h.publish("orders", ...behind, ...["f1", "f2", "f3", "f4"].map((body) => ({ key: "free", body })));
+        const before = await h.attach("orders", 10);
+        const [blocked, waits, f1] = await h.take(before, 3);
+        if (!blocked || !waits || !f1) throw new Error("nothing leased");
+        await h.nack(before, blocked, { delayMs: 0 });
+        await h.nack(before, await h.takeOne(before), { delayMs: 0 });
+        await h.nack(before, waits, { delayMs: 3_600_000 });
+        await h.ack(before, f1);
+        await h.ack(before, await h.takeOne(before));
+        await h.restart(way);
+        const consumer = await h.attach("orders", 10);
+        for (const body of ["f3", "f4"]) {
+          const delivery = await h.takeOne(consumer);
+          expect(delivery).toMatchObject({ key: "free", body });
+          await h.ack(consumer, delivery);
+        }
+        await h.expectNothing(consumer);
+        expect(await h.stats("orders")).toMatchObject({ blocked: 1, delayed: 1, inFlight: 0, acked: 4 });
+      },
+    );
+
     suite.case("O3: reject dead-letters also where poison blocks", async (h) => {
       await h.define("orders", { ordering: "key", maxAttempts: 1, poison: "block" });
       await h.publish("orders", ...TWO);

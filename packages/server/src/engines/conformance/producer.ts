@@ -44,6 +44,21 @@ export function testProducer(suite: Suite): void {
       },
     );
 
+    suite.eachRestart(
+      (way) => `P5: sent again after ${way}, what was lost on the way keeps its place`,
+      async (h, way) => {
+        await h.define("orders");
+        const producer = { id: P, firstNumber: 1, oldestOpen: 1 };
+        await h.produce("orders", producer, "a", "b");
+        // "c" did not arrive, and its client does not know that of "a" and "b" either.
+        await h.restart(way);
+        expect(await fateOrCode(h.produce("orders", { ...producer, firstNumber: 4 }, "d"))).toEqual(["PRODUCER_GAP"]);
+        const again = h.produce("orders", producer, "a", "b", "c", "d");
+        expect(await fateOrCode(again)).toEqual(["duplicate", "duplicate", "stored", "stored"]);
+        expect(await bodies(h)).toEqual(["a", "b", "c", "d"]);
+      },
+    );
+
     suite.case("P4: of a resend that overlaps, only the new numbers are stored", async (h) => {
       await h.define("orders");
       const first = await h.produce("orders", { id: P, firstNumber: 1, oldestOpen: 1 }, "a", "b", "c");

@@ -62,7 +62,7 @@ export function testRate(suite: Suite): void {
       await h.expectNothing(consumer);
     });
 
-    suite.case("a rate that is taken away or raised is in force at once", async (h) => {
+    suite.case("L5: a rate that is taken away or raised is in force at once", async (h) => {
       await h.define("orders", { ratePerSecondMax: 0.001 });
       await h.publish("orders", ...range(20));
       const consumer = await h.attach("orders");

@@ -101,7 +101,7 @@ export function testRedrive(suite: Suite): void {
       expect(await h.engine.redrive(h.address("orders", "/other"), undefined)).toBe(0);
     });
 
-    suite.case("redrive: letters in flight stay, those given back before come along in their place", async (h) => {
+    suite.case("D1: letters in flight stay, those given back before come along in their place", async (h) => {
       await h.define("orders");
       await kill(h, "orders", "returned", "held", "ready");
       const consumer = await h.attach("orders.dead");
@@ -162,7 +162,7 @@ export function testRedrive(suite: Suite): void {
       expect(await bodiesOf(h, "orders")).toEqual(expected);
     });
 
-    suite.case("redrive: what is left of the dead letters is delivered, also when a part of it was taken out before", async (h) => {
+    suite.case("D1: what a redrive left of the dead letters is delivered, also when a part of it was taken out before", async (h) => {
       await h.define("orders");
       const ids = numbers(1_200).map((number) => ({ id: `id-${number}`, body: number }));
       await kill(h, "orders", ...ids);
@@ -221,7 +221,7 @@ export function testRedrive(suite: Suite): void {
       expect((await bodiesOf(h, "orders")).map(Number)).toEqual(numbers(moved));
     });
 
-    suite.case("dead letters: purged they are gone, those in flight too, whose leases are stale", async (h) => {
+    suite.case("L2: purged, dead letters are gone, those in flight too, whose leases are stale", async (h) => {
       await h.define("orders");
       await kill(h, "orders", ...numbers(700));
       const consumer = await h.attach("orders.dead");

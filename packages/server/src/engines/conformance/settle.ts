@@ -35,6 +35,28 @@ export function testSettle(suite: Suite): void {
       },
     );
 
+    for (const ordering of ["key", "fifo"] as const) {
+      suite.eachRestart(
+        (way) => `L3: ordered by ${ordering}, what is acked does not come again after ${way}, at whatever attempt`,
+        async (h, way) => {
+          await h.define("orders", { ordering });
+          await h.publish("orders", ...[1, 2, 3, 4].map((body) => ({ key: "a", body })));
+          const before = await h.attach("orders", 1);
+          await h.nack(before, await h.takeOne(before), { delayMs: 0 });
+          await h.ack(before, await h.takeOne(before));
+          await h.ack(before, await h.takeOne(before));
+          await h.restart(way);
+          const consumer = await h.attach("orders", 1);
+          for (const body of [3, 4]) {
+            const delivery = await h.takeOne(consumer);
+            expect(delivery).toMatchObject({ body, attempt: 1 });
+            await h.ack(consumer, delivery);
+          }
+          await h.expectNothing(consumer);
+        },
+      );
+    }
+
     suite.case("L2: a lease settles once; again, with any verb, is stale and changes nothing", async (h) => {
       await h.define("orders");
       await h.publish("orders", "cod");
@@ -98,7 +120,7 @@ export function testSettle(suite: Suite): void {
       expect(await h.ack(consumer, fresh)).toEqual(["ok"]);
     });
 
-    suite.case("release: the message is ready at once and the attempt does not count", async (h) => {
+    suite.case("L5: released, a message is ready at once and the attempt does not count", async (h) => {
       await h.define("orders", { maxAttempts: 2 });
       await h.publish("orders", "cod");
       const [one, two] = [await h.attach("orders"), await h.attach("orders")];

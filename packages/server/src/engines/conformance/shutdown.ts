@@ -31,7 +31,7 @@ export function testShutdown(suite: Suite): void {
       expect(engine.capacity(consumer)).toBe(0);
     });
 
-    suite.case("close: what was accepted before is confirmed", async (h) => {
+    suite.case("P1: what was accepted before closing is confirmed", async (h) => {
       await h.define("orders");
       const accepted = Array.from({ length: 20 }, (_, index) => h.publish("orders", index));
       const closing = h.close();

@@ -32,7 +32,8 @@ import { testShutdown } from "./shutdown.js";
 import { testStats } from "./stats.js";
 import { Suite } from "./suite.js";
 
-const TOPICS = [
+/** Everything that is tested of an engine. */
+export const TOPICS = [
   testPublish,
   testDedup,
   testProducer,
