@@ -1,9 +1,10 @@
 import type { ModelConsumer } from "./consumer.js";
 import { type ModelDeath, type ModelMessage, newMessage, type State } from "./message.js";
+import { headsOf, type Ordering } from "./order.js";
 
 /** How the queue under test is defined. */
 export interface ModelOptions {
-  readonly ordering: "none" | "key" | "fifo";
+  readonly ordering: Ordering;
   readonly poison: "dead-letter" | "block";
   /** 0: no limit. */
   readonly maxAttempts: number;
@@ -122,20 +123,8 @@ export class QueueModel {
 
   // --- order ---------------------------------------------------------------------------------------------------
 
-  /** Whether the two have to keep their order. */
-  #areChained(one: ModelMessage, other: ModelMessage): boolean {
-    const { ordering } = this.options;
-    return ordering === "fifo" || (ordering === "key" && one.key === other.key);
-  }
-
-  /** What the order lets go next: nothing it has to follow waits, and with `key` nothing of it is in flight. */
   heads(): ModelMessage[] {
-    const live = this.live;
-    const mayFollow = ({ state }: ModelMessage): boolean => state === "in-flight" && this.options.ordering === "fifo";
-    return live.filter(
-      (message, index) =>
-        message.state !== "in-flight" && live.slice(0, index).every((before) => !this.#areChained(before, message) || mayFollow(before)),
-    );
+    return headsOf(this.live, this.options.ordering);
   }
 
   isHead(message: ModelMessage): boolean {

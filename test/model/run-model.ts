@@ -3,14 +3,13 @@ import type { EngineHost, Restart } from "../../packages/server/src/engines/conf
 import { Harness } from "../../packages/server/src/engines/conformance/harness.js";
 import type { Command } from "./command.js";
 import { attach, consumeCommands } from "./consume-commands.js";
+import type { Ordering } from "./order.js";
 import { publishCommands } from "./publish-commands.js";
 import { type ModelOptions, QueueModel } from "./queue-model.js";
 import { restartCommands } from "./restart-commands.js";
 import { Seen } from "./seen.js";
 import { upkeepCommands } from "./upkeep-commands.js";
 import { QUEUE } from "./world.js";
-
-type Ordering = ModelOptions["ordering"];
 
 /** How far a check goes. */
 export interface ModelRun {

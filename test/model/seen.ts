@@ -1,4 +1,5 @@
-import type { ModelOptions, QueueModel } from "./queue-model.js";
+import type { Ordering } from "./order.js";
+import type { QueueModel } from "./queue-model.js";
 
 /** What every check has to have come to, by what its stories say or its messages ended as. */
 const EVENTS = ["QUEUE_FULL", "sent again", "in vain: ", "is lost", "is stale", "run out", "crash", "closed and opened", "paused"];
@@ -18,7 +19,7 @@ export class Seen {
     for (const { death } of model.messages) if (death !== undefined) this.#count(death.reason, 1);
   }
 
-  expectEnough(ordering: ModelOptions["ordering"]): void {
+  expectEnough(ordering: Ordering): void {
     const ends = ["rejected", "attempts", ordering === "none" ? "overflow" : "skipped"];
     const never = [...STATES, ...EVENTS, ...ends].filter((what) => (this.#counts.get(what) ?? 0) === 0);
     if (never.length > 0) throw new Error(`in no run there was: ${never.join(", ")}`);
