@@ -2,7 +2,7 @@ import { connect, type Delivery, type Holdfast } from "holdfast-client";
 import { type RunningServer, Shell } from "./cli-process.js";
 
 /** What a vendor wants to have brought to a customer. */
-export interface Pickup {
+interface Pickup {
   readonly store: string;
   readonly orderId: string;
   readonly customer: string;
@@ -12,13 +12,13 @@ export interface Pickup {
 export type State = "in-transit" | "delivered";
 
 /** What a vendor is told of its parcel. */
-export interface Change {
+interface Change {
   readonly orderId: string;
   readonly state: State;
 }
 
 /** One thing that somebody did. */
-export interface Event {
+interface Event {
   readonly who: string;
   readonly did: "orders" | "picks up" | "hands over" | "crashes" | "is told" | "confirms";
   readonly orderId: string;
@@ -27,7 +27,7 @@ export interface Event {
 }
 
 /** Everything that happened, in order; to be waited for. */
-export class History {
+class History {
   readonly events: Event[] = [];
   #waiting: (() => void)[] = [];
 

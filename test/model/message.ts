@@ -25,7 +25,7 @@ export interface ModelMessage {
   death: ModelDeath | undefined;
 }
 
-export interface ModelLease {
+interface ModelLease {
   readonly number: number;
   readonly consumer: ModelConsumer;
   until: number;

@@ -16,10 +16,10 @@ export interface Draft {
 }
 
 /** New messages: told from one another, and named the same when a run is replayed. */
-export const drafts = (model: QueueModel, keys: readonly string[]): Draft[] => keys.map((key) => ({ body: `m${++model.named}`, key }));
+const drafts = (model: QueueModel, keys: readonly string[]): Draft[] => keys.map((key) => ({ body: `m${++model.named}`, key }));
 
 /** Takes over what became of messages, one after the other, where the limits let it. */
-export function noteFates(model: QueueModel, messages: readonly Draft[], fates: readonly Fate[]): void {
+function noteFates(model: QueueModel, messages: readonly Draft[], fates: readonly Fate[]): void {
   const told = messages.map(({ body, key }, index) => {
     const fate = fates[index];
     if (fate === undefined) throw new Error(`${body} has no receipt`);
