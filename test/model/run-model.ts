@@ -20,12 +20,8 @@ export interface ModelRun {
 }
 
 /** What the environment says of runs: more of them, or one again. */
-const {
-  HOLDFAST_MODEL_TIMES: times = "1",
-  HOLDFAST_MODEL_SEED: seed,
-  HOLDFAST_MODEL_PATH: path,
-  HOLDFAST_MODEL_REPLAY: replayPath,
-} = process.env;
+const { HOLDFAST_MODEL_SEED: seed, HOLDFAST_MODEL_PATH: path, HOLDFAST_MODEL_REPLAY: replayPath } = process.env;
+export const TIMES = Number(process.env.HOLDFAST_MODEL_TIMES ?? 1);
 
 /** Definitions of the queue under test, the plainest one first. */
 function definitions(ordering: Ordering): fc.Arbitrary<ModelOptions> {
@@ -86,6 +82,6 @@ export async function checkAgainstModel(createHost: () => Promise<EngineHost>, r
     }
   });
   const again = seed === undefined ? {} : { seed: Number(seed), ...(path === undefined ? {} : { path, endOnFailure: true }) };
-  await fc.assert(property, { numRuns: run.runs * Number(times), ...again });
+  await fc.assert(property, { numRuns: run.runs * TIMES, ...again });
   if (seed === undefined) seen.expectEnough(run.ordering);
 }
