@@ -65,6 +65,7 @@ function noteDelivery(model: QueueModel, consumer: ModelConsumer, delivery: Deli
   const { body, attempt, lease, leaseUntil, sequence } = delivery;
   const message = model.leasable(now).find((one) => one.sequence === sequence);
   if (message === undefined) throw new Error(`${body}, ${sequence}, was delivered and was not to be had`);
+  model.sawAttempts(message, attempt - 1);
   const expected = { body: message.name, attempt: message.attempts + 1, leaseUntil: now + model.options.leaseMs };
   expect({ body, attempt, leaseUntil }, `delivery of ${body}`).toEqual(expected);
   expect(lease, `L1: the token of ${body}`).toBeGreaterThan(model.lastLease);

@@ -20,8 +20,10 @@ export interface ModelMessage {
   dueMax: number;
   /** It was never delivered, but in a delivery that a graceful end took back. */
   fresh: boolean;
-  /** A crash may count an attempt for it although it was never delivered: see `QueueModel.markAhead`. */
-  mayCount: boolean;
+  /** Why a crash may count an attempt for it although it was never delivered: see `QueueModel.markAhead`. */
+  marked: "no" | "ahead" | "next";
+  /** It may have counted one at a crash; nobody saw yet whether it did. */
+  unsure: boolean;
   death: ModelDeath | undefined;
 }
 
@@ -46,6 +48,7 @@ export const newMessage = (name: string, key: string, sequence: number): ModelMe
   dueMin: 0,
   dueMax: 0,
   fresh: true,
-  mayCount: false,
+  marked: "no",
+  unsure: false,
   death: undefined,
 });

@@ -158,6 +158,7 @@ export class QueueModel {
   lease(message: ModelMessage, consumer: ModelConsumer, number: number, now: number): void {
     message.state = "in-flight";
     message.lease = { number, consumer, until: now + this.options.leaseMs };
+    message.unsure = false;
     consumer.held.set(number, message);
     this.lastLease = number;
   }
@@ -175,6 +176,7 @@ export class QueueModel {
 
   ack(message: ModelMessage): void {
     this.#end(message, "acked");
+    this.#markNext(message);
   }
 
   reject(message: ModelMessage): void {
@@ -184,6 +186,7 @@ export class QueueModel {
   bury(message: ModelMessage, reason: ModelDeath["reason"], attempts: number): void {
     this.#end(message, "dead");
     message.death = { reason, attempts };
+    this.#markNext(message);
   }
 
   /** The message comes again, uncounted, and what was leased after it in its order too. */
@@ -271,16 +274,32 @@ export class QueueModel {
   /**
    * Notes what a crash may count too, to be called after whatever may have made the engine write.
    *
-   * Without an order the engine writes ahead what consumers that wait would get at once as if it were leased already
-   * (decisions/002): the first messages never delivered, as many as the consumers asked for in vain. Not where one attempt
-   * is all.
+   * The engine writes ahead what consumers that wait would get at once as if it were leased already (decisions/002 and
+   * 006): the first messages never delivered, with `key` one of each key, as many as the consumers asked for in vain. Not
+   * where one attempt is all.
    */
   markAhead(): void {
     const { ordering, maxAttempts } = this.options;
-    if (ordering !== "none" || maxAttempts === 1) return;
+    if (maxAttempts === 1) return;
     const wanted = this.consumers.reduce((sum, consumer) => sum + Math.min(consumer.unmet, this.capacity(consumer)), 0);
-    const fresh = this.in("waiting").filter((message) => message.fresh);
-    for (const message of fresh.slice(0, wanted)) message.mayCount = true;
+    const candidates = ordering === "key" ? this.heads() : this.live;
+    const fresh = candidates.filter((message) => message.fresh && message.state === "waiting" && message.marked !== "next");
+    for (const message of fresh.slice(0, wanted)) message.marked = "ahead";
+  }
+
+  /** With `key`, the next of a key is written ahead with the settlement before it, whoever waits. */
+  #markNext({ key }: ModelMessage): void {
+    if (this.options.ordering !== "key" || this.options.maxAttempts === 1) return;
+    const next = this.live.find((message) => message.key === key);
+    if (next?.fresh === true && next.state === "waiting") next.marked = "next";
+  }
+
+  /** Attempts of a message were seen, without the one in flight: that may settle whether it counted one at a crash. */
+  sawAttempts(message: ModelMessage, attempts: number): void {
+    if (!message.unsure || attempts !== message.attempts + 1) return;
+    message.attempts = attempts;
+    message.unsure = false;
+    message.fresh = false;
   }
 
   /** A graceful end counts nothing. */
@@ -293,15 +312,15 @@ export class QueueModel {
     this.#nextLife();
   }
 
-  /** What was in flight counts an attempt, and of what was marked ahead what `alsoCounted` says. */
-  crash(now: number, alsoCounted: (message: ModelMessage) => boolean): void {
-    const counted = this.live.filter((message) => message.state === "in-flight" || (message.mayCount && alsoCounted(message)));
-    this.#failTogether(counted, now, now + this.options.backoffMs);
+  /** What was in flight counts an attempt; what was marked ahead may, and that is seen later. */
+  crash(now: number): void {
+    for (const message of this.in("waiting")) if (message.marked !== "no") message.unsure = true;
+    this.#failTogether(this.inFlight, now, now + this.options.backoffMs);
     this.#nextLife();
   }
 
   #nextLife(): void {
-    for (const message of this.messages) message.mayCount = false;
+    for (const message of this.messages) message.marked = "no";
     this.consumers = [];
     this.lastLease = 0;
     this.mayBeReading = this.options.overflow === "dead-letter-oldest";

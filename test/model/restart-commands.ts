@@ -54,6 +54,7 @@ class CrashMidway implements Command {
     const there = await attemptsOfAll(real);
     if (fates !== undefined) noteProduced(model, numbered.messages, fates);
     else noteUnheard(model, numbered, there);
+    model.markAhead();
     const acked = acking.filter(({ sequence }) => !there.has(sequence));
     if (settled) expect(acked, "L3: what was acked").toEqual(acking);
     for (const message of acked) model.ack(message);

@@ -42,6 +42,7 @@ function compareMessages(model: QueueModel, seen: readonly Seen[], now: number):
   for (const [index, { body, state, attempts }] of seen.entries()) {
     const message = live[index];
     if (message === undefined) continue;
+    model.sawAttempts(message, attempts);
     expect(statesOf(model, message, now), `states that ${body} may be in`).toContain(state);
     expect(attempts, `attempts of ${body}`).toBe(message.attempts + (message.state === "in-flight" ? 1 : 0));
   }

@@ -65,7 +65,8 @@ export function reserveLog(queue: Queue, chains: Chains): void {
   if (chains.isHeld || queue.cursor <= queue.recoverThrough) return;
   let left = aheadOf(queue);
   for (const block of queue.window) {
-    for (let index = Math.max(0, queue.cursor - block.first); index < block.count; index++) {
+    // What a life before stored and is not looked through yet would be taken for having been in flight when that life ended.
+    for (let index = Math.max(0, queue.cursor - block.first, queue.foundNext - block.first); index < block.count; index++) {
       if (left-- <= 0) return;
       if (!block.isSettled(index) && !block.isLeased(index)) reserve(queue, block, index);
     }

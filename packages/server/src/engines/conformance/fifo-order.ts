@@ -97,6 +97,23 @@ export function testFifoOrder(suite: Suite): void {
       },
     );
 
+    suite.eachRestart(
+      (way) => `L4: what a life found after ${way} and nobody was given counts nothing`,
+      async (h, way) => {
+        await h.define("orders", { ordering: "fifo" });
+        await h.publish("orders", 1);
+        await h.publish("orders", 2);
+        await h.restart(way);
+        const first = await h.attach("orders", 1);
+        await h.take(first, 1);
+        await h.engine.detach(first, false);
+        expect(await h.take(await h.attach("orders"), 2)).toMatchObject([
+          { body: 1, attempt: 1 },
+          { body: 2, attempt: 1 },
+        ]);
+      },
+    );
+
     suite.case("O2: a backlog behind a message that waits stays where it is, and in order", async (h) => {
       await h.define("orders", { ordering: "fifo", maxAttempts: 0 });
       const bodies = Array.from({ length: 5_000 }, (_, index) => index);
