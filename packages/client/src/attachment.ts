@@ -5,7 +5,7 @@ import { Batch, type LeasedDelivery, type Settler } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
 import { Fifo } from "./fifo.js";
 import type { DeliveriesSection } from "./frame.js";
-import { LIMITS } from "./limits.js";
+import * as LIMITS from "./limits.js";
 import { type Settlement, Settlements } from "./settlements.js";
 
 /**

@@ -1,5 +1,5 @@
 import { HoldfastError } from "./errors.js";
-import { QUEUE_PATTERN } from "./limits.js";
+import { QUEUE_PATTERN } from "./names.js";
 
 /** `BAD_REQUEST` unless it is a name that a queue may have. */
 export function checkQueue(name: string): void {

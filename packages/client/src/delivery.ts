@@ -2,7 +2,7 @@ import { decodeBytewise } from "#platform";
 import { checkWhole } from "./check.js";
 import type { HoldfastError } from "./errors.js";
 import type { DeliveriesSection, Verb } from "./frame.js";
-import { LIMITS } from "./limits.js";
+import * as LIMITS from "./limits.js";
 import type { Headers } from "./record.js";
 import type { RecordReader } from "./record-view.js";
 import { type Settlement, staleLease, type Terms } from "./settlements.js";

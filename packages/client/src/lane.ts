@@ -3,7 +3,7 @@ import { backoffMs, type Connection } from "./connection.js";
 import { type ErrorCode, HoldfastError } from "./errors.js";
 import { Fifo } from "./fifo.js";
 import { eachFate, type Fate } from "./frame.js";
-import { LIMITS } from "./limits.js";
+import * as LIMITS from "./limits.js";
 import type { Pending } from "./message.js";
 import { writePacked } from "./record.js";
 

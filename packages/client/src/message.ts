@@ -1,7 +1,7 @@
 import { type PackedBody, packBody } from "./body.js";
 import { checkQueue } from "./check.js";
 import { HoldfastError } from "./errors.js";
-import { LIMITS } from "./limits.js";
+import * as LIMITS from "./limits.js";
 import type { Headers } from "./record.js";
 
 /** "Stored": what a publish resolves to. */
@@ -115,8 +115,10 @@ const encoder = new TextEncoder();
 
 /** `TOO_LARGE` unless the messages may be stored all or none; returns their bytes. */
 export function checkArray(entries: readonly Pending[]): number {
-  const { arrayMessagesMax, arrayBytesMax } = LIMITS;
   const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-  if (entries.length <= arrayMessagesMax && bytes <= arrayBytesMax) return bytes;
-  throw new HoldfastError("TOO_LARGE", `${entries.length} messages, ${bytes} bytes, expected up to ${arrayMessagesMax}, ${arrayBytesMax}`);
+  if (entries.length <= LIMITS.arrayMessagesMax && bytes <= LIMITS.arrayBytesMax) return bytes;
+  throw new HoldfastError(
+    "TOO_LARGE",
+    `${entries.length} messages, ${bytes} bytes, expected up to ${LIMITS.arrayMessagesMax}, ${LIMITS.arrayBytesMax}`,
+  );
 }

@@ -6,7 +6,8 @@ export { ByteReader, ByteWriter } from "./bytes.js";
 export { ERROR_CODES, type ErrorCode, type ErrorReply, HoldfastError } from "./errors.js";
 export { Fifo } from "./fifo.js";
 export * from "./frame.js";
-export { DIED_EVENT, LIMITS, NAME_PATTERN } from "./limits.js";
+export * as LIMITS from "./limits.js";
+export { DIED_EVENT, NAME_PATTERN } from "./names.js";
 export type { EngineEnd } from "./platform.js";
 export {
   checkRecord,

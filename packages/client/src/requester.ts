@@ -2,7 +2,7 @@ import { type Connection, type Party, TIMER_MS_MAX } from "./connection.js";
 import type { Delivery } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
 import { HandlerConsumer } from "./handler-consumer.js";
-import { DIED_EVENT } from "./limits.js";
+import { DIED_EVENT } from "./names.js";
 import type { MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
 import { randomName } from "./random.js";
 import type { Requests } from "./requests.js";

@@ -1,7 +1,7 @@
 import { backoffMs, type Connection } from "./connection.js";
 import { HoldfastError } from "./errors.js";
 import { eachFate, type Fate, type SettleRun, type Verb } from "./frame.js";
-import { LIMITS } from "./limits.js";
+import * as LIMITS from "./limits.js";
 
 /** What a verb says beside the lease. */
 export interface Terms {
