@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { connect } from "holdfast-client";
+import { admin } from "holdfast-client/admin";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Cli, type Ended, type RunningServer, Shell } from "./cli-process.js";
 
@@ -122,7 +123,7 @@ describe("holdfast consume", () => {
     const consumer = shell.start(consuming());
     await consumer.out.until((text) => text === "1\n");
     const holdfast = connect(server.url);
-    await holdfast.queue("orders").delete();
+    await admin(holdfast).queue("orders").delete();
     await holdfast.close();
     expect(await consumer.ended).toMatchObject({ code: 4, stderr: expect.stringMatching(/^holdfast: [^\n]*orders: deleted\n$/) });
   });

@@ -21,11 +21,6 @@ export class JsonText {
   constructor(readonly text: string) {
     holdsBuffers(JSON.parse(text), 0);
   }
-
-  /** Its value, where it does not travel as text. */
-  toJSON(): unknown {
-    return JSON.parse(this.text);
-  }
 }
 
 /** Packs a body; `BAD_REQUEST` when it is neither a JSON value nor bytes, `TOO_LARGE` when it holds too many buffers. */

@@ -1,5 +1,6 @@
 import { io } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { admin } from "./admin.js";
 import { type HoldfastError, wrap } from "./index.js";
 import { TestServer, turnsUntil } from "./test-server.js";
 
@@ -67,7 +68,7 @@ describe("closing", () => {
     expect(await sent).toMatchObject({ code: "UNKNOWN", retryable: true });
     expect(await unsent).toMatchObject({ code: "SHUTTING_DOWN", retryable: false });
     expect(await stats.catch((error: unknown) => error)).toBeInstanceOf(Error);
-    expect(await failure(holdfast.queues())).toMatchObject({ code: "SHUTTING_DOWN" });
+    expect(await failure(admin(holdfast).queues())).toMatchObject({ code: "SHUTTING_DOWN" });
   });
 });
 
@@ -76,8 +77,8 @@ describe("plain events", () => {
     const holdfast = server.connect();
     const orders = holdfast.queue("orders");
     server.onRequest = (event) => ({ ok: true, items: [event], next: 5 });
-    expect(await orders.peek({ after: 3, limit: 1 })).toEqual({ items: ["holdfast:peek"], next: 5 });
-    expect(await holdfast.queues({ after: "a" })).toEqual({ items: ["holdfast:list"], next: 5 });
+    expect(await admin(holdfast).queue("orders").peek({ after: 3, limit: 1 })).toEqual({ items: ["holdfast:peek"], next: 5 });
+    expect(await admin(holdfast).queues({ after: "a" })).toEqual({ items: ["holdfast:list"], next: 5 });
     await orders.define({ leaseMs: 5_000 });
     expect(server.requests.slice(1)).toEqual([
       { event: "holdfast:peek", payload: { queue: "orders", after: 3, limit: 1 } },
@@ -87,14 +88,14 @@ describe("plain events", () => {
 
     server.onRequest = () => undefined;
     const stats = orders.stats();
-    const deleted = orders.delete();
+    const deleted = admin(holdfast).queue("orders").delete();
     await server.until(() => server.events().at(-1) === "holdfast:delete");
     server.onRequest = (event) =>
       event === "holdfast:delete" ? { ok: false, error: { code: "NOT_FOUND", message: "gone", retryable: false } } : { ok: true, ready: 3 };
     server.cut();
     expect(await stats).toEqual({ ready: 3 });
     await deleted;
-    expect(await failure(orders.delete())).toMatchObject({ code: "NOT_FOUND" });
+    expect(await failure(admin(holdfast).queue("orders").delete())).toMatchObject({ code: "NOT_FOUND" });
   });
 
   test("of the application pass beside ours, on a socket of its own too", async () => {
@@ -114,13 +115,18 @@ describe("hello", () => {
     server.hello = { ok: false, error: { code: "UNAUTHENTICATED", message: "who are you", retryable: false } };
     const holdfast = server.connect();
     const stream = holdfast.queue("orders").consume();
-    const failures = [holdfast.queue("orders").publish(1), holdfast.queues(), stream.next(), holdfast.publish([{ queue: "a", body: 1 }])];
+    const failures = [
+      holdfast.queue("orders").publish(1),
+      admin(holdfast).queues(),
+      stream.next(),
+      holdfast.publish([{ queue: "a", body: 1 }]),
+    ];
     for (const error of await Promise.all(failures.map(failure))) expect(error).toMatchObject({ code: "UNAUTHENTICATED" });
     expect(await failure(holdfast.queue("orders").publish(2))).toMatchObject({ code: "UNAUTHENTICATED" });
     server.hello = hello;
     server.cut();
     await server.until(() => server.events().filter((event) => event === "holdfast:hello").length === 2);
-    await holdfast.queues();
+    await admin(holdfast).queues();
     await holdfast.queue("orders").publish(3);
     expect(server.stored.get("orders")).toEqual([3]);
   });

@@ -1,10 +1,11 @@
 import { io, type Socket } from "socket.io-client";
 import { Connection } from "./connection.js";
 import type { AddressedMessage } from "./gate.js";
+import type { Host } from "./host.js";
 import type { Receipt, WaitOptions } from "./message.js";
 import { type ConnectOptions, type HoldfastOptions, resolveOptions } from "./options.js";
 import { Outbox, type OutboxLimits } from "./outbox.js";
-import { type Page, Queue } from "./queue.js";
+import { Queue } from "./queue.js";
 import { Requester } from "./requester.js";
 import { Requests } from "./requests.js";
 
@@ -44,22 +45,21 @@ export function wrap(socket: Socket, options: HoldfastOptions = {}): Holdfast {
 export class Holdfast {
   /** The Socket.IO socket, free for events of your own. */
   readonly socket: Socket;
-  readonly #connection: Connection;
-  readonly #requests: Requests;
-  readonly #outbox: Outbox;
-  #requester: Requester | undefined;
-  readonly #makeRequester = (): Requester => {
-    this.#requester ??= new Requester(this.#connection, this.#requests);
-    return this.#requester;
-  };
+  /** @internal */
+  readonly host: Host;
   #closing: Promise<void> | undefined;
 
   /** @internal */
   constructor(socket: Socket, limits: OutboxLimits) {
     this.socket = socket;
-    this.#connection = new Connection(socket);
-    this.#requests = new Requests(this.#connection);
-    this.#outbox = new Outbox(this.#connection, this.#requests, limits);
+    const connection = new Connection(socket);
+    const requests = new Requests(connection);
+    this.host = {
+      connection,
+      requests,
+      outbox: new Outbox(connection, requests, limits),
+      requester: new Requester(connection, requests),
+    };
   }
 
   /**
@@ -68,12 +68,7 @@ export class Holdfast {
    * @throws HoldfastError `BAD_REQUEST` unless the name is 1 to 128 of `A-Z a-z 0-9 . _ : -`
    */
   queue<Body = unknown>(name: string): Queue<Body> {
-    return new Queue<Body>(name, {
-      connection: this.#connection,
-      outbox: this.#outbox,
-      requests: this.#requests,
-      requester: this.#makeRequester,
-    });
+    return new Queue<Body>(name, this.host);
   }
 
   /**
@@ -87,12 +82,7 @@ export class Holdfast {
    * await holdfast.publish([{ queue: "orders", body: order }, { queue: "invoices", body: invoice }]);
    */
   publish(messages: readonly AddressedMessage[], options?: WaitOptions): Promise<Receipt[]> {
-    return this.#outbox.publishTogether(messages, options);
-  }
-
-  /** Names of the namespace's queues in order, those after `after`, up to `limit` (100, at most 1,000). */
-  queues(page?: { readonly after?: string; readonly limit?: number }): Promise<Page<string, string>> {
-    return this.#requests.send("holdfast:list", { kind: "queues", ...page }) as Promise<unknown> as Promise<Page<string, string>>;
+    return this.host.outbox.publishTogether(messages, options);
   }
 
   /**
@@ -103,7 +93,7 @@ export class Holdfast {
    *   stay connected. What is unconfirmed then fails: with `SHUTTING_DOWN` if it was never sent, else with `UNKNOWN`
    */
   close({ timeoutMs = Number.POSITIVE_INFINITY }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
-    this.#closing ??= this.#connection.close(performance.now() + timeoutMs);
+    this.#closing ??= this.host.connection.close(performance.now() + timeoutMs);
     return this.#closing;
   }
 }

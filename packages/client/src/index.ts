@@ -6,6 +6,6 @@ export { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
 export type { AddressedMessage } from "./gate.js";
 export type { Message, MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
 export type { ConnectOptions, HoldfastOptions } from "./options.js";
-export type { Backoff, Page, PeekedMessage, Queue, QueueOptions, QueueStats, ScheduleEntry, ScheduleTimes } from "./queue.js";
+export type { Backoff, Queue, QueueOptions, QueueStats } from "./queue.js";
 export type { Headers } from "./record.js";
 export type { DeliveryStream } from "./stream.js";

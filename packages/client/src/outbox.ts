@@ -1,10 +1,11 @@
-import { backoffMs, type Connection, type Party, TIMER_MS_MAX } from "./connection.js";
+import { backoffMs, type Connection, type Party } from "./connection.js";
 import { HoldfastError } from "./errors.js";
 import { type AddressedMessage, Gate } from "./gate.js";
 import { failure, Lane, type LaneHost } from "./lane.js";
 import { checkArray, type Message, type MessageOptions, Pending, type Receipt, type WaitOptions } from "./message.js";
 import { randomName } from "./random.js";
 import type { Requests } from "./requests.js";
+import { limitWait } from "./wait.js";
 
 /** How much may wait to be confirmed, and for how long. */
 export interface OutboxLimits {
@@ -102,11 +103,11 @@ export class Outbox implements Party, LaneHost {
       for (const lane of lanes) lane.remove(gate);
     };
     let doubtful = false;
-    const ifResent = (): boolean => {
+    const mayResend = (): boolean => {
       doubtful = true;
-      return false;
+      return true;
     };
-    this.#requests.send("holdfast:publish", gate.payload, ifResent).then(
+    this.#requests.send("holdfast:publish", gate.payload, mayResend).then(
       (reply) => {
         settle();
         gate.resolveAll(reply.receipts as Receipt[]);
@@ -139,20 +140,12 @@ export class Outbox implements Party, LaneHost {
 
   /** Gives a message up, with the array it begins, when it was waited for long enough. */
   #limitWait(entry: Pending, lanes: readonly Lane[], wait: WaitOptions | undefined): void {
-    const signal = wait?.signal;
     const timeoutMs = wait?.timeoutMs ?? this.#limits.publishTimeoutMs;
-    if (timeoutMs <= 0 && signal === undefined) return;
-    const giveUp = (why: string): void => {
+    if (timeoutMs <= 0 && wait?.signal === undefined) return;
+    entry.onDone = limitWait(wait?.signal, timeoutMs, (why) => {
       if (entry.number === 0) for (const lane of lanes) for (const removed of lane.remove(entry)) this.finish(removed);
       entry.reject(failure(entry, "ABORTED", why));
-    };
-    const onAbort = (): void => giveUp("aborted");
-    signal?.addEventListener("abort", onAbort);
-    const timer = timeoutMs > 0 ? setTimeout(giveUp, Math.min(timeoutMs, TIMER_MS_MAX), `${timeoutMs} ms are over`) : undefined;
-    entry.onDone = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    };
+    });
   }
 
   finish(entry: Pending): void {

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { admin } from "./admin.js";
 import { HoldfastError, type Receipt } from "./index.js";
 import { bodiesOf, firstRecords, idsOf, refusal, TestServer, turnsUntil } from "./test-server.js";
 
@@ -34,7 +35,7 @@ const range = (count: number, from = 0): number[] => Array.from({ length: count 
 describe("frames", () => {
   test("what is published in one turn travels in one frame, a section per queue", async () => {
     const holdfast = server.connect();
-    await holdfast.queues();
+    await admin(holdfast).queues();
     const orders = holdfast.queue("orders");
     const publishes = [1, 2, 3].map((body) => orders.publish(body));
     publishes.push(holdfast.queue("bills").publish({ sum: 4 }));
@@ -56,7 +57,7 @@ describe("frames", () => {
 
   test("half a window of one turn does not wait for its end", async () => {
     const holdfast = server.connect();
-    await holdfast.queues();
+    await admin(holdfast).queues();
     await Promise.all(range(1_000).map((body) => holdfast.queue("orders").publish(body)));
     expect(server.frames.map(({ publishes }) => publishes.map(({ firstNumber, count }) => [firstNumber, count]))).toEqual([
       [[1, 512]],
@@ -66,7 +67,7 @@ describe("frames", () => {
 
   test("a frame's two packets are one write", async () => {
     const holdfast = server.connect();
-    await holdfast.queues();
+    await admin(holdfast).queues();
     const { transport } = holdfast.socket.io.engine as unknown as { transport: { ws: { _socket: Socket } } };
     const writes = countWrites(transport.ws._socket);
     await holdfast.queue("orders").publish(1);
@@ -77,7 +78,7 @@ describe("frames", () => {
   test("frames do not wait for each other's answer", async () => {
     server.onPublish = () => undefined;
     const holdfast = server.connect();
-    await holdfast.queues();
+    await admin(holdfast).queues();
     abandon(holdfast.queue("orders").publish(1));
     await server.until(() => server.frames.length === 1);
     abandon(holdfast.queue("orders").publish(2));

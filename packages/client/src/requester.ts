@@ -1,11 +1,12 @@
-import { type Connection, type Party, TIMER_MS_MAX } from "./connection.js";
+import type { Connection } from "./connection.js";
 import type { Delivery } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
 import { HandlerConsumer } from "./handler-consumer.js";
-import { DIED_EVENT } from "./names.js";
 import type { MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
+import { DIED_EVENT } from "./names.js";
 import { randomName } from "./random.js";
 import type { Requests } from "./requests.js";
+import { limitWait } from "./wait.js";
 
 const TIMEOUT_MS = 30_000;
 const OPEN_MAX = 10_000;
@@ -16,7 +17,7 @@ interface Open {
 }
 
 /** Requests that wait for their answers. They share a reply queue, which is made when the first one needs it. */
-export class Requester implements Party {
+export class Requester {
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #open = new Map<string, Open>();
@@ -26,35 +27,26 @@ export class Requester implements Party {
   constructor(connection: Connection, requests: Requests) {
     this.#connection = connection;
     this.#requests = requests;
-    connection.join(this);
   }
 
   /** @param publish stores the message of the request */
   request(
     publish: (options: MessageOptions & WaitOptions) => Promise<Receipt>,
-    { timeoutMs = TIMEOUT_MS, signal, ...options }: RequestOptions = {},
+    { timeoutMs = TIMEOUT_MS, ...options }: RequestOptions = {},
   ): Promise<unknown> {
     const correlationId = (++this.#count).toString(36);
-    const givenUp = new AbortController();
-    let stored = false;
-    const giveUp = (): void => {
-      if (stored) this.#open.get(correlationId)?.reject(new HoldfastError("UNKNOWN", "request was given up before its answer came"));
-      else givenUp.abort();
-    };
-    const timer = timeoutMs > 0 ? setTimeout(giveUp, Math.min(timeoutMs, TIMER_MS_MAX)) : undefined;
-    signal?.addEventListener("abort", giveUp);
-    if (signal?.aborted) giveUp();
+    let stop = (): void => {};
     return new Promise((resolve, reject) => {
       if (this.#open.size >= OPEN_MAX) throw new HoldfastError("OUTBOX_FULL", `${OPEN_MAX} requests wait for their answers`);
+      const published = publish({ ...options, timeoutMs, replyTo: this.#replyQueue(), correlationId });
       this.#open.set(correlationId, { resolve, reject });
-      const replyTo = this.#replyQueue();
-      publish({ ...options, timeoutMs: 0, signal: givenUp.signal, replyTo, correlationId }).then(() => {
-        stored = true;
-      }, reject);
+      published.catch(reject);
+      const giveUp = (): void => reject(new HoldfastError("UNKNOWN", "request was given up before its answer came"));
+      // The publish ends with the same wait; when it failed, that says more.
+      stop = limitWait(options.signal, timeoutMs, () => published.then(giveUp, reject));
     }).finally(() => {
       this.#open.delete(correlationId);
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", giveUp);
+      stop();
     });
   }
 
@@ -66,7 +58,7 @@ export class Requester implements Party {
       this.#consumer = consumer;
       void consumer.closed.then((error) => {
         if (this.#consumer === consumer) this.#consumer = undefined;
-        this.#fail(new HoldfastError("UNKNOWN", `no answer can come any more: ${error?.message}`));
+        this.#onClosed(consumer.queue, error);
       });
     }
     return this.#consumer.queue;
@@ -79,24 +71,13 @@ export class Requester implements Party {
     else open?.resolve(body);
   }
 
-  #fail(error: HoldfastError): void {
-    for (const { reject } of this.#open.values()) reject(error);
-  }
-
-  get idle(): boolean {
-    return true;
-  }
-
-  onReady(): void {}
-
-  leave(): void {
-    this.#fail(new HoldfastError("SHUTTING_DOWN", "request was not answered: this client is closed", false));
-    const queue = this.#consumer?.queue;
+  /** No answer can come any more: this client is closing, or the server ended the consumer. */
+  #onClosed(queue: string, error: HoldfastError | undefined): void {
+    const closing = error === undefined || error.code === "SHUTTING_DOWN";
+    const why = `request was not answered: ${error?.message ?? "this client is closed"}`;
+    const failure = new HoldfastError(closing ? "SHUTTING_DOWN" : "UNKNOWN", why, !closing);
+    for (const { reject } of this.#open.values()) reject(failure);
     // Where that cannot be said now, the server removes the queue after a while.
-    if (queue !== undefined && this.#connection.ready) this.#requests.send("holdfast:delete", { queue }).catch(() => {});
-  }
-
-  onRefused(error: HoldfastError): void {
-    this.#fail(error);
+    if (closing && this.#connection.ready) this.#requests.send("holdfast:delete", { queue }).catch(() => {});
   }
 }

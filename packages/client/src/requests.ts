@@ -4,12 +4,6 @@ import { HoldfastError } from "./errors.js";
 /** Requests that may wait for a connection; more are refused. */
 const REQUESTS_MAX = 1_000;
 
-/**
- * Asked about the error of a request that was sent before: whether it says that it was carried out then. `true`: it is
- * not to be sent again, since it may have been carried out, and twice is more than once.
- */
-export type IfResent = true | ((error: HoldfastError) => boolean);
-
 interface Request {
   send(): void;
   fail(error: HoldfastError): void;
@@ -25,26 +19,30 @@ export class Requests implements Party {
     connection.join(this);
   }
 
-  send(event: string, payload: object, ifResent?: IfResent): Promise<Reply> {
+  /** @param mayResend asked before it is sent again, since it may have been carried out: false gives it up as `UNKNOWN` */
+  send(event: string, payload: object, mayResend?: () => boolean): Promise<Reply> {
     const connection = this.#connection;
     return new Promise((resolve, reject) => {
       if (connection.refusal !== undefined) throw connection.refusal;
       if (this.#open.size >= REQUESTS_MAX) throw new HoldfastError("OUTBOX_FULL", `${REQUESTS_MAX} requests wait for a reply`);
-      let sends = 0;
+      let sent = false;
       const request: Request = {
         send: () => {
-          if (sends++ > 0 && ifResent === true) {
-            this.#open.delete(request);
+          if (sent && mayResend?.() === false) {
             request.fail(new HoldfastError("UNKNOWN", "the connection was lost"));
             return;
           }
+          sent = true;
           connection.request(event, payload, (error, { ok, ...reply }) => {
             this.#open.delete(request);
-            if (error === undefined || (sends > 1 && ifResent !== true && ifResent?.(error))) resolve(reply);
+            if (error === undefined) resolve(reply);
             else reject(error);
           });
         },
-        fail: (error) => reject(sends > 0 ? new HoldfastError("UNKNOWN", `no reply to ${event}: ${error.message}`) : error),
+        fail: (error) => {
+          this.#open.delete(request);
+          reject(sent ? new HoldfastError("UNKNOWN", `no reply to ${event}: ${error.message}`) : error);
+        },
       };
       this.#open.add(request);
       if (connection.ready) request.send();
@@ -62,6 +60,5 @@ export class Requests implements Party {
 
   onRefused(error: HoldfastError): void {
     for (const request of this.#open) request.fail(error);
-    this.#open.clear();
   }
 }

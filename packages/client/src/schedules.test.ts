@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { admin } from "./admin.js";
 import { JsonText } from "./index.js";
 import { TestServer } from "./test-server.js";
 
@@ -11,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 test("schedules are set, listed and ended as the protocol says", async () => {
-  const orders = server.connect().queue<unknown>("orders");
+  const orders = admin(server.connect()).queue<unknown>("orders");
   server.onRequest = (event) => (event === "holdfast:list" ? { ok: true, items: [1], next: "b" } : { ok: true, next: 7 });
   const times = { cron: "0 2 * * *", timezone: "Europe/Berlin" };
   expect(await orders.schedule("nightly", times, { item: "cod" }, { event: "e", key: "k" })).toEqual({ next: 7 });
@@ -32,7 +33,7 @@ test("schedules are set, listed and ended as the protocol says", async () => {
 });
 
 test("P2: without a reply both are sent again; a schedule that is gone by then was ended by the first request", async () => {
-  const orders = server.connect().queue("orders");
+  const orders = admin(server.connect()).queue("orders");
   server.onRequest = () => undefined;
   const asked = Promise.all([orders.schedule("a", { cron: "@daily" }, 1), orders.unschedule("b")]);
   await server.until(() => server.events().filter((event) => event === "holdfast:schedule").length === 2);

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { connect, type Holdfast } from "holdfast-client";
+import { admin } from "holdfast-client/admin";
 import { namespaceName, serverUrl, wholeNumber } from "./arguments.js";
 import { CommandError, EXIT } from "./exit-codes.js";
 
@@ -119,7 +120,7 @@ class Watch {
       this.#reached = true;
       this.#onState(false);
     };
-    this.#holdfast.queues({ limit: 1 }).then(onAnswer, onAnswer);
+    admin(this.#holdfast).queues({ limit: 1 }).then(onAnswer, onAnswer);
   };
 
   readonly #disconnected = (reason: string): void => {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import type { Holdfast, PeekedMessage } from "holdfast-client";
+import type { Holdfast } from "holdfast-client";
+import { admin, type PeekedMessage } from "holdfast-client/admin";
 import { queueArgument, wholeNumber } from "./arguments.js";
 import { confirm } from "./confirm.js";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
@@ -85,7 +86,11 @@ export function addDead(program: Command): void {
     .option("--json", "a JSON object instead of a sentence")
     .addHelpText("after", REDRIVE_HELP)
     .action((queue: string, ids: string[], flags: CountFlags) =>
-      tellCount(flags, queue, "redriven", (holdfast) => holdfast.queue(queue).redrive(ids.length > 0 ? { ids } : {})),
+      tellCount(flags, queue, "redriven", (holdfast) =>
+        admin(holdfast)
+          .queue(queue)
+          .redrive(ids.length > 0 ? { ids } : {}),
+      ),
     );
   withConnectionFlags(dead.command("purge"))
     .description("Remove the dead letters of a queue.")
@@ -98,13 +103,13 @@ export function addDead(program: Command): void {
 
 async function purge(queue: string, flags: CountFlags): Promise<void> {
   await confirm(`Remove every dead letter of queue ${queue}?`, flags.yes);
-  await tellCount(flags, queue, "purged", (holdfast) => holdfast.queue(queue).purgeDeadLetters());
+  await tellCount(flags, queue, "purged", (holdfast) => admin(holdfast).queue(queue).purgeDeadLetters());
 }
 
 /** Dead letters, page by page. */
 async function* lettersOf(holdfast: Holdfast, queue: string): AsyncGenerator<readonly PeekedMessage[]> {
   for (let after = 0; ; ) {
-    const { items, next } = await holdfast.queue(queue).deadLetters({ after, limit: PAGE });
+    const { items, next } = await admin(holdfast).queue(queue).deadLetters({ after, limit: PAGE });
     yield items;
     if (next === undefined) return;
     after = next;

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { Holdfast, ScheduleEntry } from "holdfast-client";
+import type { Holdfast } from "holdfast-client";
+import { admin, type ScheduleEntry } from "holdfast-client/admin";
 import { NAME_PATTERN } from "holdfast-client/protocol";
 import { queueArgument } from "./arguments.js";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
@@ -86,7 +87,7 @@ export function addSchedule(program: Command): void {
     .argument("<name>", "name of the schedule", scheduleArgument)
     .addHelpText("after", REMOVE_HELP)
     .action((queue: string, name: string, flags: ConnectionFlags) =>
-      withServer(flags, (holdfast) => holdfast.queue(queue).unschedule(name)),
+      withServer(flags, (holdfast) => admin(holdfast).queue(queue).unschedule(name)),
     );
 }
 
@@ -99,7 +100,9 @@ async function set(queue: string, name: string, cron: string, text: string, flag
   const { timezone, event, key } = flags;
   const body: unknown = flags.text ? text : jsonArgument(text);
   const writer = new LineWriter(openStdout(), () => undefined);
-  const { next } = await withServer(flags, (holdfast) => holdfast.queue(queue).schedule(name, { cron, timezone }, body, { event, key }));
+  const { next } = await withServer(flags, (holdfast) =>
+    admin(holdfast).queue(queue).schedule(name, { cron, timezone }, body, { event, key }),
+  );
   await writer.write(flags.json ? JSON.stringify({ queue, name, next }) : `next ${new Date(next).toISOString()}`);
 }
 
@@ -113,7 +116,9 @@ function jsonArgument(text: string): unknown {
 
 async function* schedulesOf(holdfast: Holdfast, queue: string): AsyncGenerator<readonly ScheduleEntry[]> {
   for (let after: string | undefined; ; ) {
-    const page = await holdfast.queue(queue).schedules(after === undefined ? { limit: PAGE } : { after, limit: PAGE });
+    const page = await admin(holdfast)
+      .queue(queue)
+      .schedules(after === undefined ? { limit: PAGE } : { after, limit: PAGE });
     yield page.items;
     if (page.next === undefined) return;
     after = page.next;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import type { Holdfast, QueueStats } from "holdfast-client";
+import { admin } from "holdfast-client/admin";
 import { HoldfastError } from "holdfast-client/protocol";
 import { queueArgument, wholeNumber } from "./arguments.js";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
@@ -96,7 +97,7 @@ export async function readRows(holdfast: Holdfast, queue: string | undefined): P
 
 export async function* namesOf(holdfast: Holdfast): AsyncGenerator<readonly string[]> {
   for (let after: string | undefined; ; ) {
-    const { items, next } = await holdfast.queues({ ...(after !== undefined && { after }), limit: PAGE });
+    const { items, next } = await admin(holdfast).queues({ ...(after !== undefined && { after }), limit: PAGE });
     yield items;
     if (next === undefined) return;
     after = next;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Holdfast } from "holdfast-client";
+import { admin } from "holdfast-client/admin";
 import { queueArgument } from "./arguments.js";
 import { confirm } from "./confirm.js";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
@@ -46,17 +47,17 @@ export function addUpkeep(program: Command): void {
     .description("Hand out no messages of a queue until it is resumed.")
     .argument("<queue>", "name of the queue", queueArgument)
     .addHelpText("after", PAUSE_HELP)
-    .action((queue: string, flags: ConnectionFlags) => withServer(flags, (holdfast) => holdfast.queue(queue).pause()));
+    .action((queue: string, flags: ConnectionFlags) => withServer(flags, (holdfast) => admin(holdfast).queue(queue).pause()));
   withConnectionFlags(program.command("resume"))
     .description("Hand out messages of a paused queue again.")
     .argument("<queue>", "name of the queue", queueArgument)
     .addHelpText("after", RESUME_HELP)
-    .action((queue: string, flags: ConnectionFlags) => withServer(flags, (holdfast) => holdfast.queue(queue).resume()));
+    .action((queue: string, flags: ConnectionFlags) => withServer(flags, (holdfast) => admin(holdfast).queue(queue).resume()));
 }
 
 async function purge(queue: string, flags: CountFlags): Promise<void> {
   await confirm(`Remove every message of queue ${queue}?`, flags.yes);
-  await tellCount(flags, queue, "purged", (holdfast) => holdfast.queue(queue).purge());
+  await tellCount(flags, queue, "purged", (holdfast) => admin(holdfast).queue(queue).purge());
 }
 
 /** Does something to messages of a queue and says to how many. */

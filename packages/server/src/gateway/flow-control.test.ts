@@ -1,4 +1,5 @@
 import { connect } from "holdfast-client";
+import { admin } from "holdfast-client/admin";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ask, consume, Happenings, type PlainDelivery, TestHost, until } from "./test-host.js";
 
@@ -62,7 +63,7 @@ describe("a full queue", () => {
       .then(() => {
         stored = true;
       });
-    await until(async () => (await client.queues()).items.includes("free"));
+    await until(async () => (await admin(client).queues()).items.includes("free"));
     expect((await client.queue("free").stats()).published).toBe(0);
     expect(stored).toBe(false);
     const consumer = full.consume(async () => {});

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { admin } from "./admin.js";
 import { TestServer } from "./test-server.js";
 
 let server: TestServer;
@@ -10,7 +11,7 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 test("looking after a queue asks as the protocol says, and gives what the server replies", async () => {
-  const orders = server.connect().queue("orders");
+  const orders = admin(server.connect()).queue("orders");
   server.onRequest = (event) => (event === "holdfast:dead" ? { ok: true, items: [1], next: 7 } : { ok: true, count: 3 });
   expect([await orders.purge(), await orders.redrive(), await orders.redrive({ ids: ["a"] }), await orders.purgeDeadLetters()]).toEqual([
     3, 3, 3, 3,
@@ -29,7 +30,7 @@ test("looking after a queue asks as the protocol says, and gives what the server
 });
 
 test("P2: a purge or redrive without a reply is UNKNOWN and not sent again, a pause is", async () => {
-  const orders = server.connect().queue("orders");
+  const orders = admin(server.connect()).queue("orders");
   server.onRequest = () => undefined;
   const asked = [orders.purge(), orders.redrive(), orders.purgeDeadLetters()].map((count) => count.catch((error: unknown) => error));
   const paused = orders.pause();
@@ -45,7 +46,7 @@ test("P2: a purge or redrive without a reply is UNKNOWN and not sent again, a pa
 test("a purge that was never sent waits for a connection", async () => {
   const holdfast = server.connect({ autoConnect: false });
   server.onRequest = () => ({ ok: true, count: 2 });
-  const purged = holdfast.queue("orders").purge();
+  const purged = admin(holdfast).queue("orders").purge();
   holdfast.socket.connect();
   expect(await purged).toBe(2);
 });

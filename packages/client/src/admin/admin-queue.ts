@@ -1,0 +1,206 @@
+import { JsonText } from "../body.js";
+import { checkQueue } from "../check.js";
+import type { Reply } from "../connection.js";
+import type { HoldfastError } from "../errors.js";
+import type { MessageOptions } from "../message.js";
+import type { Headers } from "../record.js";
+import type { Requests } from "../requests.js";
+
+/** A message as `peek` shows it. */
+export interface PeekedMessage<Body = unknown> {
+  readonly id: string;
+  readonly sequence: number;
+  readonly attempts: number;
+  readonly state: "ready" | "in-flight" | "delayed" | "parked" | "blocked";
+  readonly publishedAt: number;
+  readonly body: Body;
+  readonly event?: string | undefined;
+  readonly key?: string | undefined;
+  readonly headers?: Headers | undefined;
+  /** Of a dead letter: where it came from and why it is here. */
+  readonly history?: unknown;
+  /** Why the body could not be read; it is null then. */
+  readonly invalid?: string | undefined;
+}
+
+/** When a schedule publishes. */
+export interface ScheduleTimes {
+  /** Five fields (minute, hour, day, month, weekday), six with seconds before them, or a name such as `@daily`. */
+  readonly cron: string;
+  /** An IANA name such as `Europe/Berlin`, whose clocks are meant. Default `UTC`. */
+  readonly timezone?: string | undefined;
+}
+
+/** A schedule of a queue. */
+export interface ScheduleEntry<Body = unknown> {
+  readonly name: string;
+  readonly cron: string;
+  readonly timezone: string;
+  /** When it publishes next, in milliseconds since 1970; absent when the server does not know its time zone any more. */
+  readonly next?: number | undefined;
+  /** The occurrence it came to last. */
+  readonly last?: number | undefined;
+  readonly published: number;
+  /** Occurrences that the queue refused, because it was full. */
+  readonly skipped: number;
+  /** What it publishes; `invalid` says why its body, then null, cannot be shown. */
+  readonly message: Omit<MessageOptions, "id"> & { readonly body: Body; readonly invalid?: string | undefined };
+}
+
+/** Part of a list; `next` is given when there is more, and continues it as `after`. */
+export interface Page<Item, Cursor> {
+  readonly items: readonly Item[];
+  readonly next?: Cursor | undefined;
+}
+
+/**
+ * A queue, as whoever runs it looks after it. Every call waits for a connection, and rejects with the server's error.
+ * `Body` is what its messages carry.
+ *
+ * @example
+ * const orders = admin(holdfast).queue<Order>("orders");
+ * await orders.pause();
+ */
+export class AdminQueue<Body = unknown> {
+  readonly name: string;
+  readonly #requests: Requests;
+
+  /** @internal */
+  constructor(name: string, requests: Requests) {
+    checkQueue(name);
+    this.name = name;
+    this.#requests = requests;
+  }
+
+  /** Removes the queue with every message in it; its consumers end. `NOT_FOUND` when there is none. */
+  async delete(): Promise<void> {
+    await this.#remove("delete");
+  }
+
+  /** Messages with a sequence above `after` (0), up to `limit` (100, at most 1,000), without leasing them. */
+  peek(page?: { readonly after?: number; readonly limit?: number }): Promise<Page<PeekedMessage<Body>, number>> {
+    return this.#ask("peek", page) as Promise<unknown> as Promise<Page<PeekedMessage<Body>, number>>;
+  }
+
+  /**
+   * Lets a key go on that is blocked by a message out of attempts (option `poison: "block"`): that message goes to the
+   * dead letters. `NOT_FOUND` when the key is not blocked.
+   *
+   * @param key left out for a queue with `ordering: "fifo"`
+   *
+   * @example
+   * await orders.skipKey("table-4");
+   */
+  async skipKey(key?: string): Promise<void> {
+    await this.#ask("key", { key, action: "skip" });
+  }
+
+  /** As `skipKey`, but the message comes again, with all its attempts. */
+  async retryKey(key?: string): Promise<void> {
+    await this.#ask("key", { key, action: "retry" });
+  }
+
+  /**
+   * Removes every message that the queue has now: ready, delayed and in flight, whose settlements are stale. Its dead
+   * letters stay.
+   *
+   * @returns resolves to how many, once none of them is delivered any more, also after a crash of the server
+   * @throws HoldfastError by rejection. `NOT_FOUND`: there is no such queue. `UNKNOWN`: the connection was lost before the
+   *   reply; it is not sent again, since it would remove what was published since
+   *
+   * @example
+   * const count = await orders.purge();
+   */
+  purge(): Promise<number> {
+    return this.#count("purge");
+  }
+
+  /** Hands out no message until `resume`, also after a restart; it takes messages, and deliveries under way go on. `NOT_FOUND` when there is none. */
+  async pause(): Promise<void> {
+    await this.#ask("pause");
+  }
+
+  /** Hands out messages again. `NOT_FOUND` when there is none. */
+  async resume(): Promise<void> {
+    await this.#ask("resume");
+  }
+
+  /**
+   * Dead letters of this queue, wherever its dead-letter queue is, with their `history`: those with a sequence above
+   * `after` (0), up to `limit` (100, at most 1,000). `NOT_FOUND` when there is no such queue.
+   */
+  deadLetters(page?: { readonly after?: number; readonly limit?: number }): Promise<Page<PeekedMessage<Body>, number>> {
+    return this.#ask("dead", page) as Promise<unknown> as Promise<Page<PeekedMessage<Body>, number>>;
+  }
+
+  /**
+   * Moves dead letters of this queue back to its end, in their order, as they were published: same id, no attempts. Those
+   * that somebody has in flight stay.
+   *
+   * @param options `ids`: only these, 1 to 1,000; all unless given
+   * @returns resolves to how many, once that survives a crash of the server; no letter is ever in two places
+   * @throws HoldfastError by rejection, as `purge`. After `UNKNOWN` some may have moved: call again for the rest
+   *
+   * @example
+   * await orders.redrive({ ids: ["order-17"] });
+   */
+  redrive(options?: { readonly ids?: readonly string[] | undefined }): Promise<number> {
+    return this.#count("redrive", options);
+  }
+
+  /** Removes the dead letters that this queue has now, those in flight too. Resolves to how many; errors as `redrive`. */
+  purgeDeadLetters(): Promise<number> {
+    return this.#count("purge", { dead: true });
+  }
+
+  /**
+   * Publishes a message again and again, at the times that a cron pattern names; the server does so by itself. A schedule
+   * of the same name is replaced; the same again changes nothing.
+   *
+   * @param name 1 to 128 of `A-Z a-z 0-9 . _ : -`
+   * @param body as for `publish`, but JSON arrives equal by value, also that of a `JsonText`
+   * @param options what comes with it; no `id`, since each occurrence has one of its own
+   * @returns resolves to when it publishes next (milliseconds since 1970), once the schedule survives a crash of the server
+   * @throws HoldfastError by rejection. `BAD_REQUEST`: no such pattern or zone, or a pattern that never comes. `TOO_LARGE`:
+   *   more than 1,000 schedules of a queue
+   *
+   * @example
+   * await reports.schedule("nightly", { cron: "0 2 * * *", timezone: "Europe/Berlin" }, { kind: "sales" });
+   */
+  schedule(name: string, times: ScheduleTimes, body: Body, options?: Omit<MessageOptions, "id">): Promise<{ readonly next: number }> {
+    // A `JsonText` is its value here, since it does not travel as text.
+    const value = body instanceof JsonText ? JSON.parse(body.text) : body;
+    return this.#ask("schedule", { name, ...times, message: { ...options, body: value } }) as Promise<unknown> as Promise<{ next: number }>;
+  }
+
+  /** Ends a schedule; what it published stays. `NOT_FOUND` when there is none of that name. */
+  async unschedule(name: string): Promise<void> {
+    await this.#remove("schedule", { name, remove: true });
+  }
+
+  /** Schedules of this queue by name, those after `after`, up to `limit` (100, at most 1,000). `NOT_FOUND` when there is no such queue. */
+  schedules(page?: { readonly after?: string; readonly limit?: number }): Promise<Page<ScheduleEntry<Body>, string>> {
+    return this.#ask("list", { kind: "schedules", ...page }) as Promise<unknown> as Promise<Page<ScheduleEntry<Body>, string>>;
+  }
+
+  /** `NOT_FOUND` after it was sent again: the first sending removed it. */
+  async #remove(operation: string, fields?: object): Promise<void> {
+    let resent = false;
+    const mayResend = (): boolean => {
+      resent = true;
+      return true;
+    };
+    await this.#ask(operation, fields, mayResend).catch((error: HoldfastError) => {
+      if (!resent || error.code !== "NOT_FOUND") throw error;
+    });
+  }
+
+  /** For what must not be done twice. */
+  async #count(operation: string, fields?: object): Promise<number> {
+    return (await this.#ask(operation, fields, () => false)).count as number;
+  }
+
+  #ask(operation: string, fields?: object, mayResend?: () => boolean): Promise<Reply> {
+    return this.#requests.send(`holdfast:${operation}`, { queue: this.name, ...fields }, mayResend);
+  }
+}

@@ -1,0 +1,37 @@
+import type { Holdfast } from "../client.js";
+import type { Requests } from "../requests.js";
+import { AdminQueue, type Page } from "./admin-queue.js";
+
+/**
+ * What only whoever runs a server does: look into its queues, empty, pause and delete them, and bring back dead letters.
+ * It is an entry of its own, so that an application that publishes and consumes does not load it.
+ *
+ * @example
+ * import { admin } from "holdfast-client/admin";
+ * const count = await admin(holdfast).queue("orders").redrive();
+ */
+export const admin = (holdfast: Holdfast): Admin => new Admin(holdfast.host.requests);
+
+/** A namespace, as whoever runs it looks after it. */
+export class Admin {
+  readonly #requests: Requests;
+
+  /** @internal */
+  constructor(requests: Requests) {
+    this.#requests = requests;
+  }
+
+  /**
+   * A queue by name; nothing is sent.
+   *
+   * @throws HoldfastError `BAD_REQUEST` for what cannot be the name of a queue
+   */
+  queue<Body = unknown>(name: string): AdminQueue<Body> {
+    return new AdminQueue<Body>(name, this.#requests);
+  }
+
+  /** Names of the namespace's queues in order, those after `after`, up to `limit` (100, at most 1,000). */
+  queues(page?: { readonly after?: string; readonly limit?: number }): Promise<Page<string, string>> {
+    return this.#requests.send("holdfast:list", { kind: "queues", ...page }) as Promise<unknown> as Promise<Page<string, string>>;
+  }
+}
