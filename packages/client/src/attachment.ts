@@ -7,6 +7,7 @@ import { Fifo } from "./fifo.js";
 import type { DeliveriesSection } from "./frame.js";
 import * as LIMITS from "./limits.js";
 import { type Settlement, Settlements } from "./settlements.js";
+import { limitWait } from "./wait.js";
 
 /**
  * A consumer, as far as handler and stream have it in common: its tie to the queue on the server, made again after
@@ -25,7 +26,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
   protected readonly waiting = new Fifo<LeasedDelivery>();
   readonly #connection: Connection;
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.leave();
   readonly #settlements: Settlements;
   readonly #batches = new Set<Batch>();
   #state: "detached" | "attaching" | "attached" | "leaving" | "ended" = "detached";
@@ -59,12 +59,9 @@ export abstract class Attachment implements Consumer, Party, Settler {
 
   start(): this {
     this.#connection.assertOpen();
-    if (this.#signal?.aborted) {
-      this.leave();
-    } else {
-      this.#signal?.addEventListener("abort", this.#onAbort);
-      this.#connection.join(this);
-    }
+    void this.closed.then(limitWait(this.#signal, 0, () => this.leave()));
+    if (this.#signal?.aborted) this.leave();
+    else this.#connection.join(this);
     return this;
   }
 
@@ -82,7 +79,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
 
   onLost(): void {
     if (this.#state === "leaving") {
-      this.end(undefined);
+      this.end();
     } else if (this.#state !== "ended") {
       this.#state = "detached";
       this.#settlements.interrupt();
@@ -105,11 +102,15 @@ export abstract class Attachment implements Consumer, Party, Settler {
         this.#lose();
         this.onReady();
       } else if (error.retryable) {
-        this.#connection.after(backoffMs(this.#attempt++), () => this.onReady());
+        this.#attachLater();
       } else {
         this.end(error);
       }
     });
+  }
+
+  #attachLater(): void {
+    this.#connection.after(backoffMs(this.#attempt++), () => this.onReady());
   }
 
   #enterAttached(reply: Reply): void {
@@ -178,10 +179,10 @@ export abstract class Attachment implements Consumer, Party, Settler {
   protected leaveIfIdle(): void {
     if (!this.#wantsToLeave || this.busy || !this.#settlements.idle) return;
     if (this.#state === "detached") {
-      this.end(undefined);
+      this.end();
     } else if (this.#state === "attached") {
       this.#state = "leaving";
-      this.#connection.request("holdfast:cancel", { consumer: this.#consumer }, () => this.end(undefined));
+      this.#connection.request("holdfast:cancel", { consumer: this.#consumer }, () => this.end());
     }
   }
 
@@ -195,7 +196,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     }
     this.#state = "detached";
     this.#lose();
-    this.#connection.after(backoffMs(this.#attempt++), () => this.onReady());
+    this.#attachLater();
   }
 
   /** The leases are another's now. */
@@ -209,12 +210,11 @@ export abstract class Attachment implements Consumer, Party, Settler {
   }
 
   /** It is over; `error` says why when nobody here asked for that. */
-  end(error: HoldfastError | undefined): void {
+  end(error?: HoldfastError): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#lose();
     this.#connection.leave(this);
-    this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#close(error);
   }
 

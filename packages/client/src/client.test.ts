@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { admin } from "./admin.js";
 import { type HoldfastError, wrap } from "./index.js";
 import { TestServer, turnsUntil } from "./test-server.js";
+import { publishTogether } from "./together.js";
 
 let server: TestServer;
 
@@ -119,7 +120,7 @@ describe("hello", () => {
       holdfast.queue("orders").publish(1),
       admin(holdfast).queues(),
       stream.next(),
-      holdfast.publish([{ queue: "a", body: 1 }]),
+      publishTogether(holdfast, [{ queue: "a", body: 1 }]),
     ];
     for (const error of await Promise.all(failures.map(failure))) expect(error).toMatchObject({ code: "UNAUTHENTICATED" });
     expect(await failure(holdfast.queue("orders").publish(2))).toMatchObject({ code: "UNAUTHENTICATED" });

@@ -1,9 +1,7 @@
 import { io, type Socket } from "socket.io-client";
 import { Connection } from "./connection.js";
-import type { AddressedMessage } from "./gate.js";
 import type { Host } from "./host.js";
-import type { Receipt, WaitOptions } from "./message.js";
-import { type ConnectOptions, type HoldfastOptions, resolveOptions } from "./options.js";
+import { type ConnectOptions, type HoldfastOptions, limitsOf } from "./options.js";
 import { Outbox, type OutboxLimits } from "./outbox.js";
 import { Queue } from "./queue.js";
 import { Requester } from "./requester.js";
@@ -25,8 +23,8 @@ import { Requests } from "./requests.js";
  * const holdfast = connect("https://example.org/orders", { auth: { token } });
  */
 export function connect(url: string, options: ConnectOptions = {}): Holdfast {
-  const { limits, rest } = resolveOptions(options);
-  return new Holdfast(io(url, { transports: ["websocket"], ...rest }), limits);
+  const limits = limitsOf(options);
+  return new Holdfast(io(url, { transports: ["websocket"], ...options }), limits);
 }
 
 /**
@@ -38,7 +36,7 @@ export function connect(url: string, options: ConnectOptions = {}): Holdfast {
  * const holdfast = wrap(io("https://example.org"));
  */
 export function wrap(socket: Socket, options: HoldfastOptions = {}): Holdfast {
-  return new Holdfast(socket, resolveOptions(options).limits);
+  return new Holdfast(socket, limitsOf(options));
 }
 
 /** A client of a Holdfast server, in one namespace. */
@@ -57,7 +55,7 @@ export class Holdfast {
     this.host = {
       connection,
       requests,
-      outbox: new Outbox(connection, requests, limits),
+      outbox: new Outbox(connection, limits),
       requester: new Requester(connection, requests),
     };
   }
@@ -69,20 +67,6 @@ export class Holdfast {
    */
   queue<Body = unknown>(name: string): Queue<Body> {
     return new Queue<Body>(name, this.host);
-  }
-
-  /**
-   * Stores messages in several queues, all or none: up to 1,000 of up to 1 MiB in all. In each queue they keep their
-   * place among the other publishes of this client, which therefore wait for each other here; prefer `queue().publish`
-   * where all-or-none is not needed.
-   *
-   * @returns resolves to the receipts in the same order; errors as for `Queue.publish`
-   *
-   * @example
-   * await holdfast.publish([{ queue: "orders", body: order }, { queue: "invoices", body: invoice }]);
-   */
-  publish(messages: readonly AddressedMessage[], options?: WaitOptions): Promise<Receipt[]> {
-    return this.host.outbox.publishTogether(messages, options);
   }
 
   /**

@@ -4,8 +4,8 @@ import type { Connection } from "./connection.js";
 import type { ConsumeOptions, Handler } from "./consumer.js";
 import { cutReason, type LeasedDelivery } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
-import { snapshot } from "./gate.js";
 import type { Requests } from "./requests.js";
+import { snapshot } from "./snapshot.js";
 
 /** Calls a handler for each delivery, up to `maxInFlight` at a time: acked when it returns, nacked when it throws. */
 export class HandlerConsumer<Body> extends Attachment {

@@ -3,7 +3,6 @@ export { connect, type Holdfast, wrap } from "./client.js";
 export type { ConsumeOptions, Consumer, Handler } from "./consumer.js";
 export type { Delivery } from "./delivery.js";
 export { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
-export type { AddressedMessage } from "./gate.js";
 export type { Message, MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
 export type { ConnectOptions, HoldfastOptions } from "./options.js";
 export type { Backoff, Queue, QueueOptions, QueueStats } from "./queue.js";

@@ -18,11 +18,11 @@ export interface HoldfastOptions {
 /** Those of Holdfast and those of a Socket.IO client, without the one that would send frames twice. */
 export type ConnectOptions = HoldfastOptions & Partial<Omit<ManagerOptions & SocketOptions, "retries">>;
 
-/** Splits the options of `connect` into those of the outbox, checked and with their defaults, and those of Socket.IO. */
-export function resolveOptions<Rest extends object>(options: HoldfastOptions & Rest): { limits: OutboxLimits; rest: object } {
-  const { outbox = "memory", outboxMessagesMax = 10_000, outboxBytesMax = 16_777_216, publishTimeoutMs = 0, ...rest } = options;
+/** The limits of the outbox, checked and with their defaults. */
+export function limitsOf(options: HoldfastOptions): OutboxLimits {
+  const { outbox = "memory", outboxMessagesMax = 10_000, outboxBytesMax = 16_777_216, publishTimeoutMs = 0 } = options;
   if (outbox !== "memory") throw new HoldfastError("BAD_REQUEST", `outbox is ${outbox}, expected memory`);
   const limits = { outboxMessagesMax, outboxBytesMax, publishTimeoutMs };
   for (const [name, value] of Object.entries(limits)) checkWhole(name, value, 0);
-  return { limits, rest };
+  return limits;
 }

@@ -1,10 +1,8 @@
-import { backoffMs, type Connection, type Party } from "./connection.js";
+import type { Connection, Party } from "./connection.js";
 import { HoldfastError } from "./errors.js";
-import { type AddressedMessage, Gate } from "./gate.js";
 import { failure, Lane, type LaneHost } from "./lane.js";
 import { checkArray, type Message, type MessageOptions, Pending, type Receipt, type WaitOptions } from "./message.js";
 import { randomName } from "./random.js";
-import type { Requests } from "./requests.js";
 import { limitWait } from "./wait.js";
 
 /** How much may wait to be confirmed, and for how long. */
@@ -29,17 +27,14 @@ export class Outbox implements Party, LaneHost {
   readonly connection: Connection;
   /** Who this client is to the servers that number its messages. */
   readonly producer = randomName(3);
-  readonly #requests: Requests;
   readonly #limits: OutboxLimits;
   readonly #lanes = new Map<string, Lane>();
   readonly #awake = new Set<Lane>();
   #messages = 0;
   #bytes = 0;
-  #gates = 0;
 
-  constructor(connection: Connection, requests: Requests, limits: OutboxLimits) {
+  constructor(connection: Connection, limits: OutboxLimits) {
     this.connection = connection;
-    this.#requests = requests;
     this.#limits = limits;
     connection.join(this);
   }
@@ -58,8 +53,7 @@ export class Outbox implements Party, LaneHost {
     const { resolve, reject } = captured;
     try {
       const entry = new Pending(body, options, resolve, reject);
-      this.#count(1, entry.bytes, options);
-      this.#limitWait(entry, [lane], options);
+      this.admit(entry, 1, entry.bytes, [lane], options);
       lane.add(entry);
     } catch (error) {
       reject(error as HoldfastError);
@@ -77,57 +71,19 @@ export class Outbox implements Party, LaneHost {
       const [first] = entries;
       if (first === undefined) return resolve(receipts);
       first.array = entries.length;
-      this.#count(entries.length, checkArray(entries), wait);
-      this.#limitWait(first, [lane], wait);
+      this.admit(first, entries.length, checkArray(entries), [lane], wait);
       for (const entry of entries) lane.add(entry);
     });
   }
 
-  publishTogether(messages: readonly AddressedMessage[], wait?: WaitOptions): Promise<Receipt[]> {
-    return new Promise((resolve, reject) => {
-      if (messages.length === 0) return resolve([]);
-      const idPrefix = `${this.producer}-t${++this.#gates}`;
-      const gate = new Gate(messages, idPrefix, () => this.#sendTogether(gate, lanes, 0), resolve, reject);
-      const lanes = Array.from(gate.queues, (queue) => this.lane(queue));
-      this.#count(gate.messages, gate.bytes, wait);
-      this.#limitWait(gate, lanes, wait);
-      for (const lane of lanes) lane.add(gate);
-    });
-  }
-
-  #sendTogether(gate: Gate, lanes: readonly Lane[], attempt: number): void {
-    if (gate.done) return;
-    gate.number = 1;
-    const settle = (): void => {
-      this.finish(gate);
-      for (const lane of lanes) lane.remove(gate);
-    };
-    let doubtful = false;
-    const mayResend = (): boolean => {
-      doubtful = true;
-      return true;
-    };
-    this.#requests.send("holdfast:publish", gate.payload, mayResend).then(
-      (reply) => {
-        settle();
-        gate.resolveAll(reply.receipts as Receipt[]);
-      },
-      (error: HoldfastError) => {
-        if (error.retryable) {
-          this.connection.after(backoffMs(attempt), () => this.#sendTogether(gate, lanes, attempt + 1));
-          return;
-        }
-        settle();
-        gate.reject(doubtful ? failure(gate, error.code, error.message) : error);
-      },
-    );
-  }
-
-  /** Counts messages as unconfirmed, or throws why they may not be. */
-  #count(count: number, size: number, wait: WaitOptions | undefined): void {
-    const { outboxMessagesMax, outboxBytesMax } = this.#limits;
+  /**
+   * Takes responsibility for a message, or for the array or the group that it begins: counts it as unconfirmed, and gives
+   * it up when it was waited for long enough. Throws why it may not be taken.
+   */
+  admit(entry: Pending, count: number, size: number, lanes: readonly Lane[], wait: WaitOptions | undefined): void {
+    const { outboxMessagesMax, outboxBytesMax, publishTimeoutMs } = this.#limits;
     this.connection.assertOpen();
-    if (wait?.signal?.aborted) throw new HoldfastError("ABORTED", "publish was not sent: aborted", false);
+    if (wait?.signal?.aborted) throw failure(entry, "ABORTED", "aborted");
     const messages = this.#messages + count;
     const bytes = this.#bytes + size;
     if (messages > outboxMessagesMax || bytes > outboxBytesMax) {
@@ -136,11 +92,7 @@ export class Outbox implements Party, LaneHost {
     }
     this.#messages = messages;
     this.#bytes = bytes;
-  }
-
-  /** Gives a message up, with the array it begins, when it was waited for long enough. */
-  #limitWait(entry: Pending, lanes: readonly Lane[], wait: WaitOptions | undefined): void {
-    const timeoutMs = wait?.timeoutMs ?? this.#limits.publishTimeoutMs;
+    const timeoutMs = wait?.timeoutMs ?? publishTimeoutMs;
     if (timeoutMs <= 0 && wait?.signal === undefined) return;
     entry.onDone = limitWait(wait?.signal, timeoutMs, (why) => {
       if (entry.number === 0) for (const lane of lanes) for (const removed of lane.remove(entry)) this.finish(removed);

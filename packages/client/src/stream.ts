@@ -49,16 +49,16 @@ export class StreamConsumer<Body> extends Attachment implements DeliveryStream<B
   }
 
   override leave(): void {
-    this.#end(undefined);
+    this.#end();
     super.leave();
   }
 
-  override end(error: HoldfastError | undefined): void {
+  override end(error?: HoldfastError): void {
     this.#end(error);
     super.end(error);
   }
 
-  #end(error: HoldfastError | undefined): void {
+  #end(error?: HoldfastError): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;

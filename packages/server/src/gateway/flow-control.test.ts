@@ -1,5 +1,6 @@
 import { connect } from "holdfast-client";
 import { admin } from "holdfast-client/admin";
+import { publishTogether } from "holdfast-client/together";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ask, consume, Happenings, type PlainDelivery, TestHost, until } from "./test-host.js";
 
@@ -55,14 +56,12 @@ describe("a full queue", () => {
     await full.define({ depthMax: 1 });
     await full.publish(0);
     let stored = false;
-    const together = client
-      .publish([
-        { queue: "free", body: 1 },
-        { queue: "full", body: 2 },
-      ])
-      .then(() => {
-        stored = true;
-      });
+    const together = publishTogether(client, [
+      { queue: "free", body: 1 },
+      { queue: "full", body: 2 },
+    ]).then(() => {
+      stored = true;
+    });
     await until(async () => (await admin(client).queues()).items.includes("free"));
     expect((await client.queue("free").stats()).published).toBe(0);
     expect(stored).toBe(false);
