@@ -2,6 +2,7 @@ import { ByteReader, ByteWriter } from "./bytes.js";
 import { type ErrorReply, HoldfastError } from "./errors.js";
 import { checkRecord } from "./record.js";
 import { RecordReader } from "./record-view.js";
+import * as SECTION from "./section.js";
 
 /**
  * A frame is the binary argument of the event `holdfast:frame`: sections one after the other, each
@@ -13,7 +14,7 @@ import { RecordReader } from "./record-view.js";
 export const FRAME_EVENT = "holdfast:frame";
 export const FRAME_VERSION = 1;
 
-export const SECTION = { publish: 1, settle: 2, receipts: 16, settled: 17, refused: 18, deliveries: 19 } as const;
+export * as SECTION from "./section.js";
 
 /** Messages of one queue with consecutive producer numbers. */
 export interface PublishSection {
