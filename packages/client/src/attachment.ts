@@ -5,6 +5,7 @@ import { Batch, type LeasedDelivery, type Settler } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
 import { Fifo } from "./fifo.js";
 import type { DeliveriesSection } from "./frame.js";
+import type { Host } from "./host.js";
 import * as LIMITS from "./limits.js";
 import { type Settlement, Settlements } from "./settlements.js";
 import { limitWait } from "./wait.js";
@@ -22,8 +23,11 @@ export abstract class Attachment implements Consumer, Party, Settler {
   tenure = 0;
   readonly closed: Promise<HoldfastError | undefined>;
   protected readonly maxInFlight: number;
+  /** How many deliveries are being worked on that will be settled. */
+  protected running = 0;
   /** Deliveries that nobody works on yet. */
   protected readonly waiting = new Fifo<LeasedDelivery>();
+  protected readonly host: Host;
   readonly #connection: Connection;
   readonly #signal: AbortSignal | undefined;
   readonly #settlements: Settlements;
@@ -31,17 +35,18 @@ export abstract class Attachment implements Consumer, Party, Settler {
   #state: "detached" | "attaching" | "attached" | "leaving" | "ended" = "detached";
   #consumer: string | undefined;
   #handle = -1;
-  #leaseMs = 0;
   /** Leases of a consumer rise, so one that does not was here before. */
   #highestLease = 0;
   #wantsToLeave = false;
   #attempt = 0;
   #close: (error: HoldfastError | undefined) => void = () => {};
 
-  constructor(connection: Connection, queue: string, { maxInFlight = 100, signal }: ConsumeOptions) {
+  constructor(host: Host, queue: string, { maxInFlight = 100, signal }: ConsumeOptions) {
     checkWhole("maxInFlight", maxInFlight, 1, LIMITS.maxInFlightMax);
     this.queue = queue;
     this.maxInFlight = maxInFlight;
+    const { connection } = host;
+    this.host = host;
     this.#connection = connection;
     this.#signal = signal;
     this.#settlements = new Settlements(connection, () => {
@@ -53,8 +58,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
     });
   }
 
-  /** Deliveries are being worked on that will be settled. */
-  protected abstract readonly busy: boolean;
   protected abstract take(delivery: LeasedDelivery): void;
 
   start(): this {
@@ -118,7 +121,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
     this.#attempt = 0;
     this.#consumer = reply.consumer as string;
     this.#handle = reply.handle as number;
-    this.#leaseMs = reply.leaseMs as number;
     this.#connection.flushSoon();
     this.leaveIfIdle();
   }
@@ -149,7 +151,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
       this.#highestLease = lease;
       const delivery = batch.add(lease, section.starts[index] as number);
       // Returned at once it might come straight back; so it waits, though not so long that its lease could end.
-      if (this.#wantsToLeave) this.#connection.after(this.#leaseMs / 2, () => delivery.finish("release"));
+      if (this.#wantsToLeave) this.#connection.after(section.leaseMs / 2, () => delivery.finish("release"));
       else this.take(delivery);
     }
   }
@@ -177,7 +179,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
 
   /** To be called when something may have been the last it had to do. */
   protected leaveIfIdle(): void {
-    if (!this.#wantsToLeave || this.busy || !this.#settlements.idle) return;
+    if (!this.#wantsToLeave || this.running > 0 || !this.#settlements.idle) return;
     if (this.#state === "detached") {
       this.end();
     } else if (this.#state === "attached") {

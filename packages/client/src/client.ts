@@ -1,11 +1,8 @@
 import { io, type Socket } from "socket.io-client";
-import { Connection } from "./connection.js";
-import type { Host } from "./host.js";
+import { Host } from "./host.js";
 import { type ConnectOptions, type HoldfastOptions, limitsOf } from "./options.js";
-import { Outbox, type OutboxLimits } from "./outbox.js";
+import type { OutboxLimits } from "./outbox.js";
 import { Queue } from "./queue.js";
-import { Requester } from "./requester.js";
-import { Requests } from "./requests.js";
 
 /**
  * Connects to a server; returns at once and connects, and reconnects, in the background. WebSocket only, unless
@@ -50,14 +47,7 @@ export class Holdfast {
   /** @internal */
   constructor(socket: Socket, limits: OutboxLimits) {
     this.socket = socket;
-    const connection = new Connection(socket);
-    const requests = new Requests(connection);
-    this.host = {
-      connection,
-      requests,
-      outbox: new Outbox(connection, limits),
-      requester: new Requester(connection, requests),
-    };
+    this.host = new Host(socket, limits);
   }
 
   /**

@@ -1,28 +1,18 @@
 import { Attachment } from "./attachment.js";
 import { packBody } from "./body.js";
-import type { Connection } from "./connection.js";
 import type { ConsumeOptions, Handler } from "./consumer.js";
 import { cutReason, type LeasedDelivery } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
-import type { Requests } from "./requests.js";
+import type { Host } from "./host.js";
 import { snapshot } from "./snapshot.js";
 
 /** Calls a handler for each delivery, up to `maxInFlight` at a time: acked when it returns, nacked when it throws. */
 export class HandlerConsumer<Body> extends Attachment {
-  readonly #connection: Connection;
-  readonly #requests: Requests;
   readonly #handler: Handler<Body>;
-  #running = 0;
 
-  constructor(connection: Connection, queue: string, options: ConsumeOptions, handler: Handler<Body>, requests: Requests) {
-    super(connection, queue, options);
-    this.#connection = connection;
-    this.#requests = requests;
+  constructor(host: Host, queue: string, options: ConsumeOptions, handler: Handler<Body>) {
+    super(host, queue, options);
     this.#handler = handler;
-  }
-
-  protected get busy(): boolean {
-    return this.#running > 0;
   }
 
   protected take(delivery: LeasedDelivery): void {
@@ -32,32 +22,26 @@ export class HandlerConsumer<Body> extends Attachment {
 
   /** Starts handlers for what waits. */
   #start(): void {
-    while (this.#running < this.maxInFlight) {
+    while (this.running < this.maxInFlight) {
       const delivery = this.waiting.shift();
       if (delivery === undefined) break;
-      this.#run(delivery as LeasedDelivery<Body>);
+      void this.#run(delivery as LeasedDelivery<Body>);
     }
   }
 
-  #run(delivery: LeasedDelivery<Body>): void {
-    this.#running++;
-    let result: Promise<unknown>;
+  async #run(delivery: LeasedDelivery<Body>): Promise<void> {
+    this.running++;
     try {
-      result = Promise.resolve(this.#handler(delivery));
-      if (delivery.replyTo !== undefined) result = result.then((answer) => this.#answer(delivery, answer));
+      const answer = await this.#handler(delivery);
+      if (delivery.replyTo !== undefined) await this.#answer(delivery, answer);
+      delivery.finish("ack");
     } catch (error) {
-      result = Promise.reject(error);
+      delivery.finish("nack", { reason: cutReason(error instanceof Error ? error.message : String(error)) });
     }
-    result.then(
-      () => {
-        delivery.finish("ack");
-        this.#ended(delivery);
-      },
-      (error: unknown) => {
-        delivery.finish("nack", { reason: cutReason(error instanceof Error ? error.message : String(error)) });
-        this.#ended(delivery);
-      },
-    );
+    delivery.forget();
+    this.running--;
+    this.#start();
+    this.leaveIfIdle();
   }
 
   /**
@@ -68,18 +52,11 @@ export class HandlerConsumer<Body> extends Attachment {
     if (settled) return;
     const packed = packBody(answer);
     const { length } = typeof packed === "string" ? packed : packed.bytes;
-    if (length > this.#connection.recordBytesMax) throw new HoldfastError("TOO_LARGE", `the answer takes ${length} bytes`);
+    if (length > this.host.connection.recordBytesMax) throw new HoldfastError("TOO_LARGE", `the answer takes ${length} bytes`);
     const body = snapshot(answer, packed);
     // Nobody waits for it any more when the queue is gone.
-    await this.#requests.send("holdfast:publish", { queue: replyTo, body, correlationId }).catch((error: HoldfastError) => {
+    await this.host.requests.send("holdfast:publish", { queue: replyTo, body, correlationId }).catch((error: HoldfastError) => {
       if (error.code !== "NOT_FOUND") throw error;
     });
-  }
-
-  #ended(delivery: LeasedDelivery): void {
-    delivery.forget();
-    this.#running--;
-    this.#start();
-    this.leaveIfIdle();
   }
 }

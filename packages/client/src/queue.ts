@@ -161,10 +161,9 @@ export class Queue<Body = unknown> {
   consume(handler: Handler<Body>, options?: ConsumeOptions): Consumer;
   consume(options?: ConsumeOptions): DeliveryStream<Body>;
   consume(first: Handler<Body> | ConsumeOptions = {}, options: ConsumeOptions = {}): Consumer | DeliveryStream<Body> {
-    const { connection, requests } = this.#host;
     return typeof first === "function"
-      ? new HandlerConsumer(connection, this.name, options, first, requests).start()
-      : new StreamConsumer<Body>(connection, this.name, first).start();
+      ? new HandlerConsumer(this.#host, this.name, options, first).start()
+      : new StreamConsumer<Body>(this.#host, this.name, first).start();
   }
 
   /**

@@ -1,11 +1,10 @@
-import type { Connection } from "./connection.js";
 import type { Delivery } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
 import { HandlerConsumer } from "./handler-consumer.js";
+import type { Host } from "./host.js";
 import type { MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
 import { DIED_EVENT } from "./names.js";
 import { randomName } from "./random.js";
-import type { Requests } from "./requests.js";
 import { limitWait } from "./wait.js";
 
 const TIMEOUT_MS = 30_000;
@@ -18,15 +17,13 @@ interface Open {
 
 /** Requests that wait for their answers. They share a reply queue, which is made when the first one needs it. */
 export class Requester {
-  readonly #connection: Connection;
-  readonly #requests: Requests;
+  readonly #host: Host;
   readonly #open = new Map<string, Open>();
   #count = 0;
   #consumer: HandlerConsumer<unknown> | undefined;
 
-  constructor(connection: Connection, requests: Requests) {
-    this.#connection = connection;
-    this.#requests = requests;
+  constructor(host: Host) {
+    this.#host = host;
   }
 
   /** @param publish stores the message of the request */
@@ -53,13 +50,9 @@ export class Requester {
   /** The name of the reply queue. To consume it creates it, and that is sent before any message of this turn. */
   #replyQueue(): string {
     if (this.#consumer === undefined) {
-      const onAnswer = (delivery: Delivery): void => this.#settle(delivery);
-      const consumer = new HandlerConsumer(this.#connection, `reply:${randomName(4)}`, {}, onAnswer, this.#requests).start();
+      const consumer = new HandlerConsumer(this.#host, `reply:${randomName(4)}`, {}, (delivery) => this.#settle(delivery)).start();
       this.#consumer = consumer;
-      void consumer.closed.then((error) => {
-        if (this.#consumer === consumer) this.#consumer = undefined;
-        this.#onClosed(consumer.queue, error);
-      });
+      void consumer.closed.then((error) => this.#onClosed(consumer.queue, error));
     }
     return this.#consumer.queue;
   }
@@ -73,11 +66,12 @@ export class Requester {
 
   /** No answer can come any more: this client is closing, or the server ended the consumer. */
   #onClosed(queue: string, error: HoldfastError | undefined): void {
+    this.#consumer = undefined;
     const closing = error === undefined || error.code === "SHUTTING_DOWN";
     const why = `request was not answered: ${error?.message ?? "this client is closed"}`;
     const failure = new HoldfastError(closing ? "SHUTTING_DOWN" : "UNKNOWN", why, !closing);
     for (const { reject } of this.#open.values()) reject(failure);
     // Where that cannot be said now, the server removes the queue after a while.
-    if (closing && this.#connection.ready) this.#requests.send("holdfast:delete", { queue }).catch(() => {});
+    if (closing && this.#host.connection.ready) this.#host.requests.send("holdfast:delete", { queue }).catch(() => {});
   }
 }

@@ -19,7 +19,6 @@ const END = { done: true, value: undefined } as const;
 
 /** A consumer that is asked for its deliveries. */
 export class StreamConsumer<Body> extends Attachment implements DeliveryStream<Body> {
-  protected readonly busy = false;
   readonly #takers = new Fifo<Taker<Body>>();
   #ended = false;
   #error: HoldfastError | undefined;
