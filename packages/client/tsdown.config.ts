@@ -6,7 +6,8 @@ export default defineConfig({
   deps: { neverBundle: ["#platform"] },
   platform: "neutral",
   target: "es2022",
-  tsconfig: "../../tsconfig.build.json",
+  // Fields are assigned, not defined: what a constructor sets anyway is not named twice in a page's bundle.
+  tsconfig: "tsconfig.build.json",
   dts: true,
   outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
 });

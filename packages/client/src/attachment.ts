@@ -1,5 +1,5 @@
 import { checkWhole } from "./check.js";
-import { backoffMs, type Connection, type Party, type Reply } from "./connection.js";
+import { backoffMs, type Connection, type Party } from "./connection.js";
 import type { ConsumeOptions, Consumer } from "./consumer.js";
 import { Batch, type LeasedDelivery, type Settler } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
@@ -76,8 +76,8 @@ export abstract class Attachment implements Consumer, Party, Settler {
   onReady(): void {
     this.leaveIfIdle();
     // A consumer that is to leave comes back only to settle what it holds.
-    const wanted = this.#consumer !== undefined || !this.#wantsToLeave;
-    if (this.#state === "detached" && this.#connection.ready && wanted) this.#attach();
+    if (this.#wantsToLeave && this.#consumer === undefined) return;
+    if (this.#state === "detached" && this.#connection.ready) this.#attach();
   }
 
   onLost(): void {
@@ -97,7 +97,12 @@ export abstract class Attachment implements Consumer, Party, Settler {
     this.#connection.request("holdfast:consume", { queue, maxInFlight, frames: true, consumer: resumed, held }, (error, reply) => {
       if (this.#state !== "attaching") return;
       if (error === undefined) {
-        this.#enterAttached(reply);
+        this.#state = "attached";
+        this.#attempt = 0;
+        this.#consumer = reply.consumer as string;
+        this.#handle = reply.handle as number;
+        this.#connection.flushSoon();
+        this.leaveIfIdle();
         return;
       }
       this.#state = "detached";
@@ -114,15 +119,6 @@ export abstract class Attachment implements Consumer, Party, Settler {
 
   #attachLater(): void {
     this.#connection.after(backoffMs(this.#attempt++), () => this.onReady());
-  }
-
-  #enterAttached(reply: Reply): void {
-    this.#state = "attached";
-    this.#attempt = 0;
-    this.#consumer = reply.consumer as string;
-    this.#handle = reply.handle as number;
-    this.#connection.flushSoon();
-    this.leaveIfIdle();
   }
 
   /** The leases that may still be settled here, as runs: the server takes back the others, whose delivery was lost. */

@@ -145,7 +145,7 @@ export class Connection {
     const onReply = (late: Error | null, answer: unknown): void => {
       if (generation !== this.#generation) return;
       const reply = (answer ?? {}) as Reply;
-      if (late) done(new HoldfastError("UNKNOWN", `${event} was not answered within ${timeoutMs} ms`), {});
+      if (late) done(new HoldfastError("UNKNOWN", `no reply to ${event}`), {});
       else done(reply.ok === true ? undefined : HoldfastError.from(reply.error), reply);
     };
     // With a timeout of its own the callback's form does not depend on the socket's option `ackTimeout`.

@@ -121,7 +121,7 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   /** Where it begins in the frame. */
   readonly #start: number;
   verb: Verb = "ack";
-  terms: Terms | undefined;
+  terms: Terms | undefined = undefined;
   sends = 0;
   /** A verb was called. */
   settled = false;

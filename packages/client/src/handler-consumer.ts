@@ -1,10 +1,11 @@
 import { Attachment } from "./attachment.js";
 import { packBody } from "./body.js";
+import { checkWhole } from "./check.js";
 import type { ConsumeOptions, Handler } from "./consumer.js";
 import { cutReason, type LeasedDelivery } from "./delivery.js";
-import { HoldfastError } from "./errors.js";
+import type { HoldfastError } from "./errors.js";
 import type { Host } from "./host.js";
-import { snapshot } from "./snapshot.js";
+import { sizeOf, snapshot } from "./packed.js";
 
 /** Calls a handler for each delivery, up to `maxInFlight` at a time: acked when it returns, nacked when it throws. */
 export class HandlerConsumer<Body> extends Attachment {
@@ -16,17 +17,8 @@ export class HandlerConsumer<Body> extends Attachment {
   }
 
   protected take(delivery: LeasedDelivery): void {
-    this.waiting.push(delivery);
-    this.#start();
-  }
-
-  /** Starts handlers for what waits. */
-  #start(): void {
-    while (this.running < this.maxInFlight) {
-      const delivery = this.waiting.shift();
-      if (delivery === undefined) break;
-      void this.#run(delivery as LeasedDelivery<Body>);
-    }
+    if (this.running < this.maxInFlight) void this.#run(delivery as LeasedDelivery<Body>);
+    else this.waiting.push(delivery);
   }
 
   async #run(delivery: LeasedDelivery<Body>): Promise<void> {
@@ -40,7 +32,8 @@ export class HandlerConsumer<Body> extends Attachment {
     }
     delivery.forget();
     this.running--;
-    this.#start();
+    const next = this.waiting.shift();
+    if (next !== undefined) this.take(next);
     this.leaveIfIdle();
   }
 
@@ -51,8 +44,7 @@ export class HandlerConsumer<Body> extends Attachment {
   async #answer({ replyTo, correlationId, settled }: LeasedDelivery<Body>, answer: unknown = null): Promise<void> {
     if (settled) return;
     const packed = packBody(answer);
-    const { length } = typeof packed === "string" ? packed : packed.bytes;
-    if (length > this.host.connection.recordBytesMax) throw new HoldfastError("TOO_LARGE", `the answer takes ${length} bytes`);
+    checkWhole("length of the answer", sizeOf(packed), 0, this.host.connection.recordBytesMax);
     const body = snapshot(answer, packed);
     // Nobody waits for it any more when the queue is gone.
     await this.host.requests.send("holdfast:publish", { queue: replyTo, body, correlationId }).catch((error: HoldfastError) => {

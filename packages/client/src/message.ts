@@ -1,7 +1,8 @@
 import { type PackedBody, packBody } from "./body.js";
-import { checkQueue } from "./check.js";
+import { checkQueue, checkSize } from "./check.js";
 import { HoldfastError } from "./errors.js";
 import * as LIMITS from "./limits.js";
+import { sizeOf } from "./packed.js";
 import type { Headers } from "./record.js";
 
 /** "Stored": what a publish resolves to. */
@@ -68,9 +69,9 @@ export class Pending {
   /** How many of an array, stored all or none, begin here; 0 for a single message. */
   array = 0;
   /** Instead of being sent as a record it is told when its turn has come: everything before it in this queue is done. */
-  onTurn: ((queue: string) => void) | undefined;
+  onTurn: ((queue: string) => void) | undefined = undefined;
   /** Called once it is done or taken out. */
-  onDone: (() => void) | undefined;
+  onDone: (() => void) | undefined = undefined;
 
   /** `BAD_REQUEST` when the server would not take it either; what is too large for it is found when it is sent. */
   constructor(
@@ -83,7 +84,7 @@ export class Pending {
     this.id = options?.id ?? "";
     this.chosenId = options?.id !== undefined;
     this.texts = options === undefined ? NONE : packOptions(options);
-    this.bytes = RECORD_BYTES + (typeof this.body === "string" ? this.body : this.body.bytes).length;
+    this.bytes = RECORD_BYTES + sizeOf(this.body);
     for (const text of this.texts) if (text !== undefined) this.bytes += text.length;
   }
 }
@@ -116,9 +117,6 @@ const encoder = new TextEncoder();
 /** `TOO_LARGE` unless the messages may be stored all or none; returns their bytes. */
 export function checkArray(entries: readonly Pending[]): number {
   const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-  if (entries.length <= LIMITS.arrayMessagesMax && bytes <= LIMITS.arrayBytesMax) return bytes;
-  throw new HoldfastError(
-    "TOO_LARGE",
-    `${entries.length} messages, ${bytes} bytes, expected up to ${LIMITS.arrayMessagesMax}, ${LIMITS.arrayBytesMax}`,
-  );
+  checkSize("TOO_LARGE", entries.length, bytes, LIMITS.arrayMessagesMax, LIMITS.arrayBytesMax);
+  return bytes;
 }

@@ -1,5 +1,6 @@
+import { checkSize } from "./check.js";
 import type { Connection, Party } from "./connection.js";
-import { HoldfastError } from "./errors.js";
+import type { HoldfastError } from "./errors.js";
 import { failure, Lane, type LaneHost } from "./lane.js";
 import { checkArray, type Message, type MessageOptions, Pending, type Receipt, type WaitOptions } from "./message.js";
 import { randomName } from "./random.js";
@@ -86,10 +87,7 @@ export class Outbox implements Party, LaneHost {
     if (wait?.signal?.aborted) throw failure(entry, "ABORTED", "aborted");
     const messages = this.#messages + count;
     const bytes = this.#bytes + size;
-    if (messages > outboxMessagesMax || bytes > outboxBytesMax) {
-      const limits = `outboxMessagesMax ${outboxMessagesMax}, outboxBytesMax ${outboxBytesMax}`;
-      throw new HoldfastError("OUTBOX_FULL", `${messages} messages, ${bytes} bytes would be unconfirmed, expected up to ${limits}`);
-    }
+    checkSize("OUTBOX_FULL", messages, bytes, outboxMessagesMax, outboxBytesMax);
     this.#messages = messages;
     this.#bytes = bytes;
     const timeoutMs = wait?.timeoutMs ?? publishTimeoutMs;

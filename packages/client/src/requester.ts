@@ -1,5 +1,5 @@
 import type { Delivery } from "./delivery.js";
-import { HoldfastError } from "./errors.js";
+import { type ErrorCode, HoldfastError } from "./errors.js";
 import { HandlerConsumer } from "./handler-consumer.js";
 import type { Host } from "./host.js";
 import type { MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
@@ -31,16 +31,15 @@ export class Requester {
     publish: (options: MessageOptions & WaitOptions) => Promise<Receipt>,
     { timeoutMs = TIMEOUT_MS, ...options }: RequestOptions = {},
   ): Promise<unknown> {
-    const correlationId = (++this.#count).toString(36);
+    const correlationId = String(++this.#count);
     let stop = (): void => {};
     return new Promise((resolve, reject) => {
-      if (this.#open.size >= OPEN_MAX) throw new HoldfastError("OUTBOX_FULL", `${OPEN_MAX} requests wait for their answers`);
+      if (this.#open.size >= OPEN_MAX) throw new HoldfastError("OUTBOX_FULL", `${OPEN_MAX} requests wait for a reply`);
       const published = publish({ ...options, timeoutMs, replyTo: this.#replyQueue(), correlationId });
       this.#open.set(correlationId, { resolve, reject });
       published.catch(reject);
-      const giveUp = (): void => reject(new HoldfastError("UNKNOWN", "request was given up before its answer came"));
       // The publish ends with the same wait; when it failed, that says more.
-      stop = limitWait(options.signal, timeoutMs, () => published.then(giveUp, reject));
+      stop = limitWait(options.signal, timeoutMs, (why) => published.then(() => reject(unanswered("UNKNOWN", why)), reject));
     }).finally(() => {
       this.#open.delete(correlationId);
       stop();
@@ -60,18 +59,21 @@ export class Requester {
   /** An answer that nobody waits for is acked all the same. */
   #settle({ correlationId = "", event, body }: Delivery): void {
     const open = this.#open.get(correlationId);
-    if (event === DIED_EVENT) open?.reject(new HoldfastError("REQUEST_FAILED", `the request's message died: ${JSON.stringify(body)}`));
+    if (event === DIED_EVENT) open?.reject(unanswered("REQUEST_FAILED", `its message died: ${JSON.stringify(body)}`));
     else open?.resolve(body);
   }
 
   /** No answer can come any more: this client is closing, or the server ended the consumer. */
   #onClosed(queue: string, error: HoldfastError | undefined): void {
     this.#consumer = undefined;
-    const closing = error === undefined || error.code === "SHUTTING_DOWN";
-    const why = `request was not answered: ${error?.message ?? "this client is closed"}`;
-    const failure = new HoldfastError(closing ? "SHUTTING_DOWN" : "UNKNOWN", why, !closing);
+    const code = error === undefined || error.code === "SHUTTING_DOWN" ? "SHUTTING_DOWN" : "UNKNOWN";
+    const failure = unanswered(code, error?.message ?? "this client is closed");
     for (const { reject } of this.#open.values()) reject(failure);
+    const { connection, requests } = this.#host;
     // Where that cannot be said now, the server removes the queue after a while.
-    if (closing && this.#host.connection.ready) this.#host.requests.send("holdfast:delete", { queue }).catch(() => {});
+    if (code === "SHUTTING_DOWN" && connection.ready) requests.send("holdfast:delete", { queue }).catch(() => {});
   }
 }
+
+const unanswered = (code: ErrorCode, why: string): HoldfastError =>
+  new HoldfastError(code, `request was not answered: ${why}`, code === "UNKNOWN");

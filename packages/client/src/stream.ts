@@ -10,16 +10,14 @@ import { Fifo } from "./fifo.js";
  */
 export interface DeliveryStream<Body = unknown> extends Consumer, AsyncIterableIterator<Delivery<Body>, undefined> {}
 
-interface Taker<Body> {
-  readonly resolve: (result: IteratorResult<Delivery<Body>, undefined>) => void;
-  readonly reject: (error: HoldfastError) => void;
-}
+type Result<Body> = IteratorResult<Delivery<Body>, undefined>;
 
 const END = { done: true, value: undefined } as const;
 
 /** A consumer that is asked for its deliveries. */
 export class StreamConsumer<Body> extends Attachment implements DeliveryStream<Body> {
-  readonly #takers = new Fifo<Taker<Body>>();
+  /** Those who wait for a delivery. */
+  readonly #takers = new Fifo<(result: Result<Body> | Promise<Result<Body>>) => void>();
   #ended = false;
   #error: HoldfastError | undefined;
 
@@ -30,19 +28,19 @@ export class StreamConsumer<Body> extends Attachment implements DeliveryStream<B
   protected take(delivery: LeasedDelivery): void {
     const taker = this.#takers.shift();
     if (taker === undefined) this.waiting.push(delivery);
-    else taker.resolve({ done: false, value: delivery as LeasedDelivery<Body> });
+    else taker({ done: false, value: delivery as LeasedDelivery<Body> });
   }
 
-  next(): Promise<IteratorResult<Delivery<Body>, undefined>> {
-    const delivery = this.waiting.shift();
-    return new Promise((resolve, reject) => {
+  next(): Promise<Result<Body>> {
+    return new Promise((resolve) => {
+      const delivery = this.waiting.shift();
       if (delivery !== undefined) resolve({ done: false, value: delivery as LeasedDelivery<Body> });
-      else if (this.#ended) this.#finish({ resolve, reject });
-      else this.#takers.push({ resolve, reject });
+      else if (this.#ended) resolve(this.#last());
+      else this.#takers.push(resolve);
     });
   }
 
-  async return(): Promise<IteratorResult<Delivery<Body>, undefined>> {
+  async return(): Promise<Result<Body>> {
     await this.cancel();
     return END;
   }
@@ -61,14 +59,14 @@ export class StreamConsumer<Body> extends Attachment implements DeliveryStream<B
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
-    for (const taker of this.#takers.clear()) this.#finish(taker);
+    for (const taker of this.#takers.clear()) taker(this.#last());
   }
 
   /** The error is thrown once; after it the iterator is done. */
-  #finish({ resolve, reject }: Taker<Body>): void {
+  async #last(): Promise<Result<Body>> {
     const error = this.#error;
     this.#error = undefined;
-    if (error === undefined) resolve(END);
-    else reject(error);
+    if (error !== undefined) throw error;
+    return END;
   }
 }

@@ -3,8 +3,8 @@ import { backoffMs } from "./connection.js";
 import type { HoldfastError } from "./errors.js";
 import { failure } from "./lane.js";
 import { checkArray, type Message, Pending, type Receipt, type WaitOptions } from "./message.js";
+import { snapshot } from "./packed.js";
 import { randomName } from "./random.js";
-import { snapshot } from "./snapshot.js";
 
 /** A message and the queue it is for. */
 export interface AddressedMessage<Body = unknown> extends Message<Body> {
