@@ -377,4 +377,13 @@ describe("several queues at once", () => {
     await holdfast.queue("a").publish(3);
     expect(server.stored.get("a")).toEqual([3]);
   });
+
+  test("P2: a refusal says nothing of what became of an earlier sending that was UNKNOWN", async () => {
+    const replies = [
+      { ok: false, error: { code: "UNKNOWN", message: "lost", retryable: true } },
+      { ok: false, error: { code: "BAD_REQUEST", message: "bad", retryable: false } },
+    ];
+    server.onRequest = () => replies.shift() ?? { ok: true, receipts: [] };
+    expect(await codeOf(publishTogether(server.connect(), [{ queue: "a", body: 1 }]))).toBe("UNKNOWN");
+  });
 });
