@@ -29,6 +29,13 @@ export class SimulatedClock implements Clock {
     });
   }
 
+  /** Before time goes on, or a little later when the event loop is busy. */
+  soon(run: () => void): void {
+    this.#time.in(this.#random.chance(0.9) ? 0 : this.#random.below(500), () => {
+      if (!this.#over) run();
+    });
+  }
+
   /** The process is gone: it wakes nobody any more, and still tells the time. */
   end(): void {
     this.#over = true;

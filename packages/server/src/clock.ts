@@ -4,6 +4,8 @@ export interface Clock {
   now(): number;
   /** Calls `wake` once, at or after `at`; returns how to take that back. */
   wakeAt(at: number, wake: () => void): () => void;
+  /** Calls `run` once, when what runs now has let others have their turn: work of one turn is done together. */
+  soon(run: () => void): void;
 }
 
 /** `setTimeout` overflows past 24.8 days, so a longer wait is cut in pieces; waking early is harmless to callers. */
@@ -15,5 +17,8 @@ export const systemClock: Clock = {
     const timer = setTimeout(wake, Math.min(Math.max(0, at - systemClock.now()), TIMER_MS_MAX));
     timer.unref();
     return () => clearTimeout(timer);
+  },
+  soon(run) {
+    setImmediate(run);
   },
 };

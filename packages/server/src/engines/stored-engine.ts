@@ -222,7 +222,7 @@ export class StoredEngine implements Engine {
   #schedule(): void {
     if (this.#scheduled || this.#writing !== undefined) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#clock.soon(() => {
       this.#scheduled = false;
       if (this.#state === "running" && this.#writing === undefined) void this.#commit();
     });
@@ -466,20 +466,27 @@ export class StoredEngine implements Engine {
     this.#afterTurn(core);
     if (core.hasChanges) this.#schedule();
     if (!wait) {
-      if (leases.length > 0) letGoLater(leases);
+      if (leases.length > 0) this.#letGoLater(leases);
       return leases;
     }
     await this.#durable();
     if (core.consumer(consumer) !== found) return [];
     // Meanwhile some may have ended.
     const held = leases.filter(({ lease }) => found.has(lease));
-    letGoLater(leases);
+    this.#letGoLater(leases);
     if (held.length < leases.length) {
       // It came back short though there may be more.
       core.work.add(found.queue);
       this.#afterTurn(core);
     }
     return held;
+  }
+
+  /** Whoever leased reads the bytes in this turn; after it the leases need not keep them in memory. */
+  #letGoLater(leases: readonly Lease[]): void {
+    this.#clock.soon(() => {
+      for (const lease of leases) lease.held = undefined;
+    });
   }
 
   async settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
@@ -590,13 +597,6 @@ export class StoredEngine implements Engine {
       purged: (ended) => this.#tellPurged(ended),
     };
   }
-}
-
-/** Whoever leased reads the bytes in this turn; after it the leases need not keep them in memory. */
-function letGoLater(leases: readonly Lease[]): void {
-  setImmediate(() => {
-    for (const lease of leases) lease.held = undefined;
-  });
 }
 
 /** A look at the store that fails changes nothing: the engine goes on, and says that it could not look. */

@@ -38,6 +38,10 @@ export class ManualClock implements Clock {
     return () => this.#take(wakeUp);
   }
 
+  soon(run: () => void): void {
+    setImmediate(run);
+  }
+
   #take(wakeUp: WakeUp): boolean {
     const index = this.#wakeUps.indexOf(wakeUp);
     if (index !== -1) this.#wakeUps.splice(index, 1);
@@ -73,6 +77,7 @@ export class ManualClock implements Clock {
     const clock: Clock = {
       now: () => this.#now,
       wakeAt: (at, wake) => this.wakeAt(at, () => over || wake()),
+      soon: (run) => this.soon(() => over || run()),
     };
     return {
       clock,
