@@ -159,6 +159,15 @@ export class Block {
     this.#reserved = undefined;
   }
 
+  /** The same of those before `end` alone. */
+  unmarkBelow(end: number): void {
+    if (end >= this.count) this.unmarkAll();
+    for (let index = Math.min(end, this.count) - 1; index >= 0; index--) {
+      clearBit(this.leased, index);
+      clearBit(this.#reserved, index);
+    }
+  }
+
   /** What is stored beside the block: the bits of the settled messages, then those of the leased ones if there are any. */
   get bitmap(): Buffer {
     const bytes = (this.count + 7) >> 3;

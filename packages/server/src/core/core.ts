@@ -664,11 +664,13 @@ export class Core {
     }
   }
 
-  /** Takes back the marks of what is in flight, or was about to be. */
+  /** Takes back the marks of what is in flight, or was about to be. What this life found and did not look through still counts. */
   #unmark(queue: Queue): void {
     for (const block of queue.blocks.values()) {
       if (block.leased === undefined) continue;
-      block.unmarkAll();
+      if (block.first >= queue.foundNext) block.unmarkAll();
+      else if (block.first < queue.cursor) block.unmarkBelow(queue.cursor - block.first);
+      else continue;
       queue.dirtyBlocks.add(block);
     }
     for (const { leases, irregular } of queue.consumers) {

@@ -155,6 +155,21 @@ function testCrashes(suite: Suite): void {
     });
   });
 
+  for (const ordering of ["none", "key", "fifo"] as const) {
+    suite.case(`L4: ${ordering}: what a crash counts stays counted when the next life ends before it leased anything`, async (h) => {
+      await h.define("orders", { ordering });
+      await h.publish("orders", { body: "cod", key: "a" }, { body: "hake", key: "b" });
+      await h.take(await h.attach("orders", 2), 2);
+      await h.restart("crash");
+      // Somebody comes, so that the store is read, which hints tell; nobody leases.
+      h.told.clear();
+      await h.attach("orders", 2);
+      await h.until("hints of the consumer, of the log and of the due list", () => h.told.work.length >= 3);
+      if (suite.restarts.includes("reopen")) await h.restart("reopen");
+      expect(await h.take(await h.attach("orders", 2), 2)).toMatchObject([{ attempt: 2 }, { attempt: 2 }]);
+    });
+  }
+
   suite.case("L4: a message that ends every life that leases it ends in the dead letters", async (h) => {
     await h.define("orders", { maxAttempts: 3 });
     const [receipt] = await h.publish("orders", "poison");
