@@ -22,7 +22,7 @@ export function checkAttempts(run: Run, copies: Copies, report: Report): void {
     let standing: Standing = { ...FRESH, from: copy.published?.invoked.index ?? -1 };
     for (const [at, lease] of copy.leases.entries()) {
       checkAttempt(copy, lease, standing, copy.leases[at - 1], report);
-      checkWait(copy, lease, standing, copy.leases[at - 1], report);
+      checkWait(run, lease, standing, copy.leases[at - 1], report);
       const next = copy.leases[at + 1]?.delivery;
       standing = standingAfter(lease, next?.index ?? run.timeline.lastIndex + 1, next?.token.life);
     }
@@ -41,10 +41,14 @@ function checkAttempt(copy: Copy, lease: Lease, standing: Standing, before: Leas
     report.add("attempt", `${lease} is attempt ${attempt}, expected ${least === most ? least : `${least} to ${most}`}`, ...proof);
 }
 
-function checkWait(copy: Copy, lease: Lease, { notBefore }: Standing, before: Lease | undefined, report: Report): void {
+function checkWait(run: Run, lease: Lease, { notBefore, from }: Standing, before: Lease | undefined, report: Report): void {
   const { at, leaseUntil, index } = lease.delivery;
-  const leasedAtMax = Math.min(at, leaseUntil - copy.queue.settings.leaseMsMin);
-  if (before !== undefined && leasedAtMax < notBefore)
+  const { queue } = lease.copy;
+  const leasedAtMax = Math.min(at, leaseUntil - queue.settings.leaseMsMin);
+  if (before === undefined || leasedAtMax >= notBefore) return;
+  // Before the clock was set back it may have come in time, and been lost on the way.
+  const inTime = run.timeline.indexAt(notBefore, from);
+  if (inTime > index || queue.slipsBetween(inTime - 1, index) === 0)
     report.add("early-retry", `${lease} was leased at ${leasedAtMax}, expected ${notBefore} or later`, before.delivery.index, index);
 }
 

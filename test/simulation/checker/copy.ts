@@ -3,6 +3,7 @@ import { mayHaveHappened } from "./calls.js";
 import { Lease } from "./lease.js";
 import type { QueueRun } from "./queue-run.js";
 import type { PublishCall, Run } from "./run.js";
+import type { Timeline } from "./timeline.js";
 import type { Report } from "./violation.js";
 
 /** All that is known of one id in a queue and its dead-letter queue. */
@@ -21,8 +22,10 @@ export class Copy {
   published: PublishCall | undefined;
   readonly leases: Lease[] = [];
   scanned: ScannedMessage | undefined;
+  readonly #timeline: Timeline;
 
-  constructor(queue: QueueRun, sequence: number, identity: Identity) {
+  constructor(queue: QueueRun, sequence: number, identity: Identity, timeline: Timeline) {
+    this.#timeline = timeline;
     this.queue = queue;
     this.sequence = sequence;
     this.identity = identity;
@@ -62,10 +65,10 @@ export class Copy {
 
   /** Bounds of the time at which a publish stored it; undefined when it may have come otherwise. */
   get storedAt(): { min: number; max: number } | undefined {
-    if (this.published !== undefined) return { min: this.published.invoked.at, max: this.published.doneAt };
-    if (this.mayBeMoved || this.sources.length === 0) return undefined;
-    const min = Math.min(...this.sources.map(({ invoked }) => invoked.at));
-    return { min, max: this.leases[0]?.delivery.at ?? Number.POSITIVE_INFINITY };
+    const { published, sources } = this;
+    if (published !== undefined) return this.#timeline.shown(published.invoked.index, published.doneIndex);
+    if (this.mayBeMoved || sources.length === 0) return undefined;
+    return this.#timeline.shown(Math.min(...sources.map(({ invoked }) => invoked.index)), this.firstSeen);
   }
 
   toString(): string {
@@ -142,7 +145,7 @@ export class Copies {
     if (known !== undefined && known.identity.id === id) return known;
     if (known !== undefined) this.#report.add("conflict", `${known} is told to be of id ${id}`, known.published?.doneIndex ?? -1, index);
     const identity = this.#identity(queue, id);
-    const copy = new Copy(this.#run.queue(queue), sequence, identity);
+    const copy = new Copy(this.#run.queue(queue), sequence, identity, this.#run.timeline);
     // What has another's sequence is judged by its id alone.
     if (known !== undefined) return copy;
     const ofQueue = this.#bySequence.get(queue) ?? new Map<number, Copy>();

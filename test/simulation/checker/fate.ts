@@ -57,7 +57,8 @@ function durableFrom(run: Run, lease: Lease, from: number): number {
 function timeEndings(run: Run, copy: Copy): Ending[] {
   const ttlMs = Math.min(...copy.identity.publishes.map(({ invoked }) => invoked.ttlMs ?? NEVER));
   if (ttlMs === NEVER || copy.queue.origins.length > 0) return [];
-  const storedAt = Math.min(...copy.identity.publishes.filter(mayHaveHappened).map(({ invoked }) => invoked.at));
+  const stored = copy.identity.publishes.filter(mayHaveHappened);
+  const storedAt = Math.min(...stored.map(({ invoked, doneIndex }) => run.timeline.shown(invoked.index, doneIndex).min));
   const from = run.timeline.indexAt(storedAt + ttlMs, -1);
   return [{ how: "expired", from, durable: from }];
 }

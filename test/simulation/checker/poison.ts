@@ -2,7 +2,7 @@ import { standingAfter } from "./attempts.js";
 import { mayHaveHappened } from "./calls.js";
 import type { Copies, Copy } from "./copy.js";
 import type { Lease } from "./lease.js";
-import type { Run } from "./run.js";
+import type { PublishCall, Run } from "./run.js";
 import type { Report } from "./violation.js";
 
 type Cause = "rejected" | "attempts" | "expired" | "skipped";
@@ -66,7 +66,7 @@ function causesOf(run: Run, dead: Copy, copies: readonly Copy[], before: number)
     if (origin.keyActions.some((call) => mayHaveHappened(call) && call.invoked.action === "skip" && call.invoked.key === dead.key))
       causes.add("skipped");
   }
-  const expires = dead.identity.publishes.some((call) => isOver(run, call.invoked, before));
+  const expires = dead.identity.publishes.some((call) => isOver(run, call, before));
   if (expires) causes.add("expired");
   return causes;
 }
@@ -78,6 +78,7 @@ function isOut(lease: Lease, max: number, before: number): boolean {
   return most + lease.copy.queue.slipsBetween(from, before) >= max;
 }
 
-function isOver(run: Run, { at, ttlMs, index }: { at: number; ttlMs?: number; index: number }, before: number): boolean {
-  return ttlMs !== undefined && run.timeline.indexAt(at + ttlMs, index) <= before;
+function isOver({ timeline }: Run, { invoked, doneIndex }: PublishCall, before: number): boolean {
+  const { ttlMs, index } = invoked;
+  return ttlMs !== undefined && timeline.indexAt(timeline.shown(index, doneIndex).min + ttlMs, index) <= before;
 }

@@ -59,6 +59,19 @@ export class Timeline {
     return Number.POSITIVE_INFINITY;
   }
 
+  /** The least and the most that the clock may have shown between two indexes, both included: between lives it may go back. */
+  shown(from: number, to: number): { readonly min: number; readonly max: number } {
+    const [first, end] = [lowerBound(this.#indexes, from), upperBound(this.#indexes, to)];
+    let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let life = upperBound(this.#starts, first) - 1; life < this.#starts.length; life++) {
+      const begin = Math.max(first, this.#starts[life] ?? 0);
+      if (begin >= end) break;
+      min = Math.min(min, this.#ats[begin] ?? min);
+      max = Math.max(max, this.#ats[Math.min(end, this.#starts[life + 1] ?? end) - 1] ?? max);
+    }
+    return { min, max };
+  }
+
   /** When what was done at the index was durable, if the commits tell: the first sync of a commit begun later. */
   durableAt(index: number): number | undefined {
     if (this.#begun.length === 0) return undefined;

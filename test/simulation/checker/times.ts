@@ -5,21 +5,27 @@ import type { Report } from "./violation.js";
 /** Judges delays and times to live, T1 and T2, and purges, G1. */
 export function checkTimes(run: Run, copies: Copies, report: Report): void {
   for (const copy of copies.all) {
-    checkDelay(copy, report);
+    checkDelay(run, copy, report);
     checkTimeToLive(copy, report);
   }
   checkPurges(run, copies, report);
 }
 
-/** The engine took the publish when it was invoked or later, so it is not due earlier than this. */
-function checkDelay(copy: Copy, report: Report): void {
-  const first = copy.leases[0];
-  const { storedAt } = copy;
+/**
+ * The engine took the publish when it was invoked or later, so it is not due earlier than this. What became due in an
+ * earlier life may come although the clock was set back since: the server's clock did show the time.
+ */
+function checkDelay(run: Run, copy: Copy, report: Report): void {
+  const [first] = copy.leases;
+  const { storedAt, sources } = copy;
   if (first === undefined || storedAt === undefined) return;
-  const delayMs = Math.min(...copy.sources.map(({ invoked }) => invoked.delayMs ?? 0));
-  const leasedAtMax = Math.min(first.delivery.at, first.delivery.leaseUntil - copy.queue.settings.leaseMsMin);
+  const { delivery } = first;
+  const delayMs = Math.min(...sources.map(({ invoked }) => invoked.delayMs ?? 0));
+  const leasedAtMax = Math.min(delivery.at, delivery.leaseUntil - copy.queue.settings.leaseMsMin);
   const due = storedAt.min + delayMs;
-  if (delayMs > 0 && leasedAtMax < due)
+  if (delayMs === 0 || leasedAtMax >= due) return;
+  const lifeStart = run.life(delivery.token.life, delivery.index)?.start ?? -1;
+  if (run.timeline.indexAt(due, Math.min(...sources.map(({ invoked }) => invoked.index))) >= lifeStart)
     report.add("early", `${first} was leased at ${leasedAtMax}, due at ${due}`, copy.sources[0]?.invoked.index ?? -1, first.delivery.index);
 }
 

@@ -51,14 +51,20 @@ function checkAnswers(run: Run, calls: readonly PublishCall[], report: Report): 
 
 /** Whether `other` may have been stored before the call took effect, and within the dedup window. */
 function mayPrecede(run: Run, other: PublishCall, call: PublishCall): boolean {
-  return other.invoked.index < call.doneIndex && other.doneAt + windowOf(run, call.invoked).max > call.invoked.at;
+  if (other.invoked.index >= call.doneIndex) return false;
+  return storedAt(run, other).max + windowOf(run, call.invoked).max > storedAt(run, call).min;
 }
+
+/** What the server's clock showed when it took the call, as bounds. */
+const storedAt = (run: Run, { invoked, doneIndex }: PublishCall): { readonly min: number; readonly max: number } =>
+  run.timeline.shown(invoked.index, doneIndex);
 
 /** Whether the server's clock never showed the end of the window between the two calls, wherever it was set. */
 function isSurelyWithin(run: Run, a: PublishCall, b: PublishCall, windowMs: number): boolean {
-  const first = a.invoked.index < b.invoked.index ? a : b;
   const done = Math.max(a.doneIndex, b.doneIndex);
-  return done <= run.timeline.lastIndex && run.timeline.indexAt(first.invoked.at + windowMs, first.invoked.index) > done;
+  if (done > run.timeline.lastIndex) return false;
+  const first = Math.min(storedAt(run, a).min, storedAt(run, b).min);
+  return run.timeline.indexAt(first + windowMs, Math.min(a.invoked.index, b.invoked.index)) > done;
 }
 
 /** Two first receipts for one id, surely within the window. */
