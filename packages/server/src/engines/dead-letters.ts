@@ -16,6 +16,8 @@ export interface DeadLetterHost {
   run<Result>(step: () => Result): Result;
   /** Resolves once all that was done up to now is durable. */
   durable(): Promise<void>;
+  /** Resolves when the next read ahead ends, of whatever queue. */
+  readEnded(): Promise<void>;
   /** Reads ahead that waited may start. */
   looked(queue: Queue): void;
   /** The store failed: this life is over. */
@@ -91,7 +93,7 @@ export class DeadLetters {
       (queue, letters) => {
         const { count, ended } = this.#core.administration.discard(queue, letters);
         // Their numbers are stale already; being told only frees what is kept for them.
-        if (ended.length > 0) setImmediate(() => this.#host.purged(ended));
+        if (ended.length > 0) this.#clock.soon(() => this.#host.purged(ended));
         return count;
       },
     );
@@ -125,7 +127,7 @@ export class DeadLetters {
   /** Reads while nothing else is read of the queue, after all that was settled is on disk. */
   async #readStill(queue: Queue, reader: LetterReader, after: number): Promise<Stretch> {
     await this.#host.durable();
-    while (queue.reading.log || queue.reading.due) await new Promise((resolve) => setImmediate(resolve));
+    while (queue.reading.log || queue.reading.due) await this.#host.readEnded();
     try {
       return await reader.read(after);
     } catch (error) {

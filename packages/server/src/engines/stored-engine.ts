@@ -62,6 +62,8 @@ export class StoredEngine implements Engine {
   #scheduled = false;
   /** A write of this life failed: nothing more is written in it. */
   #failed = false;
+  /** Resolves when the next read ahead ends. */
+  #readEnded = new Deferred();
   #cancelAlarm: (() => void) | undefined;
   #alarmAt = Number.POSITIVE_INFINITY;
   #stoppedBy: HoldfastError | undefined;
@@ -296,12 +298,19 @@ export class StoredEngine implements Engine {
   async #guard(core: Core, read: Promise<void>): Promise<void> {
     try {
       await read;
+      this.#noteReadEnded();
       if (this.#core !== core || this.#state !== "running") return;
       this.#afterTurn(core);
       if (core.hasChanges) this.#schedule();
     } catch (error) {
+      this.#noteReadEnded();
       if (this.#core === core) await this.#stop(error);
     }
+  }
+
+  #noteReadEnded(): void {
+    this.#readEnded.resolve();
+    this.#readEnded = new Deferred();
   }
 
   #arm(core: Core): void {
@@ -586,6 +595,7 @@ export class StoredEngine implements Engine {
         if (core.hasChanges) await this.#durable();
         else await this.#writing?.deferred.promise;
       },
+      readEnded: () => this.#readEnded.promise,
       looked: (queue) => {
         if (this.#core !== core || this.#state !== "running") return;
         core.wanting.add(queue);
