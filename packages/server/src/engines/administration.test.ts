@@ -81,6 +81,19 @@ describe("a redrive", () => {
     await h.checkCounts();
   });
 
+  it.each(["redrive", "deadLetters"] as const)("P2: %s whose read fails says that nothing changed", async (what) => {
+    await kill("a", "b");
+    const read = store.hold("before read", ofDeadBlocks);
+    const { engine } = h;
+    const call = what === "redrive" ? engine.redrive(h.address("orders"), undefined) : engine.deadLetters(h.address("orders"), 0, 10);
+    const refused = expect(call).rejects.toMatchObject({ code: "ENGINE_UNAVAILABLE" });
+    await read.reached;
+    await read.fail();
+    await refused;
+    if (what === "redrive") await h.restart("crash");
+    expect(await bodiesOf("orders.dead")).toEqual(["a", "b"]);
+  });
+
   it("D1: a letter that is acked before the read, in a commit that is not durable, is not moved", async () => {
     await kill("a", "b");
     const consumer = await h.attach("orders.dead", 2);

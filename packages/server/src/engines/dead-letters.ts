@@ -8,6 +8,7 @@ import type { Queue } from "../core/queue.js";
 import type { Page, Peeked } from "../engine.js";
 import type { Store } from "../store.js";
 import { LetterReader, type Stretch } from "./letters.js";
+import { looked } from "./looked.js";
 import { leasedSequences } from "./peek.js";
 
 /** What work in several commits asks of its engine. */
@@ -129,7 +130,7 @@ export class DeadLetters {
     await this.#host.durable();
     while (queue.reading.log || queue.reading.due) await this.#host.readEnded();
     try {
-      return await reader.read(after);
+      return await looked(reader.read(after));
     } catch (error) {
       await this.#host.failed(error);
       throw error;

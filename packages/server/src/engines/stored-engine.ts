@@ -14,6 +14,7 @@ import type { Store } from "../store.js";
 import { clearBelow } from "./clear-below.js";
 import { type DeadLetterHost, DeadLetters } from "./dead-letters.js";
 import { Deferred } from "./deferred.js";
+import { looked, messageOf } from "./looked.js";
 import { peekQueue } from "./peek.js";
 import { fillChain, fillDueList, fillWindow } from "./read-ahead.js";
 import { Reclaimer } from "./reclaimer.js";
@@ -563,7 +564,7 @@ export class StoredEngine implements Engine {
   }
 
   async deadLetters(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
-    return this.#deadLettersOf(address).page(after, limit);
+    return looked(this.#deadLettersOf(address).page(after, limit));
   }
 
   async redrive(address: QueueAddress, ids: readonly string[] | undefined): Promise<number> {
@@ -608,21 +609,6 @@ export class StoredEngine implements Engine {
     };
   }
 }
-
-/** A look at the store that fails changes nothing: the engine goes on, and says that it could not look. */
-async function looked<Result>(look: Promise<Result>): Promise<Result> {
-  try {
-    return await look;
-  } catch (error) {
-    if (error instanceof HoldfastError) throw error;
-    throw new HoldfastError("ENGINE_UNAVAILABLE", `the store could not be read: ${messageOf(error)}`);
-  }
-}
-
-const messageOf = (cause: unknown): string => {
-  if (!(cause instanceof Error)) return String(cause);
-  return cause.cause instanceof Error ? `${cause.message}: ${cause.cause.message}` : cause.message;
-};
 
 const isDiskFull = (cause: unknown): boolean => /No space left on device|ENOSPC/.test(messageOf(cause));
 
