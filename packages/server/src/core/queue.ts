@@ -108,6 +108,8 @@ export class Queue {
   readonly reading = { log: false, due: false };
   /** While letters are read to be taken out: the messages that left since. No other read of the queue starts meanwhile. */
   leftMeanwhile: Set<number> | undefined;
+  /** And those of them that went to the due list, where the read may not have seen them. */
+  movedMeanwhile: Set<number> | undefined;
   /** Messages were taken out of the middle, so blocks of this life that are not in memory may have bitmaps too. */
   holed = false;
   /** What was purged is being cleared from the store. */

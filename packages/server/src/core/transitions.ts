@@ -161,6 +161,7 @@ export class Transitions implements Settling {
   #moveToDue(queue: Queue, lease: Lease, at: number, attempts: number, reason: string | undefined): void {
     const record = this.#recordOf(queue, lease);
     this.#leave(queue, lease);
+    queue.movedMeanwhile?.add(lease.sequence);
     this.#addDue(queue, record, { due: at, sequence: lease.sequence, attempts, publishedAt: lease.publishedAt, reason });
   }
 

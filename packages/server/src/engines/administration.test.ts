@@ -148,6 +148,27 @@ describe("a redrive", () => {
     await h.checkCounts();
   });
 
+  it.each(["before write", "after write"] as const)(
+    "G1: a purge takes a letter that is given back during its read, held %s",
+    async (moment) => {
+      await kill("a", "b");
+      const consumer = await h.attach("orders.dead", 1);
+      const held = await h.takeOne(consumer);
+      const read = store.hold("before read", ofDeadBlocks);
+      const purging = h.engine.purgeDeadLetters(h.address("orders"));
+      await read.reached;
+      const write = store.hold(moment);
+      const released = h.release(consumer, held);
+      await write.reached;
+      await read.open();
+      for (let round = 0; round < 10; round++) await turn();
+      await write.open();
+      expect([await purging, await released]).toEqual([2, ["ok"]]);
+      expect(await bodiesOf("orders.dead")).toEqual([]);
+      await h.checkCounts();
+    },
+  );
+
   it("C2: moves at most 500 letters or 1 MiB in a commit, others between them", async () => {
     await kill(...Array.from({ length: 1_200 }, (_, index) => `body ${index}`));
     const before = counting.commits.length;

@@ -28,6 +28,8 @@ export interface DeadLetterHost {
 
 /** Stretches that one page looks through at most, when few letters of a shared dead-letter queue are this queue's. */
 const STRETCHES_MAX = 8;
+/** How often a stretch is read again at most, because consumers gave letters of it back. */
+const READ_AGAIN_MAX = 100;
 
 /** The dead letters of one queue: those in its dead-letter queue, which others may share, whose history names it. */
 export class DeadLetters {
@@ -97,26 +99,42 @@ export class DeadLetters {
         if (ended.length > 0) this.#clock.soon(() => this.#host.purged(ended));
         return count;
       },
+      true,
     );
   }
 
-  /** Goes over the letters there are now, a commit for each stretch of them. */
-  async #eachStretch(wanted: (letter: Letter) => boolean, act: (queue: Queue, letters: readonly Letter[]) => number): Promise<number> {
+  /**
+   * Goes over the letters there are now, a commit for each stretch of them.
+   *
+   * @param all also those that consumers give back meanwhile: a read finds them neither where they were nor where they go
+   */
+  async #eachStretch(
+    wanted: (letter: Letter) => boolean,
+    act: (queue: Queue, letters: readonly Letter[]) => number,
+    all = false,
+  ): Promise<number> {
     const queue = this.#queue;
     if (queue === undefined) return 0;
-    const reader = new LetterReader(queue, this.#store);
+    let reader = new LetterReader(queue, this.#store);
     const through = queue.next - 1;
     let count = 0;
     try {
-      for (let after = 0; after < through; ) {
-        after = await alone(queue, async () => {
-          const { letters, end } = await this.#readStill(queue, reader, after);
-          const mine = letters.filter((letter) => letter.sequence <= through && this.#isMine(letter) && wanted(letter));
-          if (mine.length === 0) return end;
-          count += this.#host.run(() => act(this.#existing(queue), mine));
-          await this.#host.durable();
-          return end;
+      for (let [after, again] = [0, 0]; after < through; ) {
+        if (again > READ_AGAIN_MAX) throw new HoldfastError("ENGINE_UNAVAILABLE", "the letters do not hold still");
+        const end = await alone(queue, async () => {
+          const stretch = await this.#readStill(queue, reader, after);
+          const mine = stretch.letters.filter((letter) => letter.sequence <= through && this.#isMine(letter) && wanted(letter));
+          const missed = all && hasMoved(queue, after, Math.min(stretch.end, through));
+          if (mine.length > 0) {
+            count += this.#host.run(() => act(this.#existing(queue), mine));
+            await this.#host.durable();
+          }
+          return missed ? after : stretch.end;
         });
+        again = end === after ? again + 1 : 0;
+        // What it knew of the due list is old.
+        if (again > 0) reader = new LetterReader(queue, this.#store);
+        after = end;
         this.#host.looked(queue);
       }
       return count;
@@ -152,6 +170,12 @@ export class DeadLetters {
   }
 }
 
+/** Whether a message of those sequences was given back during the read under way. */
+function hasMoved(queue: Queue, after: number, end: number): boolean {
+  for (const sequence of queue.movedMeanwhile ?? []) if (sequence > after && sequence <= end) return true;
+  return false;
+}
+
 /** The last of those who take letters out of a queue; each waits for the one before. */
 const lastOf = new WeakMap<Queue, Promise<unknown>>();
 
@@ -160,10 +184,12 @@ async function alone<Result>(queue: Queue, work: () => Promise<Result>): Promise
   const before = lastOf.get(queue) ?? Promise.resolve();
   const run = before.then(async () => {
     queue.leftMeanwhile = new Set();
+    queue.movedMeanwhile = new Set();
     try {
       return await work();
     } finally {
       queue.leftMeanwhile = undefined;
+      queue.movedMeanwhile = undefined;
     }
   });
   lastOf.set(
