@@ -248,6 +248,8 @@ export class Core {
     let wait = false;
     let cut = false;
     if (queue.chains === undefined) {
+      // A block that came to memory for an overflow was not looked through.
+      this.#recoverLog(queue, now);
       this.#leaseDue(consumer, leases, room, until, now);
       wait = leases.length > 0;
       cut = this.#leaseLog(consumer, leases, room, until);

@@ -152,6 +152,25 @@ describe("attempts after the end of a life", () => {
   });
 });
 
+describe("attempts after a crash", () => {
+  it("L4: a publish that pushes out the oldest before the log was read leaves the attempts of the others", async () => {
+    await h.define("orders", { overflow: "dead-letter-oldest", depthMax: 3 });
+    await h.publish("orders", 1, 2, 3);
+    await h.take(await h.attach("orders", 3), 3);
+    // The life that begins reads ahead; its read is held until something else brought the block to memory.
+    const read = store.hold("after read", ofBlocks);
+    await h.restart("crash");
+    await read.reached;
+    await h.publish("orders", 4);
+    const consumer = await h.attach("orders");
+    const taken = await h.lease(consumer);
+    await read.open();
+    if (taken.length < 3) taken.push(...(await h.take(consumer, 3 - taken.length)));
+    expect(Object.fromEntries(taken.map(({ body, attempt }) => [Number(body), attempt]))).toEqual({ 2: 2, 3: 2, 4: 1 });
+    expect(await h.scan("orders.dead")).toMatchObject([{ history: { reason: "overflow", sequence: 1, attempts: 1 } }]);
+  });
+});
+
 describe("failures of the store", () => {
   it("P2: closing after a commit has failed writes nothing more", async () => {
     await h.define("orders");
