@@ -7,6 +7,7 @@ import { endLaterLeases } from "./checker/fifo.js";
 import { checkFifoOrder } from "./checker/fifo-order.js";
 import { checkLeases } from "./checker/leases.js";
 import { checkKeyOrder } from "./checker/order.js";
+import { checkPauses } from "./checker/pauses.js";
 import { checkPlaces } from "./checker/places.js";
 import { checkPoison } from "./checker/poison.js";
 import { checkRedriveOrder } from "./checker/redrives.js";
@@ -41,6 +42,7 @@ export function check(history: readonly HistoryEvent[]): Violation[] {
   checkLeases(run, copies, report);
   checkAttempts(run, copies, report);
   checkTimes(run, copies, report);
+  checkPauses(run, copies, report);
   checkKeyOrder(run, copies, fates, report);
   checkFifoOrder(run, copies, fates, report);
   checkPoison(run, copies, report);

@@ -1,6 +1,7 @@
 import type { StoredEngine } from "../../packages/server/src/engines/stored-engine.js";
 import type { Counts, ScannedMessage } from "./history.js";
 import { readRecord } from "./messages.js";
+import { letGo } from "./operations/upkeep.js";
 import type { World } from "./world.js";
 
 const SECOND_US = 1_000_000;
@@ -13,6 +14,8 @@ export async function end(world: World): Promise<void> {
   const drained = world.queues.filter(({ dead }) => world.random.chance(dead ? 0.5 : 0.9)).map(({ name }) => name);
   for (const consumer of world.consumers.all)
     await world.time.until("a detach", world.consumers.detach(consumer, world.random.chance(0.5)));
+  letGo(world);
+  await world.time.run(SECOND_US);
   await drain(world, engine, drained);
   for (const consumer of world.consumers.all) await world.time.until("a detach", world.consumers.detach(consumer, false));
   await world.time.run(SECOND_US);

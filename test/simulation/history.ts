@@ -68,17 +68,24 @@ export interface QueueSettings {
   readonly leaseMs: number;
   /** 0: no limit. */
   readonly maxAttempts: number;
-  readonly backoff: {
-    readonly type: "fixed" | "exponential";
-    readonly delayMs: number;
-    readonly delayMaxMs: number;
-    /** Part of the delay that is random, 0 to 1. */
-    readonly jitter: number;
-  };
+  readonly backoff:
+    | {
+        readonly type: "fixed" | "exponential";
+        readonly delayMs: number;
+        readonly delayMaxMs: number;
+        /** Part of the delay that is random, 0 to 1. */
+        readonly jitter: number;
+      }
+    | { readonly type: "list"; readonly delaysMs: readonly number[] };
   readonly poison: "dead-letter" | "block";
   /** Two queues with a dead-letter queue in common are judged less sharply. */
   readonly deadLetter: string | false;
   readonly dedupWindowMs: number;
+  /** Limits of the queue; left out or 0: none. */
+  readonly depthMax?: number;
+  readonly bytesMax?: number;
+  readonly ratePerSecondMax?: number;
+  readonly overflow?: "reject" | "dead-letter-oldest";
 }
 
 /** The queue has these options from about here on. A queue without one is judged by what holds with any options. */
@@ -187,8 +194,8 @@ interface ClockJump extends Moment {
   readonly byMs: number;
 }
 
-/** Deliveries of the queue are held back or go on. For whoever reads the history; nothing is judged by it. */
-interface Pause extends Moment {
+/** Deliveries of the queue are held back, as was answered; or may go on, as is asked. */
+export interface Pause extends Moment {
   readonly type: "pause" | "resume";
   readonly queue: string;
 }
@@ -198,8 +205,8 @@ export interface Purge extends Call {
   readonly queue: string;
 }
 
-/** All up to the sequence `through` are gone. */
-export type PurgeDone = Done<"purge-done", { readonly count: number; readonly through: number }>;
+/** All up to the sequence `through` are gone; and none above it, unless more may be: up to `throughMax`. */
+export type PurgeDone = Done<"purge-done", { readonly count: number; readonly through: number; readonly throughMax?: number }>;
 
 /** Dead letters go back to `queue`: all, or those named. */
 export interface Redrive extends Call {
@@ -265,8 +272,10 @@ export interface ScannedMessage {
   readonly attempts: number;
   readonly key?: string;
   /** Why it is dead, in a dead-letter queue. */
-  readonly reason?: "rejected" | "attempts" | "expired";
+  readonly reason?: DeathReason;
 }
+
+export type DeathReason = "rejected" | "attempts" | "expired" | "skipped" | "overflow";
 
 /** At the end: all that a queue has. */
 export interface Scan extends Moment {

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { InvalidArgumentError, program } from "commander";
 import { check } from "./checker.js";
 import type { Judged } from "./judge.js";
@@ -13,6 +14,7 @@ interface Options {
   readonly seeds: number;
   readonly first: number;
   readonly operations: number;
+  readonly workers: number;
   readonly seed?: number;
   readonly print?: true;
 }
@@ -36,17 +38,18 @@ function showFailure({ seed, violations, error }: Judged, operations: number): v
   if (error !== undefined) console.error(`  ${error}`);
 }
 
-async function runMany({ seeds, first, operations }: Options): Promise<void> {
+async function runMany({ seeds, first, operations, workers }: Options): Promise<void> {
   const totals = newTotals();
   const start = performance.now();
   let shown = 0;
-  await shareOut(first, seeds, operations, (done) => {
+  await shareOut({ first, seeds, operations, workers }, (done) => {
     add(totals, done.totals);
     for (const failed of done.failed) if (++shown <= FAILURES_SHOWN) showFailure(failed, operations);
     progress(totals, seeds);
   });
   if (process.stderr.isTTY) process.stderr.write("\n");
   const { counts } = totals;
+  const seconds = (performance.now() - start) / 1_000;
   const rows = {
     seeds: totals.seeds,
     operations: totals.seeds * operations,
@@ -61,7 +64,10 @@ async function runMany({ seeds, first, operations }: Options): Promise<void> {
     duplicates: counts.duplicates,
     "unknown outcomes": counts.unknown,
     "dead letters": counts.deadLetters,
-    "duration, s": Math.round((performance.now() - start) / 100) / 10,
+    purged: counts.purged,
+    redriven: counts.redriven,
+    "duration, s": Math.round(seconds * 10) / 10,
+    "seeds per second": Math.round((totals.seeds / seconds) * 10) / 10,
     failures: totals.failures,
   };
   for (const [what, value] of Object.entries(rows)) console.log(`${what.padEnd(18)} ${value.toLocaleString("en-US")}`);
@@ -83,6 +89,7 @@ program
   .option("--seeds <n>", "how many seeds", integer(1), 1_000)
   .option("--first <n>", "the first seed", integer(0), 1)
   .option("--operations <n>", "operations of a seed", integer(1), 1_000)
+  .option("--workers <n>", "processes that share the seeds", integer(1), availableParallelism())
   .option("--seed <n>", "one seed alone", integer(0))
   .option("--print", "with --seed: print its history")
   .action((options: Options) => (options.seed === undefined ? runMany(options) : runOne(options.seed, options)));

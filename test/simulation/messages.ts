@@ -1,4 +1,5 @@
 import { ByteWriter, RecordView, writeRecord } from "holdfast-client/protocol";
+import type { DeathReason } from "./history.js";
 
 /** A message as its publisher keeps it, so that it can send it again. */
 export interface Letter {
@@ -34,7 +35,7 @@ export interface Arrived {
   readonly event?: string;
   readonly key?: string;
   /** Why it is dead. */
-  readonly reason?: "rejected" | "attempts" | "expired";
+  readonly reason?: DeathReason;
 }
 
 export function readRecord(bytes: Uint8Array, start: number, end: number): Arrived {

@@ -10,6 +10,8 @@ export interface SimulatedQueue {
   readonly defined: boolean;
   /** Whether it holds dead letters. */
   readonly dead: boolean;
+  /** How often it was paused and resumed. */
+  pauses: number;
 }
 
 const NAMES = ["orders", "bills", "mail"] as const;
@@ -19,17 +21,19 @@ const DAY_MS = 86_400_000;
 export function chooseQueues(random: Random): SimulatedQueue[] {
   return NAMES.slice(0, random.between(1, NAMES.length)).flatMap((name) => {
     const settings = chooseSettings(name, random);
-    const queue = { name, settings, defined: true, dead: false };
+    const queue = { name, settings, defined: true, dead: false, pauses: 0 };
     const { deadLetter } = settings;
     return deadLetter === false ? [queue] : [queue, deadQueue(deadLetter, random)];
   });
 }
 
 function chooseSettings(name: string, random: Random): QueueSettings {
+  const ordering = random.pick<QueueSettings["ordering"]>(["none", "none", "key", "key", "fifo"]);
   return {
-    ordering: random.pick(["none", "none", "key", "key", "fifo"]),
-    poison: "dead-letter",
+    ordering,
+    poison: ordering === "none" || random.chance(0.6) ? "dead-letter" : "block",
     ...chooseRetries(random),
+    ...chooseLimits(ordering, random),
     deadLetter: random.pick([`${name}.dead`, `${name}.dead`, `${name}-graveyard`, false]),
     dedupWindowMs: random.pick([0, 2_000, 60_000, DAY_MS]),
   };
@@ -41,12 +45,27 @@ export function chooseRetries(random: Random): Pick<QueueSettings, "leaseMs" | "
   return {
     leaseMs: random.pick([1_000, 2_500, 10_000]),
     maxAttempts: random.pick([0, 1, 2, 3, 5]),
-    backoff: {
-      type: random.pick(["fixed", "exponential"]),
-      delayMs,
-      delayMaxMs: delayMs * random.pick([1, 4, 20]),
-      jitter: random.pick([0, 0, 0.5, 1]),
-    },
+    backoff: random.chance(0.2)
+      ? { type: "list", delaysMs: random.pick([[0], [10, 500], [1_000, 0, 3_000]]) }
+      : {
+          type: random.pick(["fixed", "exponential"]),
+          delayMs,
+          delayMaxMs: delayMs * random.pick([1, 4, 20]),
+          jitter: random.pick([0, 0, 0.5, 1]),
+        },
+  };
+}
+
+/** Limits that may change while a queue is used: mostly none, at times so low that they are reached. */
+export function chooseLimits(
+  ordering: QueueSettings["ordering"],
+  random: Random,
+): Pick<QueueSettings, "depthMax" | "bytesMax" | "ratePerSecondMax" | "overflow"> {
+  return {
+    depthMax: random.pick([0, 0, 0, 0, 5, 40]),
+    bytesMax: random.pick([0, 0, 0, 0, 0, 2_000, 50_000]),
+    ratePerSecondMax: random.pick([0, 0, 0, 0, 5, 200]),
+    overflow: ordering === "none" && random.chance(0.4) ? "dead-letter-oldest" : "reject",
   };
 }
 
@@ -62,11 +81,8 @@ function deadQueue(name: string, random: Random): SimulatedQueue {
     deadLetter: false,
     dedupWindowMs: 600_000,
   };
-  return { name, settings: own ? { ...defaults, ...chooseRetries(random) } : defaults, defined: own, dead: true };
+  return { name, settings: own ? { ...defaults, ...chooseRetries(random) } : defaults, defined: own, dead: true, pauses: 0 };
 }
 
-/** What the engine takes of a queue's settings. */
-export function optionsOf(settings: QueueSettings): Partial<QueueOptions> {
-  const { ordering, poison, leaseMs, maxAttempts, backoff, deadLetter, dedupWindowMs } = settings;
-  return { ordering, poison, leaseMs, maxAttempts, backoff, deadLetter, dedupWindowMs };
-}
+/** What the engine takes of a queue's settings: all of them. */
+export const optionsOf = (settings: QueueSettings): Partial<QueueOptions> => settings;

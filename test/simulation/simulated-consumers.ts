@@ -32,6 +32,8 @@ export interface SimulatedConsumer {
   /** By lease number. */
   readonly held: Map<number, Held>;
   gone: boolean;
+  /** Its connection is lost, and may come back. */
+  away: boolean;
   leasing: boolean;
   hinted: boolean;
 }
@@ -102,6 +104,7 @@ export class Consumers {
       slow: random.chance(0.2),
       held: new Map(),
       gone: false,
+      away: false,
       leasing: false,
       hinted: false,
     };
@@ -121,10 +124,14 @@ export class Consumers {
   /** Leases until nothing is ready or the consumer is full. */
   async pull(consumer: SimulatedConsumer): Promise<void> {
     const { engine } = this.#world.server;
-    if (consumer.leasing || consumer.gone || engine === undefined) return;
+    if (consumer.leasing || consumer.gone || consumer.away || engine === undefined) return;
     consumer.leasing = true;
     try {
-      for (let count = engine.capacity(consumer.number); count > 0 && !consumer.gone; count = engine.capacity(consumer.number)) {
+      for (
+        let count = engine.capacity(consumer.number);
+        count > 0 && !consumer.gone && !consumer.away;
+        count = engine.capacity(consumer.number)
+      ) {
         consumer.hinted = false;
         const leased = await engine.lease(consumer.number, count, consumer.bytesMax);
         if (this.#world.server.engine !== engine) return;
@@ -168,6 +175,39 @@ export class Consumers {
       this.#world.record({ type: "expired", consumer: consumer.name, token: { life, number: lease } });
       this.drop(consumer.held.get(lease));
     }
+    this.#world.spawn(this.pull(consumer));
+  }
+
+  /** Leases ended by themselves; whether their consumer learns it in time is a matter of chance. */
+  revoke(number: number, leases: readonly number[]): void {
+    const consumer = this.#attached.get(number);
+    if (consumer === undefined) return;
+    if (this.#world.random.chance(0.5)) for (const lease of leases) this.drop(consumer.held.get(lease));
+    this.#world.spawn(this.pull(consumer));
+  }
+
+  turn(number: number): void {
+    const consumer = this.#attached.get(number);
+    if (consumer !== undefined) this.#world.spawn(this.pull(consumer));
+  }
+
+  /** The connection is lost. The server keeps the consumer for a while, and gives it nothing; then it goes, if it is not back. */
+  lose(consumer: SimulatedConsumer, forUs: number, returns: boolean): void {
+    consumer.away = true;
+    this.#world.time.in(forUs, () => {
+      if (consumer.gone) return;
+      consumer.away = false;
+      if (returns) this.#resume(consumer);
+      else this.#world.spawn(this.detach(consumer, true));
+    });
+  }
+
+  /** The consumer is back on another connection, and learns what it still holds. */
+  #resume(consumer: SimulatedConsumer): void {
+    const { engine } = this.#world.server;
+    if (engine === undefined) return;
+    const open = new Set(engine.leasesOf(consumer.number));
+    for (const held of [...consumer.held.values()]) if (!open.has(held.token.number)) this.drop(held);
     this.#world.spawn(this.pull(consumer));
   }
 

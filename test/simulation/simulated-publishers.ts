@@ -133,7 +133,7 @@ export class Publishers {
     return { ...request, producer: { id: producer.id, firstNumber, oldestOpen } };
   }
 
-  #answer({ letters, numbered }: Parcel, calls: readonly number[], fates: readonly Fate[]): void {
+  #answer({ queue, letters, numbered }: Parcel, calls: readonly number[], fates: readonly Fate[]): void {
     for (const [index, call] of calls.entries()) {
       const fate = fates[index];
       const letter = letters[index];
@@ -144,6 +144,7 @@ export class Publishers {
         if (!fate.retryable) numbered?.producer.close(numbered.firstNumber + index);
       } else {
         this.#world.record({ type: "publish-done", call, outcome: "ok", id: letter.id, ...fate });
+        this.#world.know(queue, fate.sequence);
         numbered?.producer.close(numbered.firstNumber + index);
       }
     }

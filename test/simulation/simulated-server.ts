@@ -14,6 +14,9 @@ export interface ServerEvents {
   down(): void;
   work(queue: string): void;
   expired(consumer: number, leases: readonly number[]): void;
+  revoked(consumer: number, leases: readonly number[]): void;
+  /** It is the consumer's turn in a `fifo` queue. */
+  capacity(consumer: number): void;
 }
 
 interface Process {
@@ -102,8 +105,12 @@ export class SimulatedServer {
       onExpired: (consumer, leases) => {
         if (!process.over) this.#events.expired(consumer, leases);
       },
-      onRevoked: () => {},
-      onCapacity: () => {},
+      onRevoked: (consumer, leases) => {
+        if (!process.over) this.#events.revoked(consumer, leases);
+      },
+      onCapacity: (consumer) => {
+        if (!process.over) this.#events.capacity(consumer);
+      },
       onRemoved: () => {},
       onSkipped: () => {},
       onDetached: () => {},

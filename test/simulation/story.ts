@@ -159,15 +159,23 @@ export class Story {
     this.add({ type: "redrive-done", call, outcome: "ok", count });
   }
 
+  pause(): void {
+    this.add({ type: "pause", queue: QUEUE });
+  }
+
+  resume(): void {
+    this.add({ type: "resume", queue: QUEUE });
+  }
+
   remove(id: string): void {
     const call = ++this.#call;
     this.add({ type: "remove", call, queue: DEAD, id });
     this.add({ type: "remove-done", call, outcome: "ok" });
   }
 
-  keyAction(action: "skip" | "retry", key: string): void {
+  keyAction(action: "skip" | "retry", key?: string): void {
     const call = ++this.#call;
-    this.add({ type: "key-action", call, queue: QUEUE, key, action });
+    this.add({ type: "key-action", call, queue: QUEUE, ...(key === undefined ? {} : { key }), action });
     this.add({ type: "key-action-done", call, outcome: "ok" });
   }
 

@@ -23,7 +23,10 @@ export class World {
   readonly publishers: Publishers;
   /** What was done so far; each message published or settled counts. */
   operations = 0;
+  /** Ids of dead letters that somebody saw. */
+  readonly deadIds: string[] = [];
   #calls = 0;
+  readonly #sequences = new Map<string, number>();
   #surprise: { readonly error: unknown } | undefined;
 
   constructor(seed: number) {
@@ -34,6 +37,8 @@ export class World {
       down: () => this.consumers.forgetAll(),
       work: (queue) => this.consumers.hint(queue),
       expired: (consumer, leases) => this.consumers.expire(consumer, leases),
+      revoked: (consumer, leases) => this.consumers.revoke(consumer, leases),
+      capacity: (consumer) => this.consumers.turn(consumer),
     });
     this.network = new Network(this.time, this.random.fork(), this.server);
     this.queues = chooseQueues(this.random.fork());
@@ -57,6 +62,18 @@ export class World {
 
   record(entry: HistoryEntry): void {
     this.server.record(entry);
+    if (entry.type === "delivery") this.know(entry.queue, entry.sequence);
+    if (entry.type === "peek") for (const { sequence } of entry.messages) this.know(entry.queue, sequence);
+  }
+
+  /** A receipt or a delivery told that the queue has, or had, a message of that sequence. */
+  know(queue: string, sequence: number): void {
+    this.#sequences.set(queue, Math.max(sequence, this.lastKnown(queue)));
+  }
+
+  /** The highest sequence of the queue that anybody was told of. */
+  lastKnown(queue: string): number {
+    return this.#sequences.get(queue) ?? 0;
   }
 
   /** Lets something go on in virtual time. */

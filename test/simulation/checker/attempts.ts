@@ -79,10 +79,7 @@ export function standingAfter(lease: Lease, next: number, nextLife: number | und
 
 /** A blocked message that is retried by hand starts anew; how many attempts it keeps is not said. */
 function wasRetriedByHand({ copy, delivery }: Lease, next: number): boolean {
-  return copy.queue.keyActions.some(
-    ({ invoked, code, doneIndex }) =>
-      code === undefined && invoked.action === "retry" && invoked.key === copy.key && invoked.index < next && doneIndex > delivery.index,
-  );
+  return copy.queue.keyActionsOf("retry", copy.key).some(({ invoked, doneIndex }) => invoked.index < next && doneIndex > delivery.index);
 }
 
 /** What was in flight at a crash may be counted only when somebody consumes; until then the scan may show less. */

@@ -23,16 +23,14 @@ export function checkCounts(run: Run, copies: Copies, fates: Fates, report: Repo
 const stored = ({ ready, inFlight, delayed, parked }: Counts): number => ready + inFlight + delayed + parked;
 
 /**
- * What came in is what is there or went. What leaves a dead-letter queue by a redrive or by hand has no count of its own
- * there, so as much may be missing on the right as was taken out.
+ * What came in is what is there or went. A dead letter that was redriven counts as acked where it was; what is taken out
+ * by hand has no count of its own there, so as much may be missing on the right.
  */
 function checkSum(queue: QueueRun, counts: Counts, report: Report): void {
   const came = counts.published + counts.redriven;
   const there = stored(counts) + counts.dead + counts.acked + counts.expired + counts.purged;
-  const redriven = queue.origins.flatMap(({ redrives }) => redrives).filter(mayHaveHappened);
   const removed = [...queue.removes.values()].flat().filter(mayHaveHappened);
-  const out = redriven.reduce((sum, { ok }) => sum + (ok?.count ?? NEVER), 0) + removed.length;
-  if (there > came || there < came - out) {
+  if (there > came || there < came - removed.length) {
     const text = `queue ${queue.name}: published ${counts.published} + redriven ${counts.redriven} is not ${there}, the sum of the others`;
     report.add("counts", text, queue.stats?.index ?? -1);
   }
@@ -51,7 +49,7 @@ function checkScan(queue: QueueRun, counts: Counts, report: Report): void {
   differ("ready", counts.ready, inState("ready"));
   differ("in flight", counts.inFlight, inState("in-flight"));
   differ("delayed", counts.delayed, inState("delayed"));
-  differ("parked", counts.parked, inState("parked"));
+  differ("parked", counts.parked, inState("parked") + inState("blocked"));
 }
 
 function checkHistory(run: Run, queue: QueueRun, copies: readonly Copy[], fates: Fates, report: Report): void {
@@ -70,7 +68,10 @@ function checkHistory(run: Run, queue: QueueRun, copies: readonly Copy[], fates:
   // A dead-letter queue may count what moves in as published.
   between("published", receipts + found, queue.origins.length > 0 ? NEVER : receipts + unknown);
   const acks = copies.map((copy) => copy.leases.flatMap(({ enders }) => enders.filter(({ how }) => how === "ack")));
-  between("acked", acks.filter((enders) => enders.some(({ proven }) => proven)).length, acks.filter(({ length }) => length > 0).length);
+  // A dead letter that was redriven counts as acked where it was.
+  const out = told(queue.origins.flatMap(({ redrives }) => redrives));
+  const acked = acks.filter((enders) => enders.some(({ proven }) => proven)).length;
+  between("acked", acked + out[0], acks.filter(({ length }) => length > 0).length + out[1]);
   between("purged", ...told(queue.purges));
   const redriven = told(queue.redrives);
   between("redriven", ...redriven);
@@ -83,7 +84,7 @@ function checkHistory(run: Run, queue: QueueRun, copies: readonly Copy[], fates:
   between("expired", 0, expires || queue.origins.length > 0 ? NEVER : 0);
 }
 
-const isDeath = new Set(["rejected", "attempts", "expired", "skipped"]);
+const isDeath = new Set(["rejected", "attempts", "expired", "skipped", "overflow"]);
 
 /** How many messages calls took at least and at most, by their answers. */
 function told(calls: readonly { ok: { readonly count: number } | undefined; code: string | undefined }[]): [number, number] {

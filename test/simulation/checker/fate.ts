@@ -6,7 +6,7 @@ import type { Run } from "./run.js";
 
 /** A way in which a message may have left its place. */
 export interface Ending {
-  readonly how: "acked" | "rejected" | "attempts" | "expired" | "skipped" | "purged" | "removed" | "redriven";
+  readonly how: "acked" | "rejected" | "attempts" | "expired" | "skipped" | "purged" | "removed" | "redriven" | "overflow";
   /** From this index on. */
   readonly from: number;
   /** When it was on disk at the earliest, if something has to be. */
@@ -21,7 +21,8 @@ export function endingsOf(run: Run, copy: Copy): Ending[] {
   const seen = copy.lastLease?.delivery.index ?? copy.published?.invoked.index ?? -1;
   const endings = [...settledEndings(run, copy), ...timeEndings(run, copy), ...outOfAttempts(run, copy), ...movedByHand(run, copy, seen)];
   const purged = copy.queue.purgedFrom(copy.sequence, seen);
-  endings.push({ how: "purged", from: purged, durable: purged });
+  const pushedOut = pushedOutFrom(run, copy, seen);
+  endings.push({ how: "purged", from: purged, durable: purged }, { how: "overflow", from: pushedOut, durable: pushedOut });
   return endings.filter(({ from }) => from !== NEVER);
 }
 
@@ -86,16 +87,22 @@ function outOfAttempts(run: Run, copy: Copy): Ending[] {
   return [{ how: "attempts", from, durable: from === NEVER ? NEVER : durableFrom(run, lease, from) }];
 }
 
+/** From when on another message may have pushed it out of a full queue; what is in flight stays. */
+function pushedOutFrom(run: Run, { queue, lastLease, identity }: Copy, seen: number): number {
+  if (!queue.settings.mayOverflow) return NEVER;
+  const pushes = run.publishes.list.some(
+    (call) => call.invoked.queue === queue.name && mayHaveHappened(call) && call.doneIndex > seen && !identity.publishes.includes(call),
+  );
+  return pushes ? Math.max(seen, lastLease?.mayEnd ?? seen) : NEVER;
+}
+
 function movedByHand(run: Run, copy: Copy, seen: number): Ending[] {
   const endings: Ending[] = [];
   const { queue, identity, key } = copy;
   const add = (how: Ending["how"], from: number): void => {
     endings.push({ how, from: Math.max(from, seen), durable: Math.max(from, seen) });
   };
-  for (const call of queue.keyActions) {
-    const { action, key: held, index } = call.invoked;
-    if (mayHaveHappened(call) && call.doneIndex > seen && action === "skip" && held === key) add("skipped", index);
-  }
+  for (const { invoked, doneIndex } of queue.keyActionsOf("skip", key)) if (doneIndex > seen) add("skipped", invoked.index);
   for (const call of queue.removes.get(identity.id) ?? [])
     if (mayHaveHappened(call) && call.doneIndex > seen) add("removed", call.invoked.index);
   for (const call of queue.origins.flatMap(({ redrives }) => redrives)) {

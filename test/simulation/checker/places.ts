@@ -19,7 +19,9 @@ function checkMissing(run: Run, identity: Identity, fates: Fates, report: Report
   for (const copy of identity.copies) {
     if (copy.scanned !== undefined || copy.queue.scan === undefined) continue;
     const endings = fates.get(copy) ?? [];
-    const moved = endings.find(({ how }) => how === "attempts" || how === "rejected" || how === "redriven" || how === "expired");
+    const moved = endings.find(
+      ({ how }) => how === "attempts" || how === "rejected" || how === "redriven" || how === "expired" || how === "overflow",
+    );
     const done = endings.some((ending) => isFinal(copy, ending.how));
     const told = copy.published?.doneIndex ?? -1;
     const last = copy.lastLease?.delivery.index ?? Number.POSITIVE_INFINITY;

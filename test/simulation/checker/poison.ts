@@ -1,11 +1,11 @@
+import type { DeathReason } from "../history.js";
 import { standingAfter } from "./attempts.js";
-import { mayHaveHappened } from "./calls.js";
 import type { Copies, Copy } from "./copy.js";
 import type { Lease } from "./lease.js";
 import type { PublishCall, Run } from "./run.js";
 import type { Report } from "./violation.js";
 
-type Cause = "rejected" | "attempts" | "expired" | "skipped";
+type Cause = DeathReason;
 
 /** Judges who is dead and who is not: O3. */
 export function checkPoison(run: Run, copies: Copies, report: Report): void {
@@ -61,10 +61,10 @@ function causesOf(run: Run, dead: Copy, copies: readonly Copy[], before: number)
     if (leases.some(({ enders }) => enders.some(({ how, from }) => how === "reject" && from < before))) causes.add("rejected");
     const max = origin.settings.maxAttemptsMin;
     const unseen = max !== Number.POSITIVE_INFINITY && origin.slipAfter(-1, max) < before;
+    if (origin.settings.mayOverflow) causes.add("overflow");
     const blocks = origin.settings.always("block");
     if (!blocks && (unseen || leases.some((lease) => isOut(lease, max, before)))) causes.add("attempts");
-    if (origin.keyActions.some((call) => mayHaveHappened(call) && call.invoked.action === "skip" && call.invoked.key === dead.key))
-      causes.add("skipped");
+    if (origin.keyActionsOf("skip", dead.key).length > 0) causes.add("skipped");
   }
   const expires = dead.identity.publishes.some((call) => isOver(run, call, before));
   if (expires) causes.add("expired");

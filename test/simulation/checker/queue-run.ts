@@ -16,6 +16,8 @@ export class QueueRun {
   readonly keyActions: CallRecord<history.KeyAction, Ok<history.KeyActionDone>>[] = [];
   readonly removes = new Map<string, CallRecord<history.Remove, Ok<history.RemoveDone>>[]>();
   readonly peeks: history.Peek[] = [];
+  /** When it was paused, and when it was to go on. */
+  readonly pauses: history.Pause[] = [];
   /**
    * Indexes at which a message that waits may have counted an attempt that no delivery shows.
    *
@@ -42,11 +44,20 @@ export class QueueRun {
     return Math.max(0, lowerBound(this.slips, before) - upperBound(this.slips, after));
   }
 
+  /** What was done by hand, surely or not, about the message that holds the key; a `fifo` queue has one line for all keys. */
+  keyActionsOf(action: "skip" | "retry", key: string | undefined): CallRecord<history.KeyAction, Ok<history.KeyActionDone>>[] {
+    const ofKey = this.settings.ordering === "key";
+    return this.keyActions.filter(
+      (call) => mayHaveHappened(call) && call.invoked.action === action && (!ofKey || call.invoked.key === key),
+    );
+  }
+
   /** The first purge that may have taken the sequence later than `after`, as the index from which on. */
   purgedFrom(sequence: number, after: number): number {
     let from = Number.POSITIVE_INFINITY;
     for (const call of this.purges) {
-      const covers = mayHaveHappened(call) && call.doneIndex > after && (call.ok?.through ?? Number.POSITIVE_INFINITY) >= sequence;
+      const through = call.ok?.throughMax ?? call.ok?.through ?? Number.POSITIVE_INFINITY;
+      const covers = mayHaveHappened(call) && call.doneIndex > after && through >= sequence;
       if (covers) from = Math.min(from, Math.max(after, call.invoked.index));
     }
     return from;

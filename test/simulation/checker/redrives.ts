@@ -1,46 +1,75 @@
 import { mayHaveHappened } from "./calls.js";
 import { type Copies, type Copy, isRedriven } from "./copy.js";
+import type { QueueRun } from "./queue-run.js";
 import type { Run } from "./run.js";
 import type { Report } from "./violation.js";
 
 /** What one redrive brought back has new sequences in the order of the dead letters, as far as theirs are known. */
 export function checkRedriveOrder(run: Run, copies: Copies, report: Report): void {
   for (const queue of run.queues.values()) {
-    const calls = queue.redrives.filter(mayHaveHappened);
+    const calls = queue.redrives.filter(mayHaveHappened).sort((a, b) => a.invoked.index - b.invoked.index);
     if (calls.length === 0) continue;
-    const dead = deadSequences(run, copies, queue.settings.deadLetters);
-    for (const { invoked, ok } of calls) {
+    const sights = sightsOf(run, copies, queue.settings.deadLetters);
+    let before = -1;
+    for (const [at, call] of calls.entries()) {
+      const next = calls[at + 1]?.invoked.index ?? Number.POSITIVE_INFINITY;
       // With another redrive under way it is not clear which one brought a message back.
-      if (
-        ok === undefined ||
-        calls.some((other) => other.invoked !== invoked && other.doneIndex > invoked.index && other.invoked.index < ok.index)
-      )
-        continue;
-      const later = calls.find((other) => other.invoked.index > ok.index)?.invoked.index ?? Number.POSITIVE_INFINITY;
-      const back: { copy: Copy; dead: number }[] = [];
-      for (const { id, copies: all } of copies.identities.values()) {
-        const [copy, ...more] = all.filter((one) => one.queue === queue && isRedriven(one));
-        const known = dead.get(id);
-        if (copy === undefined || more.length > 0 || known === undefined || known.length !== 1) continue;
-        if (copy.firstSeen > invoked.index && copy.firstSeen < later && known[0] !== undefined) back.push({ copy, dead: known[0] });
-      }
-      back.sort((a, b) => a.dead - b.dead);
-      for (let at = 1; at < back.length; at++) {
-        const [first, second] = [back[at - 1], back[at]];
-        if (first !== undefined && second !== undefined && first.copy.sequence > second.copy.sequence)
-          report.add("redrive", `${second.copy} came back before ${first.copy}, which died first`, invoked.index, ok.index);
-      }
+      if (call.ok !== undefined && call.doneIndex < next && before < call.invoked.index)
+        checkCall(queue, call.invoked.index, call.ok.index, next, copies, deadBetween(sights, before, call.invoked.index), report);
+      before = Math.max(before, call.doneIndex);
     }
   }
 }
 
-/** The sequences an id was seen to have in the dead letters. */
-function deadSequences(run: Run, copies: Copies, names: readonly string[]): Map<string, number[]> {
-  const found = new Map<string, Set<number>>();
-  const note = (id: string, sequence: number): void => {
-    found.set(id, (found.get(id) ?? new Set()).add(sequence));
-  };
-  for (const name of names) for (const { messages } of run.queue(name).peeks) for (const { id, sequence } of messages) note(id, sequence);
-  for (const { queue, identity, sequence } of copies.all) if (names.includes(queue.name)) note(identity.id, sequence);
-  return new Map([...found].map(([id, sequences]) => [id, [...sequences]]));
+function checkCall(
+  queue: QueueRun,
+  invoked: number,
+  done: number,
+  next: number,
+  copies: Copies,
+  dead: ReadonlyMap<string, number>,
+  report: Report,
+): void {
+  const back: { copy: Copy; dead: number }[] = [];
+  for (const { id, copies: all } of copies.identities.values()) {
+    const known = dead.get(id);
+    const [copy, ...more] = all.filter((one) => one.queue === queue && isRedriven(one));
+    if (copy === undefined || more.length > 0 || known === undefined) continue;
+    if (copy.firstSeen > invoked && copy.firstSeen < next) back.push({ copy, dead: known });
+  }
+  back.sort((a, b) => a.dead - b.dead);
+  for (let at = 1; at < back.length; at++) {
+    const [first, second] = [back[at - 1], back[at]];
+    if (first !== undefined && second !== undefined && first.copy.sequence > second.copy.sequence)
+      report.add("redrive", `${second.copy} came back before ${first.copy}, which died first`, invoked, done);
+  }
+}
+
+/** Where and when an id was seen among the dead letters. */
+interface Sight {
+  readonly id: string;
+  readonly sequence: number;
+  readonly index: number;
+}
+
+function sightsOf(run: Run, copies: Copies, names: readonly string[]): Sight[] {
+  const peeks = names.flatMap((name) => run.queue(name).peeks);
+  const peeked = peeks.flatMap(({ messages, index }) => messages.map(({ id, sequence }) => ({ id, sequence, index })));
+  const delivered = copies.leases
+    .filter(({ copy }) => names.includes(copy.queue.name))
+    .map(({ copy, delivery }) => ({ id: copy.identity.id, sequence: copy.sequence, index: delivery.index }));
+  return [...peeked, ...delivered];
+}
+
+/** The sequences of letters seen between two events, of each id the one that it had. */
+function deadBetween(sights: readonly Sight[], after: number, before: number): Map<string, number> {
+  const found = new Map<string, number>();
+  const unclear = new Set<string>();
+  for (const { id, sequence, index } of sights) {
+    if (index <= after || index >= before) continue;
+    if ((found.get(id) ?? sequence) !== sequence) unclear.add(id);
+    found.set(id, sequence);
+  }
+  for (const id of unclear) found.delete(id);
+  return found;
 }

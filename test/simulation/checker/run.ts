@@ -132,11 +132,13 @@ export class Run {
       case "stats":
         this.queue(event.queue).stats = event;
         break;
+      case "pause":
+      case "resume":
+        this.queue(event.queue).pauses.push(event);
+        break;
       case "commit-begun":
       case "synced":
       case "clock-jump":
-      case "pause":
-      case "resume":
         break;
       default:
         event satisfies never;

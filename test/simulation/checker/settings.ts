@@ -17,6 +17,8 @@ export class LoosestSettings {
   ordering: QueueSettings["ordering"] = "none";
   /** Whether dead messages may have been discarded. */
   mayDiscard = true;
+  /** Whether messages may have had to give way to others. */
+  mayOverflow = false;
   /** Names of its dead-letter queues. */
   deadLetters: readonly string[] = [];
 
@@ -31,6 +33,7 @@ export class LoosestSettings {
     this.dedupWindowMsMax = Math.max(...all.map(({ dedupWindowMs }) => dedupWindowMs));
     this.ordering = all.every(({ ordering }) => ordering === options.ordering) ? options.ordering : "none";
     this.mayDiscard = all.some(({ deadLetter }) => deadLetter === false);
+    this.mayOverflow = all.some(({ overflow }) => overflow === "dead-letter-oldest");
     this.deadLetters = [...new Set(all.flatMap(({ deadLetter }) => (deadLetter === false ? [] : [deadLetter])))];
   }
 
@@ -38,6 +41,10 @@ export class LoosestSettings {
   backoffMsMin(attempt: number): number {
     let least = this.#defined.length === 0 ? 0 : Number.POSITIVE_INFINITY;
     for (const { backoff } of this.#defined) {
+      if (backoff.type === "list") {
+        least = Math.min(least, backoff.delaysMs[Math.min(attempt, backoff.delaysMs.length) - 1] ?? 0);
+        continue;
+      }
       const grown = Math.min(backoff.delayMs * 2 ** Math.min(attempt - 1, 40), backoff.delayMaxMs);
       const delayMs = backoff.type === "exponential" ? grown : backoff.delayMs;
       least = Math.min(least, Math.floor(delayMs * (1 - backoff.jitter)));

@@ -26,5 +26,5 @@ const lineOf = (queue: QueueRun, { key }: ScannedMessage): string | undefined =>
 /** A blocked message, or one that waits for its time, holds its key. */
 function isHolding({ settings }: QueueRun, { state, attempts }: ScannedMessage): boolean {
   if (settings.ordering === "none") return false;
-  return state === "delayed" || (!settings.always("dead-letter") && attempts >= settings.maxAttemptsMin);
+  return state === "delayed" || state === "blocked" || (!settings.always("dead-letter") && attempts >= settings.maxAttemptsMin);
 }

@@ -50,6 +50,8 @@ export type ViolationKind =
   | "expired-delivered"
   /** G1: delivered or still stored after a purge. */
   | "purge"
+  /** Leased from a queue that was paused. */
+  | "paused"
   /** C1: counts do not add up, or are not what happened. */
   | "counts";
 

@@ -4,6 +4,7 @@ import type { Operation } from "./operation.js";
 
 const CONSUMERS_MAX = 4;
 const SLOW_SETTLES = 0.1;
+const GRACE_US = 5_000_000;
 
 const attach: Operation = {
   name: "attach",
@@ -29,6 +30,20 @@ const detach: Operation = {
   },
 };
 
+/** A connection breaks; it is back within the grace, or not. */
+const lose: Operation = {
+  name: "lose a consumer",
+  weight: 1.5,
+  run(world) {
+    const { random, consumers } = world;
+    const consumer = random.any(consumers.all.filter(({ away }) => !away));
+    if (consumer === undefined) return false;
+    const returns = random.chance(0.6);
+    consumers.lose(consumer, random.below(returns ? GRACE_US : 2 * GRACE_US), returns);
+    return true;
+  },
+};
+
 function chooseSettlement({ random }: World): Settlement {
   const drawn = random.next();
   if (drawn < 0.65) return { verb: "ack" };
@@ -41,7 +56,7 @@ function chooseSettlement({ random }: World): Settlement {
 
 /** A consumer that holds something; the slow ones come seldom, so that their leases run out. */
 function busyConsumer({ random, consumers }: World): SimulatedConsumer | undefined {
-  return random.any(consumers.all.filter(({ held, slow }) => held.size > 0 && (!slow || random.chance(SLOW_SETTLES))));
+  return random.any(consumers.all.filter(({ held, slow, away }) => held.size > 0 && !away && (!slow || random.chance(SLOW_SETTLES))));
 }
 
 const settle: Operation = {
@@ -86,4 +101,4 @@ const settleForeign: Operation = {
   },
 };
 
-export const consumeOperations = [attach, detach, settle, settleLate, settleForeign];
+export const consumeOperations = [attach, detach, lose, settle, settleLate, settleForeign];

@@ -3,6 +3,13 @@ import { failureOperations } from "./failure.js";
 import type { Operation } from "./operation.js";
 import { publishOperations } from "./publish.js";
 import { queueOperations } from "./queue.js";
+import { upkeepOperations } from "./upkeep.js";
 
 /** All that may happen in a run. */
-export const OPERATIONS: readonly Operation[] = [...publishOperations, ...consumeOperations, ...queueOperations, ...failureOperations];
+export const OPERATIONS: readonly Operation[] = [
+  ...publishOperations,
+  ...consumeOperations,
+  ...queueOperations,
+  ...upkeepOperations,
+  ...failureOperations,
+];

@@ -1,15 +1,7 @@
-import { failureOf } from "../failure.js";
-import { chooseRetries, optionsOf } from "../queues.js";
+import { tell } from "../failure.js";
+import { chooseLimits, chooseRetries, optionsOf } from "../queues.js";
 import type { World } from "../world.js";
 import type { Operation } from "./operation.js";
-
-async function tell(task: Promise<unknown>): Promise<void> {
-  try {
-    await task;
-  } catch (error) {
-    failureOf(error);
-  }
-}
 
 /** A queue gets other options while it is used. */
 const redefine: Operation = {
@@ -19,7 +11,8 @@ const redefine: Operation = {
     const { engine } = world.server;
     const queue = world.random.any(world.origins);
     if (engine === undefined || queue === undefined || !world.server.serves) return false;
-    queue.settings = { ...queue.settings, ...chooseRetries(world.random) };
+    const { settings } = queue;
+    queue.settings = { ...settings, ...chooseRetries(world.random), ...chooseLimits(settings.ordering, world.random) };
     world.record({ type: "define", queue: queue.name, options: queue.settings });
     world.spawn(tell(engine.define(world.address(queue.name), optionsOf(queue.settings))));
     return true;

@@ -49,6 +49,21 @@ const bugs: Bug[] = [
       return story;
     },
   ],
+  [
+    "a pause that a restart forgets",
+    "paused",
+    () => {
+      const story = new Story();
+      story.publish("a");
+      story.publish("b");
+      story.settle(story.deliver("a", 1), "ack");
+      story.pause();
+      story.restart("two", "shutdown");
+      story.settle(story.deliver("b", 2, 1, TWO), "ack", TWO);
+      story.end();
+      return story;
+    },
+  ],
 ];
 
-testCaught("delays, times to live and purges", bugs);
+testCaught("delays, times to live, purges and pauses", bugs);
