@@ -517,6 +517,8 @@ export class Core {
           now,
         );
         this.#windows.settle(queue, block, index);
+        queue.leftMeanwhile?.add(queue.cursor);
+        queue.movedMeanwhile?.add(queue.cursor);
       }
       this.#windows.advance(queue, block);
     }

@@ -148,6 +148,29 @@ describe("a redrive", () => {
     await h.checkCounts();
   });
 
+  it.each(["purgeDeadLetters", "redrive"] as const)(
+    "D1: %s takes letters whose attempts are just being counted after a crash",
+    async (what) => {
+      await kill("a", "b");
+      const before = await h.attach("orders.dead", 2);
+      for (const held of await h.take(before, 2)) await h.release(before, held);
+      await h.take(before, 2);
+      await h.restart("crash");
+      const read = store.hold("after read", ofDeadDue);
+      const consumer = await h.attach("orders.dead", 2);
+      await read.reached;
+      const moving = what === "redrive" ? h.engine.redrive(h.address("orders"), undefined) : h.engine.purgeDeadLetters(h.address("orders"));
+      await h.quiet();
+      await read.open();
+      expect(await moving).toBe(2);
+      await h.expectNothing(consumer);
+      expect(await bodiesOf("orders")).toEqual(what === "redrive" ? ["a", "b"] : []);
+      await h.restart("crash");
+      expect(await bodiesOf("orders.dead")).toEqual([]);
+      await h.checkCounts();
+    },
+  );
+
   it.each(["before write", "after write"] as const)(
     "G1: a purge takes a letter that is given back during its read, held %s",
     async (moment) => {
