@@ -1,7 +1,11 @@
 import { Catalog } from "../../packages/server/src/core/catalog.js";
+import { Chain, type ParkedMessage } from "../../packages/server/src/core/chain.js";
 import { Core } from "../../packages/server/src/core/core.js";
+import { Holding } from "../../packages/server/src/core/holding.js";
 import { IdIndex } from "../../packages/server/src/core/id-index.js";
+import * as keys from "../../packages/server/src/core/keys.js";
 import { Producer } from "../../packages/server/src/core/producer.js";
+import { Queue } from "../../packages/server/src/core/queue.js";
 import { Transitions } from "../../packages/server/src/core/transitions.js";
 import type { Write } from "../../packages/server/src/store.js";
 import type { ViolationKind } from "./checker.js";
@@ -30,6 +34,58 @@ function replace<Target extends object, Name extends keyof Target>(
   };
 }
 
+/** The same for a getter. */
+function replaceGetter<Target extends object, Name extends keyof Target>(
+  target: Target,
+  name: Name,
+  make: (original: (this: Target) => Target[Name]) => (this: Target) => Target[Name],
+): () => void {
+  const known = Object.getOwnPropertyDescriptor(target, name);
+  if (known?.get === undefined) throw new Error(`${String(name)} is no getter`);
+  Object.defineProperty(target, name, { ...known, get: make(known.get) });
+  return () => {
+    Object.defineProperty(target, name, known);
+  };
+}
+
+/** Lets a message that was given back wait behind those of its key that never left. */
+function laterFirst(): () => void {
+  const parked = new WeakMap<Chain, ParkedMessage[]>();
+  const takeOut = [
+    replace(
+      Chain.prototype,
+      "park",
+      (park) =>
+        function (this: Chain, message) {
+          parked.set(this, [...(parked.get(this) ?? []), message]);
+          park.call(this, message);
+        },
+    ),
+    replace(
+      Chain.prototype,
+      "take",
+      (take) =>
+        function (this: Chain, head) {
+          if (head.parked !== undefined) parked.get(this)?.shift();
+          take.call(this, head);
+        },
+    ),
+    replaceGetter(
+      Chain.prototype,
+      "head",
+      (head) =>
+        function (this: Chain) {
+          const first = head.call(this);
+          const other = parked.get(this)?.[0];
+          return first?.held !== undefined && other !== undefined ? { parked: other } : first;
+        },
+    ),
+  ];
+  return () => {
+    for (const undo of takeOut) undo();
+  };
+}
+
 const SETTLED = 0x21;
 const DEFINITION = 0x10;
 const QUEUE_KEY_BYTES = 5;
@@ -45,6 +101,8 @@ class DeadQueues {
     return this.#numbers.has(number);
   }
 }
+
+const isRemoval = ({ key, value }: Write): boolean => value === undefined || key[0] === SETTLED;
 
 const nameOf = (definition: Uint8Array): string =>
   JSON.stringify((JSON.parse(Buffer.from(definition).toString("utf8")) as { readonly name: string }).name);
@@ -195,6 +253,88 @@ export const SABOTAGES: readonly Sabotage[] = [
             if (options.maxAttempts > 0) queue.options = { ...options, maxAttempts: options.maxAttempts + 1 };
             fail.call(this, lease, now, delayMs, reason);
             queue.options = options;
+          },
+      ),
+  },
+  {
+    bug: "the next of a key before the settlement is on disk",
+    kind: "key-overlap",
+    apply: () => {
+      const thaw = replace(Holding.prototype, "freeze", () => () => {});
+      const hurry = replace(
+        Core.prototype,
+        "lease",
+        (lease) =>
+          function (this: Core, ...call) {
+            return { ...lease.apply(this, call), wait: false };
+          },
+      );
+      return () => {
+        hurry();
+        thaw();
+      };
+    },
+  },
+  {
+    bug: "the order of a key lost on a nack",
+    kind: "overtaken",
+    apply: laterFirst,
+  },
+  {
+    bug: "messages that were given back forgotten at a restart, and others of their key first",
+    kind: "overtaken",
+    apply: () =>
+      replace(
+        Core.prototype,
+        "restoreHeld",
+        () =>
+          function (this: Core, _queue, [key]) {
+            return { key: keys.heldOf(key).key, full: false };
+          },
+      ),
+  },
+  {
+    bug: "a redrive that leaves a copy",
+    kind: "redrive",
+    apply: () => {
+      const dead = new DeadQueues();
+      return replace(
+        SimulatedStore.prototype,
+        "apply",
+        (apply) =>
+          function (this: SimulatedStore, writes) {
+            apply.call(
+              this,
+              writes.filter((one) => !(dead.owns(one) && isRemoval(one))),
+            );
+          },
+      );
+    },
+  },
+  {
+    bug: "a purge that misses parked messages",
+    kind: "purge",
+    apply: () =>
+      replace(
+        Queue.prototype,
+        "order",
+        (order) =>
+          function (this: Queue) {
+            if (this.chains === undefined) order.call(this);
+          },
+      ),
+  },
+  {
+    bug: "a pause forgotten at a restart",
+    kind: "paused",
+    apply: () =>
+      replace(
+        Catalog.prototype,
+        "restoreDefinition",
+        (restore) =>
+          function (this: Catalog, number, stored) {
+            restore.call(this, number, stored);
+            for (const queue of this.all()) queue.paused = false;
           },
       ),
   },

@@ -34,6 +34,8 @@ export class VirtualTime {
   /** Does what is planned for the next `us` microseconds. */
   async run(us: number): Promise<void> {
     const until = this.nowUs + us;
+    // What the caller began goes as far as it can before anything else happens.
+    await turn();
     for (let next = this.#planned.peek(); next !== undefined && next.us <= until; next = this.#planned.peek()) await this.#step(next);
     this.nowUs = until;
     await turn();
