@@ -496,7 +496,8 @@ export class Core {
       }
       const bitmap = bitmaps.get(first);
       if (bitmap !== undefined) block.restoreBitmap(bitmap);
-      this.#windows.enter(queue, block);
+      // Of a block that was pushed out in part memory knows more than the store may.
+      this.#windows.enter(queue, queue.blocks.get(first) ?? block);
     }
     queue.windowEnd = Math.max(queue.windowEnd, end);
     if (queue.window.length === 0) queue.cursor = queue.windowEnd;

@@ -94,7 +94,7 @@ export class Overflow implements RoomMaker {
     const value = this.#context.get(keys.blockKey(queue.number, queue.windowEnd));
     if (value === undefined) return undefined;
     const block = Block.unpack(value);
-    const bitmap = block.first < queue.foundNext ? this.#context.get(keys.settledKey(queue.number, block.first)) : undefined;
+    const bitmap = block.first < queue.foundNext || queue.holed ? this.#context.get(keys.settledKey(queue.number, block.first)) : undefined;
     if (bitmap !== undefined) block.restoreBitmap(bitmap);
     this.#windows.enter(queue, block);
     return block;

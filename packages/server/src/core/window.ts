@@ -48,6 +48,7 @@ export class Windows {
 
   /** Settles the message at the cursor, of the first block that is not durable yet. */
   settleUnshown(queue: Queue, block: Block, index: number): void {
+    queue.holed = true;
     block.settle(index);
     queue.dirtyBlocks.add(block);
     queue.cursor++;

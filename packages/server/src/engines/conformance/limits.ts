@@ -80,6 +80,22 @@ export function testLimits(suite: Suite): void {
     });
 
     suite.eachRestart(
+      (way) => `D1: what was pushed out before it was durable stays dead after ${way}, also when the limit is gone`,
+      async (h, way) => {
+        await h.define("orders", { depthMax: 2, overflow: "dead-letter-oldest" });
+        await Promise.all([h.publish("orders", 1, 2, 3), h.define("orders", { depthMax: 0, overflow: "reject" })]);
+        const consumer = await h.attach("orders", 2);
+        const [two, three] = await h.take(consumer, 2);
+        if (two === undefined || three === undefined) throw new Error("nothing leased");
+        expect([two.body, three.body]).toEqual([2, 3]);
+        await h.ack(consumer, two);
+        await h.restart(way);
+        expect((await h.scan("orders")).map(({ body }) => body)).toEqual([3]);
+        expect((await h.scan("orders.dead")).map(({ body }) => body)).toEqual([1]);
+      },
+    );
+
+    suite.eachRestart(
       (way) => `C2: limits and what counts against them survive ${way}`,
       async (h, way) => {
         await h.define("orders", { depthMax: 2 });
