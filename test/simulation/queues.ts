@@ -62,7 +62,7 @@ export function chooseLimits(
   random: Random,
 ): Pick<QueueSettings, "depthMax" | "bytesMax" | "ratePerSecondMax" | "overflow"> {
   return {
-    depthMax: random.pick([0, 0, 0, 0, 5, 40]),
+    depthMax: random.pick([0, 0, 0, 0, 0, 0, 5, 40]),
     bytesMax: random.pick([0, 0, 0, 0, 0, 2_000, 50_000]),
     ratePerSecondMax: random.pick([0, 0, 0, 0, 5, 200]),
     overflow: ordering === "none" && random.chance(0.4) ? "dead-letter-oldest" : "reject",

@@ -1,5 +1,4 @@
 import { Catalog } from "../../packages/server/src/core/catalog.js";
-import { Chain, type ParkedMessage } from "../../packages/server/src/core/chain.js";
 import { Core } from "../../packages/server/src/core/core.js";
 import { Holding } from "../../packages/server/src/core/holding.js";
 import { IdIndex } from "../../packages/server/src/core/id-index.js";
@@ -7,10 +6,10 @@ import * as keys from "../../packages/server/src/core/keys.js";
 import { Producer } from "../../packages/server/src/core/producer.js";
 import { Queue } from "../../packages/server/src/core/queue.js";
 import { Transitions } from "../../packages/server/src/core/transitions.js";
-import type { Write } from "../../packages/server/src/store.js";
 import type { ViolationKind } from "./checker.js";
 import { Consumers } from "./simulated-consumers.js";
 import { SimulatedStore } from "./simulated-store.js";
+import { DeadQueues, isRemoval, laterFirst, replace, SETTLED } from "./tampering.js";
 
 /** A bug put into the engine, its store or its gateway from outside. */
 export interface Sabotage {
@@ -20,92 +19,6 @@ export interface Sabotage {
   /** Puts it in, and returns how to take it out. */
   apply(): () => void;
 }
-
-/** Replaces a method by one made of it. */
-function replace<Target extends object, Name extends keyof Target>(
-  target: Target,
-  name: Name,
-  make: (original: Target[Name]) => Target[Name],
-): () => void {
-  const original = target[name];
-  target[name] = make(original);
-  return () => {
-    target[name] = original;
-  };
-}
-
-/** The same for a getter. */
-function replaceGetter<Target extends object, Name extends keyof Target>(
-  target: Target,
-  name: Name,
-  make: (original: (this: Target) => Target[Name]) => (this: Target) => Target[Name],
-): () => void {
-  const known = Object.getOwnPropertyDescriptor(target, name);
-  if (known?.get === undefined) throw new Error(`${String(name)} is no getter`);
-  Object.defineProperty(target, name, { ...known, get: make(known.get) });
-  return () => {
-    Object.defineProperty(target, name, known);
-  };
-}
-
-/** Lets a message that was given back wait behind those of its key that never left. */
-function laterFirst(): () => void {
-  const parked = new WeakMap<Chain, ParkedMessage[]>();
-  const takeOut = [
-    replace(
-      Chain.prototype,
-      "park",
-      (park) =>
-        function (this: Chain, message) {
-          parked.set(this, [...(parked.get(this) ?? []), message]);
-          park.call(this, message);
-        },
-    ),
-    replace(
-      Chain.prototype,
-      "take",
-      (take) =>
-        function (this: Chain, head) {
-          if (head.parked !== undefined) parked.get(this)?.shift();
-          take.call(this, head);
-        },
-    ),
-    replaceGetter(
-      Chain.prototype,
-      "head",
-      (head) =>
-        function (this: Chain) {
-          const first = head.call(this);
-          const other = parked.get(this)?.[0];
-          return first?.held !== undefined && other !== undefined ? { parked: other } : first;
-        },
-    ),
-  ];
-  return () => {
-    for (const undo of takeOut) undo();
-  };
-}
-
-const SETTLED = 0x21;
-const DEFINITION = 0x10;
-const QUEUE_KEY_BYTES = 5;
-
-/** Writes of dead-letter queues, which a test tells by their names. */
-class DeadQueues {
-  readonly #numbers = new Set<number>();
-
-  owns({ key, value }: Write): boolean {
-    if (key.length < QUEUE_KEY_BYTES) return false;
-    const number = Buffer.from(key).readUInt32BE(1);
-    if (key[0] === DEFINITION && value !== undefined && /\.dead"|graveyard"/.test(nameOf(value))) this.#numbers.add(number);
-    return this.#numbers.has(number);
-  }
-}
-
-const isRemoval = ({ key, value }: Write): boolean => value === undefined || key[0] === SETTLED;
-
-const nameOf = (definition: Uint8Array): string =>
-  JSON.stringify((JSON.parse(Buffer.from(definition).toString("utf8")) as { readonly name: string }).name);
 
 export const SABOTAGES: readonly Sabotage[] = [
   {
@@ -182,7 +95,8 @@ export const SABOTAGES: readonly Sabotage[] = [
           async function (this: SimulatedStore, writes) {
             const moved = writes.filter((one) => dead.owns(one));
             const others = writes.filter((one) => !moved.includes(one));
-            if (moved.length > 0) await write.call(this, moved);
+            // Again and again, so that a crash finds a gap to come in.
+            for (let times = moved.length > 0 ? 5 : 0; times > 0; times--) await write.call(this, moved);
             if (others.length > 0) await write.call(this, others);
           },
       );

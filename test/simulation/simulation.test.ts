@@ -31,6 +31,8 @@ describe("simulation", () => {
       duplicates: 5,
       unknown: 10,
       deadLetters: 3,
+      redriven: 0.5,
+      purged: 3,
     }))
       expect(counts[what as keyof typeof counts], what).toBeGreaterThanOrEqual(least * SEEDS);
   });

@@ -1,5 +1,5 @@
 import { mayHaveHappened } from "./calls.js";
-import { type Copies, type Copy, isRedriven } from "./copy.js";
+import { type Copies, type Copy, type Identity, isRedriven } from "./copy.js";
 import type { QueueRun } from "./queue-run.js";
 import type { Run } from "./run.js";
 import type { Report } from "./violation.js";
@@ -31,10 +31,10 @@ function checkCall(
   report: Report,
 ): void {
   const back: { copy: Copy; dead: number }[] = [];
-  for (const { id, copies: all } of copies.identities.values()) {
-    const known = dead.get(id);
-    const [copy, ...more] = all.filter((one) => one.queue === queue && isRedriven(one));
-    if (copy === undefined || more.length > 0 || known === undefined) continue;
+  for (const identity of copies.identities.values()) {
+    const known = dead.get(identity.id);
+    const [copy, ...more] = identity.copies.filter((one) => one.queue === queue && isRedriven(one));
+    if (copy === undefined || more.length > 0 || known === undefined || !isOneMessage(identity)) continue;
     if (copy.firstSeen > invoked && copy.firstSeen < next) back.push({ copy, dead: known });
   }
   back.sort((a, b) => a.dead - b.dead);
@@ -44,6 +44,12 @@ function checkCall(
       report.add("redrive", `${second.copy} came back before ${first.copy}, which died first`, invoked, done);
   }
 }
+
+/** Whether the id surely means one message: another one may have died later, where nobody saw it. */
+const isOneMessage = ({ publishes }: Identity): boolean => {
+  const stored = publishes.filter(mayHaveHappened);
+  return stored.length === 1 || stored.every(({ invoked }) => invoked.producer !== undefined);
+};
 
 /** Where and when an id was seen among the dead letters. */
 interface Sight {

@@ -32,7 +32,7 @@ function sendPurge(world: World, queue: string, purge: () => Promise<number> | u
 
 const purge: Operation = {
   name: "purge",
-  weight: 0.3,
+  weight: 0.15,
   run(world) {
     const { random, queues, server } = world;
     const queue = random.any(queues.filter(({ dead }) => !dead || random.chance(0.3)));

@@ -161,7 +161,6 @@ export class Block {
 
   /** The same of those before `end` alone. */
   unmarkBelow(end: number): void {
-    if (end >= this.count) this.unmarkAll();
     for (let index = Math.min(end, this.count) - 1; index >= 0; index--) {
       clearBit(this.leased, index);
       clearBit(this.#reserved, index);

@@ -1,0 +1,88 @@
+import { Chain, type ParkedMessage } from "../../packages/server/src/core/chain.js";
+import type { Write } from "../../packages/server/src/store.js";
+
+/** Replaces a method by one made of it. */
+export function replace<Target extends object, Name extends keyof Target>(
+  target: Target,
+  name: Name,
+  make: (original: Target[Name]) => Target[Name],
+): () => void {
+  const original = target[name];
+  target[name] = make(original);
+  return () => {
+    target[name] = original;
+  };
+}
+
+/** The same for a getter. */
+function replaceGetter<Target extends object, Name extends keyof Target>(
+  target: Target,
+  name: Name,
+  make: (original: (this: Target) => Target[Name]) => (this: Target) => Target[Name],
+): () => void {
+  const known = Object.getOwnPropertyDescriptor(target, name);
+  if (known?.get === undefined) throw new Error(`${String(name)} is no getter`);
+  Object.defineProperty(target, name, { ...known, get: make(known.get) });
+  return () => {
+    Object.defineProperty(target, name, known);
+  };
+}
+
+/** Lets a message that was given back wait behind those of its key that never left. */
+export function laterFirst(): () => void {
+  const parked = new WeakMap<Chain, ParkedMessage[]>();
+  const takeOut = [
+    replace(
+      Chain.prototype,
+      "park",
+      (park) =>
+        function (this: Chain, message) {
+          parked.set(this, [...(parked.get(this) ?? []), message]);
+          park.call(this, message);
+        },
+    ),
+    replace(
+      Chain.prototype,
+      "take",
+      (take) =>
+        function (this: Chain, head) {
+          if (head.parked !== undefined) parked.get(this)?.shift();
+          take.call(this, head);
+        },
+    ),
+    replaceGetter(
+      Chain.prototype,
+      "head",
+      (head) =>
+        function (this: Chain) {
+          const first = head.call(this);
+          const other = parked.get(this)?.[0];
+          return first?.held !== undefined && other !== undefined ? { parked: other } : first;
+        },
+    ),
+  ];
+  return () => {
+    for (const undo of takeOut) undo();
+  };
+}
+
+export const SETTLED = 0x21;
+const DEFINITION = 0x10;
+const QUEUE_KEY_BYTES = 5;
+
+/** Writes of dead-letter queues, which a test tells by their names. */
+export class DeadQueues {
+  readonly #numbers = new Set<number>();
+
+  owns({ key, value }: Write): boolean {
+    if (key.length < QUEUE_KEY_BYTES) return false;
+    const number = Buffer.from(key).readUInt32BE(1);
+    if (key[0] === DEFINITION && value !== undefined && /\.dead"|graveyard"/.test(nameOf(value))) this.#numbers.add(number);
+    return this.#numbers.has(number);
+  }
+}
+
+export const isRemoval = ({ key, value }: Write): boolean => value === undefined || key[0] === SETTLED;
+
+const nameOf = (definition: Uint8Array): string =>
+  JSON.stringify((JSON.parse(Buffer.from(definition).toString("utf8")) as { readonly name: string }).name);
