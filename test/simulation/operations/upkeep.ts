@@ -81,7 +81,7 @@ async function pauseQueue(world: World, queue: SimulatedQueue): Promise<void> {
 }
 
 /** Lets a queue go on; while no process runs it stays paused. */
-export function resumeQueue(world: World, queue: SimulatedQueue): void {
+function resumeQueue(world: World, queue: SimulatedQueue): void {
   const { engine, serves } = world.server;
   if (engine === undefined || !serves) return;
   queue.pauses++;
