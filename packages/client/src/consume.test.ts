@@ -128,8 +128,9 @@ describe("deliveries", () => {
     server.deliver(1, 7, [{ item: "cod" }, new Uint8Array([1, 2]), "\u20ac", { photo: new Uint8Array([3]) }]);
     const [first, ...others] = await take(consumer, 4);
     expect(first).toMatchObject({ id: "m7", queue: "orders", sequence: 7, attempt: 1, event: "made", key: undefined, publishedAt: 500 });
-    expect(first).toMatchObject({ body: { item: "cod" }, headers: { from: "test" }, leaseUntil: 1_030_000 });
+    expect(first).toMatchObject({ body: { item: "cod" }, headers: { from: "test" }, priority: 0, leaseUntil: 1_030_000 });
     expect(first?.body).toBe(first?.body);
+    expect(others.map(({ priority }) => priority)).toEqual([1, 2, 3]);
     expect(others.map(({ body }) => body)).toEqual([new Uint8Array([1, 2]), "\u20ac", { photo: new Uint8Array([3]) }]);
     await first?.ack();
     expect(await failure(first?.nack() ?? Promise.resolve())).toMatchObject({ code: "STALE_LEASE" });

@@ -38,6 +38,8 @@ export interface Delivery<Body = unknown> {
   readonly replyTo: string | undefined;
   /** Which request it is, or answers. */
   readonly correlationId: string | undefined;
+  /** 0 to 9, as it was published. */
+  readonly priority: number;
   /** Milliseconds since 1970 by the server's clock. */
   readonly publishedAt: number;
   /** When the lease ends, in milliseconds since 1970 by the server's clock. */
@@ -185,6 +187,10 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
 
   get correlationId(): string | undefined {
     return this.#record.correlationId;
+  }
+
+  get priority(): number {
+    return this.#record.priority;
   }
 
   get publishedAt(): number {

@@ -129,7 +129,7 @@ export class Lane {
       if (entry === undefined || (first.array === 0 && (entry.done || entry.array > 0))) break;
       if (!entry.chosenId) entry.id = `${producer}-${(this.#cursor + count).toString(36)}`;
       const before = records.length;
-      const bytes = writePacked(records, entry.id, entry.chosenId, entry.texts, entry.body);
+      const bytes = writePacked(records, entry.id, entry.traits, entry.texts, entry.body);
       if (bytes > connection.recordBytesMax || records.length > bytesMax) {
         records.rewind(before);
         break;

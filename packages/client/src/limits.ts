@@ -19,5 +19,7 @@ export const leaseMsMin = 1_000;
 export const leaseMsMax = 43_200_000;
 /** Numbers a producer may have open on one queue: PROTOCOL.md, producers. */
 export const producerOpenMax = 1_024;
+/** The highest priority of a message. */
+export const priorityMax = 9;
 /** A year: the longest delay. */
 export const delayMsMax = 31_536_000_000;

@@ -1,9 +1,9 @@
 import { type PackedBody, packBody } from "./body.js";
-import { checkQueue, checkSize } from "./check.js";
+import { checkQueue, checkSize, checkWhole } from "./check.js";
 import { HoldfastError } from "./errors.js";
 import * as LIMITS from "./limits.js";
 import { sizeOf } from "./packed.js";
-import type { Headers } from "./record.js";
+import { type Headers, traitsOf } from "./record.js";
 
 /** "Stored": what a publish resolves to. */
 export interface Receipt {
@@ -28,6 +28,8 @@ export interface MessageOptions {
   readonly replyTo?: string | undefined;
   /** Names the request; its answer has the same. Up to 128 bytes. */
   readonly correlationId?: string | undefined;
+  /** 0 (default) to 9, below the queue's `priorities`: higher is handed out first. Only where `ordering` is `none`. */
+  readonly priority?: number | undefined;
 }
 
 /** What may accompany the body of a request, and how long its answer is waited for. */
@@ -59,6 +61,8 @@ export class Pending {
   done = false;
   id: string;
   readonly chosenId: boolean;
+  /** What the record says besides: the id's origin and the priority. */
+  readonly traits: number;
   /** Event, key, headers, replyTo and correlationId. */
   readonly texts: readonly (string | undefined)[];
   readonly body: PackedBody;
@@ -83,6 +87,7 @@ export class Pending {
     this.body = packBody(body);
     this.id = options?.id ?? "";
     this.chosenId = options?.id !== undefined;
+    this.traits = traitsOf(this.chosenId, options?.priority ?? 0);
     this.texts = options === undefined ? NONE : packOptions(options);
     this.bytes = RECORD_BYTES + sizeOf(this.body);
     for (const text of this.texts) if (text !== undefined) this.bytes += text.length;
@@ -93,7 +98,8 @@ export class Pending {
 const RECORD_BYTES = 48;
 const NONE: readonly string[] = [];
 
-function packOptions({ id, key, event, headers, replyTo, correlationId }: MessageOptions): (string | undefined)[] {
+function packOptions({ id, key, event, headers, replyTo, correlationId, priority }: MessageOptions): (string | undefined)[] {
+  if (priority !== undefined) checkWhole("priority", priority, 0, LIMITS.priorityMax);
   checkText("id", id, LIMITS.idBytesMax);
   checkText("key", key, LIMITS.keyBytesMax);
   checkText("event", event, LIMITS.eventBytesMax);

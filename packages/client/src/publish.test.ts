@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { admin } from "./admin.js";
 import { HoldfastError, type Receipt } from "./index.js";
-import { bodiesOf, firstRecords, idsOf, refusal, TestServer, turnsUntil } from "./test-server.js";
+import { bodiesOf, firstRecords, idsOf, prioritiesOf, refusal, TestServer, turnsUntil } from "./test-server.js";
 import { publishTogether } from "./together.js";
 
 let server: TestServer;
@@ -54,6 +54,19 @@ describe("frames", () => {
       [1, false],
     ]);
     expect(receipts.map(({ id }) => id)).toEqual([...(first ? idsOf(first) : []), ...(second ? idsOf(second) : [])]);
+  });
+
+  test("a priority travels in the record; one that no queue has is refused here", async () => {
+    const orders = server.connect().queue("orders");
+    await Promise.all([orders.publish(1, { priority: 9 }), orders.publish(2), orders.publish(3, { id: "chosen", priority: 4 })]);
+    await orders.publishAll([{ body: 4, priority: 1 }, { body: 5 }]);
+    expect(server.publishes().flatMap(prioritiesOf)).toEqual([9, 0, 4, 1, 0]);
+    for (const priority of [10, -1, 1.5, "5" as unknown as number]) {
+      await expect(orders.publish(6, { priority })).rejects.toMatchObject({
+        code: "BAD_REQUEST",
+        message: expect.stringContaining(`priority is ${priority}`),
+      });
+    }
   });
 
   test("half a window of one turn does not wait for its end", async () => {

@@ -36,6 +36,8 @@ export interface QueueOptions {
   readonly overflow?: "reject" | "dead-letter-oldest" | undefined;
   /** Deliveries of the whole queue per second: 0.001 to 1,000,000. Default 0: no limit. */
   readonly ratePerSecondMax?: number | undefined;
+  /** Levels of `priority`: 1 to 10. A message may have one below it. Default 10. */
+  readonly priorities?: number | undefined;
 }
 
 export type Backoff =

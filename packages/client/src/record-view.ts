@@ -11,6 +11,8 @@ import {
   HEADER_BYTES,
   type Headers,
   PRESENT_MASK,
+  PRIORITY_MASK,
+  PRIORITY_SHIFT,
   TRAIT_ASCII_BODY,
   TRAIT_CHOSEN_ID,
 } from "./record.js";
@@ -51,6 +53,11 @@ export class RecordReader {
 
   get correlationId(): string | undefined {
     return this.field(HAS_CORRELATION_ID);
+  }
+
+  /** 0 to 9; higher goes first. */
+  get priority(): number {
+    return ((this.bytes[this.start + 6] ?? 0) >> PRIORITY_SHIFT) & PRIORITY_MASK;
   }
 
   /** Where the field of that bit lies; equal ends when absent. */

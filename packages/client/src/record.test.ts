@@ -22,14 +22,23 @@ const text = fc.string({ minLength: 1, maxLength: 40, unit: "binary" });
 describe("records", () => {
   test("give back the fields they were written with", () => {
     const fields = fc.record(
-      { id: text, chosenId: fc.boolean(), event: text, key: text, headers: fc.dictionary(text, text), replyTo: text, correlationId: text },
+      {
+        id: text,
+        chosenId: fc.boolean(),
+        event: text,
+        key: text,
+        headers: fc.dictionary(text, text),
+        replyTo: text,
+        correlationId: text,
+        priority: fc.integer({ min: 0, max: 9 }),
+      },
       { requiredKeys: ["id", "chosenId"] },
     );
     fc.assert(
       fc.property(fields, (given) => {
         const { view } = packed(given, 1);
-        const { id, chosenId, event, key, headers, replyTo, correlationId } = view;
-        expect({ id, chosenId, event, key, replyTo, correlationId }).toEqual({ ...given, headers: undefined });
+        const { id, chosenId, event, key, headers, replyTo, correlationId, priority } = view;
+        expect({ id, chosenId, event, key, replyTo, correlationId, priority }).toEqual({ priority: 0, ...given, headers: undefined });
         expect(headers).toEqual(given.headers);
       }),
     );
@@ -77,6 +86,20 @@ describe("records", () => {
     const date = new Date(0);
     expect(roundTrip({ date, own: { toJSON: () => "mine" } })).toEqual({ date: date.toJSON(), own: "mine" });
     expect(roundTrip({ date, photo: new Uint8Array([1]) })).toEqual({ date: date.toJSON(), photo: new Uint8Array([1]) });
+  });
+
+  test("have the priority in bits 2 to 5 of the traits; above 9, or with the bits above set, they are malformed", () => {
+    const { bytes } = packed({ id: "i", chosenId: true, priority: 9 }, "cod");
+    const traitsAt = 1 + 6;
+    expect(bytes[traitsAt]).toBe(1 | 2 | (9 << 2));
+    const check = (traits: number): number => {
+      bytes[traitsAt] = traits;
+      return checkRecord(new DataView(bytes.buffer), 1, bytes.length);
+    };
+    expect(check(9 << 2)).toBe(bytes.length - 1);
+    expect(() => check(10 << 2)).toThrow("priority 10, expected 0 to 9");
+    expect(() => check(1 << 6)).toThrow("reserved bits");
+    expect(() => check(1 << 7)).toThrow("reserved bits");
   });
 
   test("refuse what is no JSON, too deep, or has too many buffers", () => {

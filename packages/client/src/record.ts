@@ -1,6 +1,7 @@
 import { FORMAT_JSON, FORMAT_MIXED, type PackedBody, packBody } from "./body.js";
 import type { ByteWriter } from "./bytes.js";
 import { HoldfastError } from "./errors.js";
+import * as LIMITS from "./limits.js";
 
 /**
  * A message as it travels and rests: packed once by whoever publishes it, then only copied.
@@ -8,7 +9,7 @@ import { HoldfastError } from "./errors.js";
  *     u32 size of the whole record
  *     u8  format of the body: 0 JSON, 1 binary, 2 JSON with buffers
  *     u8  present: bit 0 event, 1 key, 2 headers, 3 replyTo, 4 correlationId, 5 history
- *     u8  traits: bit 0 the id was chosen by the application, bit 1 the body is ASCII
+ *     u8  traits: bit 0 the id was chosen by the application, bit 1 the body is ASCII, bits 2 to 5 the priority, 0 to 9
  *     u8  length of the id, then the id
  *     u16 length and bytes of each present field, in the order of the bits
  *     the body: the rest
@@ -23,7 +24,9 @@ export const PRESENT_MASK = 63;
 
 export const TRAIT_CHOSEN_ID = 1;
 export const TRAIT_ASCII_BODY = 2;
-const TRAITS_MASK = 3;
+const TRAITS_MASK = 63;
+export const PRIORITY_SHIFT = 2;
+export const PRIORITY_MASK = 15;
 
 export const HEADER_BYTES = 8;
 export const FIELDS = [HAS_EVENT, HAS_KEY, HAS_HEADERS, HAS_REPLY_TO, HAS_CORRELATION_ID, HAS_HISTORY] as const;
@@ -35,6 +38,8 @@ export type Headers = Readonly<Record<string, string>>;
 export interface RecordFields {
   readonly id: string;
   readonly chosenId?: boolean | undefined;
+  /** 0 to 9. */
+  readonly priority?: number | undefined;
   readonly event?: string | undefined;
   readonly key?: string | undefined;
   readonly headers?: Headers | undefined;
@@ -46,20 +51,24 @@ export interface RecordFields {
 
 /** Writes one record at the writer's end and returns its size in bytes. */
 export function writeRecord(writer: ByteWriter, fields: RecordFields, body: unknown): number {
-  const { id, chosenId = false, event, key, headers, replyTo, correlationId, history } = fields;
+  const { id, chosenId = false, priority = 0, event, key, headers, replyTo, correlationId, history } = fields;
   const texts = [event, key, headers && JSON.stringify(headers), replyTo, correlationId, history];
-  return writePacked(writer, id, chosenId, texts, packBody(body));
+  return writePacked(writer, id, traitsOf(chosenId, priority), texts, packBody(body));
 }
+
+/** What a record says of a message beside its fields. */
+export const traitsOf = (chosenId: boolean, priority: number): number => (chosenId ? TRAIT_CHOSEN_ID : 0) | (priority << PRIORITY_SHIFT);
 
 /**
  * As `writeRecord`, with everything packed before.
  *
+ * @param given what `traitsOf` gave
  * @param texts the optional fields in the order of their bits
  */
 export function writePacked(
   writer: ByteWriter,
   id: string,
-  chosenId: boolean,
+  given: number,
   texts: readonly (string | undefined)[],
   body: PackedBody,
 ): number {
@@ -74,7 +83,7 @@ export function writePacked(
     present |= 1 << index;
     writer.text16(text);
   }
-  let traits = chosenId ? TRAIT_CHOSEN_ID : 0;
+  let traits = given;
   let format = FORMAT_JSON;
   if (typeof body === "string") {
     if (writer.text(body) === body.length) traits |= TRAIT_ASCII_BODY;
@@ -94,8 +103,11 @@ export function checkRecord(view: DataView, start: number, end: number): number 
   if (size < HEADER_BYTES || start + size > end) throw malformed(`record at ${start} has size ${size}, ${end - start} bytes are left`);
   const format = view.getUint8(start + 4);
   const present = view.getUint8(start + 5);
+  const traits = view.getUint8(start + 6);
   if (format > FORMAT_MIXED) throw malformed(`body format ${format}, expected 0 to ${FORMAT_MIXED}`);
-  if ((present & ~PRESENT_MASK) !== 0 || (view.getUint8(start + 6) & ~TRAITS_MASK) !== 0) throw malformed("a record sets reserved bits");
+  if ((present & ~PRESENT_MASK) !== 0 || (traits & ~TRAITS_MASK) !== 0) throw malformed("a record sets reserved bits");
+  const priority = (traits >> PRIORITY_SHIFT) & PRIORITY_MASK;
+  if (priority > LIMITS.priorityMax) throw malformed(`priority ${priority}, expected 0 to ${LIMITS.priorityMax}`);
   let at = start + HEADER_BYTES + view.getUint8(start + 7);
   for (let bits = present; bits !== 0; bits &= bits - 1) {
     if (at + 2 > start + size) throw malformed("a record's fields are longer than the record");

@@ -139,7 +139,7 @@ export class TestServer {
       const start = frame.beginDeliveries(handle, firstLease, leaseMs, 1_000_000 + leaseMs);
       const writer = new ByteWriter();
       bodies.forEach((body, index) => {
-        writeRecord(writer, { id: `m${firstLease + index}`, event: "made", headers: { from: "test" } }, body);
+        writeRecord(writer, { id: `m${firstLease + index}`, event: "made", headers: { from: "test" }, priority: index % 10 }, body);
         frame.delivery(firstLease + index, 1, 500, writer.take());
       });
       frame.endDeliveries(start, bodies.length);
@@ -207,6 +207,7 @@ const recordsOf = ({ records }: PublishSection): RecordView[] => {
 };
 
 export const bodiesOf = (section: PublishSection): unknown[] => recordsOf(section).map((record) => record.body());
+export const prioritiesOf = (section: PublishSection): number[] => recordsOf(section).map(({ priority }) => priority);
 export const idsOf = (section: PublishSection): string[] => recordsOf(section).map((record) => record.id);
 
 /** The first records of a section. */

@@ -144,6 +144,8 @@ export interface Engine extends Administration, Scheduling {
    * A message above `depthMax` or `bytesMax` is `QUEUE_FULL`, or pushes out the oldest ones that are not in flight, in
    * its own commit. What arrives as a dead letter is never refused.
    *
+   * A priority that is not below `priorities`, or above 0 where there is an order, is `BAD_REQUEST`.
+   *
    * A queue that does not exist is created with the defaults; whether that may be is the broker's to say.
    *
    * Without `atomic`, each message has its own fate, told in the runs. With it, all requests are stored in one commit
@@ -167,7 +169,8 @@ export interface Engine extends Administration, Scheduling {
   /**
    * Leases up to `count` ready messages of at most about `bytesMax` in total (always at least one) to the consumer,
    * within its capacity and the queue's `ratePerSecondMax`. Resolves, once the attempts are sure to be counted after a crash, to what it leased; empty
-   * when nothing is ready. After it came back short, `onWork` tells when to ask again. The leases of one call have
+   * when nothing is ready. Without an order the highest priority goes first, and of any 16 leases in a row each level that has
+   * something ready gets one. After it came back short, `onWork` tells when to ask again. The leases of one call have
    * consecutive numbers and one `leaseUntil`. Calls for one consumer do not overlap.
    */
   lease(consumer: number, count: number, bytesMax: number): Promise<readonly Leased[]>;

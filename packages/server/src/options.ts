@@ -37,6 +37,8 @@ export interface QueueOptions {
   readonly overflow: "reject" | "dead-letter-oldest";
   /** Leases of the whole queue per second; 0: no limit. */
   readonly ratePerSecondMax: number;
+  /** Levels of priority: a message may have one from 0 to one below this. */
+  readonly priorities: number;
 }
 
 /** Suffix of the dead-letter queue that a queue has unless it says otherwise. */
@@ -53,6 +55,7 @@ const DEFAULTS = {
   bytesMax: 0,
   overflow: "reject",
   ratePerSecondMax: 0,
+  priorities: LIMITS.priorityMax + 1,
 } as const;
 
 const DEPTH_MAX = 1_000_000_000_000;
@@ -120,6 +123,11 @@ export const queueOptions = z.strictObject({
   bytesMax: z.int().min(0).max(BYTES_MAX).optional(),
   overflow: z.enum(["reject", "dead-letter-oldest"]).optional(),
   ratePerSecondMax: rate.optional(),
+  priorities: z
+    .int()
+    .min(1)
+    .max(LIMITS.priorityMax + 1)
+    .optional(),
 });
 
 /** Refuses options that no queue of that name can have: a dead letter stays where it is until somebody takes it. */

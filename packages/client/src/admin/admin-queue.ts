@@ -17,6 +17,8 @@ export interface PeekedMessage<Body = unknown> {
   readonly event?: string | undefined;
   readonly key?: string | undefined;
   readonly headers?: Headers | undefined;
+  /** Left out when it is 0. */
+  readonly priority?: number | undefined;
   /** Of a dead letter: where it came from and why it is here. */
   readonly history?: unknown;
   /** Why the body could not be read; it is null then. */

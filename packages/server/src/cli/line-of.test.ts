@@ -17,6 +17,7 @@ function delivery(body: unknown, bodyText?: string): Delivery {
     headers: { trace: "x" },
     replyTo: undefined,
     correlationId: "7",
+    priority: 0,
     publishedAt: 1,
     leaseUntil: 2,
     ack: settle,
@@ -54,5 +55,7 @@ describe("lineOf", () => {
       correlationId: "7",
       body: { item: "cod" },
     });
+    const urgent = { ...delivery(1), priority: 9 };
+    expect(JSON.parse(lineOf(urgent, true))).toMatchObject({ priority: 9 });
   });
 });

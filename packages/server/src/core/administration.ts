@@ -1,8 +1,9 @@
 import { HoldfastError } from "holdfast-client/protocol";
-import { store } from "./append.js";
+import { storeOne } from "./append.js";
 import { Block } from "./block.js";
 import type { CommitBuilder } from "./commit.js";
 import type { Consumer } from "./consumer.js";
+import type { DueEntries } from "./due-entries.js";
 import { withoutHistory } from "./history.js";
 import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
@@ -33,12 +34,14 @@ export class Administration {
   readonly #commit: CommitBuilder;
   readonly #windows: Windows;
   readonly #transitions: Transitions;
+  readonly #entries: DueEntries;
   readonly #context: CoreContext;
 
-  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, context: CoreContext) {
+  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, entries: DueEntries, context: CoreContext) {
     this.#commit = commit;
     this.#windows = windows;
     this.#transitions = transitions;
+    this.#entries = entries;
     this.#context = context;
   }
 
@@ -72,9 +75,8 @@ export class Administration {
     queue.unshown = [];
     queue.dirtyBlocks.clear();
     this.#windows.empty(queue);
-    queue.due.empty();
+    queue.levels.empty();
     if (queue.chains !== undefined) this.#emptyChains(queue);
-    queue.dueRecovered = true;
     queue.counts.purged += count;
     queue.live = 0;
     queue.dueCount = 0;
@@ -109,7 +111,7 @@ export class Administration {
     const leased = leasesBySequence(queue);
     const moved = letters.filter(({ sequence }) => isThere(queue, sequence) && !leased.has(sequence));
     this.#takeOut(queue, moved);
-    for (const { record } of moved) store(origin, withoutHistory(record), 1, now, "redriven");
+    for (const { record } of moved) storeOne(origin, withoutHistory(record), this.#entries, now, "redriven");
     queue.counts.acked += moved.length;
     if (moved.length > 0) this.#commit.touch(origin);
     return moved.length;
@@ -144,14 +146,14 @@ export class Administration {
       queue.bytes -= record.length;
       if (place.due !== undefined) {
         orders.add(place.due.order);
-        this.#transitions.removeDue(queue, place.due);
+        this.#entries.remove(queue, place.due);
         continue;
       }
       const block = queue.blocks.get(place.block) ?? read.get(place.block) ?? this.#storedBlock(queue, place.block);
       read.set(place.block, block);
       this.#windows.settle(queue, block, sequence - block.first);
     }
-    if (orders.size > 0) queue.due.forget(orders);
+    if (orders.size > 0) queue.levels.forget(orders);
     if (queue.live === 0) this.#windows.empty(queue);
     queue.holed = true;
     this.#commit.touch(queue);

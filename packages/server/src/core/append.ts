@@ -1,7 +1,9 @@
 import { type ErrorReply, HAS_EVENT, HAS_KEY, HoldfastError, LIMITS, type ReceiptRun, RecordView } from "holdfast-client/protocol";
 import type { AppendRequest } from "../engine.js";
 import { BLOCK_BYTES_MAX } from "./block.js";
+import type { DueEntries } from "./due-entries.js";
 import { hashRecord } from "./id-index.js";
+import { newListOf } from "./priority-level.js";
 import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
 import type { Queue } from "./queue.js";
 import { fits, makeRoom, type RoomMaker, refusalOfAll } from "./room.js";
@@ -9,13 +11,19 @@ import { fits, makeRoom, type RoomMaker, refusalOfAll } from "./room.js";
 /** Producers remembered per queue; past it new ones are refused, unless one has been idle for long enough to be forgotten. */
 const PRODUCERS_MAX = 100_000;
 
+/** What storing messages may take besides the queue. */
+export interface AppendTools {
+  readonly maker: RoomMaker;
+  readonly entries: DueEntries;
+}
+
 /**
- * Takes one request's messages into the queue's next block, and tells each one's fate.
+ * Takes one request's messages into the queue's next block or, with a priority, into their level, and tells each one's fate.
  *
  * @param must `refusalOf` found that all of them can be stored
  * @throws HoldfastError when the whole request is refused; then nothing changed
  */
-export function appendTo(queue: Queue, request: AppendRequest, maker: RoomMaker, must: boolean, now: number): ReceiptRun[] {
+export function appendTo(queue: Queue, request: AppendRequest, tools: AppendTools, must: boolean, now: number): ReceiptRun[] {
   const { count, records } = request;
   const producer = request.producer === undefined ? undefined : beginProducer(queue, request, now);
   const firstNumber = request.producer?.firstNumber ?? 0;
@@ -35,7 +43,7 @@ export function appendTo(queue: Queue, request: AppendRequest, maker: RoomMaker,
       addRun(runs, 1, known.sequence, true, known.error);
     } else {
       const record = records.subarray(at, end);
-      const fate = appendOne(queue, record, () => makeRoom(queue, record.length, maker, must, now), now);
+      const fate = appendOne(queue, record, tools, must, now);
       if (fate.error?.retryable === true) {
         addRun(runs, 1, 0, false, fate.error);
         if (producer !== undefined && index + 1 < count) addRun(runs, count - index - 1, 0, false, gapAfter(firstNumber + index));
@@ -74,7 +82,7 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
     const record = new RecordView(records, at, end);
     at = end;
     if (known?.fateOf((request.producer?.firstNumber ?? 0) + index) !== undefined) continue;
-    const error = limitError(record) ?? keyError(queue, record);
+    const error = limitError(record) ?? keyError(queue, record) ?? priorityError(queue, record);
     if (error !== undefined) return error;
     if (!record.chosenId) {
       add(record.size);
@@ -135,10 +143,12 @@ export function forgetIdleProducers(queue: Queue, now: number): void {
 const FIELD_BYTES_MAX = Math.min(LIMITS.eventBytesMax, LIMITS.keyBytesMax);
 /** Of a record before its id. */
 const HEADER_BYTES = 8;
+/** Traits that it may have: the body is ASCII. Neither a chosen id nor a priority. */
+const PLAIN_TRAITS = 2;
 /** Fields that a record of the usual case may have. */
 const PLAIN_FIELDS = HAS_EVENT | HAS_KEY;
 
-/** Whether every record is within the limits at a glance and has no chosen id: the usual case, checked in a few steps. */
+/** Whether every record is within the limits at a glance, without chosen id and priority: the usual case, checked in a few steps. */
 function isPlain(records: Uint8Array, count: number, needsKey: boolean): boolean {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   let at = 0;
@@ -146,9 +156,9 @@ function isPlain(records: Uint8Array, count: number, needsKey: boolean): boolean
     const size = view.getUint32(at, true);
     const head = view.getUint32(at + 4, true);
     const present = (head >>> 8) & 0xff;
-    const chosen = (head >>> 16) & 1;
+    const traits = (head >>> 16) & 0xff;
     const idBytes = head >>> 24;
-    if (chosen !== 0 || idBytes === 0 || idBytes > LIMITS.idBytesMax || size > LIMITS.bodyBytesMax) return false;
+    if ((traits & ~PLAIN_TRAITS) !== 0 || idBytes === 0 || idBytes > LIMITS.idBytesMax || size > LIMITS.bodyBytesMax) return false;
     if ((present & ~PLAIN_FIELDS) !== 0 || (needsKey && (present & HAS_KEY) === 0)) return false;
     let field = at + HEADER_BYTES + idBytes;
     for (let bits = present; bits !== 0; bits &= bits - 1) {
@@ -167,11 +177,11 @@ interface OneFate {
   readonly error?: ErrorReply;
 }
 
-function appendOne(queue: Queue, bytes: Uint8Array, room: () => ErrorReply | undefined, now: number): OneFate {
+function appendOne(queue: Queue, bytes: Uint8Array, tools: AppendTools, must: boolean, now: number): OneFate {
   const record = new RecordView(bytes, 0, bytes.length);
-  const error = limitError(record) ?? keyError(queue, record);
+  const error = limitError(record) ?? keyError(queue, record) ?? priorityError(queue, record);
   if (error !== undefined) return { sequence: 0, duplicate: false, error };
-  if (!record.chosenId) return storeOne(queue, bytes, room, now);
+  if (!record.chosenId) return storeNew(queue, bytes, tools, must, now);
   const { id, content } = hashRecord(record);
   const known = queue.ids.find(id, now, queue.options.dedupWindowMs);
   if (known !== undefined) {
@@ -179,29 +189,52 @@ function appendOne(queue: Queue, bytes: Uint8Array, room: () => ErrorReply | und
     return { sequence: known.sequence, duplicate: true };
   }
   if (queue.options.dedupWindowMs > 0 && !queue.ids.hasRoomFor(1)) return { sequence: 0, duplicate: false, error: idsFull() };
-  const fate = storeOne(queue, bytes, room, now);
+  const fate = storeNew(queue, bytes, tools, must, now);
   if (fate.error === undefined && queue.options.dedupWindowMs > 0) queue.ids.add({ id, content, sequence: fate.sequence, storedAt: now });
   return fate;
 }
 
-function storeOne(queue: Queue, bytes: Uint8Array, room: () => ErrorReply | undefined, now: number): OneFate {
-  const error = room();
+function storeNew(queue: Queue, bytes: Uint8Array, { maker, entries }: AppendTools, must: boolean, now: number): OneFate {
+  const error = makeRoom(queue, bytes.length, maker, must, now);
   if (error !== undefined) return { sequence: 0, duplicate: false, error };
-  return { sequence: store(queue, bytes, 1, now), duplicate: false };
+  return { sequence: storeOne(queue, bytes, entries, now), duplicate: false };
 }
 
-/** Puts records at the queue's end, counted as what they are, and returns the first one's sequence. */
+/** Puts one record where its priority says: at the log's end, or among those of its level. Returns its sequence. */
+export function storeOne(
+  queue: Queue,
+  record: Uint8Array,
+  entries: DueEntries,
+  now: number,
+  as: "published" | "redriven" = "published",
+): number {
+  const priority = priorityIn(queue, new RecordView(record, 0, record.length));
+  if (priority === 0) return store(queue, record, 1, now, as);
+  const sequence = queue.next++;
+  queue.live++;
+  queue.bytes += record.length;
+  queue.counts[as]++;
+  entries.add(queue, record, { list: newListOf(priority), due: 0, sequence, attempts: 0, publishedAt: now, reason: undefined });
+  return sequence;
+}
+
+/** A redriven message may have a priority that its queue does not have any more. */
+const priorityIn = ({ options: { ordering, priorities } }: Queue, { priority }: RecordView): number =>
+  ordering === "none" ? Math.min(priority, priorities - 1) : 0;
+
+/** Puts records at the log's end, counted as what they are, and returns the first one's sequence. */
 export function store(queue: Queue, records: Uint8Array, count: number, now: number, as: "published" | "redriven" = "published"): number {
   const first = queue.next;
   let pending = queue.pending.at(-1);
   if (pending === undefined || pending.bytes >= BLOCK_BYTES_MAX || pending.first + pending.count !== first) {
-    pending = { first, count: 0, bytes: 0, records: [], publishedAt: now };
+    pending = { after: queue.logEnd, first, count: 0, bytes: 0, records: [], publishedAt: now };
     queue.pending.push(pending);
   }
   pending.records.push(records);
   pending.count += count;
   pending.bytes += records.length;
   queue.next += count;
+  queue.logEnd = queue.next;
   queue.live += count;
   queue.bytes += records.length;
   queue.counts[as] += count;
@@ -226,6 +259,15 @@ function keyError(queue: Queue | undefined, record: RecordView): ErrorReply | un
     "BAD_REQUEST",
     `key is missing, expected 1 to ${LIMITS.keyBytesMax} bytes: ${queue?.name} is ordered by key`,
   ).toReply();
+}
+
+function priorityError(queue: Queue | undefined, { priority }: RecordView): ErrorReply | undefined {
+  if (priority === 0) return undefined;
+  const { ordering = "none", priorities = LIMITS.priorityMax + 1 } = queue?.options ?? {};
+  if (ordering === "none" && priority < priorities) return undefined;
+  const [highest, why] = ordering === "none" ? [priorities - 1, `priorities is ${priorities}`] : [0, `ordering is "${ordering}"`];
+  const expected = highest === 0 ? "0" : `0 to ${highest}`;
+  return new HoldfastError("BAD_REQUEST", `priority is ${priority}, expected ${expected}: ${why} for queue ${queue?.name}`).toReply();
 }
 
 const refusal = (code: "BAD_REQUEST" | "TOO_LARGE", field: string, bytes: number, bytesMax: number): ErrorReply =>

@@ -2,9 +2,10 @@ import { HoldfastError } from "holdfast-client/protocol";
 import type { QueueAddress } from "../engine.js";
 import { defaultOptions, type QueueOptions } from "../options.js";
 import type { CommitBuilder } from "./commit.js";
+import { unpackMark } from "./due-mark.js";
 import * as keys from "./keys.js";
 import { Producer } from "./producer.js";
-import { Queue, restoreState } from "./queue.js";
+import { Queue, restoreList, restoreState } from "./queue.js";
 
 /** Which queues there are: by number, and by namespace and name. */
 export class Catalog {
@@ -36,6 +37,11 @@ export class Catalog {
   restoreState(number: number, stored: Uint8Array): void {
     const queue = this.#queues.get(number);
     if (queue !== undefined) restoreState(queue, stored);
+  }
+
+  restoreList(number: number, list: number, stored: Uint8Array): void {
+    const queue = this.#queues.get(number);
+    if (queue !== undefined) restoreList(queue, list, unpackMark(stored));
   }
 
   restoreHeldLeased(number: number, sequence: number): void {

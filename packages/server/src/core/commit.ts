@@ -3,6 +3,7 @@ import { forgetIdleProducers } from "./append.js";
 import { Block } from "./block.js";
 import type { Chain } from "./chain.js";
 import type { DueMessage } from "./due-list.js";
+import { packMark } from "./due-mark.js";
 import type { HeldMessage } from "./held-message.js";
 import * as keys from "./keys.js";
 import { packState, type Queue } from "./queue.js";
@@ -13,17 +14,25 @@ import type { Schedule } from "./schedule.js";
 /** The writes of one commit, and what becomes visible once they are durable. */
 export interface SealedCommit {
   readonly writes: readonly Write[];
-  readonly blocks: readonly { readonly queue: Queue; readonly block: Block }[];
+  readonly blocks: readonly NewBlock[];
   readonly due: readonly { readonly queue: Queue; readonly message: DueMessage }[];
   readonly chains: readonly ChainChange[];
   readonly schedules: readonly Schedule[];
   readonly marks: readonly Mark[];
 }
 
-/** What of a queue's state is durable with a commit. */
+/** A block of new messages; the log ended at `after` before it. */
+interface NewBlock {
+  readonly queue: Queue;
+  readonly block: Block;
+  readonly after: number;
+}
+
+/** How far a queue is durable with a commit. */
 interface Mark {
   readonly queue: Queue;
   readonly next: number;
+  readonly logEnd: number;
   readonly nextOrder: number;
   readonly leasedThrough: number;
   readonly reserved: readonly Reservation[];
@@ -52,7 +61,7 @@ export class CommitBuilder {
   #due: { queue: Queue; message: DueMessage }[] = [];
   #chains: ChainChange[] = [];
   #schedules: Schedule[] = [];
-  #blocks: { queue: Queue; block: Block }[] = [];
+  #blocks: NewBlock[] = [];
   /** The number of this commit; rises from commit to commit, also across lives while ids are remembered. */
   number = 1;
 
@@ -69,7 +78,7 @@ export class CommitBuilder {
     this.#writes.push({ key, value });
   }
 
-  /** A message of the due list that may be leased once the commit is durable. */
+  /** A message of a due list that may be leased once the commit is durable. */
   showDue(queue: Queue, message: DueMessage): void {
     this.#due.push({ queue, message });
   }
@@ -111,13 +120,9 @@ export class CommitBuilder {
       this.#sealDedup(queue, commit, now);
       sealMark(queue);
       this.write(keys.stateKey(queue.number), packState(queue));
-      marks.push({
-        queue,
-        next: queue.next,
-        nextOrder: queue.nextOrder,
-        leasedThrough: queue.leasedThrough,
-        reserved: queue.reserving,
-      });
+      this.#sealMarks(queue);
+      const { next, logEnd, nextOrder, leasedThrough, reserving: reserved } = queue;
+      marks.push({ queue, next, logEnd, nextOrder, leasedThrough, reserved });
       queue.reserving = [];
     }
     const sealed: SealedCommit = {
@@ -146,15 +151,23 @@ export class CommitBuilder {
 
   /** Packs what was appended since the last commit. */
   packPending(queue: Queue): void {
-    for (const { first, count, bytes, records, publishedAt } of queue.pending) {
+    for (const { after, first, count, bytes, records, publishedAt } of queue.pending) {
       const block = Block.pack(queue.number, first, publishedAt, queue.lastCrc, count, records, bytes);
       queue.lastCrc = block.crc;
       if (queue.chains !== undefined) reserveNew(queue, queue.chains, block);
       this.write(keys.blockKey(queue.number, first), block.bytes);
-      this.#blocks.push({ queue, block });
+      this.#blocks.push({ queue, block, after });
       queue.unshown.push(block);
     }
     queue.pending = [];
+  }
+
+  #sealMarks(queue: Queue): void {
+    for (const list of queue.levels.lists) {
+      if (!list.markDirty) continue;
+      list.markDirty = false;
+      if (list.number > 0) this.write(keys.listKey(queue.number, list.number), packMark(list.mark));
+    }
   }
 
   #sealSettled(queue: Queue): void {

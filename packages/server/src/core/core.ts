@@ -3,19 +3,22 @@ import type { AppendRequest, QueueAddress } from "../engine.js";
 import { isReplyQueue, type QueueOptions } from "../options.js";
 import type { Entry } from "../store.js";
 import { Administration } from "./administration.js";
-import { appendTo, noteRefusal, refusalOf } from "./append.js";
+import { type AppendTools, appendTo, noteRefusal, refusalOf } from "./append.js";
 import { Block } from "./block.js";
 import { Catalog } from "./catalog.js";
 import type { Chain, ChainHead } from "./chain.js";
 import { type Chains, HELD_LOADED_MAX } from "./chains.js";
 import { type ChainChange, CommitBuilder, type SealedCommit } from "./commit.js";
 import { Consumer } from "./consumer.js";
-import { type DueMessage, isAfter, NO_MARK, unpackDue } from "./due-list.js";
+import { DueEntries } from "./due-entries.js";
+import { type DueList, type DueMessage, unpackDue } from "./due-list.js";
+import { NO_MARK } from "./due-mark.js";
 import { BLOCKED, type HeldMessage, unpackHeld } from "./held-message.js";
 import { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import { Lease, type Place } from "./lease.js";
 import { Overflow } from "./overflow.js";
+import { failedListOf, priorityOf } from "./priority-level.js";
 import type { Queue } from "./queue.js";
 import { Scanner } from "./scanner.js";
 import { SCHEDULED_BYTES_PER_TURN, Schedules } from "./schedules.js";
@@ -54,8 +57,8 @@ interface Room {
  * clock, so that the engines, the model tests and the simulation run the very same code.
  *
  * Two places hold messages. The **log** has those never delivered: blocks in order of sequence, leased from a cursor.
- * The **due list** has those that wait for a time or were delivered before, one entry each with its attempts. A
- * message moves from the log to the due list when its first delivery fails, so what the log holds behind its cursor is
+ * The **due lists** have those that wait for a time or were delivered before, and all with a priority, one entry each
+ * with its attempts; each level of priority has its own. A message moves from the log to the due list when its first delivery fails, so what the log holds behind its cursor is
  * in flight, and a stored mark per place says what counts an attempt after a crash.
  */
 export class Core {
@@ -68,14 +71,16 @@ export class Core {
   readonly #wakes = new Wakes();
   readonly #transitions: Transitions;
   readonly #holding = new Holding(this.#commit);
+  readonly #entries = new DueEntries(this.#commit);
   readonly #scanner: Scanner;
   readonly #overflow: Overflow;
+  readonly #tools: AppendTools;
   readonly #consumers = new Map<number, Consumer>();
   #nextConsumer = 1;
   #nextLease = 1;
   /** Queues that may have something to lease since this was last emptied. */
   readonly work = new Set<Queue>();
-  /** Queues whose window, due list or chains may want a read. */
+  /** Queues whose window, due lists or chains may want a read. */
   readonly wanting = new Set<Queue>();
   /** Consumers that may lease since this was last emptied, where they might not before. */
   readonly freed = new Set<Consumer>();
@@ -85,11 +90,14 @@ export class Core {
   constructor(life: number, context: CoreContext) {
     this.life = life;
     this.catalog = new Catalog(this.#commit, life);
-    this.#transitions = new Transitions(this.catalog, this.#commit, this.#windows, this.#wakes, this.#holding, context);
+    this.#transitions = new Transitions(this.catalog, this.#commit, this.#windows, this.#wakes, this.#holding, this.#entries, context);
     this.#scanner = new Scanner(this.#windows, this.#transitions, this.#holding);
-    this.administration = new Administration(this.#commit, this.#windows, this.#transitions, context);
-    this.#overflow = new Overflow(this.#commit, this.#windows, this.#transitions, context, (queue) => this.wanting.add(queue));
-    this.schedules = new Schedules(this.#commit, this.#wakes, this.#overflow, context);
+    this.administration = new Administration(this.#commit, this.#windows, this.#transitions, this.#entries, context);
+    this.#overflow = new Overflow(this.#commit, this.#windows, this.#transitions, this.#entries, context, (queue) =>
+      this.wanting.add(queue),
+    );
+    this.#tools = { maker: this.#overflow, entries: this.#entries };
+    this.schedules = new Schedules(this.#commit, this.#wakes, this.#tools, context);
   }
 
   /** Creates the queue, or changes the given options. */
@@ -159,7 +167,7 @@ export class Core {
     const queue = this.catalog.find(request) ?? this.define(request, {}, now);
     this.#commit.touch(queue);
     try {
-      return appendTo(queue, request, this.#overflow, must, now);
+      return appendTo(queue, request, this.#tools, must, now);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       return [{ count: request.count, sequence: 0, duplicate: false, error: error.toReply() }];
@@ -245,17 +253,10 @@ export class Core {
       if (room.count === 0) return this.#waitForPace(consumer, now);
     }
     const until = now + queue.options.leaseMs;
-    let wait = false;
-    let cut = false;
-    if (queue.chains === undefined) {
-      // A block that came to memory for an overflow was not looked through.
-      this.#recoverLog(queue, now);
-      this.#leaseDue(consumer, leases, room, until, now);
-      wait = leases.length > 0;
-      cut = this.#leaseLog(consumer, leases, room, until);
-    } else {
-      ({ wait, cut } = this.#leaseChains(consumer, queue.chains, leases, room, until, now));
-    }
+    const { wait, cut } =
+      queue.chains === undefined
+        ? this.#leaseLevels(consumer, leases, room, until, now)
+        : this.#leaseChains(consumer, queue.chains, leases, room, until, now);
     const taken = leases.length;
     consumer.ahead = cut ? taken : Math.max(0, room.count - taken);
     if (queue.chains !== undefined && queue.chains.wanting.size > 0) this.wanting.add(queue);
@@ -267,7 +268,7 @@ export class Core {
     queue.inFlight += leases.length;
     if (ratePerSecondMax > 0) queue.pace.take(leases.length);
     this.#watch(consumer, leases, until);
-    if (queue.wantsLog !== undefined || queue.due.needsLoading) this.wanting.add(queue);
+    if (queue.wantsLog !== undefined || queue.levels.needsLoading) this.wanting.add(queue);
     if (taken < room.count) this.#wakes.forQueue(queue);
     const beyondMark = queue.chains === undefined && queue.cursor - 1 > Math.min(queue.leasedThrough, queue.leasedThroughDurable);
     if (wait || beyondMark) this.#commit.touch(queue);
@@ -281,18 +282,50 @@ export class Core {
     return { leases: [], wait: false };
   }
 
-  #leaseDue(consumer: Consumer, leases: Lease[], room: Room, until: number, now: number): void {
+  /** While a level above the lowest has something, message by message, each of the level whose turn it is; then the lowest alone. */
+  #leaseLevels(
+    consumer: Consumer,
+    leases: Lease[],
+    room: Room,
+    until: number,
+    now: number,
+  ): { readonly wait: boolean; readonly cut: boolean } {
     const { queue } = consumer;
-    if (queue.due.needsLoading) return;
-    for (let message = queue.due.next(now); message !== undefined && leases.length < room.count; message = queue.due.next(now)) {
+    const { levels } = queue;
+    let wait = false;
+    // A block that came to memory for an overflow was not looked through.
+    this.#recoverLog(queue, now);
+    // What is being read from the store would be overtaken.
+    if (levels.raised.length > 0 && levels.needsRaised) return { wait, cut: false };
+    while (levels.raised.length > 0 && leases.length < room.count) {
+      const level = levels.choose(now, levels.lowest.ready(now) !== undefined || this.#windows.front(queue) !== undefined);
+      if (level === undefined) break;
+      const before = leases.length;
+      const one: Room = { count: before + 1, bytes: room.bytes };
+      this.#leaseDue(consumer, level.ready(now) ?? level.failed, leases, one, until, now);
+      if (leases.length > before) wait = true;
+      else if (level === levels.lowest) this.#leaseLog(consumer, leases, one, until);
+      if (leases.length === before) return { wait, cut: true };
+      room.bytes = one.bytes;
+      levels.tookTurn();
+    }
+    const before = leases.length;
+    this.#leaseDue(consumer, levels.lowest.failed, leases, room, until, now);
+    if (leases.length > before) wait = true;
+    return { wait, cut: this.#leaseLog(consumer, leases, room, until) };
+  }
+
+  #leaseDue(consumer: Consumer, list: DueList, leases: Lease[], room: Room, until: number, now: number): void {
+    const { queue } = consumer;
+    if (list.needsLoading) return;
+    for (let message = list.next(now); message !== undefined && leases.length < room.count; message = list.next(now)) {
       if (leases.length > 0 && message.size > room.bytes) return;
-      queue.due.take();
+      list.take();
       const { sequence, attempts, publishedAt } = message;
       const record = this.#transitions.storedDue(queue, message);
       const lease = new Lease(this.#nextLease++, consumer, sequence, attempts + 1, publishedAt, until, { due: message }, record);
       leases.push(lease);
       room.bytes -= message.size;
-      if (isAfter(message, queue.dueMark)) queue.dueMark = { due: message.due, order: message.order };
     }
   }
 
@@ -458,7 +491,7 @@ export class Core {
       if (queue !== undefined) {
         this.work.add(queue);
         queue.chains?.promote(now);
-        if (queue.due.next(now) === undefined) this.#wakes.forQueue(queue);
+        if (!queue.levels.isReady(now)) this.#wakes.forQueue(queue);
       }
       if (consumer !== undefined && this.#consumers.get(consumer.number) === consumer) this.#expire(consumer, now, expired);
     }
@@ -514,7 +547,7 @@ export class Core {
         this.#transitions.failedBefore(
           queue,
           record,
-          { due: now, sequence: queue.cursor, attempts: 1, publishedAt: block.publishedAt, reason: undefined },
+          { list: 0, due: now, sequence: queue.cursor, attempts: 1, publishedAt: block.publishedAt, reason: undefined },
           now,
         );
         this.#windows.settle(queue, block, index);
@@ -526,32 +559,42 @@ export class Core {
   }
 
   /**
-   * Takes the due list's entries read since `queue.due.beginLoad()`, when `durableOrder` was the queue's; `complete` when
-   * there are no more. Those in flight at a crash are stored anew, counted.
+   * Stores anew, with an attempt more, what was in flight of a due list when the life before this one ended (promise L4): the
+   * entries up to its mark. `complete` says that there are no more of them.
    */
-  fillDue(queue: Queue, entries: readonly Entry[], complete: boolean, durableOrder: number, now: number): void {
-    if (!queue.due.loadFits || !queue.readsAhead) {
-      queue.due.abandonLoad();
+  recoverDue(queue: Queue, list: DueList, entries: readonly Entry[], complete: boolean, now: number): void {
+    // With the last of them gone, nothing that is added has to come after the mark.
+    if (complete) list.unmark();
+    for (const [key, value] of entries) {
+      const { message, record } = unpackDue(keys.duePlaceOf(key), value);
+      if (message.sequence < queue.purgedBelow) continue;
+      this.#entries.remove(queue, message);
+      this.#transitions.failedBefore(
+        queue,
+        record,
+        { ...message, list: failedListOf(priorityOf(message.list)), due: now, attempts: message.attempts + 1 },
+        now,
+      );
+    }
+    this.#commit.touch(queue);
+  }
+
+  /** Takes a due list's entries read since `list.beginLoad()`, when `durableOrder` was the queue's; `complete` when there are no more. */
+  fillDue(queue: Queue, list: DueList, entries: readonly Entry[], complete: boolean, durableOrder: number): void {
+    if (!list.loadFits || !queue.readsAhead) {
+      list.abandonLoad();
       return;
     }
     const messages: DueMessage[] = [];
     for (const [key, value] of entries) {
-      const order = keys.dueOrderOf(key);
+      const place = keys.duePlaceOf(key);
       // What was not durable when the read began is added when its commit is.
-      if (order >= durableOrder) continue;
-      const { message, record } = unpackDue(keys.positionOf(key), order, value);
-      if (message.sequence < queue.purgedBelow) continue;
-      if (isAfter(message, queue.recoverDueMark)) {
-        messages.push(message);
-        continue;
-      }
-      this.#transitions.removeDue(queue, message);
-      this.#transitions.failedBefore(queue, record, { ...message, due: now, attempts: message.attempts + 1 }, now);
+      if (place.order >= durableOrder) continue;
+      const { message } = unpackDue(place, value);
+      if (message.sequence >= queue.purgedBelow) messages.push(message);
     }
     const lastKey = entries.at(-1)?.[0];
-    const last = lastKey === undefined ? undefined : { due: keys.positionOf(lastKey), order: keys.dueOrderOf(lastKey) };
-    queue.due.load(messages, last, complete);
-    if (complete || (last !== undefined && isAfter(last, queue.recoverDueMark))) queue.dueRecovered = true;
+    list.load(messages, lastKey && keys.duePlaceOf(lastKey), complete);
     this.work.add(queue);
     this.#wakes.forQueue(queue);
   }
@@ -612,19 +655,19 @@ export class Core {
 
   /** Shows the effects of a commit that is durable. */
   committed(sealed: SealedCommit): void {
-    for (const { queue, next, nextOrder, leasedThrough, reserved } of sealed.marks) {
+    for (const { queue, next, logEnd, nextOrder, leasedThrough, reserved } of sealed.marks) {
       queue.reservations = reserved.filter(({ block, index }) => isWaiting(queue, block, index));
       for (const { block, index } of queue.reservations) block.reserve(index);
       queue.durableNext = next;
+      queue.durableLogEnd = logEnd;
       queue.durableOrder = nextOrder;
       queue.leasedThroughDurable = leasedThrough;
     }
-    for (const { queue, block } of sealed.blocks) this.#show(queue, block);
+    for (const { queue, block, after } of sealed.blocks) this.#show(queue, block, after);
     for (const change of sealed.chains) this.#showChain(change);
     for (const schedule of sealed.schedules) this.schedules.show(schedule);
     for (const { queue, message } of sealed.due) {
-      if (message.sequence < queue.purgedBelow) continue;
-      queue.due.add(message);
+      if (!queue.levels.list(message.list).arrive(message)) continue;
       this.work.add(queue);
       this.#wakes.forQueue(queue);
     }
@@ -645,11 +688,11 @@ export class Core {
     this.#wakes.forQueue(queue);
   }
 
-  #show(queue: Queue, block: Block): void {
+  #show(queue: Queue, block: Block, after: number): void {
     if (queue.unshown[0] === block) queue.unshown.shift();
     if (block.first < queue.purgedBelow) return;
     if (block.live === 0 || !queue.readsAhead) return;
-    if (queue.cursor > block.first || this.#windows.admits(queue, block)) {
+    if (queue.cursor > block.first || this.#windows.admits(queue, block, after)) {
       this.#windows.enter(queue, block);
       this.work.add(queue);
     } else {
@@ -663,8 +706,9 @@ export class Core {
       // Also of a queue without leases: what is published with this commit must not be marked for consumers that wait.
       queue.retired = true;
       if (queue.chains !== undefined) this.#unmark(queue);
-      if (queue.inFlight === 0 && queue.leasedThrough < queue.cursor && queue.dueMark === NO_MARK) continue;
-      queue.dueMark = queue.dueRecovered ? NO_MARK : queue.recoverDueMark;
+      const isMarked = queue.levels.lists.some(({ mark }) => mark !== NO_MARK);
+      if (queue.inFlight === 0 && queue.leasedThrough < queue.cursor && !isMarked) continue;
+      queue.levels.unmark();
       this.#commit.touch(queue);
     }
   }

@@ -1,9 +1,13 @@
 import { crc32 } from "node:zlib";
 import { HoldfastError } from "holdfast-client/protocol";
+import { Arrivals } from "./arrivals.js";
+import { type DueMark, type DuePlace, isAfter, NO_MARK } from "./due-mark.js";
 import { Heap } from "./heap.js";
 
-/** A message that waits for a time, or was delivered before; the store has one entry for each, with its record. */
+/** A message with a priority, or that waits for a time or was delivered before; the store has one entry for each, with its record. */
 export interface DueMessage {
+  /** Which of the queue's lists it is in: see `PriorityLevel`. */
+  readonly list: number;
   /** Not leased before this time. */
   readonly due: number;
   /** Rises with every entry of the queue; orders those of one due time. */
@@ -18,19 +22,7 @@ export interface DueMessage {
   readonly reason: string | undefined;
 }
 
-/** A place in the due list's order. */
-export interface DueMark {
-  readonly due: number;
-  readonly order: number;
-}
-
-/** Before every entry. */
-export const NO_MARK: DueMark = { due: 0, order: 0 };
-
-/** Whether `a` comes after `b`. */
-export const isAfter = (a: DueMark, b: DueMark): boolean => (a.due === b.due ? a.order > b.order : a.due > b.due);
-
-/** How many messages of a queue's due list are in memory at most; the later ones are read when those are gone. */
+/** How many messages of a due list are in memory at most; the later ones are read when those are gone. */
 const LOADED_MAX = 4_096;
 
 /** Messages stored during one read at most; with more the read is done again. */
@@ -39,11 +31,18 @@ const MEANWHILE_MAX = 65_536;
 const before = (a: DueMessage, b: DueMessage): boolean => isAfter(b, a);
 
 /**
- * The due list of one queue: on disk ordered by due time, with its nearest stretch in memory.
+ * A due list of one queue: on disk ordered by due time, with its nearest stretch in memory.
  *
  * All entries up to `#loadedTo` are in the heap or leased; those after it are only on disk.
  */
 export class DueList {
+  readonly number: number;
+  /** How far it was leased. What is stored up to here after a crash was in flight, and counts one attempt. */
+  mark: DueMark = NO_MARK;
+  /** The mark is to be written with the next commit; of list 0 the queue's state has it. */
+  markDirty = false;
+  /** A read of the next stretch is under way. */
+  reading = false;
   readonly #near = new Heap<DueMessage>(before);
   /** The last entry known to be in memory; undefined when all are. */
   #loadedTo: DueMark | undefined;
@@ -51,6 +50,11 @@ export class DueList {
   #reading: DueMark | undefined;
   /** Stored since then and after the stretch in memory: the read may or may not have seen them. Undefined: too many. */
   #addedMeanwhile: DueMessage[] | undefined = [];
+  readonly #arrivals = new Arrivals();
+
+  constructor(number: number) {
+    this.number = number;
+  }
 
   values(): IterableIterator<DueMessage> {
     return this.#near.values();
@@ -90,8 +94,19 @@ export class DueList {
     this.#addedMeanwhile = [];
   }
 
-  /** Takes a message that was just stored. */
-  add(message: DueMessage): void {
+  /** A message was written, and is in the list once that is durable: then `arrive` is called. */
+  expect(message: DueMessage, record: Uint8Array): void {
+    this.#arrivals.add(message, record);
+  }
+
+  /** Takes a message that is durable now, unless it went since. Returns whether it did. */
+  arrive(message: DueMessage): boolean {
+    if (!this.#arrivals.take(message)) return false;
+    this.#add(message);
+    return true;
+  }
+
+  #add(message: DueMessage): void {
     if (this.#loadedTo !== undefined && isAfter(message, this.#loadedTo)) {
       if (this.#reading !== undefined) this.#noteMeanwhile(message);
       return;
@@ -119,19 +134,41 @@ export class DueList {
     this.#addedMeanwhile = [];
   }
 
+  /** Whether it has a message that may be leased at `now`. */
+  isReady(now: number): boolean {
+    return !this.needsLoading && this.next(now) !== undefined;
+  }
+
   /** The next message due at `now`, without taking it. */
   next(now: number): DueMessage | undefined {
-    const first = this.#near.peek();
+    const first = this.#first;
     return first !== undefined && first.due <= now ? first : undefined;
   }
 
-  /** When the next message becomes due. */
+  /** When the next message becomes due; undefined as long as one before it is still to arrive. */
   get nextDue(): number | undefined {
-    return this.#near.peek()?.due;
+    return this.#first?.due;
   }
 
+  get #first(): DueMessage | undefined {
+    const first = this.#near.peek();
+    const arriving = this.#arrivals.first;
+    return first === undefined || arriving === undefined || isAfter(arriving, first) ? first : undefined;
+  }
+
+  /** Takes the next message to be leased, and marks how far that is. */
   take(): void {
-    this.#near.pop();
+    const taken = this.#near.pop();
+    if (taken === undefined || !isAfter(taken, this.mark)) return;
+    this.mark = { due: taken.due, order: taken.order };
+    this.markDirty = true;
+  }
+
+  /** Nothing stored is in flight. */
+  unmark(): void {
+    if (this.mark === NO_MARK) return;
+    this.mark = NO_MARK;
+    this.markDirty = true;
   }
 
   /** Forgets entries, by their order numbers, wherever they are. */
@@ -142,13 +179,22 @@ export class DueList {
   /** Says that there is no entry at all; a read under way is not wanted any more. */
   empty(): void {
     this.#near.clear();
+    this.#arrivals.clear();
     this.#loadedTo = undefined;
     this.abandonLoad();
   }
 
-  /** Takes out a message of those in memory, wherever it stands. */
-  remove(message: DueMessage): void {
-    this.#near.retain((other) => other !== message);
+  /** The messages in memory that are not leased, those that are still to arrive too. */
+  *waiting(): Generator<DueMessage> {
+    yield* this.#near.values();
+    yield* this.#arrivals.values();
+  }
+
+  /** Takes out one of these, wherever it stands. Returns its record when the store may not have it yet. */
+  remove(message: DueMessage): Uint8Array | undefined {
+    const record = this.#arrivals.recordOf(message);
+    if (!this.#arrivals.take(message)) this.#near.retain((other) => other !== message);
+    return record;
   }
 
   #keepNearest(): void {
@@ -184,15 +230,16 @@ export function packDue(message: DueMessage, record: Uint8Array): Buffer {
   return value;
 }
 
-export function unpackDue(due: number, order: number, stored: Uint8Array): { message: DueMessage; record: Uint8Array } {
+export function unpackDue({ list, due, order }: DuePlace, stored: Uint8Array): { message: DueMessage; record: Uint8Array } {
   const value = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   if (value.length < HEADER_BYTES || value.readUInt16LE(0) !== VERSION || crc32(value.subarray(8)) !== value.readUInt32LE(4)) {
-    throw new HoldfastError("ENGINE_UNAVAILABLE", `stored message ${due}/${order} is damaged: its CRC or version does not match`);
+    throw new HoldfastError("ENGINE_UNAVAILABLE", `stored message ${list}/${due}/${order} is damaged: its CRC or version does not match`);
   }
   const recordStart = HEADER_BYTES + value.readUInt16LE(2);
   const record = value.subarray(recordStart);
   const reason = value.toString("utf8", HEADER_BYTES, recordStart);
   const message: DueMessage = {
+    list,
     due,
     order,
     sequence: value.readUIntLE(18, 6),

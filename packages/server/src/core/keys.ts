@@ -1,3 +1,4 @@
+import type { DuePlace } from "./due-mark.js";
 import type { Rank } from "./rank.js";
 
 /**
@@ -6,11 +7,13 @@ import type { Rank } from "./rank.js";
  *     01                               format, life, next queue number (JSON)
  *     10 queue                         namespace, name, options (JSON)
  *     11 queue                         state: positions and counts
+ *     12 queue list                    how far the list of messages with a priority above 0 was leased
  *     20 queue first-sequence          block: the messages of one commit
  *     21 queue first-sequence          which messages of that block are settled (bitmap)
  *     22 queue due-time order          one message that waits for a time or was delivered before
  *     23 queue key sequence            one message of an ordered queue: delivered before, or one of too many of its key
  *     24 queue sequence                such a message is in flight
+ *     25 queue list due-time order     as 22, with a priority above 0; messages never delivered have lists of their own
  *     30 queue producer                what a producer stored last
  *     31 queue commit                  ids that the application chose, with hashes
  *     40 queue                         removed queue whose entries are being cleared
@@ -21,11 +24,13 @@ import type { Rank } from "./rank.js";
 const META = 0x01;
 const DEFINITION = 0x10;
 const STATE = 0x11;
+const LIST = 0x12;
 const BLOCK = 0x20;
 const SETTLED = 0x21;
 const DUE = 0x22;
 const HELD = 0x23;
 const HELD_LEASED = 0x24;
+const RAISED = 0x25;
 const PRODUCER = 0x30;
 const IDS = 0x31;
 const REMOVED = 0x40;
@@ -36,8 +41,11 @@ const SCHEDULED = 0x51;
 /** One above the largest sequence, time or commit number that a key can hold. */
 export const POSITIONS_END = 0xffff_ffff_ffff;
 
+/** Of a kind and a queue number. */
+const PREFIX_BYTES = 5;
+
 const keyOfQueue = (prefix: number, queue: number, extraBytes = 0): Buffer => {
-  const key = Buffer.allocUnsafe(5 + extraBytes);
+  const key = Buffer.allocUnsafe(PREFIX_BYTES + extraBytes);
   key[0] = prefix;
   key.writeUInt32BE(queue, 1);
   return key;
@@ -58,11 +66,29 @@ export const idsKey = (queue: number, commit: number): Buffer => keyOfPosition(I
 export const removedKey = (queue: number): Buffer => keyOfQueue(REMOVED, queue);
 export const purgedKey = (queue: number): Buffer => keyOfQueue(PURGED, queue);
 
-export function dueKey(queue: number, due: number, order: number): Buffer {
-  const key = keyOfQueue(DUE, queue, 12);
-  key.writeUIntBE(due, 5, 6);
-  key.writeUIntBE(order, 11, 6);
+export function listKey(queue: number, list: number): Buffer {
+  const key = keyOfQueue(LIST, queue, 1);
+  key[5] = list;
   return key;
+}
+
+/** The number of the list in a key of its mark, or of one of its messages. */
+export const listOf = (key: Uint8Array): number => key[5] ?? 0;
+
+export function dueKey(queue: number, { list, due, order }: DuePlace): Buffer {
+  const at = list === 0 ? 5 : 6;
+  const key = keyOfQueue(list === 0 ? DUE : RAISED, queue, at + 12 - PREFIX_BYTES);
+  if (list > 0) key[5] = list;
+  key.writeUIntBE(due, at, 6);
+  key.writeUIntBE(order, at + 6, 6);
+  return key;
+}
+
+export function duePlaceOf(stored: Uint8Array): DuePlace {
+  const key = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  const isRaised = key[0] === RAISED;
+  const at = isRaised ? 6 : 5;
+  return { list: isRaised ? listOf(key) : 0, due: key.readUIntBE(at, 6), order: key.readUIntBE(at + 6, 6) };
 }
 
 /** All keys of one ordering key. Its length comes first, so that none is the beginning of another. */
@@ -117,13 +143,13 @@ export const queueOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.
 
 /** The first position in a key: a block's first sequence, a due time, a commit. */
 export const positionOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(5, 6);
-export const dueOrderOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(11, 6);
 export const producerOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("utf8", 5);
 
 /** Every key of a kind, over all queues. */
 export const kindRange = {
   definitions: { from: Buffer.of(DEFINITION), to: Buffer.of(DEFINITION + 1) },
   states: { from: Buffer.of(STATE), to: Buffer.of(STATE + 1) },
+  lists: { from: Buffer.of(LIST), to: Buffer.of(LIST + 1) },
   heldLeased: { from: Buffer.of(HELD_LEASED), to: Buffer.of(HELD_LEASED + 1) },
   producers: { from: Buffer.of(PRODUCER), to: Buffer.of(PRODUCER + 1) },
   ids: { from: Buffer.of(IDS), to: Buffer.of(IDS + 1) },
@@ -134,12 +160,16 @@ export const kindRange = {
 
 /** Every range that holds entries of a queue beside its definition and state. */
 export const contentRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
-  [BLOCK, SETTLED, DUE, HELD, HELD_LEASED, PRODUCER, IDS, SCHEDULE, SCHEDULED].map((prefix) => ({
+  [LIST, BLOCK, SETTLED, DUE, HELD, HELD_LEASED, RAISED, PRODUCER, IDS, SCHEDULE, SCHEDULED].map((prefix) => ({
     from: keyOfQueue(prefix, queue),
     to: keyOfQueue(prefix, queue + 1),
   }));
 
-export const dueRange = (queue: number): { from: Buffer; to: Buffer } => ({
-  from: keyOfQueue(DUE, queue),
-  to: keyOfQueue(DUE, queue + 1),
-});
+/** The entries of a due list. */
+export function dueRange(queue: number, list: number): { from: Buffer; to: Buffer } {
+  if (list === 0) return { from: keyOfQueue(DUE, queue), to: keyOfQueue(DUE, queue + 1) };
+  const [from, to] = [keyOfQueue(RAISED, queue, 1), keyOfQueue(RAISED, queue, 1)];
+  from[5] = list;
+  to[5] = list + 1;
+  return { from, to };
+}

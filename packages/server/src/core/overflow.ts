@@ -1,5 +1,6 @@
 import { Block } from "./block.js";
 import type { CommitBuilder } from "./commit.js";
+import type { DueEntries } from "./due-entries.js";
 import type { DueMessage } from "./due-list.js";
 import * as keys from "./keys.js";
 import type { Queue } from "./queue.js";
@@ -10,34 +11,43 @@ import type { Windows } from "./window.js";
 /**
  * Lets the oldest messages of a full queue die, in the commit that stores what pushed them out.
  *
- * The oldest is the one with the lowest sequence, of the log and of the stretch of the due list that is in memory. A
+ * The oldest is the one with the lowest sequence, of the log and of the stretches of the due lists that are in memory. A
  * message may be pushed out before it was durable, by one that came in the same commit.
  */
 export class Overflow implements RoomMaker {
   readonly #commit: CommitBuilder;
   readonly #windows: Windows;
   readonly #transitions: Transitions;
+  readonly #entries: DueEntries;
   readonly #context: CoreContext;
   /** The queue's oldest messages are to be read. */
   readonly #want: (queue: Queue) => void;
 
-  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, context: CoreContext, want: (queue: Queue) => void) {
+  constructor(
+    commit: CommitBuilder,
+    windows: Windows,
+    transitions: Transitions,
+    entries: DueEntries,
+    context: CoreContext,
+    want: (queue: Queue) => void,
+  ) {
     this.#commit = commit;
     this.#windows = windows;
     this.#transitions = transitions;
+    this.#entries = entries;
     this.#context = context;
     this.#want = want;
   }
 
   evictOldest(queue: Queue, now: number): boolean {
-    // What failed before is older than all the log has, so it has to be known first.
-    if (queue.due.needsLoading) return this.#missing(queue);
+    // What failed before is older than all the log has, and what has a priority may be, so they have to be known first.
+    if (queue.levels.needsLoading) return this.#missing(queue);
     const block = this.#front(queue);
-    const due = oldestDue(queue);
+    const due = queue.levels.oldest;
     // Without a block, what the log has is not at hand, and not before its cursor.
     if (due !== undefined && due.sequence < queue.cursor) this.#evictDue(queue, due, now);
     else if (block !== undefined) this.#evictFrom(queue, block, now);
-    else if (due !== undefined && queue.windowEnd >= queue.next) this.#evictDue(queue, due, now);
+    else if (due !== undefined && queue.windowEnd >= queue.logEnd) this.#evictDue(queue, due, now);
     else return this.#missing(queue);
     return true;
   }
@@ -48,9 +58,9 @@ export class Overflow implements RoomMaker {
   }
 
   #evictDue(queue: Queue, message: DueMessage, now: number): void {
-    const record = this.#transitions.storedDue(queue, message);
-    queue.due.remove(message);
-    this.#transitions.removeDue(queue, message);
+    const arriving = queue.levels.list(message.list).remove(message);
+    const record = arriving ?? this.#transitions.storedDue(queue, message);
+    this.#entries.remove(queue, message);
     this.#transitions.pushOut(queue, record, message, now);
   }
 
@@ -82,7 +92,7 @@ export class Overflow implements RoomMaker {
   #firstBlock(queue: Queue): Block | undefined {
     const [first] = queue.window;
     if (first !== undefined) return first;
-    if (queue.windowEnd < queue.durableNext) return this.#stored(queue);
+    if (queue.windowEnd < queue.durableLogEnd) return this.#stored(queue);
     if (queue.unshown.length === 0) this.#commit.packPending(queue);
     const [unshown] = queue.unshown;
     if (unshown !== undefined) queue.cursor = Math.max(queue.cursor, unshown.first);
@@ -99,10 +109,4 @@ export class Overflow implements RoomMaker {
     this.#windows.enter(queue, block);
     return block;
   }
-}
-
-function oldestDue(queue: Queue): DueMessage | undefined {
-  let oldest: DueMessage | undefined;
-  for (const message of queue.due.values()) if (oldest === undefined || message.sequence < oldest.sequence) oldest = message;
-  return oldest;
 }

@@ -2,9 +2,10 @@ import type { QueueOptions } from "../options.js";
 import type { Block } from "./block.js";
 import { Chains } from "./chains.js";
 import type { Consumer } from "./consumer.js";
-import { DueList, type DueMark, NO_MARK } from "./due-list.js";
+import type { DueMark } from "./due-mark.js";
 import { IdIndex } from "./id-index.js";
 import { Pace } from "./pace.js";
+import { PriorityLevels } from "./priority-levels.js";
 import type { Producer } from "./producer.js";
 import type { Reservation } from "./reserve.js";
 
@@ -23,6 +24,8 @@ export interface Counts {
 
 /** What was appended since the last commit. */
 export interface Pending {
+  /** Where the log ended before it. The sequences between are of messages with a priority. */
+  readonly after: number;
   readonly first: number;
   count: number;
   bytes: number;
@@ -31,8 +34,8 @@ export interface Pending {
 }
 
 /**
- * The state of one queue. Messages that were never delivered lie in the log, in blocks ordered by sequence; the others
- * in the due list. Memory holds the state, a window of the log from the cursor on, and what is in flight.
+ * The state of one queue. Messages that were never delivered lie in the log, in blocks ordered by sequence; the others,
+ * and those with a priority, in the due list of their level. Memory holds the state, a window of the log from the cursor on, and what is in flight.
  *
  *     head          cursor              windowEnd            next
  *      |  in flight   |  window: may be    |  on disk only     |
@@ -49,20 +52,20 @@ export class Queue {
   next = 1;
   /** One past the last sequence that is durable. */
   durableNext = 1;
+  /** One past the last sequence in the log, and the last one of it that is durable: those after have a priority. */
+  logEnd = 1;
+  durableLogEnd = 1;
   /** The next sequence of the log to lease. */
   cursor = 1;
   /** After a crash, messages of the log up to here that are not settled count one attempt. */
   leasedThrough = 0;
   leasedThroughDurable = 0;
-  /** The same for the due list. */
-  dueMark: DueMark = NO_MARK;
-  /** The order number of the next entry of the due list. */
+  /** The order number of the next entry of a due list. */
   nextOrder = 1;
   /** One past the highest order number that is durable. */
   durableOrder = 1;
-  /** The marks that this life found: what lies at or before them and is not settled was in flight at a crash. */
+  /** The mark that this life found: what lies at or before it and is not settled was in flight at a crash. */
   recoverThrough = 0;
-  recoverDueMark: DueMark = NO_MARK;
   /** One past the last sequence that a life before this one stored. */
   foundNext = 1;
   lastCrc = 0;
@@ -71,7 +74,7 @@ export class Queue {
   /** Nothing is leased from it. */
   paused = false;
 
-  /** Messages that wait or are in flight, in the log and in the due list. */
+  /** Messages that wait or are in flight, in the log and in the due lists. */
   live = 0;
   dueCount = 0;
   bytes = 0;
@@ -84,7 +87,7 @@ export class Queue {
   windowBytes = 0;
   /** Every block in memory that has messages not settled, by first sequence, in order. */
   readonly blocks = new Map<number, Block>();
-  readonly due = new DueList();
+  readonly levels = new PriorityLevels();
   /** With `ordering` by key or fifo: what keeps the order. */
   chains: Chains | undefined;
   /** Messages with a store entry of their own in the chains. */
@@ -104,8 +107,8 @@ export class Queue {
   readonly dirtyProducers = new Set<Producer>();
   /** Ids of producers that are to be forgotten with the next commit. */
   idleProducers: string[] = [];
-  /** A read of that part of the store is under way. */
-  readonly reading = { log: false, due: false };
+  /** A read of the log is under way. */
+  readingLog = false;
   /** While letters are read to be taken out: the messages that left since. No other read of the queue starts meanwhile. */
   leftMeanwhile: Set<number> | undefined;
   /** And those of them that went to the due list, where the read may not have seen them. */
@@ -114,10 +117,8 @@ export class Queue {
   holed = false;
   /** What was purged is being cleared from the store. */
   clearing = false;
-  /** When the core looks at its due list next. */
+  /** When the core looks at its due lists next. */
   wakeAt = Number.POSITIVE_INFINITY;
-  /** Whether the due list was read past what was in flight at a crash. */
-  dueRecovered = false;
   /** Paces leases by `ratePerSecondMax`. */
   readonly pace = new Pace();
   /** Packed or sealed, and not durable yet: what `Overflow` may take from, oldest first. Empty unless it may. */
@@ -147,7 +148,7 @@ export class Queue {
 
   /** When the next message that waits for a time becomes due. */
   get nextDue(): number | undefined {
-    const due = this.due.nextDue;
+    const due = this.levels.nextDue;
     const held = this.chains?.nextDue;
     return due === undefined || held === undefined ? (due ?? held) : Math.min(due, held);
   }
@@ -166,8 +167,8 @@ export class Queue {
   /** Where the log is read next from the store; undefined when memory has what is needed. */
   get wantsLog(): number | undefined {
     const low = this.windowBytes < WINDOW_LOW_BYTES;
-    const free = !this.reading.log && this.leftMeanwhile === undefined;
-    return low && this.windowEnd < this.durableNext && free ? this.windowEnd : undefined;
+    const free = !this.readingLog && this.leftMeanwhile === undefined;
+    return low && this.windowEnd < this.durableLogEnd && free ? this.windowEnd : undefined;
   }
 }
 
@@ -191,8 +192,8 @@ const stateNumbers = (queue: Queue): number[] => [
   queue.next,
   queue.head,
   queue.leasedThrough,
-  queue.dueMark.due,
-  queue.dueMark.order,
+  queue.levels.lowest.failed.mark.due,
+  queue.levels.lowest.failed.mark.order,
   queue.nextOrder,
   queue.live,
   queue.dueCount,
@@ -215,11 +216,12 @@ export function restoreState(queue: Queue, stored: Uint8Array): void {
   const [next = 1, head = 1, leasedThrough = 0, due = 0, order = 0, nextOrder = 1, live = 0, dueCount = 0, bytes = 0, ...counts] = numbers;
   queue.next = next;
   queue.durableNext = next;
+  queue.logEnd = queue.durableLogEnd = next;
   queue.foundNext = next;
   queue.cursor = head;
   queue.windowEnd = head;
   queue.leasedThrough = queue.leasedThroughDurable = queue.recoverThrough = leasedThrough;
-  queue.dueMark = queue.recoverDueMark = { due, order };
+  restoreList(queue, 0, { due, order });
   queue.nextOrder = queue.durableOrder = nextOrder;
   queue.live = live;
   queue.dueCount = dueCount;
@@ -227,5 +229,12 @@ export function restoreState(queue: Queue, stored: Uint8Array): void {
   const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0, held = 0] = counts;
   Object.assign(queue.counts, { published, acked, dead, expired, purged, redriven });
   queue.heldCount = held;
-  queue.due.forgetAll();
+}
+
+/** Takes how far a due list was leased; its entries are all still to be read. */
+export function restoreList(queue: Queue, number: number, mark: DueMark): void {
+  const list = queue.levels.list(number);
+  list.mark = mark;
+  list.markDirty = false;
+  list.forgetAll();
 }

@@ -1,11 +1,10 @@
 import { type ErrorReply, HoldfastError } from "holdfast-client/protocol";
 import type { SchedulePlan } from "../scheduling.js";
-import { appendTo, refusalOf } from "./append.js";
+import { type AppendTools, appendTo, refusalOf } from "./append.js";
 import type { CommitBuilder } from "./commit.js";
 import * as keys from "./keys.js";
 import { firstTime, nextTime } from "./next-time.js";
 import type { Queue } from "./queue.js";
-import type { RoomMaker } from "./room.js";
 import { digestOf, occurrenceId, packSchedule, type Schedule, unpackSchedule, withId } from "./schedule.js";
 import type { CoreContext } from "./transitions.js";
 import type { Wakes } from "./wakes.js";
@@ -38,7 +37,7 @@ export interface Skipped {
 export class Schedules {
   readonly #commit: CommitBuilder;
   readonly #wakes: Wakes;
-  readonly #maker: RoomMaker;
+  readonly #tools: AppendTools;
   readonly #context: CoreContext;
   readonly #byQueue = new Map<Queue, Map<string, Schedule>>();
   /** How many each namespace has. */
@@ -47,10 +46,10 @@ export class Schedules {
   /** Nothing is to be published now: what is due waits. */
   held = false;
 
-  constructor(commit: CommitBuilder, wakes: Wakes, maker: RoomMaker, context: CoreContext) {
+  constructor(commit: CommitBuilder, wakes: Wakes, tools: AppendTools, context: CoreContext) {
     this.#commit = commit;
     this.#wakes = wakes;
-    this.#maker = maker;
+    this.#tools = tools;
     this.#context = context;
   }
 
@@ -138,7 +137,7 @@ export class Schedules {
       return 0;
     }
     const records = withId(this.#messageOf(schedule), occurrenceId(name, due));
-    const [run] = appendTo(queue, { namespace: queue.namespace, queue: queue.name, count: 1, records }, this.#maker, false, now);
+    const [run] = appendTo(queue, { namespace: queue.namespace, queue: queue.name, count: 1, records }, this.#tools, false, now);
     this.#commit.touch(queue);
     this.#note(schedule, run?.error);
     schedule.last = due;

@@ -5,12 +5,14 @@ import type { Catalog } from "./catalog.js";
 import type { Chain } from "./chain.js";
 import type { CommitBuilder } from "./commit.js";
 import { diedAnswer } from "./died-answer.js";
-import { type DueMessage, packDue, unpackDue } from "./due-list.js";
+import type { DueEntries } from "./due-entries.js";
+import { type DueMessage, unpackDue } from "./due-list.js";
 import { BLOCKED, type HeldMessage, unpackHeld } from "./held-message.js";
 import { type DeadReason, withHistory } from "./history.js";
 import type { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
+import { failedListOf, priorityOf } from "./priority-level.js";
 import type { Queue } from "./queue.js";
 import { isBefore } from "./rank.js";
 import { reserveNext } from "./reserve.js";
@@ -26,7 +28,7 @@ export interface CoreContext {
   random(): number;
 }
 
-/** What ends a delivery and where the message goes then: out, to the due list, or to the dead-letter queue. */
+/** What ends a delivery and where the message goes then: out, to a due list, or to the dead-letter queue. */
 export class Transitions implements Settling {
   readonly #catalog: Catalog;
   readonly #commit: CommitBuilder;
@@ -34,16 +36,26 @@ export class Transitions implements Settling {
   readonly #wakes: Wakes;
   readonly #context: CoreContext;
   readonly #holding: Holding;
+  readonly #entries: DueEntries;
   /** Leases that ended because one before them in their chain did; for the core to tell. */
   readonly revoked: Lease[] = [];
   #lastRead: { readonly block: Block; readonly bytes: Uint8Array } | undefined;
 
-  constructor(catalog: Catalog, commit: CommitBuilder, windows: Windows, wakes: Wakes, holding: Holding, context: CoreContext) {
+  constructor(
+    catalog: Catalog,
+    commit: CommitBuilder,
+    windows: Windows,
+    wakes: Wakes,
+    holding: Holding,
+    entries: DueEntries,
+    context: CoreContext,
+  ) {
     this.#catalog = catalog;
     this.#commit = commit;
     this.#windows = windows;
     this.#wakes = wakes;
     this.#holding = holding;
+    this.#entries = entries;
     this.#context = context;
   }
 
@@ -132,7 +144,7 @@ export class Transitions implements Settling {
     queue.leftMeanwhile?.add(lease.sequence);
     const { block, due, chain, entry } = lease.place;
     if (block !== undefined) this.#windows.settle(queue, block, lease.place.index);
-    else if (due !== undefined) this.removeDue(queue, due);
+    else if (due !== undefined) this.#entries.remove(queue, due);
     else {
       this.#holding.unmarkLeased(queue, entry);
       this.#holding.remove(queue, chain, entry);
@@ -152,26 +164,12 @@ export class Transitions implements Settling {
     queue.chains?.review(chain, 0);
   }
 
-  removeDue(queue: Queue, message: DueMessage): void {
-    queue.dueCount--;
-    queue.drainedBytes += message.size;
-    this.#commit.write(keys.dueKey(queue.number, message.due, message.order), undefined);
-  }
-
   #moveToDue(queue: Queue, lease: Lease, at: number, attempts: number, reason: string | undefined): void {
     const record = this.#recordOf(queue, lease);
     this.#leave(queue, lease);
     queue.movedMeanwhile?.add(lease.sequence);
-    this.#addDue(queue, record, { due: at, sequence: lease.sequence, attempts, publishedAt: lease.publishedAt, reason });
-  }
-
-  #addDue(queue: Queue, record: Uint8Array, fields: Omit<DueMessage, "order" | "size">): void {
-    const due = Math.max(fields.due, queue.dueMark.due);
-    const message: DueMessage = { ...fields, due, order: queue.nextOrder++, size: record.length };
-    queue.dueCount++;
-    this.#commit.write(keys.dueKey(queue.number, due, message.order), packDue(message, record));
-    this.#commit.showDue(queue, message);
-    this.#commit.touch(queue);
+    const list = failedListOf(priorityOf(lease.place.due?.list ?? 0));
+    this.#entries.add(queue, record, { list, due: at, sequence: lease.sequence, attempts, publishedAt: lease.publishedAt, reason });
   }
 
   #died(
@@ -220,7 +218,7 @@ export class Transitions implements Settling {
   failedBefore(queue: Queue, record: Uint8Array, fields: Omit<DueMessage, "order" | "size">, now: number): void {
     const { maxAttempts } = queue.options;
     if (maxAttempts === 0 || fields.attempts < maxAttempts) {
-      this.#addDue(queue, record, fields);
+      this.#entries.add(queue, record, fields);
       return;
     }
     const { attempts, sequence, publishedAt, reason } = fields;
@@ -285,7 +283,7 @@ export class Transitions implements Settling {
   }
 
   storedDue(queue: Queue, message: DueMessage): Uint8Array {
-    return unpackDue(message.due, message.order, this.#stored(keys.dueKey(queue.number, message.due, message.order))).record;
+    return unpackDue(message, this.#stored(keys.dueKey(queue.number, message))).record;
   }
 
   #stored(key: Uint8Array): Uint8Array {

@@ -11,9 +11,10 @@ export class Windows {
     return this.#residency.fillBytes(queue.window.length === 0);
   }
 
-  /** Whether a block that was just stored may stay in memory. */
-  admits(queue: Queue, block: Block): boolean {
-    return queue.windowEnd === block.first && !queue.reading.log && this.#residency.admits(queue.windowBytes);
+  /** Whether a block that was just stored may stay in memory. The log ended at `after` before it. */
+  admits(queue: Queue, block: Block, after: number): boolean {
+    const continues = queue.windowEnd >= after && queue.windowEnd <= block.first;
+    return continues && !queue.readingLog && this.#residency.admits(queue.windowBytes);
   }
 
   enter(queue: Queue, block: Block): void {
@@ -24,6 +25,15 @@ export class Windows {
     queue.windowEnd = block.end;
     queue.blocks.set(block.first, block);
     this.#residency.add(block);
+  }
+
+  /** The block whose message at the cursor is not settled; undefined when memory has nothing more of the log. */
+  front(queue: Queue): Block | undefined {
+    for (let block = queue.window[0]; block !== undefined; block = queue.window[0]) {
+      if (!block.isSettled(queue.cursor - block.first)) return block;
+      this.advance(queue, block);
+    }
+    return undefined;
   }
 
   /** Moves the cursor past one message of the window's first block. */

@@ -42,7 +42,7 @@ const beginsAs =
   (...start: Uint8Array[]) =>
   (key: Uint8Array): boolean =>
     start.some((each) => Buffer.compare(key.subarray(0, 5), each.subarray(0, 5)) === 0);
-const ofDeadDue = beginsAs(keys.dueRange(DEAD).from);
+const ofDeadDue = beginsAs(keys.dueRange(DEAD, 0).from);
 const ofDeadBlocks = beginsAs(keys.blockKey(DEAD, 0));
 
 const bodiesOf = async (queue: string): Promise<unknown[]> => (await h.scan(queue)).map(({ body }) => body);

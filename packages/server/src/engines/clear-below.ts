@@ -7,7 +7,7 @@ import type { DeadLetterHost } from "./dead-letters.js";
 import type { Reclaimer } from "./reclaimer.js";
 import { justAfter } from "./restore.js";
 
-/** Entries of the due list that one commit deletes at most. */
+/** Entries of a due list that one commit deletes at most. */
 const ENTRIES_MAX = 1_000;
 const BYTES_MAX = 1_048_576;
 
@@ -29,7 +29,9 @@ export async function clearBelow(
       await host.durable();
       await reclaimer.clear(keys.blockKey(queue.number, 0), keys.blockKey(queue.number, below));
       await reclaimer.clear(keys.settledKey(queue.number, 0), keys.settledKey(queue.number, below));
-      await clearEntries(core, store, keys.dueRange(queue.number), dueSequence, below, host);
+      for (const { number } of queue.levels.lists) {
+        await clearEntries(core, store, keys.dueRange(queue.number, number), dueSequence, below, host);
+      }
       if (queue.chains === undefined) continue;
       await reclaimer.clear(keys.heldLeasedKey(queue.number, 0), keys.heldLeasedKey(queue.number, below));
       await clearEntries(core, store, keys.heldRange(queue.number), ([key]) => keys.heldOf(key).rank.sequence, below, host);
@@ -40,7 +42,7 @@ export async function clearBelow(
   }
 }
 
-const dueSequence = ([key, value]: Entry): number => unpackDue(keys.positionOf(key), keys.dueOrderOf(key), value).message.sequence;
+const dueSequence = ([key, value]: Entry): number => unpackDue(keys.duePlaceOf(key), value).message.sequence;
 
 /** Newer messages lie between those that were purged, so the range is looked through entry by entry. */
 async function clearEntries(

@@ -146,7 +146,7 @@ export class DeadLetters {
   /** Reads while nothing else is read of the queue, after all that was settled is on disk. */
   async #readStill(queue: Queue, reader: LetterReader, after: number): Promise<Stretch> {
     // What a read found in flight at a crash is stored anew, and has to be durable too. No other read starts meanwhile.
-    while (queue.reading.log || queue.reading.due) await this.#host.readEnded();
+    while (queue.readingLog || queue.levels.isReading) await this.#host.readEnded();
     await this.#host.durable();
     try {
       return await looked(reader.read(after));

@@ -1,23 +1,22 @@
 import { Block } from "../core/block.js";
 import { unpackDue } from "../core/due-list.js";
+import type { DuePlace } from "../core/due-mark.js";
 import * as keys from "../core/keys.js";
 import type { Letter } from "../core/letter.js";
 import type { Queue } from "../core/queue.js";
 import type { Store } from "../store.js";
+import { storedDue } from "./due-store.js";
 import { blockWith } from "./peek.js";
-import { entriesOf } from "./restore.js";
 
 /** Letters of one stretch, and bytes of their records: what one commit moves, so that traffic goes on between. */
 const LETTERS_MAX = 500;
 const BYTES_MAX = 1_048_576;
 const BLOCKS_MAX = 64;
-/** The due list is not in order of sequence, so its places are gathered and sorted, the lowest first, so many at a time. */
+/** The due lists are not in order of sequence, so its places are gathered and sorted, the lowest first, so many at a time. */
 const PLACES_MAX = 50_000;
 
-interface DuePlace {
+interface LetterPlace extends DuePlace {
   readonly sequence: number;
-  readonly due: number;
-  readonly order: number;
 }
 
 /** A part of a queue in order of sequence. */
@@ -27,11 +26,11 @@ export interface Stretch {
   readonly end: number;
 }
 
-/** Reads the messages of a queue in order of sequence, from log and due list together, a stretch at a time. */
+/** Reads the messages of a queue in order of sequence, from log and due lists together, a stretch at a time. */
 export class LetterReader {
   readonly #queue: Queue;
   readonly #store: Store;
-  #places: DuePlace[] = [];
+  #places: LetterPlace[] = [];
   /** Places of the due list are known for the sequences after the first and up to the second. */
   #placesAfter = Number.POSITIVE_INFINITY;
   #placesEnd = 0;
@@ -99,13 +98,11 @@ export class LetterReader {
 
   async #gatherPlaces(after: number): Promise<void> {
     if (after >= this.#placesAfter && after < this.#placesEnd) return;
-    let places: DuePlace[] = [];
-    for await (const [key, value] of entriesOf(this.#store, keys.dueRange(this.#queue.number))) {
-      const due = keys.positionOf(key);
-      const order = keys.dueOrderOf(key);
-      const { sequence } = unpackDue(due, order, value).message;
+    let places: LetterPlace[] = [];
+    for await (const { message } of storedDue(this.#queue, this.#store)) {
+      const { sequence, list, due, order } = message;
       if (sequence <= after) continue;
-      places.push({ sequence, due, order });
+      places.push({ sequence, list, due, order });
       if (places.length > 2 * PLACES_MAX) places = lowest(places);
     }
     this.#places = lowest(places);
@@ -114,17 +111,17 @@ export class LetterReader {
   }
 
   /** The place was gathered a while ago: the message may have gone or moved since. */
-  #readDue({ due, order }: DuePlace): Letter | undefined {
-    if (order >= this.#queue.durableOrder) return undefined;
-    const value = this.#store.get(keys.dueKey(this.#queue.number, due, order));
+  #readDue(place: LetterPlace): Letter | undefined {
+    if (place.order >= this.#queue.durableOrder) return undefined;
+    const value = this.#store.get(keys.dueKey(this.#queue.number, place));
     if (value === undefined) return undefined;
-    const { message, record } = unpackDue(due, order, value);
+    const { message, record } = unpackDue(place, value);
     const { sequence, publishedAt, attempts } = message;
     return { sequence, publishedAt, attempts, record, place: { due: message } };
   }
 }
 
-const lowest = (places: DuePlace[]): DuePlace[] => places.sort((a, b) => a.sequence - b.sequence).slice(0, PLACES_MAX);
+const lowest = (places: LetterPlace[]): LetterPlace[] => places.sort((a, b) => a.sequence - b.sequence).slice(0, PLACES_MAX);
 
 /** As many of the letters as one commit takes, at least one. */
 function cut(letters: readonly Letter[], end: number): Stretch {

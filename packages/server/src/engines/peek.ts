@@ -1,13 +1,13 @@
 import { Block } from "../core/block.js";
-import { unpackDue } from "../core/due-list.js";
 import { BLOCKED, type HeldMessage, unpackHeld } from "../core/held-message.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Page, Peeked } from "../engine.js";
 import type { Store } from "../store.js";
+import { storedDue } from "./due-store.js";
 import { entriesOf } from "./restore.js";
 
-/** Looks at the stored messages with a sequence above `after`, in order, from the log and the due list. */
+/** Looks at the stored messages with a sequence above `after`, in order, from the log and the due lists. */
 export async function peekQueue(queue: Queue, store: Store, now: number, from: number, limit: number): Promise<Page<Peeked, number>> {
   const after = Math.max(from, queue.purgedBelow - 1);
   const inFlight = leasedSequences(queue);
@@ -54,7 +54,7 @@ interface Found {
   readonly record: Uint8Array;
 }
 
-/** The due list is not in order of sequence, so all of it is read, and the lowest `limit` are kept. */
+/** The due lists are not in order of sequence, so all of it is read, and the lowest `limit` are kept. */
 async function* dueMessages(
   queue: Queue,
   store: Store,
@@ -62,8 +62,7 @@ async function* dueMessages(
   limit: number,
 ): AsyncGenerator<Found & { due: number; attempts: number }> {
   let lowest: (Found & { due: number; attempts: number })[] = [];
-  for await (const [key, value] of entriesOf(store, keys.dueRange(queue.number))) {
-    const { message, record } = unpackDue(keys.positionOf(key), keys.dueOrderOf(key), value);
+  for await (const { message, record } of storedDue(queue, store)) {
     if (message.sequence <= after) continue;
     const { sequence, publishedAt, due, attempts } = message;
     lowest.push({ sequence, publishedAt, due, attempts, record });

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.js";
 import type { Chain } from "../core/chain.js";
 import { HELD_LOADED_MAX } from "../core/chains.js";
 import type { Core } from "../core/core.js";
+import type { DueList } from "../core/due-list.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Entry, Store } from "../store.js";
@@ -14,7 +15,7 @@ const DUE_BYTES_MAX = 1_048_576;
 export async function fillWindow(core: Core, store: Store, queue: Queue, clock: Clock): Promise<void> {
   const from = queue.windowEnd;
   const durableNext = queue.durableNext;
-  queue.reading.log = true;
+  queue.readingLog = true;
   try {
     const blocks = await store.read({
       from: keys.blockKey(queue.number, from),
@@ -23,10 +24,10 @@ export async function fillWindow(core: Core, store: Store, queue: Queue, clock: 
       bytesMax: core.fillBytes(queue),
     });
     const settled = from < queue.foundNext || queue.holed ? await readBitmaps(store, queue, from, blocks) : [];
-    queue.reading.log = false;
+    queue.readingLog = false;
     core.fillLog(queue, from, blocks, settled, blocks.length === 0 ? durableNext : 0, clock.now());
   } finally {
-    queue.reading.log = false;
+    queue.readingLog = false;
   }
   if (queue.wantsLog !== undefined && queue.readsAhead) core.wanting.add(queue);
 }
@@ -46,25 +47,25 @@ async function readBitmaps(store: Store, queue: Queue, from: number, blocks: rea
   }
 }
 
-/** Reads the next stretch of a queue's due list. */
-export async function fillDueList(core: Core, store: Store, queue: Queue, clock: Clock): Promise<void> {
-  queue.reading.due = true;
+/** Reads the next stretch of a due list. */
+export async function fillDueList(core: Core, store: Store, queue: Queue, list: DueList): Promise<void> {
+  list.reading = true;
   try {
     const { durableOrder } = queue;
-    const after = queue.due.beginLoad();
+    const { due, order } = list.beginLoad();
     const entries = await store.read({
-      from: keys.dueKey(queue.number, after.due, after.order + 1),
-      to: keys.dueRange(queue.number).to,
+      from: keys.dueKey(queue.number, { list: list.number, due, order: order + 1 }),
+      to: keys.dueRange(queue.number, list.number).to,
       entriesMax: ENTRIES_MAX,
       bytesMax: DUE_BYTES_MAX,
     });
-    queue.reading.due = false;
+    list.reading = false;
     const complete = entries.length < ENTRIES_MAX && bytesOf(entries) < DUE_BYTES_MAX;
-    core.fillDue(queue, entries, complete, durableOrder, clock.now());
+    core.fillDue(queue, list, entries, complete, durableOrder);
   } finally {
-    queue.reading.due = false;
+    list.reading = false;
   }
-  if (queue.due.needsLoading && queue.readsAhead) core.wanting.add(queue);
+  if (list.needsLoading && queue.readsAhead) core.wanting.add(queue);
 }
 
 /** Reads the next held messages of a chain that has none in memory. */

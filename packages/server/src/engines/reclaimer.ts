@@ -71,7 +71,10 @@ export class Reclaimer {
       await this.#reclaim(keys.blockKey(queue.number, 0), keys.blockKey(queue.number, queue.cursor));
       await this.#reclaim(keys.settledKey(queue.number, 0), keys.settledKey(queue.number, queue.cursor));
       if (queue.dueCount > DUE_MAX) continue;
-      await this.#reclaim(keys.dueRange(queue.number).from, keys.dueRange(queue.number).to);
+      for (const { number } of queue.levels.lists) {
+        const { from, to } = keys.dueRange(queue.number, number);
+        await this.#reclaim(from, to);
+      }
     }
     if (this.#drained.size > 0) this.#arm();
   }

@@ -17,6 +17,8 @@ export async function restoreCore(store: Store, random: () => number, now: numbe
   if (meta !== undefined) core.catalog.nextNumber = meta.nextQueue;
   for await (const [key, value] of entriesOf(store, keys.kindRange.definitions)) core.catalog.restoreDefinition(keys.queueOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.states)) core.catalog.restoreState(keys.queueOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.lists))
+    core.catalog.restoreList(keys.queueOf(key), keys.listOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.producers))
     core.catalog.restoreProducer(keys.queueOf(key), keys.producerOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.ids))

@@ -1,16 +1,15 @@
 import { Block } from "../core/block.js";
-import { unpackDue } from "../core/due-list.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { QueueStats } from "../engine.js";
 import type { Store } from "../store.js";
-import { entriesOf } from "./restore.js";
+import { storedDue } from "./due-store.js";
 
 const NO_CHAINS = { delayed: 0, parked: 0, blocked: 0 };
 
 /** The counts of a queue. All but the delayed ones and the oldest age are kept; those may need a read. */
 export async function statsOf(queue: Queue, store: Store, now: number): Promise<QueueStats> {
-  const due = queue.due.complete ? lookAtDue(queue.due.values(), now) : await readDue(queue, store, now);
+  const due = queue.levels.lists.every(({ complete }) => complete) ? lookAtDue(queue, now) : await readDue(queue, store, now);
   const oldest = Math.min(
     due.oldest,
     queue.chains?.oldest ?? Number.POSITIVE_INFINITY,
@@ -37,9 +36,9 @@ interface DueLook {
   oldest: number;
 }
 
-function lookAtDue(messages: Iterable<{ readonly due: number; readonly publishedAt: number }>, now: number): DueLook {
+function lookAtDue(queue: Queue, now: number): DueLook {
   const look: DueLook = { delayed: 0, oldest: Number.POSITIVE_INFINITY };
-  for (const message of messages) note(look, message, now);
+  for (const list of queue.levels.lists) for (const message of list.values()) note(look, message, now);
   return look;
 }
 
@@ -48,13 +47,10 @@ function note(look: DueLook, message: { readonly due: number; readonly published
   look.oldest = Math.min(look.oldest, message.publishedAt);
 }
 
-/** The same from disk, when memory has only a stretch of the list. */
+/** The same from disk, when memory has only a stretch of a list. */
 async function readDue(queue: Queue, store: Store, now: number): Promise<DueLook> {
   const look: DueLook = { delayed: 0, oldest: Number.POSITIVE_INFINITY };
-  for await (const [key, value] of entriesOf(store, keys.dueRange(queue.number))) {
-    const { message } = unpackDue(keys.positionOf(key), keys.dueOrderOf(key), value);
-    if (message.sequence >= queue.purgedBelow) note(look, message, now);
-  }
+  for await (const { message } of storedDue(queue, store)) note(look, message, now);
   return look;
 }
 

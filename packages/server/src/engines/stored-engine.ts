@@ -18,6 +18,7 @@ import { looked, messageOf } from "./looked.js";
 import { peekQueue } from "./peek.js";
 import { fillChain, fillDueList, fillWindow } from "./read-ahead.js";
 import { Reclaimer } from "./reclaimer.js";
+import { recoverDue } from "./recover-due.js";
 import { restoreCore } from "./restore.js";
 import { readSchedules } from "./schedules.js";
 import { statsOf } from "./stats.js";
@@ -110,9 +111,8 @@ export class StoredEngine implements Engine {
       this.#epoch = `${core.life.toString(36)}${Math.floor(this.#random() * 36 ** 5)
         .toString(36)
         .padStart(5, "0")}`;
-      const sealed = core.seal(this.#clock.now());
-      await this.#store.write(sealed.writes);
-      core.committed(sealed);
+      await recoverDue(core, this.#store, this.#clock.now(), () => this.#writeOut(core));
+      await this.#writeOut(core);
       await this.#checkSpace();
       if (this.#state === "closing") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");
       this.#state = "running";
@@ -125,6 +125,13 @@ export class StoredEngine implements Engine {
       await this.#store.close();
       throw error;
     }
+  }
+
+  /** A commit of a life that is beginning: nobody uses it yet. */
+  async #writeOut(core: Core): Promise<void> {
+    const sealed = core.seal(this.#clock.now());
+    await this.#store.write(sealed.writes);
+    core.committed(sealed);
   }
 
   async close(): Promise<void> {
@@ -270,8 +277,7 @@ export class StoredEngine implements Engine {
     for (const queue of core.wanting) {
       if (queue.readsAhead && queue.wantsLog !== undefined && core.fillBytes(queue) > 0)
         void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
-      if (queue.due.needsLoading && !queue.reading.due && queue.leftMeanwhile === undefined && queue.readsAhead)
-        void this.#guard(core, fillDueList(core, this.#store, queue, this.#clock));
+      if (queue.levels.needsLoading && queue.leftMeanwhile === undefined && queue.readsAhead) this.#fillDueLists(core, queue);
       if (queue.chains !== undefined && queue.consumers.size > 0) this.#fillChains(core, queue, queue.chains);
     }
     core.wanting.clear();
@@ -287,6 +293,12 @@ export class StoredEngine implements Engine {
       for (const consumer of freed) this.#events?.onCapacity(consumer.number);
       for (const queue of work) if (queue.consumers.size > 0) this.#events?.onWork({ namespace: queue.namespace, queue: queue.name });
     });
+  }
+
+  #fillDueLists(core: Core, queue: Queue): void {
+    for (const list of queue.levels.lists) {
+      if (list.needsLoading && !list.reading) void this.#guard(core, fillDueList(core, this.#store, queue, list));
+    }
   }
 
   #fillChains(core: Core, queue: Queue, chains: Chains): void {

@@ -65,6 +65,7 @@ export interface Content {
   readonly headers: unknown;
   readonly replyTo: string | undefined;
   readonly correlationId: string | undefined;
+  readonly priority: number;
   /** Where a dead letter comes from. */
   readonly history: unknown;
 }
@@ -72,9 +73,9 @@ export interface Content {
 function contentOf(bytes: Uint8Array, start: number, end: number): Content {
   const copy = Uint8Array.from(bytes.subarray(start, end));
   const view = new RecordView(copy, 0, copy.length);
-  const { id, chosenId, bodyBytes, event, key, headers, replyTo, correlationId, history } = view;
+  const { id, chosenId, bodyBytes, event, key, headers, replyTo, correlationId, priority, history } = view;
   const past: unknown = history === undefined ? undefined : JSON.parse(history);
-  return { id, chosenId, body: view.body(), bodyBytes, event, key, headers, replyTo, correlationId, history: past };
+  return { id, chosenId, body: view.body(), bodyBytes, event, key, headers, replyTo, correlationId, priority, history: past };
 }
 
 /** A leased message, read in time. */

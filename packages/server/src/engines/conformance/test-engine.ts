@@ -18,6 +18,7 @@ import { testManyDelays } from "./many-delays.js";
 import { testPause } from "./pause.js";
 import { testPeek } from "./peek.js";
 import { testPoison } from "./poison.js";
+import { testPriority } from "./priority.js";
 import { testProducer } from "./producer.js";
 import { testPublish } from "./publish.js";
 import { testPurge } from "./purge.js";
@@ -59,6 +60,7 @@ export const TOPICS = [
   testRaces,
   testLimits,
   testRate,
+  testPriority,
   testRequests,
   testShutdown,
   testPurge,

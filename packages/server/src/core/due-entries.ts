@@ -1,0 +1,32 @@
+import type { CommitBuilder } from "./commit.js";
+import { type DueMessage, packDue } from "./due-list.js";
+import * as keys from "./keys.js";
+import type { Queue } from "./queue.js";
+
+/** Writes and removes the store entries of due lists. What it adds shows in its list once it is durable. */
+export class DueEntries {
+  readonly #commit: CommitBuilder;
+
+  constructor(commit: CommitBuilder) {
+    this.#commit = commit;
+  }
+
+  add(queue: Queue, record: Uint8Array, fields: Omit<DueMessage, "order" | "size">): void {
+    const list = queue.levels.list(fields.list);
+    // After the mark, or it would count as leased.
+    const due = Math.max(fields.due, list.mark.due);
+    const message: DueMessage = { ...fields, due, order: queue.nextOrder++, size: record.length };
+    const value = packDue(message, record);
+    queue.dueCount++;
+    list.expect(message, value.subarray(value.length - record.length));
+    this.#commit.write(keys.dueKey(queue.number, message), value);
+    this.#commit.showDue(queue, message);
+    this.#commit.touch(queue);
+  }
+
+  remove(queue: Queue, message: DueMessage): void {
+    queue.dueCount--;
+    queue.drainedBytes += message.size;
+    this.#commit.write(keys.dueKey(queue.number, message), undefined);
+  }
+}
