@@ -43,6 +43,22 @@ describe("holdfast publish", () => {
     ]);
   });
 
+  it("gives every message the priority of --priority; what the queue does not have is refused by name", async () => {
+    expect(await shell.run(["define", "orders", "--url", url, "--priorities", "5"])).toMatchObject({ code: 0 });
+    await publish("1\n2\n");
+    await publish("3\n", "--priority", "4");
+    const messages = (await stored("--meta")).map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(messages.map(({ body, priority }) => [body, priority])).toEqual([
+      [3, 4],
+      [1, undefined],
+      [2, undefined],
+    ]);
+    const refused = await publish("4\n", "--priority", "5");
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain("priority is 5, expected 0 to 4: priorities is 5 for queue orders");
+    expect((await publish("5\n", "--priority", "10")).stderr).toContain("--priority");
+  });
+
   it("finds the id in a field: what was stored is not stored again", async () => {
     const input = '{"id":"a"}\n{"id":"b"}\n';
     await publish(input, "--id-field", "id");

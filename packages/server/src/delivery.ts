@@ -47,6 +47,8 @@ export class Delivery<Body = unknown> {
   readonly headers: Headers | undefined;
   readonly replyTo: string | undefined;
   readonly correlationId: string | undefined;
+  /** 0 to 9, as it was published. */
+  readonly priority: number;
   /** Of a dead letter: where it came from and why it is here. */
   readonly history: unknown;
   /** Milliseconds since 1970. */
@@ -70,6 +72,7 @@ export class Delivery<Body = unknown> {
     this.headers = content.headers;
     this.replyTo = content.replyTo;
     this.correlationId = content.correlationId;
+    this.priority = content.priority ?? 0;
     this.history = content.history;
     this.#lease = place.lease;
     this.#settle = settle;

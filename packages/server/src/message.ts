@@ -19,6 +19,7 @@ export const messageOptions = z.strictObject({
   headers: z.record(z.string(), z.string()).optional(),
   replyTo: replyToName.optional(),
   correlationId: shortText("correlationId", LIMITS.idBytesMax).optional(),
+  priority: z.int().min(0).max(LIMITS.priorityMax).optional(),
 });
 
 /** What a publisher may say of a message. */
@@ -35,6 +36,8 @@ export interface MessageOptions {
   readonly replyTo?: string | undefined;
   /** Names the request; its answer has the same. 1 to 128 bytes. */
   readonly correlationId?: string | undefined;
+  /** 0 (default) to 9, below the queue's `priorities`: higher is handed out first. Only where `ordering` is `none`. */
+  readonly priority?: number | undefined;
 }
 
 /** A message to publish: a JSON value or bytes, and what comes with it. */

@@ -10,6 +10,8 @@ export interface MessageContent {
   readonly headers?: Headers;
   readonly replyTo?: string;
   readonly correlationId?: string;
+  /** Absent when it is 0. */
+  readonly priority?: number;
   /** Of a dead letter: where it came from and why it is here. */
   readonly history?: unknown;
 }
@@ -74,7 +76,7 @@ function readBody(view: RecordView): { body: unknown; contents: Contents } {
 }
 
 function fieldsOf(view: RecordView): Omit<MessageContent, "body"> {
-  const { id, event, key, headers, replyTo, correlationId, history } = view;
+  const { id, event, key, headers, replyTo, correlationId, priority, history } = view;
   return {
     id,
     ...(event === undefined ? undefined : { event }),
@@ -82,6 +84,7 @@ function fieldsOf(view: RecordView): Omit<MessageContent, "body"> {
     ...(headers === undefined ? undefined : { headers }),
     ...(replyTo === undefined ? undefined : { replyTo }),
     ...(correlationId === undefined ? undefined : { correlationId }),
+    ...(priority === 0 ? undefined : { priority }),
     ...(history === undefined ? undefined : { history: JSON.parse(history) as unknown }),
   };
 }

@@ -17,6 +17,7 @@ Examples:
   $ holdfast define clicks --dead-letter none
   $ holdfast define clicks --depth-max 100000 --overflow dead-letter-oldest
   $ holdfast define mails --rate-per-second-max 20
+  $ holdfast define calls --priorities 3
 ${EXIT_CODES_HELP}`;
 
 type DefineFlags = ConnectionFlags & QueueOptionsInput;
@@ -43,6 +44,7 @@ export function addDefine(program: Command): void {
       ]),
     )
     .option("--rate-per-second-max <number>", "deliveries of the whole queue per second; 0: no limit", rate)
+    .option("--priorities <number>", "levels of priority that messages may have", wholeNumber(1, LIMITS.priorityMax + 1))
     .addHelpText("after", HELP)
     .action(define);
 }

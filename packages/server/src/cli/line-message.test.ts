@@ -2,9 +2,15 @@ import { JsonText } from "holdfast-client";
 import { describe, expect, it } from "vitest";
 import { BadLine, type LineForm, messageOf } from "./line-message.js";
 
-const json: LineForm = { text: false, event: undefined, idField: undefined, keyField: undefined };
+const json: LineForm = { text: false, event: undefined, priority: undefined, idField: undefined, keyField: undefined };
 
 describe("messageOf", () => {
+  it("gives every line the event and the priority of the command", () => {
+    for (const text of [true, false]) {
+      expect(messageOf("17", { ...json, text, event: "order", priority: 3 })?.options).toMatchObject({ event: "order", priority: 3 });
+    }
+  });
+
   it("takes a JSON value of any kind", () => {
     expect(messageOf(' {"a":[1,null]} \r', json)?.body).toEqual(new JsonText('{"a":[1,null]}'));
     expect(messageOf("null", json)?.body).toEqual(new JsonText("null"));

@@ -6,6 +6,7 @@ export interface LineForm {
   /** The line is the body, not JSON. */
   readonly text: boolean;
   readonly event: string | undefined;
+  readonly priority: number | undefined;
   readonly idField: string | undefined;
   readonly keyField: string | undefined;
 }
@@ -22,12 +23,12 @@ export class BadLine extends Error {
 
 /** The message of a line, or undefined when the line is empty. Throws `BadLine`. */
 export function messageOf(line: string, form: LineForm): LineMessage | undefined {
-  if (form.text) return { body: line, options: { event: form.event } };
+  if (form.text) return { body: line, options: { event: form.event, priority: form.priority } };
   if (line.trim() === "") return undefined;
   const body = parse(line);
   return {
     body: new JsonText(line.trim()),
-    options: { event: form.event, id: fieldOf(body, form.idField), key: fieldOf(body, form.keyField) },
+    options: { event: form.event, priority: form.priority, id: fieldOf(body, form.idField), key: fieldOf(body, form.keyField) },
   };
 }
 

@@ -6,7 +6,8 @@ export function lineOf(delivery: Delivery, meta: boolean): string {
   const body = delivery.bodyText?.replace(/[\r\n]+/g, " ") ?? jsonOf(delivery.body);
   if (!meta) return body;
   const { id, sequence, attempt, publishedAt, event, key, headers, replyTo, correlationId } = delivery;
-  return `${JSON.stringify({ id, sequence, attempt, publishedAt, event, key, headers, replyTo, correlationId }).slice(0, -1)},"body":${body}}`;
+  const priority = delivery.priority === 0 ? undefined : delivery.priority;
+  return `${JSON.stringify({ id, sequence, attempt, publishedAt, event, key, headers, replyTo, correlationId, priority }).slice(0, -1)},"body":${body}}`;
 }
 
 /** JSON, with bytes as `{ "$base64": "..." }` wherever they are. */

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { queueArgument } from "./arguments.js";
+import { LIMITS } from "holdfast-client/protocol";
+import { queueArgument, wholeNumber } from "./arguments.js";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
 import { LineWriter, openStdout } from "./line-writer.js";
@@ -18,11 +19,13 @@ Examples:
   $ holdfast publish orders --id-field orderId < orders.ndjson
   $ journalctl -f -o json | holdfast publish journal --skip-invalid
   $ find / -xdev | holdfast publish files --text
+  $ holdfast publish calls --priority 9 < urgent.ndjson
 ${EXIT_CODES_HELP}`;
 
 interface PublishFlags extends ConnectionFlags {
   readonly text?: true;
   readonly event?: string;
+  readonly priority?: number;
   readonly idField?: string;
   readonly keyField?: string;
   readonly skipInvalid?: true;
@@ -35,6 +38,7 @@ export function addPublish(program: Command): void {
     .argument("<queue>", "name of the queue", queueArgument)
     .option("--text", "lines are texts, not JSON")
     .option("--event <name>", "event name of every message")
+    .option("--priority <level>", "priority of every message, 0 to 9: higher is handed out first", wholeNumber(0, LIMITS.priorityMax))
     .option("--id-field <name>", "field of the JSON object that is the message's id: published again, it is stored once")
     .option("--key-field <name>", "field of the JSON object that is the message's ordering key")
     .option("--skip-invalid", "pass over lines that are not what they should be, instead of ending")
@@ -44,7 +48,7 @@ export function addPublish(program: Command): void {
 }
 
 async function publish(name: string, flags: PublishFlags): Promise<void> {
-  const { text = false, event, idField, keyField, skipInvalid = false, json = false } = flags;
+  const { text = false, event, priority, idField, keyField, skipInvalid = false, json = false } = flags;
   if (text && (idField ?? keyField) !== undefined) {
     throw new CommandError(EXIT.usage, "--id-field and --key-field are for JSON lines, --text lines have no fields");
   }
@@ -52,7 +56,7 @@ async function publish(name: string, flags: PublishFlags): Promise<void> {
   const progress = new Progress(`published to ${name}`);
   interruption.signal.addEventListener("abort", () => progress.state(FINISHING));
   const receipts = json ? new LineWriter(openStdout(), () => undefined) : undefined;
-  const publisher = new Publisher({ text, event, idField, keyField, skipInvalid, receipts }, progress);
+  const publisher = new Publisher({ text, event, priority, idField, keyField, skipInvalid, receipts }, progress);
   try {
     await withServer(
       flags,

@@ -24,6 +24,7 @@ export interface Delivered {
   readonly sequence: number;
   readonly id: string;
   readonly body: unknown;
+  readonly priority: number;
 }
 
 /** Speaks frames by hand. */
@@ -64,6 +65,7 @@ export class FrameClient {
             sequence: section.sequence(start),
             id: record.id,
             body: record.body(),
+            priority: record.priority,
           });
         }
       }

@@ -15,7 +15,7 @@ afterEach(() => host.close());
 
 describe("malformed frames", () => {
   const record = (
-    fields: { id?: string; event?: string; history?: string; headers?: Record<string, string> },
+    fields: { id?: string; event?: string; history?: string; headers?: Record<string, string>; priority?: number },
     body: unknown = 1,
   ): Uint8Array => {
     const writer = new ByteWriter();
@@ -39,6 +39,7 @@ describe("malformed frames", () => {
       ["long event", publish(record({ event: "x".repeat(257) })), "BAD_REQUEST", "event has 257 bytes"],
       ["history", publish(record({ history: "{}" })), "BAD_REQUEST", "history"],
       ["headers", publish(record({ headers: { a: 1 as unknown as string } })), "BAD_REQUEST", "headers are not"],
+      ["priority", publish(record({ priority: 10 })), "BAD_REQUEST", "priority 10, expected 0 to 9"],
       ["large", publish(record({}, "x".repeat(262_144))), "TOO_LARGE", "at most 262144"],
       ["many", publish(Buffer.concat(new Array(1_001).fill(record({}))), { atomic: true, count: 1_001 }), "TOO_LARGE", "at most 1000"],
       [

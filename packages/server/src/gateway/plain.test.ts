@@ -114,6 +114,7 @@ describe("consume", () => {
       headers: { trace: "1" },
       replyTo: "answers",
       correlationId: "7",
+      priority: 3,
     });
     const [first, second] = await got.count(2);
     expect(first).toEqual({
@@ -129,7 +130,14 @@ describe("consume", () => {
       leaseUntil: expect.any(Number),
     });
     expect(Math.abs((first?.publishedAt ?? 0) - before)).toBeLessThan(10_000);
-    expect(second).toMatchObject({ key: "table-4", event: "order", headers: { trace: "1" }, replyTo: "answers", correlationId: "7" });
+    expect(second).toMatchObject({
+      key: "table-4",
+      event: "order",
+      headers: { trace: "1" },
+      replyTo: "answers",
+      correlationId: "7",
+      priority: 3,
+    });
     await until(async () => (await stats("orders")).acked === 2);
   });
 
