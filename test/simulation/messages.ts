@@ -11,6 +11,7 @@ export interface Letter {
   readonly bodyBytes: number;
   readonly event?: string;
   readonly key?: string;
+  readonly priority?: number;
   readonly delayMs?: number;
   readonly ttlMs?: number;
 }
@@ -23,8 +24,8 @@ export const digestOf = ({ text, bodyBytes }: Pick<Letter, "text" | "bodyBytes">
 const writer = new ByteWriter();
 
 export function packLetters(letters: readonly Letter[]): Uint8Array {
-  for (const { id, chosenId, text, bodyBytes, event, key } of letters)
-    writeRecord(writer, { id, chosenId, event, key }, text.padEnd(bodyBytes, FILLER));
+  for (const { id, chosenId, text, bodyBytes, event, key, priority } of letters)
+    writeRecord(writer, { id, chosenId, event, key, priority }, text.padEnd(bodyBytes, FILLER));
   return writer.take();
 }
 

@@ -20,6 +20,9 @@ type Fate = { readonly sequence: number; readonly duplicate: boolean } | { reado
 /** Ids that applications chose, remembered to be used again. */
 const KNOWN_MAX = 40;
 
+/** One of so many messages of a queue without order has a priority. */
+const URGENT_EVERY = 4;
+
 /** Those who publish. */
 export class Publishers {
   readonly #world: World;
@@ -55,12 +58,14 @@ export class Publishers {
     const { random } = this.#world;
     const number = ++this.#letters;
     const text = `m${number}`;
+    const unordered = this.#world.origins.find(({ name }) => name === queue)?.settings.ordering === "none";
     const bodyBytes = random.chance(0.02) ? random.below(40_000) : text.length + random.below(40);
     return {
       queue,
       ...(id ?? { id: `plain-${number}`, chosenId: false }),
       text,
       bodyBytes: Math.max(bodyBytes, text.length),
+      ...(unordered && number % URGENT_EVERY === 0 ? { priority: 1 + (number % 9) } : {}),
       ...(random.chance(0.2) ? { event: random.pick(["made", "paid"]) } : {}),
       ...(random.chance(0.9) ? { key: random.pick(["a", "b", "c"]) } : {}),
     };
