@@ -73,7 +73,6 @@ export class Core {
   readonly #holding = new Holding(this.#commit);
   readonly #entries = new DueEntries(this.#commit);
   readonly #scanner: Scanner;
-  readonly #overflow: Overflow;
   readonly #tools: AppendTools;
   readonly #consumers = new Map<number, Consumer>();
   #nextConsumer = 1;
@@ -93,10 +92,10 @@ export class Core {
     this.#transitions = new Transitions(this.catalog, this.#commit, this.#windows, this.#wakes, this.#holding, this.#entries, context);
     this.#scanner = new Scanner(this.#windows, this.#transitions, this.#holding);
     this.administration = new Administration(this.#commit, this.#windows, this.#transitions, this.#entries, context);
-    this.#overflow = new Overflow(this.#commit, this.#windows, this.#transitions, this.#entries, context, (queue) =>
+    const overflow = new Overflow(this.#commit, this.#windows, this.#transitions, this.#entries, context, (queue) =>
       this.wanting.add(queue),
     );
-    this.#tools = { maker: this.#overflow, entries: this.#entries };
+    this.#tools = { maker: overflow, entries: this.#entries };
     this.schedules = new Schedules(this.#commit, this.#wakes, this.#tools, context);
   }
 

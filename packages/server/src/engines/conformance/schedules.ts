@@ -42,6 +42,19 @@ const iso = (time: number): string => new Date(time).toISOString();
 /** Repeating publishes. */
 export function testSchedules(suite: Suite): void {
   suite.topic("schedules", () => {
+    suite.case("an occurrence goes to the level of its priority; one that the queue does not have is refused beforehand", async (h) => {
+      await h.define("orders", { priorities: 5 });
+      const consumer = await h.attach("orders");
+      await schedule(h, "orders", "urgent", EVERY_MINUTE, { body: "urgent", priority: 4 });
+      await expect(schedule(h, "orders", "more", EVERY_MINUTE, { body: 1, priority: 5 })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+      await h.publish("orders", "waits");
+      await passMinutes(h, 1);
+      expect((await h.take(consumer, 2)).map(({ body, priority }) => [body, priority])).toEqual([
+        ["urgent", 4],
+        ["waits", 0],
+      ]);
+    });
+
     suite.case("T1: each occurrence is published at its time, not before, with an id of its own; C1 counts it", async (h) => {
       await h.define("orders");
       const consumer = await h.attach("orders");
