@@ -42,13 +42,11 @@ function checkAttempt(copy: Copy, lease: Lease, standing: Standing, before: Leas
 }
 
 function checkWait(run: Run, lease: Lease, { notBefore, from }: Standing, before: Lease | undefined, report: Report): void {
-  const { at, leaseUntil, index } = lease.delivery;
-  const { queue } = lease.copy;
-  const leasedAtMax = Math.min(at, leaseUntil - queue.settings.leaseMsMin);
+  const { at, leaseUntil, index, token } = lease.delivery;
+  const leasedAtMax = Math.min(at, leaseUntil - lease.copy.queue.settings.leaseMsMin);
   if (before === undefined || leasedAtMax >= notBefore) return;
   // Before the clock was set back it may have come in time, and been lost on the way.
-  const inTime = run.timeline.indexAt(notBefore, from);
-  if (inTime > index || queue.slipsBetween(inTime - 1, index) === 0)
+  if (run.timeline.indexAt(notBefore, from) >= (run.life(token.life, index)?.start ?? -1))
     report.add("early-retry", `${lease} was leased at ${leasedAtMax}, expected ${notBefore} or later`, before.delivery.index, index);
 }
 

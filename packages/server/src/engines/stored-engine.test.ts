@@ -181,7 +181,7 @@ describe("attempts after a crash", () => {
     const read = store.hold("after read", ofBlocks);
     await h.restart("crash");
     await read.reached;
-    await h.publish("orders", 4);
+    await h.until("the due list is read", async () => (await h.publish("orders", 4))[0]?.error === undefined);
     const consumer = await h.attach("orders");
     const taken = await h.lease(consumer);
     await read.open();
