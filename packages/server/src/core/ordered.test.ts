@@ -88,6 +88,20 @@ describe("messages of ordered queues that are marked ahead", () => {
     expect(bench.marked()).toEqual([]);
   });
 
+  it.each(["leaves", "is paused"] as const)("L4: nor is the next of a key whose consumer settles and %s in one commit", (what) => {
+    const bench = new Bench({ ordering: "key" });
+    const consumer = bench.core.attach(bench.queue, 100);
+    bench.publish("a", "a");
+    bench.commit();
+    bench.lease(consumer);
+    bench.commit();
+    bench.ackAll(consumer);
+    if (what === "leaves") bench.core.detach(consumer, false, bench.now);
+    else bench.core.administration.pause(bench.queue);
+    bench.commit();
+    expect(bench.marked()).toEqual([]);
+  });
+
   it("L4: nor is what was stored while its consumer left", () => {
     const bench = new Bench({ ordering: "key" });
     const consumer = bench.core.attach(bench.queue, 100);

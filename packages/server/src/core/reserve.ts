@@ -26,8 +26,15 @@ export function aheadOf(queue: Queue): number {
   return ahead;
 }
 
-/** Takes back what the commit before reserved and nobody leased since: it is not about to be sent any more. */
+/**
+ * Takes back what the commit before reserved and nobody leased since: it is not about to be sent any more. Nor is what
+ * this commit reserved, when nobody is left to be sent it.
+ */
 export function withdraw(queue: Queue): void {
+  if (queue.consumers.size === 0 || queue.paused) {
+    for (const { block, index } of queue.reserving) block.unmarkLeased(index);
+    queue.reserving = [];
+  }
   for (const { block, index } of queue.reservations) {
     if (!block.takeReserved(index)) continue;
     // The window may have let it go since, and read it again.
