@@ -97,6 +97,23 @@ export function testFifoOrder(suite: Suite): void {
       },
     );
 
+    if (suite.restarts.includes("crash")) {
+      suite.case("L4: what was in flight at a crash counts it also when the next life ended before it came to it", async (h) => {
+        await h.define("orders", { ordering: "fifo" });
+        const before = await h.attach("orders");
+        await h.expectNothing(before);
+        await h.publish("orders", 1, 2);
+        await h.take(before, 2);
+        await h.restart("crash");
+        expect(await h.takeOne(await h.attach("orders", 1))).toMatchObject({ body: 1, attempt: 2 });
+        await h.restart("reopen");
+        expect(await h.take(await h.attach("orders"), 2)).toMatchObject([
+          { body: 1, attempt: 2 },
+          { body: 2, attempt: 2 },
+        ]);
+      });
+    }
+
     suite.eachRestart(
       (way) => `L4: what a life found after ${way} and nobody was given counts nothing`,
       async (h, way) => {
