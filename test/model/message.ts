@@ -22,8 +22,8 @@ export interface ModelMessage {
   fresh: boolean;
   /** Why a crash may count an attempt for it although it was never delivered: see `QueueModel.markAhead`. */
   marked: "no" | "ahead" | "next";
-  /** It may have counted one at a crash; nobody saw yet whether it did. */
-  unsure: boolean;
+  /** It may, or must, have counted an attempt at a crash, and that was not seen yet. */
+  unseen: "no" | "may" | "must";
   death: ModelDeath | undefined;
 }
 
@@ -49,6 +49,6 @@ export const newMessage = (name: string, key: string, sequence: number): ModelMe
   dueMax: 0,
   fresh: true,
   marked: "no",
-  unsure: false,
+  unseen: "no",
   death: undefined,
 });

@@ -16,20 +16,6 @@ export interface ModelOptions {
   readonly dedupWindowMs: number;
 }
 
-/** Every count that the engine gives, as the list of messages has it. */
-export interface ModelCounts {
-  readonly published: number;
-  readonly redriven: number;
-  readonly inFlight: number;
-  readonly blocked: number;
-  readonly acked: number;
-  readonly dead: number;
-  readonly purged: number;
-  readonly expired: number;
-  readonly consumers: number;
-  readonly paused: boolean;
-}
-
 /**
  * One queue as DESIGN.md describes it, in the plainest way there is: a list of messages in the order of their sequences,
  * each with its state, and no cleverness. It knows nothing of how the engine works, and asks for nothing that is not
@@ -73,23 +59,6 @@ export class QueueModel {
 
   get inFlight(): ModelMessage[] {
     return this.in("in-flight");
-  }
-
-  /** C1: every message counts once, by its state. */
-  counts(): ModelCounts {
-    const redriven = this.in("redriven").length;
-    return {
-      published: this.messages.length - redriven,
-      redriven,
-      inFlight: this.inFlight.length,
-      blocked: this.heads().filter(({ state }) => state === "blocked").length,
-      acked: this.in("acked").length,
-      dead: this.messages.filter(({ death }) => death !== undefined).length,
-      purged: this.in("purged").length,
-      expired: 0,
-      consumers: this.consumers.length,
-      paused: this.paused,
-    };
   }
 
   // --- publish -------------------------------------------------------------------------------------------------
@@ -158,7 +127,7 @@ export class QueueModel {
   lease(message: ModelMessage, consumer: ModelConsumer, number: number, now: number): void {
     message.state = "in-flight";
     message.lease = { number, consumer, until: now + this.options.leaseMs };
-    message.unsure = false;
+    message.unseen = "no";
     consumer.held.set(number, message);
     this.lastLease = number;
   }
@@ -294,11 +263,11 @@ export class QueueModel {
     if (next?.fresh === true && next.state === "waiting") next.marked = "next";
   }
 
-  /** Attempts of a message were seen, without the one in flight: that may settle whether it counted one at a crash. */
+  /** Attempts of a message were seen, without the one in flight: that may show that it counted one at a crash. */
   sawAttempts(message: ModelMessage, attempts: number): void {
-    if (!message.unsure || attempts !== message.attempts + 1) return;
+    if (message.unseen === "no" || attempts !== message.attempts + 1) return;
     message.attempts = attempts;
-    message.unsure = false;
+    message.unseen = "no";
     message.fresh = false;
   }
 
@@ -312,10 +281,22 @@ export class QueueModel {
     this.#nextLife();
   }
 
-  /** What was in flight counts an attempt; what was marked ahead may, and that is seen later. */
+  /**
+   * What was in flight counts an attempt; what was marked ahead may. In an ordered queue that is seen of a first delivery
+   * when its turn comes, unless it was the last one; and all of it comes again at once.
+   */
   crash(now: number): void {
-    for (const message of this.in("waiting")) if (message.marked !== "no") message.unsure = true;
-    this.#failTogether(this.inFlight, now, now + this.options.backoffMs);
+    const { ordering, maxAttempts, backoffMs } = this.options;
+    const isSeenLater = ({ fresh }: ModelMessage): boolean => fresh && ordering !== "none" && maxAttempts !== 1;
+    for (const message of this.in("waiting")) {
+      if (message.marked !== "no" && message.unseen === "no") message.unseen = "may";
+    }
+    for (const message of this.inFlight.filter(isSeenLater)) {
+      this.#comeAgain(message, now, now);
+      message.fresh = true;
+      message.unseen = "must";
+    }
+    this.#failTogether(this.inFlight, now, ordering === "none" ? now + backoffMs : now);
     this.#nextLife();
   }
 

@@ -87,7 +87,8 @@ async function lookThroughChains(model: QueueModel, real: Harness, way: Restart)
   await real.until(`an attempt counted for ${inFlight.map(({ name }) => name).join(" ")}`, async () => {
     await lease(model, real, visitor, 1);
     const all = await attemptsOfAll(real);
-    return inFlight.every((message) => all.attemptsOf(message) === message.attempts + (message.state === "in-flight" ? 1 : 0));
+    const sure = inFlight.filter(({ unseen }) => unseen === "no");
+    return sure.every((message) => all.attemptsOf(message) === message.attempts + (message.state === "in-flight" ? 1 : 0));
   });
   await detach(model, real, visitor, false);
   if (paused) await pause(model, real);
