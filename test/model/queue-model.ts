@@ -281,6 +281,14 @@ export class QueueModel {
     this.#nextLife();
   }
 
+  /** The same of a message that gave way before it was seen. */
+  sawDead(sequence: number, attempts: number): void {
+    const message = this.in("dead").find((one) => one.sequence === sequence);
+    if (message?.unseen !== "may" || message.death?.attempts !== attempts - 1) return;
+    message.death = { ...message.death, attempts };
+    message.unseen = "no";
+  }
+
   /**
    * What was in flight counts an attempt; what was marked ahead may. In an ordered queue that is seen of a first delivery
    * when its turn comes, unless it was the last one; and all of it comes again at once.

@@ -72,6 +72,8 @@ async function lookAtLog(model: QueueModel, real: Harness, way: Restart): Promis
     const all = await attemptsOfAll(real);
     return inFlight.every((message) => all.attemptsOf(message) === message.attempts + 1);
   });
+  // A scan may find on disk what the engine does not show yet.
+  await real.quiet();
   await real.engine.detach(visitor, false);
   model.crash(real.clock.now());
 }

@@ -59,6 +59,7 @@ function statesOf(model: QueueModel, message: ModelMessage, now: number): string
 }
 
 function compareDead(model: QueueModel, letters: readonly Seen[]): void {
+  for (const letter of letters) model.sawDead(pastOf(letter).sequence, pastOf(letter).attempts);
   const expected = model.in("dead").map(({ name, key, sequence, death }) => ({ name, key, sequence, ...death }));
   const found = letters.map((letter) => ({ name: letter.body, key: letter.key, ...pastOf(letter) }));
   expect(

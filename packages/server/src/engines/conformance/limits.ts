@@ -240,6 +240,7 @@ function testOverflow(suite: Suite): void {
       await h.attach("orders");
       // What was in flight at a crash is counted first, and is on its way until then.
       await h.until("the attempt to count", async () => (await h.scan("orders"))[0]?.attempts === (way === "crash" ? 1 : 0));
+      await h.quiet();
       for (const body of [4, 5]) {
         await h.until("the oldest messages are read", async () => (await h.publish("orders", body))[0]?.error === undefined);
       }
