@@ -25,10 +25,22 @@ function fileSystemOf(path: string): string {
   return best.type;
 }
 
+/** A file of the store that only keeps room free. */
+const RESERVE_FILE = "reserve";
+
 /** Bytes of the files in a directory. A file that goes meanwhile counts nothing. */
-export function directoryBytes(path: string): number {
+export const directoryBytes = (path: string): number => bytesOf(path, readdirSync(path));
+
+/** The same without what the store keeps free for the day that the disk is full. */
+export const storedBytes = (path: string): number =>
+  bytesOf(
+    path,
+    readdirSync(path).filter((name) => name !== RESERVE_FILE),
+  );
+
+function bytesOf(path: string, names: readonly string[]): number {
   let bytes = 0;
-  for (const name of readdirSync(path)) {
+  for (const name of names) {
     try {
       bytes += statSync(join(path, name)).size;
     } catch {

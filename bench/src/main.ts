@@ -1,7 +1,12 @@
 import { InvalidArgumentError, program } from "commander";
 import { benchBacklog } from "./backlog.js";
+import { benchDeadLetters } from "./dead-letters.js";
+import { benchKeys } from "./keys.js";
 import { benchOrder } from "./order.js";
 import { benchAttached, benchQueue } from "./queue.js";
+import { benchQueues } from "./queues.js";
+import { benchStored } from "./stored.js";
+import { benchSurvivors } from "./survivors.js";
 
 const count = (text: string): number => {
   const value = Number(text);
@@ -47,5 +52,57 @@ program
   .option("--messages <n>", "messages stored", count, 1_000_000)
   .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchBacklog);
+
+program
+  .command("dead-letters")
+  .description("every message rejected against every message acked")
+  .option("--rounds <n>", "rounds of each, in turn", count, 5)
+  .option("--messages <n>", "messages a round", count, 100_000)
+  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
+  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
+  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
+  .action(benchDeadLetters);
+
+program
+  .command("queues")
+  .description("many queues with a consumer each against one queue, same traffic, same clients")
+  .option("--rounds <n>", "rounds of each, in turn", count, 3)
+  .option("--messages <n>", "messages a round", count, 200_000)
+  .option("--queues <n>", "queues", count, 10_000)
+  .option("--clients <n>", "connections that publish and consume", count, 4)
+  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
+  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
+  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
+  .action(benchQueues);
+
+program
+  .command("keys")
+  .description("keys that never come again, on a queue ordered by key: what the server's memory keeps of them")
+  .option("--messages <n>", "messages, each with a key of its own", count, 10_000_000)
+  .option("--steps <n>", "how often memory is looked at", count, 10)
+  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
+  .option("--body-bytes <n>", "bytes of a JSON body", count, 64)
+  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
+  .action(benchKeys);
+
+program
+  .command("survivors")
+  .description("one message of each stored block stays in flight: live bytes against stored bytes")
+  .option("--messages <n>", "messages stored", count, 1_000_000)
+  .option("--every <n>", "messages of a commit, one of which survives", count, 200)
+  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
+  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
+  .action(benchSurvivors);
+
+program
+  .command("stored")
+  .description("throughput while the store holds many messages, in another queue and in the same, against an empty store")
+  .option("--rounds <n>", "rounds of each, in turn", count, 5)
+  .option("--stored <n>", "messages stored", count, 10_000_000)
+  .option("--messages <n>", "messages a round", count, 200_000)
+  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
+  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
+  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
+  .action(benchStored);
 
 await program.parseAsync();

@@ -30,15 +30,18 @@ export class ServerProcess {
     this.port = port;
   }
 
-  /** Resolves when it serves. With `trace`, its system calls of that names are counted into a file by strace. */
+  /**
+   * Resolves when it serves. With `trace`, its system calls of that names are counted into a file by strace; with
+   * `collect`, it collects its garbage before it says what it uses.
+   */
   static async start(
     kind: ServerKind,
     directory: string,
-    trace?: { readonly calls: string; readonly file: string },
+    { trace, collect = false }: { readonly trace?: { readonly calls: string; readonly file: string }; readonly collect?: boolean } = {},
   ): Promise<ServerProcess> {
     const child =
       trace === undefined
-        ? fork(script("server"), [kind, directory])
+        ? fork(script("server"), [kind, directory], { execArgv: [...process.execArgv, ...(collect ? ["--expose-gc"] : [])] })
         : spawn(
             "strace",
             ["-f", "-c", "-e", `trace=${trace.calls}`, "-o", trace.file, process.execPath, script("server"), kind, directory],
@@ -70,4 +73,19 @@ export async function runLoad(load: Load): Promise<LoadResult> {
   const result = await answer<LoadResult>(child);
   await exit;
   return result;
+}
+
+/** As `runLoad`, of a load that holds what it took until it is ended. */
+export async function startHolding(load: Extract<Load, { kind: "hold" }>): Promise<{ result: LoadResult; end(): Promise<void> }> {
+  const child = fork(script("load"));
+  child.send(load);
+  const result = await answer<LoadResult>(child);
+  return {
+    result,
+    end: async () => {
+      const exit = once(child, "exit");
+      child.send("end");
+      await exit;
+    },
+  };
 }

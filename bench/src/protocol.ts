@@ -11,6 +11,8 @@ export interface Usage {
   /** Processor time of the whole process since it started, in microseconds. */
   readonly cpuUs: number;
   readonly rssBytes: number;
+  /** Of a server started with `collect`, after a collection. */
+  readonly heapBytes: number;
 }
 
 /** What one load process is to do. */
@@ -23,6 +25,8 @@ export type Load =
       readonly bodyBytes: number;
       /** "none", with one consumer, unless given. */
       readonly order?: OrderLoad;
+      /** How the handler ends each delivery: "ack" unless given. */
+      readonly settle?: "ack" | "reject";
     }
   | {
       readonly kind: "emit-with-ack";
@@ -32,7 +36,41 @@ export type Load =
       readonly bodyBytes: number;
     }
   | { readonly kind: "publish"; readonly port: number; readonly messages: number; readonly window: number; readonly bodyBytes: number }
-  | { readonly kind: "drain"; readonly port: number; readonly messages: number; readonly window: number };
+  | {
+      readonly kind: "fill";
+      readonly port: number;
+      readonly queue: string;
+      readonly messages: number;
+      /** Messages of an array, and how many arrays are unconfirmed at a time. */
+      readonly arrayMessages: number;
+      readonly turns: number;
+      readonly bodyBytes: number;
+    }
+  | { readonly kind: "drain"; readonly port: number; readonly messages: number; readonly window: number }
+  | {
+      readonly kind: "through";
+      readonly port: number;
+      readonly queue: string;
+      readonly messages: number;
+      readonly window: number;
+      readonly bodyBytes: number;
+    }
+  | {
+      readonly kind: "queues";
+      readonly port: number;
+      readonly count: number;
+      readonly clients: number;
+      readonly messages: number;
+      readonly window: number;
+      readonly bodyBytes: number;
+    }
+  | {
+      readonly kind: "hold";
+      readonly port: number;
+      readonly messages: number;
+      /** One of so many stays in flight. */
+      readonly every: number;
+    };
 
 export interface LoadResult {
   readonly messages: number;
@@ -48,7 +86,7 @@ export const WARM_UP_MESSAGES = 50_000;
 export interface OrderLoad {
   readonly ordering: "none" | "key" | "fifo";
   readonly keys: number;
-  /** `zipf`: the n-th key is n times as rare as the first. */
-  readonly distribution: "uniform" | "zipf";
+  /** `zipf`: the n-th key is n times as rare as the first. `distinct`: none comes twice. */
+  readonly distribution: "uniform" | "zipf" | "distinct";
   readonly consumers: number;
 }

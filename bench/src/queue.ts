@@ -111,7 +111,7 @@ async function countSyncs(options: QueueBench, path: string): Promise<string> {
   if (spawnSync("strace", ["-V"]).error !== undefined) return "syncs     not counted: strace is not installed";
   const file = join(path, "syncs");
   const messages = Math.min(options.messages, 50_000);
-  const server = await ServerProcess.start("holdfast", join(path, "traced"), { calls: "fdatasync,fsync", file });
+  const server = await ServerProcess.start("holdfast", join(path, "traced"), { trace: { calls: "fdatasync,fsync", file } });
   await runLoad({ kind: "round-trip", port: server.port, messages, window: options.window, bodyBytes: options.bodyBytes });
   await server.stop();
   const counts = readFileSync(file, "utf8")

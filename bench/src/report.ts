@@ -34,6 +34,11 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
+/** A ratio beside what it is meant to be at least. */
+export function ratioLine(ratio: number, target: number): string {
+  return `ratio     ${ratio.toFixed(2)}x, target ${target.toFixed(2)}x or more: ${ratio >= target ? "met" : "NOT met"}`;
+}
+
 /** Progress of a long run, on standard error so that the report can be piped. */
 export function progress(line: string): void {
   process.stderr.write(`${line}\n`);
