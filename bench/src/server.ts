@@ -7,11 +7,14 @@ import type { ServerKind, ServerReady, Usage } from "./protocol.js";
 /** The server under test, in a process of its own: `node server.js KIND DIRECTORY`. */
 const [kind, directory] = process.argv.slice(2) as [ServerKind, string];
 
+/** Also of consumers of a connection: a benchmark asks for as many as it likes. */
+const QUEUES_MAX = 1_000_000;
+
 const http = createServer();
 const io = new Server(http, { serveClient: false, transports: ["websocket"] });
 let holdfast: Holdfast | undefined;
 if (kind !== "plain") {
-  holdfast = await Holdfast.open({ directory });
+  holdfast = await Holdfast.open({ directory, queuesMax: QUEUES_MAX, limits: { consumersMax: QUEUES_MAX } });
   holdfast.attach(io);
 }
 if (kind !== "holdfast") {

@@ -27,7 +27,12 @@ export async function queues(load: Extract<Load, { kind: "queues" }>): Promise<L
   for (let number = 0; number < Math.max(count, clients); number++) {
     const queue = holdfasts[number % clients]?.queue<Body>(`queue-${number % count}`);
     if (queue === undefined) continue;
-    queue.consume(handle, { maxInFlight: Math.max(IN_FLIGHT_MIN, Math.floor((IN_FLIGHT * clients) / Math.max(count, clients))) });
+    const consumer = queue.consume(handle, {
+      maxInFlight: Math.max(IN_FLIGHT_MIN, Math.floor((IN_FLIGHT * clients) / Math.max(count, clients))),
+    });
+    void consumer.closed.then((error) => {
+      if (error !== undefined) throw error;
+    });
     all.push(queue);
   }
   let next = 0;

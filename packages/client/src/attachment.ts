@@ -50,7 +50,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     this.#connection = connection;
     this.#signal = signal;
     this.#settlements = new Settlements(connection, () => {
-      connection.flushSoon();
+      connection.flushSoon(this);
       this.leaveIfIdle();
     });
     this.closed = new Promise((resolve) => {
@@ -101,7 +101,8 @@ export abstract class Attachment implements Consumer, Party, Settler {
         this.#attempt = 0;
         this.#consumer = reply.consumer as string;
         this.#handle = reply.handle as number;
-        this.#connection.flushSoon();
+        this.#connection.route(this.#handle, this);
+        this.#connection.flushSoon(this);
         this.leaveIfIdle();
         return;
       }
@@ -154,7 +155,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
 
   settle(item: Settlement): void {
     this.#settlements.add(item);
-    this.#connection.flushSoon();
+    this.#connection.flushSoon(this);
   }
 
   onAnswered(batch: Batch): void {
@@ -203,6 +204,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     this.#batches.clear();
     this.waiting.clear();
     this.#settlements.fail();
+    this.#connection.unroute(this.#handle, this);
     this.#consumer = undefined;
     this.#highestLease = 0;
   }

@@ -61,6 +61,10 @@ export class Connection {
   refusal: HoldfastError | undefined;
   readonly #socket: Socket;
   readonly #parties = new Set<Party>();
+  /** Those with something to write, so that a turn costs nothing for the many others. */
+  readonly #awake = new Set<Party>();
+  /** Who takes the deliveries of a handle, on this connection. */
+  readonly #takers = new Map<number, Party>();
   readonly #answers = new Map<number, OnAnswer>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #listeners: [event: string, listener: (argument: unknown) => void][] = [];
@@ -95,6 +99,17 @@ export class Connection {
 
   leave(party: Party): void {
     this.#parties.delete(party);
+    this.#awake.delete(party);
+  }
+
+  /** Deliveries of that handle are for `party` as long as this connection lasts. */
+  route(handle: number, party: Party): void {
+    this.#takers.set(handle, party);
+  }
+
+  /** They are not any more; a handle that another connection gave may be somebody else's now. */
+  unroute(handle: number, party: Party): void {
+    if (this.#takers.get(handle) === party) this.#takers.delete(handle);
   }
 
   #on(event: string, listener: (argument: unknown) => void): void {
@@ -176,7 +191,7 @@ export class Connection {
     this.#attempt = 0;
     this.ready = true;
     for (const party of this.#parties) party.onReady();
-    this.flushSoon();
+    this.#flushLater();
   }
 
   #lost(): void {
@@ -184,6 +199,7 @@ export class Connection {
     this.ready = false;
     this.refusal = undefined;
     this.#answers.clear();
+    this.#takers.clear();
     for (const party of this.#parties) party.onLost?.();
   }
 
@@ -192,8 +208,13 @@ export class Connection {
     for (const party of this.#parties) party.onRefused(error);
   }
 
-  /** Writes and sends what waits once this turn is over. */
-  flushSoon(): void {
+  /** Lets `party` write, and sends that, once this turn is over; or once the connection is ready. */
+  flushSoon(party: Party): void {
+    this.#awake.add(party);
+    this.#flushLater();
+  }
+
+  #flushLater(): void {
     if (!this.ready || this.#flushing) return;
     this.#flushing = true;
     this.#flushAfterTurn();
@@ -202,7 +223,9 @@ export class Connection {
   /** Writes and sends what waits. */
   flush(): void {
     if (!this.ready) return;
-    for (const party of this.#parties) party.write?.();
+    const awake = [...this.#awake];
+    this.#awake.clear();
+    for (const party of awake) party.write?.();
     this.sendFrame();
   }
 
@@ -253,7 +276,7 @@ export class Connection {
       }
       case SECTION.deliveries: {
         const section = new DeliveriesSection(content);
-        for (const party of this.#parties) party.onDeliveries?.(section);
+        this.#takers.get(section.handle)?.onDeliveries?.(section);
         break;
       }
       default:

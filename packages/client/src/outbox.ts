@@ -108,7 +108,7 @@ export class Outbox implements Party, LaneHost {
 
   wake(lane: Lane): void {
     this.#awake.add(lane);
-    this.connection.flushSoon();
+    this.connection.flushSoon(this);
   }
 
   write(): void {
