@@ -1,54 +1,85 @@
 import { crc32 } from "node:zlib";
 import { HoldfastError } from "holdfast-client/protocol";
+import { clearBit, hasBit, withBit } from "./bits.js";
+import { packSparse, positionIn, readIndexes, SPARSE, tableBytes } from "./sparse.js";
 
 /**
  * A block as it is stored: the messages one commit gave one queue, with consecutive sequences.
  *
- *      0 u8  format version      1 u8  0        2 u16 0
+ *      0 u8  form                1 u8  0        2 u16 0
  *      4 u32 CRC-32 of all that follows
  *      8 u32 CRC of the queue's block before, so that a missing block shows
  *     12 u32 count of messages
  *     16 u48 first sequence     22 u48 published at (ms)     28 u32 queue
  *     32 the records, one after the other
+ *
+ * The other form is in `sparse.ts`.
  */
 const HEADER_BYTES = 32;
-const VERSION = 1;
+const WHOLE = 1;
+
+/** Of a block that is written anew this part was settled. */
+const SPARSE_PART = 0.45;
 
 /** A block that grew past this is closed and the commit goes on in the next one. */
 export const BLOCK_BYTES_MAX = 512 * 1024;
 
-/** The messages of one commit in one queue, with what is known of each: at most 1 bit. */
+/**
+ * The messages of one commit in one queue, with what is known of each: at most 1 bit. A message keeps its index, its
+ * distance from the first sequence, for ever; its slot is where it stands among those that the block still has.
+ */
 export class Block {
   readonly queue: number;
   readonly first: number;
   readonly count: number;
   readonly publishedAt: number;
-  readonly size: number;
-  readonly crc: number;
+  /** Bytes as it is stored. */
+  size = 0;
+  crc = 0;
   /** Undefined when the bytes were let go to save memory. */
   bytes: Uint8Array | undefined;
   /** Messages not settled yet. At 0 the block is deleted. */
-  live: number;
-  /** A bit per message; undefined while none is settled. */
-  settled: Uint8Array | undefined;
-  /** A bit per message that was leased, of an ordered queue: those are not leased in the order of the log. */
-  leased: Uint8Array | undefined;
-  /** A bit per message that is marked as leased in the store and that nobody leased yet. */
-  #reserved: Uint8Array | undefined;
+  live = 0;
   /** Whether the store has a bitmap of it, to be deleted with it. */
   settledStored = false;
+  /** Messages it has, settled or not. */
+  #slots = 0;
+  /** The index of each slot, when it does not have all. */
+  #indexes: Uint32Array | undefined;
+  /** Where the record of each slot starts, and where the last one ends. */
   #offsets: Uint32Array | undefined;
+  /** A bit per slot; undefined while none is settled. */
+  #settled: Uint8Array | undefined;
+  /** A bit per slot that was leased, of an ordered queue: those are not leased in the order of the log. */
+  #leased: Uint8Array | undefined;
+  /** A bit per slot that is marked as leased in the store and that nobody leased yet. */
+  #reserved: Uint8Array | undefined;
+  /** Bytes of the records that are settled. */
+  #settledBytes = 0;
 
   private constructor(bytes: Uint8Array) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.bytes = bytes;
-    this.size = bytes.length;
-    this.crc = view.getUint32(4, true);
     this.count = view.getUint32(12, true);
     this.first = readU48(view, 16);
     this.publishedAt = readU48(view, 22);
     this.queue = view.getUint32(28, true);
-    this.live = this.count;
+    this.#take(bytes);
+  }
+
+  /** Becomes what the bytes say. */
+  #take(bytes: Uint8Array): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.bytes = bytes;
+    this.size = bytes.length;
+    this.crc = view.getUint32(4, true);
+    this.#indexes = bytes[0] === SPARSE ? readIndexes(view, HEADER_BYTES) : undefined;
+    this.#slots = this.#indexes?.length ?? this.count;
+    this.live = this.#slots;
+    this.#offsets = undefined;
+    this.#settled = undefined;
+    this.#leased = undefined;
+    this.#reserved = undefined;
+    this.#settledBytes = 0;
   }
 
   /** Packs records into a new block. */
@@ -62,7 +93,7 @@ export class Block {
     recordBytes: number,
   ): Block {
     const bytes = Buffer.allocUnsafe(HEADER_BYTES + recordBytes);
-    bytes.writeUInt32LE(VERSION, 0);
+    bytes.writeUInt32LE(WHOLE, 0);
     bytes.writeUInt32LE(previousCrc, 8);
     bytes.writeUInt32LE(count, 12);
     bytes.writeUIntLE(first, 16, 6);
@@ -79,17 +110,18 @@ export class Block {
 
   /** Reads a stored block; fails when it is damaged, so that a wrong body is never delivered. */
   static unpack(bytes: Uint8Array): Block {
-    if (bytes.length < HEADER_BYTES || bytes[0] !== VERSION) {
+    if (bytes.length < HEADER_BYTES || (bytes[0] !== WHOLE && bytes[0] !== SPARSE)) {
       throw new HoldfastError(
         "ENGINE_UNAVAILABLE",
-        `stored block has version ${bytes[0]} and ${bytes.length} bytes, expected version ${VERSION}`,
+        `stored block has form ${bytes[0]} and ${bytes.length} bytes, expected form ${WHOLE} or ${SPARSE}`,
       );
     }
-    const block = new Block(bytes);
-    if (crc32(bytes.subarray(8)) !== block.crc) {
-      throw new HoldfastError("ENGINE_UNAVAILABLE", `stored block ${block.queue}/${block.first} is damaged: its CRC does not match`);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (crc32(bytes.subarray(8)) !== view.getUint32(4, true)) {
+      const block = `${view.getUint32(28, true)}/${readU48(view, 16)}`;
+      throw new HoldfastError("ENGINE_UNAVAILABLE", `stored block ${block} is damaged: its CRC does not match`);
     }
-    return block;
+    return new Block(bytes);
   }
 
   /** One past its last sequence. */
@@ -97,110 +129,166 @@ export class Block {
     return this.first + this.count;
   }
 
-  /** Where each record starts, and where the last one ends. */
-  get offsets(): Uint32Array {
+  get #starts(): Uint32Array {
     if (this.#offsets === undefined) {
       const bytes = this.bytes;
       if (bytes === undefined) throw new Error(`block ${this.queue}/${this.first} is not in memory`);
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const offsets = new Uint32Array(this.count + 1);
-      let at = HEADER_BYTES;
-      for (let index = 0; index < this.count; index++) {
-        offsets[index] = at;
+      const offsets = new Uint32Array(this.#slots + 1);
+      let at = HEADER_BYTES + (this.#indexes === undefined ? 0 : tableBytes(this.#slots));
+      for (let slot = 0; slot < this.#slots; slot++) {
+        offsets[slot] = at;
         at += view.getUint32(at, true);
       }
-      offsets[this.count] = at;
+      offsets[this.#slots] = at;
       this.#offsets = offsets;
     }
     return this.#offsets;
   }
 
-  start(index: number): number {
-    return this.offsets[index] ?? 0;
+  /** Where a message stands; -1 when it is gone. */
+  #slotOf(index: number): number {
+    return this.#indexes === undefined ? index : positionIn(this.#indexes, index);
   }
 
+  /** Where a record begins in the bytes; of a message that is not gone. */
+  start(index: number): number {
+    return this.#starts[this.#slotOf(index)] ?? 0;
+  }
+
+  /** One past its last byte. */
+  stop(index: number): number {
+    return this.#starts[this.#slotOf(index) + 1] ?? 0;
+  }
+
+  /** Whether a message is settled, or gone. */
   isSettled(index: number): boolean {
-    return hasBit(this.settled, index);
+    const slot = this.#slotOf(index);
+    return slot < 0 || hasBit(this.#settled, slot);
   }
 
   /** Marks one message settled; each only once. */
   settle(index: number): void {
-    this.settled = withBit(this.settled, this.count, index);
+    const slot = this.#slotOf(index);
+    this.#settled = withBit(this.#settled, this.#slots, slot);
+    this.#settledBytes += (this.#starts[slot + 1] ?? 0) - (this.#starts[slot] ?? 0);
     this.live--;
   }
 
   isLeased(index: number): boolean {
-    return hasBit(this.leased, index);
+    return hasBit(this.#leased, this.#slotOf(index));
   }
 
   markLeased(index: number): void {
-    this.leased = withBit(this.leased, this.count, index);
+    this.#leased = withBit(this.#leased, this.#slots, this.#slotOf(index));
   }
 
   unmarkLeased(index: number): void {
-    clearBit(this.leased, index);
+    clearBit(this.#leased, this.#slotOf(index));
   }
 
   /** The mark of a message is durable before somebody leases it. */
   reserve(index: number): void {
-    this.#reserved = withBit(this.#reserved, this.count, index);
+    this.#reserved = withBit(this.#reserved, this.#slots, this.#slotOf(index));
   }
 
   /** Uses such a mark up; false when there was none. */
   takeReserved(index: number): boolean {
-    if (!hasBit(this.#reserved, index)) return false;
-    clearBit(this.#reserved, index);
+    const slot = this.#slotOf(index);
+    if (!hasBit(this.#reserved, slot)) return false;
+    clearBit(this.#reserved, slot);
     return true;
   }
 
   /** Forgets which messages are in flight, or about to be. */
   unmarkAll(): void {
-    this.leased = undefined;
+    this.#leased = undefined;
     this.#reserved = undefined;
   }
 
   /** The same of those before `end` alone. */
   unmarkBelow(end: number): void {
-    for (let index = Math.min(end, this.count) - 1; index >= 0; index--) {
-      clearBit(this.leased, index);
-      clearBit(this.#reserved, index);
+    for (let slot = 0; slot < this.#slots && (this.#indexes?.[slot] ?? slot) < end; slot++) {
+      clearBit(this.#leased, slot);
+      clearBit(this.#reserved, slot);
     }
   }
 
   /** What is stored beside the block: the bits of the settled messages, then those of the leased ones if there are any. */
   get bitmap(): Buffer {
-    const bytes = (this.count + 7) >> 3;
-    return Buffer.concat([this.settled ?? new Uint8Array(bytes), this.leased ?? new Uint8Array(0)]);
+    const bytes = (this.#slots + 7) >> 3;
+    return Buffer.concat([this.#settled ?? new Uint8Array(bytes), this.#leased ?? new Uint8Array(0)]);
   }
 
   /** Takes the bitmap that was stored for it. */
   restoreBitmap(bitmap: Uint8Array): void {
-    const bytes = (this.count + 7) >> 3;
-    this.settled = Uint8Array.from(bitmap.subarray(0, bytes));
-    this.leased = bitmap.length > bytes ? Uint8Array.from(bitmap.subarray(bytes)) : undefined;
+    const bytes = (this.#slots + 7) >> 3;
+    this.#settled = Uint8Array.from(bitmap.subarray(0, bytes));
+    this.#leased = bitmap.length > bytes ? Uint8Array.from(bitmap.subarray(bytes)) : undefined;
     this.settledStored = true;
-    let settled = 0;
-    for (let index = 0; index < this.count; index++) if (this.isSettled(index)) settled++;
-    this.live = this.count - settled;
+    this.live = 0;
+    let liveBytes = 0;
+    const starts = this.#starts;
+    for (let slot = 0; slot < this.#slots; slot++) {
+      if (hasBit(this.#settled, slot)) continue;
+      this.live++;
+      liveBytes += (starts[slot + 1] ?? 0) - (starts[slot] ?? 0);
+    }
+    this.#settledBytes = (starts[this.#slots] ?? 0) - (starts[0] ?? 0) - liveBytes;
+  }
+
+  /** Bytes of records that are settled and stored all the same. */
+  get deadBytes(): number {
+    return this.#settledBytes;
+  }
+
+  /** Whether what is settled takes so much that, with what the block has of its own, half of it may not be live. */
+  get isSparse(): boolean {
+    return this.live > 0 && this.#settledBytes > SPARSE_PART * this.size;
+  }
+
+  /**
+   * Drops what is settled. Indexes stay as they are, and where records lie changes. Bytes that were let go stay so.
+   *
+   * @param source this block, or as it is stored when memory has let its bytes go
+   * @returns what is to be stored
+   */
+  compact(source: Block): Uint8Array {
+    const { bytes } = source;
+    if (bytes === undefined) throw new Error(`block ${this.queue}/${this.first} is not in memory`);
+    const [leased, reserved] = [this.#leased, this.#reserved];
+    const kept: number[] = [];
+    const indexes = new Uint32Array(this.live);
+    const records: Uint8Array[] = [];
+    for (let slot = 0; slot < this.#slots; slot++) {
+      if (hasBit(this.#settled, slot)) continue;
+      kept.push(slot);
+      const index = this.#indexes?.[slot] ?? slot;
+      indexes[records.length] = index;
+      records.push(bytes.subarray(source.start(index), source.stop(index)));
+    }
+    const wasLetGo = this.bytes === undefined;
+    const packed = packSparse(bytes.subarray(0, HEADER_BYTES), indexes, records);
+    this.#take(packed);
+    for (const [slot, before] of kept.entries()) {
+      if (hasBit(leased, before)) this.#leased = withBit(this.#leased, this.#slots, slot);
+      if (hasBit(reserved, before)) this.#reserved = withBit(this.#reserved, this.#slots, slot);
+    }
+    if (wasLetGo) this.evict();
+    return packed;
+  }
+
+  /** Whether one of its messages is marked as leased. */
+  get hasMarks(): boolean {
+    return this.#leased !== undefined;
   }
 
   /** Lets the bytes go; they are read again when a message needs them. */
   evict(): void {
+    // Where its records lie is still asked for.
+    void this.#starts;
     this.bytes = undefined;
   }
-}
-
-const hasBit = (bits: Uint8Array | undefined, index: number): boolean =>
-  bits !== undefined && ((bits[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
-
-function withBit(bits: Uint8Array | undefined, count: number, index: number): Uint8Array {
-  const all = bits ?? new Uint8Array((count + 7) >> 3);
-  all[index >> 3] = (all[index >> 3] ?? 0) | (1 << (index & 7));
-  return all;
-}
-
-function clearBit(bits: Uint8Array | undefined, index: number): void {
-  if (bits !== undefined) bits[index >> 3] = (bits[index >> 3] ?? 0) & ~(1 << (index & 7));
 }
 
 const readU48 = (view: DataView, at: number): number => view.getUint32(at, true) + view.getUint16(at + 4, true) * 0x1_0000_0000;

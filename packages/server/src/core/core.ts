@@ -9,6 +9,7 @@ import { Catalog } from "./catalog.js";
 import type { Chain, ChainHead } from "./chain.js";
 import { type Chains, HELD_LOADED_MAX } from "./chains.js";
 import { type ChainChange, CommitBuilder, type SealedCommit } from "./commit.js";
+import { Compactor } from "./compactor.js";
 import { Consumer } from "./consumer.js";
 import { DueEntries } from "./due-entries.js";
 import { type DueList, type DueMessage, unpackDue } from "./due-list.js";
@@ -20,6 +21,7 @@ import { Lease, type Place } from "./lease.js";
 import { Overflow } from "./overflow.js";
 import { failedListOf, priorityOf } from "./priority-level.js";
 import type { Queue } from "./queue.js";
+import { Residency } from "./residency.js";
 import { Scanner } from "./scanner.js";
 import { SCHEDULED_BYTES_PER_TURN, Schedules } from "./schedules.js";
 import { settleRuns } from "./settle.js";
@@ -67,7 +69,8 @@ export class Core {
   readonly administration: Administration;
   readonly schedules: Schedules;
   readonly #commit = new CommitBuilder();
-  readonly #windows = new Windows();
+  readonly #compactor: Compactor;
+  readonly #windows: Windows;
   readonly #wakes = new Wakes();
   readonly #transitions: Transitions;
   readonly #holding = new Holding(this.#commit);
@@ -89,6 +92,9 @@ export class Core {
   constructor(life: number, context: CoreContext) {
     this.life = life;
     this.catalog = new Catalog(this.#commit, life);
+    const residency = new Residency();
+    this.#compactor = new Compactor(this.#commit, residency, context);
+    this.#windows = new Windows(residency, this.#compactor);
     this.#transitions = new Transitions(this.catalog, this.#commit, this.#windows, this.#wakes, this.#holding, this.#entries, context);
     this.#scanner = new Scanner(this.#windows, this.#transitions, this.#holding);
     this.administration = new Administration(this.#commit, this.#windows, this.#transitions, this.#entries, context);
@@ -337,7 +343,7 @@ export class Core {
       const index = queue.cursor - block.first;
       if (!block.isSettled(index)) {
         const place: Place = { block, index };
-        const lease = new Lease(this.#nextLease, consumer, queue.cursor, 1, block.publishedAt, until, place, block.bytes);
+        const lease = new Lease(this.#nextLease, consumer, queue.cursor, 1, block.publishedAt, until, place, block);
         if (leases.length > 0 && lease.size > room.bytes) return true;
         this.#nextLease++;
         leases.push(lease);
@@ -423,7 +429,7 @@ export class Core {
         block.publishedAt,
         until,
         { block, index, chain },
-        this.#transitions.blockBytes(queue, block),
+        this.#transitions.readable(queue, block),
       );
     } else {
       const { sequence, attempts, publishedAt } = held;
@@ -473,7 +479,9 @@ export class Core {
 
   /** When `wake` is to be called next. */
   get nextWake(): number | undefined {
-    return this.#wakes.next;
+    const wake = this.#wakes.next;
+    const rewrite = this.#compactor.next;
+    return wake === undefined || rewrite === undefined ? (wake ?? rewrite) : Math.min(wake, rewrite);
   }
 
   /**
@@ -482,6 +490,7 @@ export class Core {
    */
   wake(now: number): Expired[] {
     const expired: Expired[] = [];
+    this.#compactor.look(now);
     let bytesLeft = SCHEDULED_BYTES_PER_TURN;
     for (let wake = this.#wakes.take(now); wake !== undefined; wake = bytesLeft > 0 ? this.#wakes.take(now) : undefined) {
       const { queue, consumer, idle, schedule } = wake;
@@ -542,7 +551,7 @@ export class Core {
     for (let block = queue.window[0]; block !== undefined && queue.cursor <= queue.recoverThrough; block = queue.window[0]) {
       const index = queue.cursor - block.first;
       if (!block.isSettled(index) && block.bytes !== undefined) {
-        const record = block.bytes.subarray(block.start(index), block.start(index + 1));
+        const record = block.bytes.subarray(block.start(index), block.stop(index));
         this.#transitions.failedBefore(
           queue,
           record,
@@ -644,11 +653,12 @@ export class Core {
   // --- commit --------------------------------------------------------------------------------------------------
 
   get hasChanges(): boolean {
-    return this.#commit.hasChanges;
+    return this.#commit.hasChanges || this.#compactor.isDue;
   }
 
   /** Ends the commit that was being filled; `committed` takes it once it is durable. */
   seal(now: number): SealedCommit {
+    this.#compactor.run(now);
     return this.#commit.seal(now);
   }
 
@@ -701,6 +711,7 @@ export class Core {
 
   /** The last commit of a life that ends by its own will: nothing that is in flight counts an attempt. */
   retire(): void {
+    this.#compactor.finish();
     for (const queue of this.catalog.all()) {
       // Also of a queue without leases: what is published with this commit must not be marked for consumers that wait.
       queue.retired = true;
@@ -715,7 +726,7 @@ export class Core {
   /** Takes back the marks of what is in flight, or was about to be. What this life found and did not look through still counts. */
   #unmark(queue: Queue): void {
     for (const block of queue.blocks.values()) {
-      if (block.leased === undefined) continue;
+      if (!block.hasMarks) continue;
       if (block.first >= queue.foundNext) block.unmarkAll();
       else if (block.first < queue.cursor) block.unmarkBelow(queue.cursor - block.first);
       else continue;
@@ -735,4 +746,4 @@ const isWaiting = ({ chains, cursor }: Queue, { first }: Block, index: number): 
   chains?.fifo === false || first + index >= cursor;
 
 const sizeOf = ({ parked, held }: ChainHead): number =>
-  parked === undefined ? held.size : parked.block.start(parked.index + 1) - parked.block.start(parked.index);
+  parked === undefined ? held.size : parked.block.stop(parked.index) - parked.block.start(parked.index);

@@ -17,8 +17,20 @@ export type Place =
       readonly due?: undefined;
       readonly entry?: undefined;
     }
-  | { readonly due: DueMessage; readonly block?: undefined; readonly chain?: undefined; readonly entry?: undefined }
-  | { readonly entry: HeldMessage; readonly chain: Chain; readonly block?: undefined; readonly due?: undefined };
+  | {
+      readonly due: DueMessage;
+      readonly block?: undefined;
+      readonly index?: undefined;
+      readonly chain?: undefined;
+      readonly entry?: undefined;
+    }
+  | {
+      readonly entry: HeldMessage;
+      readonly chain: Chain;
+      readonly block?: undefined;
+      readonly index?: undefined;
+      readonly due?: undefined;
+    };
 
 /** The exclusive right of a consumer to settle one delivery. Dropped once it is settled or ran out. */
 export class Lease implements Leased {
@@ -31,6 +43,9 @@ export class Lease implements Leased {
   leaseUntil: number;
   /** The block's bytes, or the record alone for a message of the due list; let go once it was handed over. */
   held: Uint8Array | undefined;
+  /** Where the record lies in these. The block may be written anew meanwhile, so its own places are not asked. */
+  readonly start: number;
+  readonly end: number;
 
   constructor(
     lease: number,
@@ -40,7 +55,7 @@ export class Lease implements Leased {
     publishedAt: number,
     leaseUntil: number,
     place: Place,
-    held: Uint8Array | undefined,
+    source: Block | Uint8Array,
   ) {
     this.lease = lease;
     this.consumer = consumer;
@@ -49,21 +64,15 @@ export class Lease implements Leased {
     this.publishedAt = publishedAt;
     this.leaseUntil = leaseUntil;
     this.place = place;
-    this.held = held;
+    const record = source instanceof Uint8Array;
+    this.held = record ? source : source.bytes;
+    this.start = record ? 0 : source.start(place.index ?? 0);
+    this.end = record ? source.length : source.stop(place.index ?? 0);
   }
 
   get bytes(): Uint8Array {
     if (this.held === undefined) throw new Error(`the bytes of lease ${this.lease} were read too late`);
     return this.held;
-  }
-
-  get start(): number {
-    return this.place.block === undefined ? 0 : this.place.block.start(this.place.index);
-  }
-
-  get end(): number {
-    const { block, index, due, entry } = this.place as Place & { index: number };
-    return block === undefined ? (due ?? entry).size : block.start(index + 1);
   }
 
   /** Bytes of the record. */

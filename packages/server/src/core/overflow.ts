@@ -69,7 +69,7 @@ export class Overflow implements RoomMaker {
     if (bytes === undefined) throw new Error(`block ${queue.number}/${block.first} was let go too early`);
     const sequence = queue.cursor;
     const index = sequence - block.first;
-    const record = bytes.subarray(block.start(index), block.start(index + 1));
+    const record = bytes.subarray(block.start(index), block.stop(index));
     const attempts = sequence <= queue.recoverThrough ? 1 : 0;
     if (queue.window[0] === block) {
       this.#windows.settle(queue, block, index);

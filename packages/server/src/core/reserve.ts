@@ -61,7 +61,7 @@ export function reserveNew(queue: Queue, chains: Chains, block: Block): void {
 
 function isFree(chains: Chains, block: Block, index: number, seen: Set<string>): boolean {
   if (block.bytes === undefined) return false;
-  const key = chains.keyOf(block.bytes, block.start(index), block.start(index + 1));
+  const key = chains.keyOf(block.bytes, block.start(index), block.stop(index));
   if (seen.has(key)) return false;
   seen.add(key);
   return chains.find(key) === undefined;

@@ -39,6 +39,11 @@ export class Residency {
     }
   }
 
+  /** The block was written anew, smaller. */
+  shrunk(block: Block, bytesBefore: number): void {
+    if (block.bytes !== undefined) this.#bytes -= bytesBefore - block.size;
+  }
+
   remove(block: Block): void {
     this.#passed.delete(block);
     if (block.bytes !== undefined) this.#bytes -= block.size;

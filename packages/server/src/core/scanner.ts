@@ -24,7 +24,7 @@ export class Scanner {
     const index = sequence - block.first;
     if (!block.isSettled(index)) {
       const { bytes, publishedAt } = block;
-      const [start, end] = [block.start(index), block.start(index + 1)];
+      const [start, end] = [block.start(index), block.stop(index)];
       const chain = chains.of(chains.keyOf(bytes, start, end));
       const fields = { sequence, due: 0, attempts: 0, publishedAt, reason: undefined };
       // What this life did not store yet found marked was in flight, or about to be, when the life before it ended.

@@ -1,6 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { store } from "./append.js";
-import type { Block } from "./block.js";
+import { Block } from "./block.js";
 import type { Catalog } from "./catalog.js";
 import type { Chain } from "./chain.js";
 import type { CommitBuilder } from "./commit.js";
@@ -39,7 +39,7 @@ export class Transitions implements Settling {
   readonly #entries: DueEntries;
   /** Leases that ended because one before them in their chain did; for the core to tell. */
   readonly revoked: Lease[] = [];
-  #lastRead: { readonly block: Block; readonly bytes: Uint8Array } | undefined;
+  #lastRead: { readonly block: Block; readonly stored: Block } | undefined;
 
   constructor(
     catalog: Catalog,
@@ -260,22 +260,22 @@ export class Transitions implements Settling {
     const { block, due, chain, entry } = lease.place;
     if (due !== undefined) return lease.held ?? this.storedDue(queue, due);
     if (block === undefined) return lease.held ?? this.storedHeld(queue, chain, entry);
-    const bytes = lease.held ?? block.bytes ?? this.#storedBlock(queue, block);
-    return bytes.subarray(lease.start, lease.end);
+    if (lease.held !== undefined) return lease.held.subarray(lease.start, lease.end);
+    const { index } = lease.place;
+    const source = this.readable(queue, block);
+    return bytesOf(source).subarray(source.start(index), source.stop(index));
   }
 
-  /** Many messages of one block may need it one after the other, so the last one read is kept. */
-  #storedBlock(queue: Queue, block: Block): Uint8Array {
-    const known = this.#lastRead;
-    if (known?.block === block) return known.bytes;
-    const bytes = this.#stored(keys.blockKey(queue.number, block.first));
-    this.#lastRead = { block, bytes };
-    return bytes;
-  }
-
-  /** The bytes of a block, also when memory has let them go. */
-  blockBytes(queue: Queue, block: Block): Uint8Array {
-    return block.bytes ?? this.#storedBlock(queue, block);
+  /**
+   * The block, or, when memory has let its bytes go, as the store has it: maybe from before it was last written anew.
+   * Many messages of one block may need it one after the other, so the last one read is kept.
+   */
+  readable(queue: Queue, block: Block): Block {
+    if (block.bytes !== undefined) return block;
+    if (this.#lastRead?.block === block) return this.#lastRead.stored;
+    const stored = Block.unpack(this.#stored(keys.blockKey(queue.number, block.first)));
+    this.#lastRead = { block, stored };
+    return stored;
   }
 
   storedHeld(queue: Queue, chain: Chain, message: HeldMessage): Uint8Array {
@@ -294,3 +294,8 @@ export class Transitions implements Settling {
 }
 
 const lastReason = ({ place }: Lease): string | undefined => (place.due ?? place.entry)?.reason;
+
+function bytesOf({ bytes, queue, first }: Block): Uint8Array {
+  if (bytes === undefined) throw new Error(`block ${queue}/${first} is not in memory`);
+  return bytes;
+}

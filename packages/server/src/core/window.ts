@@ -1,10 +1,17 @@
 import type { Block } from "./block.js";
+import type { Compactor } from "./compactor.js";
 import type { Queue } from "./queue.js";
-import { Residency } from "./residency.js";
+import type { Residency } from "./residency.js";
 
 /** Moves the windows of all queues over their logs: blocks come in at the end, the cursor passes them, settled ones go. */
 export class Windows {
-  readonly #residency = new Residency();
+  readonly #residency: Residency;
+  readonly #compactor: Compactor;
+
+  constructor(residency: Residency, compactor: Compactor) {
+    this.#residency = residency;
+    this.#compactor = compactor;
+  }
 
   /** How much a read may bring into the queue's window; 0 when memory is short and the window has something. */
   fillBytes(queue: Queue): number {
@@ -42,7 +49,10 @@ export class Windows {
     if (queue.cursor < block.end) return;
     queue.window.shift();
     queue.windowBytes -= block.size;
-    if (block.live > 0) this.#residency.pass(block);
+    if (block.live > 0) {
+      this.#residency.pass(block);
+      this.#compactor.consider(queue, block);
+    }
     const next = queue.window[0];
     queue.cursor = next?.first ?? queue.windowEnd;
   }
@@ -51,9 +61,17 @@ export class Windows {
   settle(queue: Queue, block: Block, index: number): void {
     block.settle(index);
     queue.dirtyBlocks.add(block);
-    if (block.live > 0) return;
+    if (block.live > 0) {
+      this.#compactor.consider(queue, block);
+      return;
+    }
     queue.blocks.delete(block.first);
+    this.#forget(block);
+  }
+
+  #forget(block: Block): void {
     this.#residency.remove(block);
+    this.#compactor.forget(block);
   }
 
   /** Settles the message at the cursor, of the first block that is not durable yet. */
@@ -99,6 +117,6 @@ export class Windows {
 
   /** The queue is gone. */
   remove(queue: Queue): void {
-    for (const block of queue.blocks.values()) this.#residency.remove(block);
+    for (const block of queue.blocks.values()) this.#forget(block);
   }
 }

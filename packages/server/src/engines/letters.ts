@@ -65,13 +65,13 @@ export class LetterReader {
     const blocks = await this.#readBlocks(after);
     for (const { block, value } of blocks) {
       const live = queue.blocks.get(block.first);
-      const bitmap = live === undefined ? this.#store.get(keys.settledKey(queue.number, block.first)) : live.settled;
+      const bitmap = live === undefined ? this.#store.get(keys.settledKey(queue.number, block.first)) : undefined;
       if (bitmap !== undefined) block.restoreBitmap(bitmap);
       for (let index = 0; index < block.count; index++) {
         const sequence = block.first + index;
-        if (sequence <= after || block.isSettled(index)) continue;
+        if (sequence <= after || block.isSettled(index) || live?.isSettled(index) === true) continue;
         if (letters.length > LETTERS_MAX) return { letters, end: sequence - 1 };
-        const record = value.subarray(block.start(index), block.start(index + 1));
+        const record = value.subarray(block.start(index), block.stop(index));
         letters.push({ sequence, publishedAt: block.publishedAt, attempts: 0, record, place: { block: block.first } });
       }
     }

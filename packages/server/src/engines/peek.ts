@@ -105,12 +105,12 @@ async function* logMessages(queue: Queue, store: Store, after: number): AsyncGen
   })) {
     const block = Block.unpack(value);
     const live = queue.blocks.get(block.first);
-    const bitmap = live === undefined ? store.get(keys.settledKey(queue.number, block.first)) : live.bitmap;
+    const bitmap = live === undefined ? store.get(keys.settledKey(queue.number, block.first)) : undefined;
     if (bitmap !== undefined) block.restoreBitmap(bitmap);
     for (let index = 0; index < block.count; index++) {
       const sequence = block.first + index;
-      if (sequence <= after || block.isSettled(index)) continue;
-      yield { sequence, publishedAt: block.publishedAt, record: value.subarray(block.start(index), block.start(index + 1)) };
+      if (sequence <= after || block.isSettled(index) || live?.isSettled(index) === true) continue;
+      yield { sequence, publishedAt: block.publishedAt, record: value.subarray(block.start(index), block.stop(index)) };
     }
   }
 }

@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { testAttempts, testAttemptsAcrossLives } from "./attempts.js";
 import { testBacklog } from "./backlog.js";
 import { testBackoff } from "./backoff.js";
+import { testCompaction } from "./compaction.js";
 import { testDeadLetter } from "./dead-letter.js";
 import { testDedup } from "./dedup.js";
 import { testDisconnect } from "./disconnect.js";
@@ -56,6 +57,7 @@ export const TOPICS = [
   testLives,
   testFailures,
   testBacklog,
+  testCompaction,
   testManyDelays,
   testRaces,
   testLimits,
