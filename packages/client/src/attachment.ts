@@ -4,7 +4,7 @@ import type { ConsumeOptions, Consumer } from "./consumer.js";
 import { Batch, type LeasedDelivery, type Settler } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
 import { Fifo } from "./fifo.js";
-import type { DeliveriesSection } from "./frame.js";
+import type { DeliveriesSection, FrameText } from "./frame.js";
 import type { Host } from "./host.js";
 import * as LIMITS from "./limits.js";
 import { type Settlement, Settlements } from "./settlements.js";
@@ -136,9 +136,9 @@ export abstract class Attachment implements Consumer, Party, Settler {
     return runs.slice(-LIMITS.maxInFlightMax);
   }
 
-  onDeliveries(section: DeliveriesSection): void {
+  onDeliveries(section: DeliveriesSection, text: FrameText): void {
     if (section.handle !== this.#handle || this.#state !== "attached") return;
-    const batch = new Batch(this, section);
+    const batch = new Batch(this, section, text);
     // Deliveries nobody ever settled must not be remembered for ever; their leases are over.
     for (const older of this.#batches) if (older.endsAt < Date.now()) this.#batches.delete(older);
     this.#batches.add(batch);

@@ -1,11 +1,12 @@
 import type { Socket } from "socket.io-client";
-import { afterTurn, inOneWrite } from "#platform";
+import { afterTurn, decodeBytewise, inOneWrite } from "#platform";
 import { HoldfastError } from "./errors.js";
 import {
   DeliveriesSection,
   type Fate,
   FRAME_EVENT,
   FRAME_VERSION,
+  type FrameText,
   RequestWriter,
   readFates,
   readRefused,
@@ -33,7 +34,7 @@ export interface Party {
   onRefused(error: HoldfastError): void;
   /** The turn is over: put what waits into `Connection.frame`. */
   write?(): void;
-  onDeliveries?(section: DeliveriesSection): void;
+  onDeliveries?(section: DeliveriesSection, text: FrameText): void;
   /** The server ended the consumer of that name. */
   onCancelled?(consumer: unknown, reason: unknown): void;
 }
@@ -253,8 +254,14 @@ export class Connection {
     // Node's buffers are narrowed to plain bytes: their `slice` would share memory where that of bytes copies.
     const { buffer, byteOffset, byteLength } = argument as Partial<Uint8Array<ArrayBuffer>>;
     const frame = new Uint8Array(buffer ?? (argument as ArrayBuffer), byteOffset, byteLength);
+    let text: string | undefined;
+    // Made once for all the sections, when the first of their bodies is asked for.
+    const bytewise = (): string | undefined => {
+      text ??= decodeBytewise(frame);
+      return text;
+    };
     try {
-      for (const section of sectionsOf(frame)) this.#onSection(section);
+      for (const section of sectionsOf(frame)) this.#onSection(section, bytewise);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       // The rest cannot be read, so everything unanswered has to be asked for again.
@@ -262,7 +269,7 @@ export class Connection {
     }
   }
 
-  #onSection({ type, content }: Section): void {
+  #onSection({ type, content }: Section, text: FrameText): void {
     switch (type) {
       case SECTION.receipts:
       case SECTION.settled:
@@ -276,7 +283,7 @@ export class Connection {
       }
       case SECTION.deliveries: {
         const section = new DeliveriesSection(content);
-        this.#takers.get(section.handle)?.onDeliveries?.(section);
+        this.#takers.get(section.handle)?.onDeliveries?.(section, text);
         break;
       }
       default:

@@ -1,7 +1,6 @@
-import { decodeBytewise } from "#platform";
 import { checkWhole } from "./check.js";
 import type { HoldfastError } from "./errors.js";
-import type { DeliveriesSection, Verb } from "./frame.js";
+import type { DeliveriesSection, FrameText, Verb } from "./frame.js";
 import * as LIMITS from "./limits.js";
 import type { Headers } from "./record.js";
 import type { RecordReader } from "./record-view.js";
@@ -79,11 +78,11 @@ export class Batch {
   endsAt: number;
   readonly #tenure: number;
   #unanswered = 0;
-  #text: string | undefined;
 
   constructor(
     readonly settler: Settler,
     readonly section: DeliveriesSection,
+    readonly text: FrameText,
   ) {
     this.#tenure = settler.tenure;
     this.endsAt = Date.now() + section.leaseMs;
@@ -106,12 +105,6 @@ export class Batch {
   answer(): void {
     if (--this.#unanswered === 0) this.settler.onAnswered(this);
   }
-
-  /** The whole frame, one character per byte; made once, when the first of the bodies is asked for. */
-  readonly text = (): string | undefined => {
-    this.#text ??= decodeBytewise(this.section.frame);
-    return this.#text;
-  };
 }
 
 const ignore = (): void => {};

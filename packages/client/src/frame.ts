@@ -216,6 +216,9 @@ export function* sectionsOf(frame: Uint8Array): Generator<Section> {
   }
 }
 
+/** A whole frame, one character per byte. */
+export type FrameText = () => string | undefined;
+
 /** The request number of a section that could not be read whole. */
 export const requestOf = (content: ByteReader): number => content.peekU32(content.at);
 
