@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { rateOf } from "./compare.js";
 import { makeDirectory, removeDirectory } from "./directory.js";
 import { runLoad, ServerProcess } from "./processes.js";
 import type { LoadResult, OrderLoad } from "./protocol.js";
@@ -45,8 +46,6 @@ async function measure({ messages, window, bodyBytes }: QueueBench, order: Order
   await server.stop();
   return result;
 }
-
-const rateOf = ({ messages, seconds }: LoadResult): number => messages / seconds;
 
 function row(name: string, results: readonly LoadResult[], base: number): string[] {
   const rate = median(results.map(rateOf));
