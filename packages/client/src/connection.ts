@@ -100,7 +100,6 @@ export class Connection {
 
   leave(party: Party): void {
     this.#parties.delete(party);
-    this.#awake.delete(party);
   }
 
   /** Deliveries of that handle are for `party` as long as this connection lasts. */
@@ -256,7 +255,7 @@ export class Connection {
     const frame = new Uint8Array(buffer ?? (argument as ArrayBuffer), byteOffset, byteLength);
     let text: string | undefined;
     // Made once for all the sections, when the first of their bodies is asked for.
-    const bytewise = (): string | undefined => {
+    const bytewise: FrameText = () => {
       text ??= decodeBytewise(frame);
       return text;
     };

@@ -33,11 +33,15 @@ export function withoutHistory(record: Uint8Array): Buffer {
 
 /** A copy of a record with its history; the body's bytes stay what they are. */
 export function withHistory(record: Uint8Array, history: History): Buffer {
-  const view = new RecordView(record, 0, record.length);
-  const text = Buffer.from(JSON.stringify(history), "utf8");
-  const length = Buffer.allocUnsafe(2);
-  length.writeUInt16LE(text.length, 0);
-  const copy = Buffer.concat([record.subarray(0, view.historyStart), length, text, view.bodyBytes]);
+  const { historyStart, bodyBytes } = new RecordView(record, 0, record.length);
+  const text = JSON.stringify(history);
+  const textBytes = Buffer.byteLength(text);
+  const bodyStart = historyStart + 2 + textBytes;
+  const copy = Buffer.allocUnsafe(bodyStart + bodyBytes.length);
+  copy.set(record.subarray(0, historyStart));
+  copy.writeUInt16LE(textBytes, historyStart);
+  copy.write(text, historyStart + 2, "utf8");
+  copy.set(bodyBytes, bodyStart);
   copy.writeUInt32LE(copy.length, 0);
   copy[5] = (copy[5] ?? 0) | HAS_HISTORY;
   return copy;
