@@ -73,7 +73,8 @@ function stringify(body: unknown, replacer?: (this: object, name: string, value:
   throw new HoldfastError("BAD_REQUEST", `body is no JSON and no bytes: ${why}`);
 }
 
-function asBytes(value: unknown): Uint8Array | undefined {
+/** The bytes of a buffer of any kind, as plain bytes: those of Node share memory in `slice`. Undefined for anything else. */
+export function asBytes(value: unknown): Uint8Array | undefined {
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   return undefined;

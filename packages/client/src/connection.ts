@@ -1,5 +1,6 @@
 import type { Socket } from "socket.io-client";
 import { afterTurn, decodeBytewise, inOneWrite } from "#platform";
+import { asBytes } from "./body.js";
 import { HoldfastError } from "./errors.js";
 import {
   DeliveriesSection,
@@ -250,9 +251,8 @@ export class Connection {
   }
 
   #onFrame(argument: unknown): void {
-    // Node's buffers are narrowed to plain bytes: their `slice` would share memory where that of bytes copies.
-    const { buffer, byteOffset, byteLength } = argument as Partial<Uint8Array<ArrayBuffer>>;
-    const frame = new Uint8Array(buffer ?? (argument as ArrayBuffer), byteOffset, byteLength);
+    const frame = asBytes(argument);
+    if (frame === undefined) return;
     let text: string | undefined;
     // Made once for all the sections, when the first of their bodies is asked for.
     const bytewise: FrameText = () => {
@@ -276,7 +276,7 @@ export class Connection {
         break;
       case SECTION.refused: {
         const { request, error } = readRefused(content);
-        if (request === 0) this.#refuse(HoldfastError.from(error));
+        if (request === 0) this.#refuse(error);
         else this.#answer({ request, runs: [{ count: Number.POSITIVE_INFINITY, error }] });
         break;
       }

@@ -1,28 +1,28 @@
-/** Every code a Holdfast error can carry. The list is closed: a client may switch over it. */
+/** Every code a Holdfast error can carry, the passing ones last. The list is closed: a client may switch over it. */
 export const ERROR_CODES = [
   "BAD_REQUEST",
   "NOT_FOUND",
   "FORBIDDEN",
   "UNAUTHENTICATED",
   "TOO_LARGE",
-  "QUEUE_FULL",
-  "RATE_LIMITED",
   "ID_CONFLICT",
   "STALE_LEASE",
+  "ABORTED",
+  "REQUEST_FAILED",
+  "QUEUE_FULL",
+  "RATE_LIMITED",
   "DISK_FULL",
   "ENGINE_UNAVAILABLE",
   "SHUTTING_DOWN",
   "UNKNOWN",
   "OUTBOX_FULL",
   "PRODUCER_GAP",
-  "ABORTED",
-  "REQUEST_FAILED",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** Codes after which the same call may succeed unchanged. `UNKNOWN` is among them: resend it with the same id. */
-const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+const RETRYABLE: readonly ErrorCode[] = [
   "QUEUE_FULL",
   "RATE_LIMITED",
   "DISK_FULL",
@@ -31,7 +31,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "UNKNOWN",
   "OUTBOX_FULL",
   "PRODUCER_GAP",
-]);
+];
 
 /** An error as it travels in a reply. */
 export interface ErrorReply {
@@ -56,7 +56,7 @@ export class HoldfastError extends Error {
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly retryable: boolean = RETRYABLE.has(code),
+    readonly retryable: boolean = RETRYABLE.includes(code),
   ) {
     super(message);
   }

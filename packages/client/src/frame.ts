@@ -273,7 +273,10 @@ function readError(content: ByteReader): HoldfastError {
 }
 
 /** The fate of consecutive items of a section: of messages, or of settlements, which have no sequence. */
-export type Fate = SettledRun & Partial<ReceiptRun>;
+export interface Fate extends Partial<ReceiptRun> {
+  readonly count: number;
+  readonly error?: HoldfastError | undefined;
+}
 
 /** Reads a receipts or a settled section; only the former has a sequence in each run that is no error. */
 export function readFates(content: ByteReader, ofMessages: boolean): { request: number; runs: Fate[] } {
@@ -302,7 +305,7 @@ export function readReceipts(content: ByteReader): { request: number; runs: Rece
 
 export const readSettled = (content: ByteReader): { request: number; runs: SettledRun[] } => readFates(content, false);
 
-export function readRefused(content: ByteReader): { request: number; error: ErrorReply } {
+export function readRefused(content: ByteReader): { request: number; error: HoldfastError } {
   return { request: content.u32(), error: readError(content) };
 }
 

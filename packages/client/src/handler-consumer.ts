@@ -28,7 +28,7 @@ export class HandlerConsumer<Body> extends Attachment {
       if (delivery.replyTo !== undefined) await this.#answer(delivery, answer);
       delivery.finish("ack");
     } catch (error) {
-      delivery.finish("nack", { reason: cutReason(error instanceof Error ? error.message : String(error)) });
+      delivery.finish("nack", { reason: cutReason(String((error as Partial<Error> | undefined)?.message ?? error)) });
     }
     delivery.forget();
     this.running--;

@@ -5,7 +5,7 @@ import { Fifo } from "./fifo.js";
 import { eachFate, type Fate } from "./frame.js";
 import * as LIMITS from "./limits.js";
 import type { Pending } from "./message.js";
-import { writePacked } from "./record.js";
+import { TRAIT_CHOSEN_ID, writePacked } from "./record.js";
 
 /** What a lane needs of its outbox. */
 export interface LaneHost {
@@ -127,7 +127,7 @@ export class Lane {
       const entry = count === 0 ? first : this.#at(count);
       // In the middle of single messages one that is done, or stands for several, ends the section.
       if (entry === undefined || (first.array === 0 && (entry.done || entry.array > 0))) break;
-      if (!entry.chosenId) entry.id = `${producer}-${(this.#cursor + count).toString(36)}`;
+      if ((entry.traits & TRAIT_CHOSEN_ID) === 0) entry.id = `${producer}-${(this.#cursor + count).toString(36)}`;
       const before = records.length;
       const bytes = writePacked(records, entry.id, entry.traits, entry.texts, entry.body);
       if (bytes > connection.recordBytesMax || records.length > bytesMax) {
@@ -142,8 +142,16 @@ export class Lane {
     const { connection, producer } = this.#host;
     const firstNumber = this.#cursor;
     const request = connection.expect((fates) => this.#onReceipts(firstNumber, count, fates));
-    const section = { request, atomic, queue: this.queue, producer, firstNumber, oldestOpen: this.#oldest, count };
-    connection.frame.publish({ ...section, records: records.view() });
+    connection.frame.publish({
+      request,
+      atomic,
+      queue: this.queue,
+      producer,
+      firstNumber,
+      oldestOpen: this.#oldest,
+      count,
+      records: records.view(),
+    });
     this.#unanswered++;
     for (this.#cursor += count; this.#next < this.#cursor; ) {
       const entry = this.#waiting.shift();
@@ -180,7 +188,7 @@ export class Lane {
         entry.resolve({ id: entry.id, sequence: sequence + offset, duplicate });
       } else {
         const doubtful = number < this.#doubtfulBelow && error.code !== "ID_CONFLICT";
-        entry.reject(doubtful ? failure(entry, error.code, error.message) : HoldfastError.from(error));
+        entry.reject(doubtful ? failure(entry, error.code, error.message) : error);
       }
     });
     if (known < count) this.#halted = true;

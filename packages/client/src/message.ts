@@ -60,7 +60,6 @@ export class Pending {
   number = 0;
   done = false;
   id: string;
-  readonly chosenId: boolean;
   /** What the record says besides: the id's origin and the priority. */
   readonly traits: number;
   /** Event, key, headers, replyTo and correlationId. */
@@ -86,8 +85,7 @@ export class Pending {
   ) {
     this.body = packBody(body);
     this.id = options?.id ?? "";
-    this.chosenId = options?.id !== undefined;
-    this.traits = traitsOf(this.chosenId, options?.priority ?? 0);
+    this.traits = traitsOf(options?.id !== undefined, options?.priority ?? 0);
     this.texts = options === undefined ? NONE : packOptions(options);
     this.bytes = RECORD_BYTES + sizeOf(this.body);
     for (const text of this.texts) if (text !== undefined) this.bytes += text.length;

@@ -100,7 +100,7 @@ export class Settlements {
         this.#waiting.push(item);
         refused = true;
       } else {
-        item.onSettled(error && (error.code === "STALE_LEASE" ? lost(item) : HoldfastError.from(error)));
+        item.onSettled(error?.code === "STALE_LEASE" ? lost(item) : error);
       }
     });
     if (refused) this.#pause();
