@@ -59,6 +59,16 @@ describe("holdfast publish", () => {
     expect((await publish("5\n", "--priority", "10")).stderr).toContain("--priority");
   });
 
+  it("T1, T2: delays messages, and lets them expire, as told", async () => {
+    expect(await publish("1\n", "--delay-ms", "3600000")).toMatchObject({ code: 0 });
+    expect(await publish("2\n", "--ttl-ms", "86400000")).toMatchObject({ code: 0 });
+    expect(await publish("3\n", "--delay-ms", "31536000001")).toMatchObject({ code: 2 });
+    const stats = await shell.run(["stats", "orders", "--url", url, "--json"]);
+    expect(JSON.parse(stats.stdout)).toMatchObject({ delayed: 1, ready: 1 });
+    expect(await stored()).toEqual(["2"]);
+    expect(await shell.run(["define", "orders", "--url", url, "--ttl-ms", "60000"])).toMatchObject({ code: 0 });
+  });
+
   it("finds the id in a field: what was stored is not stored again", async () => {
     const input = '{"id":"a"}\n{"id":"b"}\n';
     await publish(input, "--id-field", "id");

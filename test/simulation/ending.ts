@@ -1,6 +1,6 @@
 import type { StoredEngine } from "../../packages/server/src/engines/stored-engine.js";
 import type { Counts, ScannedMessage } from "./history.js";
-import { readRecord } from "./messages.js";
+import { readRecord, TTLS_MS } from "./messages.js";
 import { letGo } from "./operations/upkeep.js";
 import type { World } from "./world.js";
 
@@ -15,7 +15,8 @@ export async function end(world: World): Promise<void> {
   for (const consumer of world.consumers.all)
     await world.time.until("a detach", world.consumers.detach(consumer, world.random.chance(0.5)));
   letGo(world);
-  await world.time.run(SECOND_US);
+  // What expires goes to the dead letters by itself, also of a queue that is not drained: not after those were.
+  await world.time.run((Math.max(...TTLS_MS) / 1_000 + 2) * SECOND_US);
   await drain(world, engine, drained);
   for (const consumer of world.consumers.all) await world.time.until("a detach", world.consumers.detach(consumer, false));
   await world.time.run(SECOND_US);

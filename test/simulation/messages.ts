@@ -16,6 +16,9 @@ export interface Letter {
   readonly ttlMs?: number;
 }
 
+/** Times to live of messages that have one. */
+export const TTLS_MS: readonly [number, ...number[]] = [1, 50, 400, 3_000, 20_000];
+
 const FILLER = ".";
 
 /** What a history says instead of a body. */
@@ -24,8 +27,8 @@ export const digestOf = ({ text, bodyBytes }: Pick<Letter, "text" | "bodyBytes">
 const writer = new ByteWriter();
 
 export function packLetters(letters: readonly Letter[]): Uint8Array {
-  for (const { id, chosenId, text, bodyBytes, event, key, priority } of letters)
-    writeRecord(writer, { id, chosenId, event, key, priority }, text.padEnd(bodyBytes, FILLER));
+  for (const { id, chosenId, text, bodyBytes, event, key, priority, ttlMs } of letters)
+    writeRecord(writer, { id, chosenId, event, key, priority, ttlMs }, text.padEnd(bodyBytes, FILLER));
   return writer.take();
 }
 

@@ -2,7 +2,7 @@ import type { ReceiptRun } from "holdfast-client/protocol";
 import type { AppendRequest } from "../../packages/server/src/engine.js";
 import { failureOf } from "./failure.js";
 import type { Publish } from "./history.js";
-import { digestOf, type Letter, packLetters } from "./messages.js";
+import { digestOf, type Letter, packLetters, TTLS_MS } from "./messages.js";
 import type { Channel } from "./network.js";
 import { Producer } from "./producer.js";
 import type { World } from "./world.js";
@@ -68,6 +68,7 @@ export class Publishers {
       ...(unordered && number % URGENT_EVERY === 0 ? { priority: 1 + (number % 9) } : {}),
       ...(random.chance(0.2) ? { event: random.pick(["made", "paid"]) } : {}),
       ...(random.chance(0.9) ? { key: random.pick(["a", "b", "c"]) } : {}),
+      ...(random.chance(0.15) ? { ttlMs: random.pick(TTLS_MS) } : {}),
     };
   }
 

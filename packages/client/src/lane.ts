@@ -129,7 +129,7 @@ export class Lane {
       if (entry === undefined || (first.array === 0 && (entry.done || entry.array > 0))) break;
       if ((entry.traits & TRAIT_CHOSEN_ID) === 0) entry.id = `${producer}-${(this.#cursor + count).toString(36)}`;
       const before = records.length;
-      const bytes = writePacked(records, entry.id, entry.traits, entry.texts, entry.body);
+      const bytes = writePacked(records, entry.id, entry.traits, entry.texts, entry.body, entry.timing);
       if (bytes > connection.recordBytesMax || records.length > bytesMax) {
         records.rewind(before);
         break;

@@ -23,3 +23,5 @@ export const producerOpenMax = 1_024;
 export const priorityMax = 9;
 /** A year: the longest delay. */
 export const delayMsMax = 31_536_000_000;
+/** A year: the longest time to live. */
+export const ttlMsMax = 31_536_000_000;

@@ -3,7 +3,8 @@ import { checkQueue, checkSize, checkWhole } from "./check.js";
 import { HoldfastError } from "./errors.js";
 import * as LIMITS from "./limits.js";
 import { sizeOf } from "./packed.js";
-import { type Headers, traitsOf } from "./record.js";
+import { type Headers, type Timing, traitsOf } from "./record.js";
+import { packTiming } from "./timing.js";
 
 /** "Stored": what a publish resolves to. */
 export interface Receipt {
@@ -30,6 +31,15 @@ export interface MessageOptions {
   readonly correlationId?: string | undefined;
   /** 0 (default) to 9, below the queue's `priorities`: higher is handed out first. Only where `ordering` is `none`. */
   readonly priority?: number | undefined;
+  /** Not delivered before this time after it is stored: 0 to 31,536,000,000. Not with `notBefore`. */
+  readonly delayMs?: number | undefined;
+  /** Not delivered before this time, a Date or milliseconds since 1970, at most a year away; sent as `delayMs` from now. */
+  readonly notBefore?: Date | number | undefined;
+  /**
+   * Not delivered once this time after it was stored is over: 0 (for ever) to 31,536,000,000. Default: the queue's
+   * `ttlMs`. An expired message goes to the dead letters, or is counted where there are none.
+   */
+  readonly ttlMs?: number | undefined;
 }
 
 /** What may accompany the body of a request, and how long its answer is waited for. */
@@ -65,6 +75,8 @@ export class Pending {
   /** Event, key, headers, replyTo and correlationId. */
   readonly texts: readonly (string | undefined)[];
   readonly body: PackedBody;
+  /** When it may be delivered; undefined when that is at once and for ever. */
+  readonly timing: Timing | undefined;
   /** About what it takes in memory and on the wire. */
   bytes: number;
   /** How many messages it stands for. */
@@ -87,13 +99,15 @@ export class Pending {
     this.id = options?.id ?? "";
     this.traits = traitsOf(options?.id !== undefined, options?.priority ?? 0);
     this.texts = options === undefined ? NONE : packOptions(options);
-    this.bytes = RECORD_BYTES + sizeOf(this.body);
+    this.timing = options && packTiming(options);
+    this.bytes = (this.timing === undefined ? 0 : TIMING_BYTES) + RECORD_BYTES + sizeOf(this.body);
     for (const text of this.texts) if (text !== undefined) this.bytes += text.length;
   }
 }
 
 /** The fixed part of a record with an id of ours. */
 const RECORD_BYTES = 48;
+const TIMING_BYTES = 14;
 const NONE: readonly string[] = [];
 
 function packOptions({ id, key, event, headers, replyTo, correlationId, priority }: MessageOptions): (string | undefined)[] {

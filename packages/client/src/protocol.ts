@@ -17,8 +17,11 @@ export {
   HAS_HISTORY,
   HAS_KEY,
   HAS_REPLY_TO,
+  HAS_TIMING,
   type Headers,
   type RecordFields,
+  type Timing,
   writeRecord,
+  writeTiming,
 } from "./record.js";
 export { RecordView } from "./record-view.js";

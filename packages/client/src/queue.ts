@@ -25,6 +25,8 @@ export interface QueueOptions {
   readonly deadLetter?: string | false | undefined;
   /** How long a chosen id is remembered: 0 to 604,800,000. Default 600,000. */
   readonly dedupWindowMs?: number | undefined;
+  /** Time to live of messages that are published without one: 0 (for ever, the default) to 31,536,000,000. */
+  readonly ttlMs?: number | undefined;
   /** Messages that may wait or be in flight. Default 0: no limit. */
   readonly depthMax?: number | undefined;
   /** Bytes of their records. Default 0: no limit. */

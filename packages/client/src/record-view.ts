@@ -1,5 +1,5 @@
 import { FORMAT_JSON, FORMAT_MIXED, readMixed } from "./body.js";
-import { decodeText } from "./bytes.js";
+import { ByteReader, decodeText } from "./bytes.js";
 import {
   FIELDS,
   HAS_CORRELATION_ID,
@@ -8,11 +8,13 @@ import {
   HAS_HISTORY,
   HAS_KEY,
   HAS_REPLY_TO,
+  HAS_TIMING,
   HEADER_BYTES,
   type Headers,
   PRESENT_MASK,
   PRIORITY_MASK,
   PRIORITY_SHIFT,
+  type Timing,
   TRAIT_ASCII_BODY,
   TRAIT_CHOSEN_ID,
 } from "./record.js";
@@ -128,6 +130,14 @@ export class RecordView extends RecordReader {
     return this.field(HAS_HISTORY);
   }
 
+  /** When it may be delivered; undefined when it says nothing of that. */
+  get timing(): Timing | undefined {
+    if (((this.bytes[this.start + 5] ?? 0) & HAS_TIMING) === 0) return undefined;
+    const { start, end } = this.range(HAS_TIMING);
+    const field = new ByteReader(this.bytes, start, end);
+    return { delayMs: field.u48(), ttlMs: field.at < end ? field.u48() : undefined };
+  }
+
   /** The bytes of a field, for hashing; empty when absent. */
   fieldBytes(bit: number): Uint8Array {
     const { start, end } = this.range(bit);
@@ -149,10 +159,11 @@ export class RecordView extends RecordReader {
     };
   }
 
-  /** Where the history lies or would lie; it is the last field. */
-  get historyStart(): number {
-    const { start } = this.range(HAS_HISTORY);
-    return this.history === undefined ? start : start - 2;
+  /** Where the field of that bit lies with its length, relative to the record's start; equal ends where it would lie. */
+  fieldAt(bit: number): { start: number; end: number } {
+    const { start, end } = this.range(bit);
+    const lengthBytes = ((this.bytes[this.start + 5] ?? 0) & bit) === 0 ? 0 : 2;
+    return { start: start - this.start - lengthBytes, end: end - this.start };
   }
 
   /** The body's bytes as they were published. */

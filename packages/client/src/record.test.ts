@@ -31,15 +31,21 @@ describe("records", () => {
         replyTo: text,
         correlationId: text,
         priority: fc.integer({ min: 0, max: 9 }),
+        history: text,
+        delayMs: fc.nat({ max: 31_536_000_000 }),
+        ttlMs: fc.nat({ max: 31_536_000_000 }),
       },
       { requiredKeys: ["id", "chosenId"] },
     );
     fc.assert(
       fc.property(fields, (given) => {
         const { view } = packed(given, 1);
-        const { id, chosenId, event, key, headers, replyTo, correlationId, priority } = view;
-        expect({ id, chosenId, event, key, replyTo, correlationId, priority }).toEqual({ priority: 0, ...given, headers: undefined });
-        expect(headers).toEqual(given.headers);
+        const { id, chosenId, event, key, headers, replyTo, correlationId, priority, history } = view;
+        const { headers: givenHeaders, delayMs = 0, ttlMs, ...rest } = given;
+        expect({ id, chosenId, event, key, replyTo, correlationId, priority, history }).toEqual({ priority: 0, ...rest });
+        expect(headers).toEqual(givenHeaders);
+        expect(view.timing).toEqual(delayMs === 0 && ttlMs === undefined ? undefined : { delayMs, ttlMs });
+        expect(view.body()).toBe(1);
       }),
     );
   });

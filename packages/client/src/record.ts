@@ -8,10 +8,11 @@ import * as LIMITS from "./limits.js";
  *
  *     u32 size of the whole record
  *     u8  format of the body: 0 JSON, 1 binary, 2 JSON with buffers
- *     u8  present: bit 0 event, 1 key, 2 headers, 3 replyTo, 4 correlationId, 5 history
+ *     u8  present: bit 0 event, 1 key, 2 headers, 3 replyTo, 4 correlationId, 5 history, 6 timing
  *     u8  traits: bit 0 the id was chosen by the application, bit 1 the body is ASCII, bits 2 to 5 the priority, 0 to 9
  *     u8  length of the id, then the id
- *     u16 length and bytes of each present field, in the order of the bits
+ *     u16 length and bytes of each present field, in the order of the bits; those of timing are u48 delay in
+ *         milliseconds, then u48 time to live in milliseconds if the message has one of its own
  *     the body: the rest
  */
 export const HAS_EVENT = 1;
@@ -20,7 +21,8 @@ export const HAS_HEADERS = 4;
 export const HAS_REPLY_TO = 8;
 export const HAS_CORRELATION_ID = 16;
 export const HAS_HISTORY = 32;
-export const PRESENT_MASK = 63;
+export const HAS_TIMING = 64;
+export const PRESENT_MASK = 127;
 
 export const TRAIT_CHOSEN_ID = 1;
 export const TRAIT_ASCII_BODY = 2;
@@ -29,13 +31,21 @@ export const PRIORITY_SHIFT = 2;
 export const PRIORITY_MASK = 15;
 
 export const HEADER_BYTES = 8;
-export const FIELDS = [HAS_EVENT, HAS_KEY, HAS_HEADERS, HAS_REPLY_TO, HAS_CORRELATION_ID, HAS_HISTORY] as const;
+export const FIELDS = [HAS_EVENT, HAS_KEY, HAS_HEADERS, HAS_REPLY_TO, HAS_CORRELATION_ID, HAS_HISTORY, HAS_TIMING] as const;
 
 /** Text pairs that travel beside the body. */
 export type Headers = Readonly<Record<string, string>>;
 
+/** When a message may be delivered. */
+export interface Timing {
+  /** Not before this time after its publish. */
+  readonly delayMs?: number | undefined;
+  /** Not once this time after its publish is over; 0: for ever, whatever its queue says. Undefined leaves it to the queue. */
+  readonly ttlMs?: number | undefined;
+}
+
 /** What may accompany a body. Undefined fields take no byte. */
-export interface RecordFields {
+export interface RecordFields extends Timing {
   readonly id: string;
   readonly chosenId?: boolean | undefined;
   /** 0 to 9. */
@@ -53,7 +63,7 @@ export interface RecordFields {
 export function writeRecord(writer: ByteWriter, fields: RecordFields, body: unknown): number {
   const { id, chosenId = false, priority = 0, event, key, headers, replyTo, correlationId, history } = fields;
   const texts = [event, key, headers && JSON.stringify(headers), replyTo, correlationId, history];
-  return writePacked(writer, id, traitsOf(chosenId, priority), texts, packBody(body));
+  return writePacked(writer, id, traitsOf(chosenId, priority), texts, packBody(body), fields);
 }
 
 /** What a record says of a message beside its fields. */
@@ -71,6 +81,7 @@ export function writePacked(
   given: number,
   texts: readonly (string | undefined)[],
   body: PackedBody,
+  timing?: Timing,
 ): number {
   const start = writer.length;
   writer.u32(0);
@@ -83,6 +94,7 @@ export function writePacked(
     present |= 1 << index;
     writer.text16(text);
   }
+  if (timing !== undefined && writeTiming(writer, timing)) present |= HAS_TIMING;
   let traits = given;
   let format = FORMAT_JSON;
   if (typeof body === "string") {
@@ -95,6 +107,15 @@ export function writePacked(
   writer.patchU32(start, size);
   writer.patchU32(start + 4, (format | (present << 8) | (traits << 16) | (idBytes << 24)) >>> 0);
   return size;
+}
+
+/** Writes the timing field, unless there is nothing to say. */
+export function writeTiming(writer: ByteWriter, { delayMs = 0, ttlMs }: Timing): boolean {
+  if (delayMs === 0 && ttlMs === undefined) return false;
+  writer.u16(ttlMs === undefined ? 6 : 12);
+  writer.u48(delayMs);
+  if (ttlMs !== undefined) writer.u48(ttlMs);
+  return true;
 }
 
 /** Size of the record at `start`, or `BAD_REQUEST` when it does not lie within `end` or its parts do not fit in it. */

@@ -36,13 +36,12 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
     gate.array = 1;
     // The ids stay the same when it is sent again.
     const idPrefix = randomName(3);
-    const payload = {
-      messages: messages.map((message, index) => ({
-        ...message,
-        body: snapshot(message.body, entries[index]?.body),
-        id: message.id ?? `${idPrefix}-${index}`,
-      })),
-    };
+    const stamped = messages.map((message, index) => ({
+      ...message,
+      notBefore: undefined,
+      body: snapshot(message.body, entries[index]?.body),
+      id: message.id ?? `${idPrefix}-${index}`,
+    }));
     /** Those where its turn has not come. */
     const queues = new Set(messages.map(({ queue }) => queue));
     const lanes = Array.from(queues, (queue) => outbox.lane(queue));
@@ -59,21 +58,23 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
     const send = (): void => {
       if (gate.done) return;
       gate.number = 1;
-      requests.send("holdfast:publish", payload, mayResend).then(
-        (reply) => {
-          settle();
-          resolve(reply.receipts as Receipt[]);
-        },
-        (error: HoldfastError) => {
-          if (error.code === "UNKNOWN") doubtful = true;
-          if (error.retryable) {
-            connection.after(backoffMs(attempt++), send);
-            return;
-          }
-          settle();
-          reject(doubtful ? failure(gate, error.code, error.message) : error);
-        },
-      );
+      requests
+        .send("holdfast:publish", { messages: stamped.map((message, index) => ({ ...message, ...entries[index]?.timing })) }, mayResend)
+        .then(
+          (reply) => {
+            settle();
+            resolve(reply.receipts as Receipt[]);
+          },
+          (error: HoldfastError) => {
+            if (error.code === "UNKNOWN") doubtful = true;
+            if (error.retryable) {
+              connection.after(backoffMs(attempt++), send);
+              return;
+            }
+            settle();
+            reject(doubtful ? failure(gate, error.code, error.message) : error);
+          },
+        );
     };
     gate.onTurn = (queue) => {
       if (queues.delete(queue) && queues.size === 0) send();

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { ByteWriter, type Headers, HoldfastError, LIMITS, type RecordFields, writeRecord } from "holdfast-client/protocol";
 import { z } from "zod";
 import { replyToName } from "./options.js";
-import { preview } from "./validate.js";
+import { preview, validate } from "./validate.js";
 
 const shortText = (field: string, bytesMax: number): z.ZodString =>
   z.string().refine((text) => text !== "" && Buffer.byteLength(text) <= bytesMax, {
@@ -20,7 +20,24 @@ export const messageOptions = z.strictObject({
   replyTo: replyToName.optional(),
   correlationId: shortText("correlationId", LIMITS.idBytesMax).optional(),
   priority: z.int().min(0).max(LIMITS.priorityMax).optional(),
+  delayMs: z.int().min(0).max(LIMITS.delayMsMax).optional(),
+  ttlMs: z.int().min(0).max(LIMITS.ttlMsMax).optional(),
 });
+
+/** The same from inside this process, where a time of day may be given instead of a delay. */
+export const publishOptions = messageOptions.extend({
+  notBefore: z.union([z.date(), z.number()], { error: "a Date or milliseconds since 1970" }).optional(),
+});
+
+/** What the caller of a library method says, as it goes into the record. */
+export function messageOptionsOf(options: unknown, subject: string, now: number): z.output<typeof messageOptions> {
+  const { notBefore, ...rest } = validate(publishOptions, options, subject);
+  if (notBefore === undefined) return rest;
+  if (rest.delayMs !== undefined) throw new HoldfastError("BAD_REQUEST", "delayMs and notBefore are given, expected one of them");
+  const delayMs = Math.max(0, Math.ceil(Number(notBefore)) - now);
+  if (delayMs <= LIMITS.delayMsMax) return { ...rest, delayMs };
+  throw new HoldfastError("BAD_REQUEST", `notBefore is ${delayMs} ms from now, expected at most ${LIMITS.delayMsMax}`);
+}
 
 /** What a publisher may say of a message. */
 export interface MessageOptions {
@@ -38,6 +55,12 @@ export interface MessageOptions {
   readonly correlationId?: string | undefined;
   /** 0 (default) to 9, below the queue's `priorities`: higher is handed out first. Only where `ordering` is `none`. */
   readonly priority?: number | undefined;
+  /** Not delivered before this time after it is stored: 0 to 31,536,000,000. Not with `notBefore`. */
+  readonly delayMs?: number | undefined;
+  /** Not delivered before this time, a Date or milliseconds since 1970, at most a year away. */
+  readonly notBefore?: Date | number | undefined;
+  /** Not delivered once this time after it was stored is over: 0 (for ever) to 31,536,000,000. Default: the queue's `ttlMs`. */
+  readonly ttlMs?: number | undefined;
 }
 
 /** A message to publish: a JSON value or bytes, and what comes with it. */

@@ -29,6 +29,8 @@ export interface QueueOptions {
   /** The dead-letter queue's name; false discards and counts. */
   readonly deadLetter: string | false;
   readonly dedupWindowMs: number;
+  /** Of messages that are published without one; 0: for ever. */
+  readonly ttlMs: number;
   /** Messages that may wait or be in flight; 0: no limit. */
   readonly depthMax: number;
   /** Bytes of their records; 0: no limit. */
@@ -51,6 +53,7 @@ const DEFAULTS = {
   backoff: { type: "exponential", delayMs: 1_000, delayMaxMs: 300_000, jitter: 0.5 },
   poison: "dead-letter",
   dedupWindowMs: 600_000,
+  ttlMs: 0,
   depthMax: 0,
   bytesMax: 0,
   overflow: "reject",
@@ -119,6 +122,7 @@ export const queueOptions = z.strictObject({
   poison: z.enum(["dead-letter", "block"]).optional(),
   deadLetter: z.union([queueName, z.literal(false)]).optional(),
   dedupWindowMs: z.int().min(0).max(604_800_000).optional(),
+  ttlMs: z.int().min(0).max(LIMITS.ttlMsMax).optional(),
   depthMax: z.int().min(0).max(DEPTH_MAX).optional(),
   bytesMax: z.int().min(0).max(BYTES_MAX).optional(),
   overflow: z.enum(["reject", "dead-letter-oldest"]).optional(),
@@ -131,12 +135,15 @@ export const queueOptions = z.strictObject({
 });
 
 /** Refuses options that no queue of that name can have: a dead letter stays where it is until somebody takes it. */
-export function assertDefinable(queue: string, { maxAttempts, deadLetter }: Partial<QueueOptions>): void {
+export function assertDefinable(queue: string, { maxAttempts, deadLetter, ttlMs }: Partial<QueueOptions>): void {
   if (deadLetter === queue)
     throw new HoldfastError("BAD_REQUEST", `deadLetter is ${JSON.stringify(queue)}, the queue itself, expected another one`);
   if (!queue.endsWith(DEAD_SUFFIX)) return;
   if (maxAttempts !== undefined && maxAttempts !== 0) {
     throw new HoldfastError("BAD_REQUEST", `maxAttempts is ${maxAttempts}, expected 0 for a dead-letter queue`);
+  }
+  if (ttlMs !== undefined && ttlMs !== 0) {
+    throw new HoldfastError("BAD_REQUEST", `ttlMs is ${ttlMs}, expected 0 for a dead-letter queue`);
   }
   if (deadLetter !== undefined && deadLetter !== false) {
     throw new HoldfastError("BAD_REQUEST", `deadLetter is ${JSON.stringify(deadLetter)}, expected false for a dead-letter queue`);

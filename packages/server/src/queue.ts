@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Broker } from "./broker.js";
 import type { Page, QueueAddress, QueueStats } from "./engine.js";
 import type { Handler } from "./handler-sink.js";
-import { type MessageOptions, messageKey, messageOptions, type NewMessage } from "./message.js";
+import { type MessageOptions, messageKey, messageOptionsOf, type NewMessage } from "./message.js";
 import { type QueueOptions, type QueueOptionsInput, queueName, queueOptions } from "./options.js";
 import { publishAll, publishOne, type Receipt } from "./publish.js";
 import { QueueConsumer } from "./queue-consumer.js";
@@ -88,14 +88,15 @@ export class Queue<Body = unknown> {
   async publish(body: Body, options: MessageOptions = {}): Promise<Receipt> {
     const ready = this.#ready();
     if (ready !== undefined) await ready;
-    const message = { ...validate(messageOptions, options, "options"), body, queue: this.name };
+    const message = { ...messageOptionsOf(options, "options", this.#settings.clock.now()), body, queue: this.name };
     return publishOne(this.#broker, this.#address.namespace, message, this.#settings.limits.bodyBytesMax);
   }
 
   /** Stores up to 1,000 messages and 1 MiB in one commit, all or none. Errors as `publish`. */
   async publishAll(messages: readonly NewMessage[]): Promise<Receipt[]> {
     await this.#ready();
-    const queued = messages.map(({ body, ...options }) => ({ ...validate(messageOptions, options, "message"), body, queue: this.name }));
+    const now = this.#settings.clock.now();
+    const queued = messages.map(({ body, ...options }) => ({ ...messageOptionsOf(options, "message", now), body, queue: this.name }));
     return publishAll(this.#broker, this.#address.namespace, queued, this.#settings.limits.bodyBytesMax);
   }
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Broker } from "./broker.js";
 import type { Delivery } from "./delivery.js";
 import type { QueueAddress } from "./engine.js";
-import { type MessageOptions, messageOptions } from "./message.js";
+import { type MessageOptions, publishOptions } from "./message.js";
 import { QueueConsumer } from "./queue-consumer.js";
 import type { Settings } from "./settings.js";
 import { validate } from "./validate.js";
@@ -14,7 +14,7 @@ const OPEN_MAX = 10_000;
 const TIMEOUT_MS = 30_000;
 const TIMEOUT_MS_MAX = 31_536_000_000;
 
-const requestOptions = messageOptions.omit({ replyTo: true, correlationId: true }).extend({
+const requestOptions = publishOptions.omit({ replyTo: true, correlationId: true }).extend({
   timeoutMs: z.int().min(0).max(TIMEOUT_MS_MAX).default(TIMEOUT_MS),
   signal: z.instanceof(AbortSignal).optional(),
 });

@@ -1,4 +1,4 @@
-import { NAME_PATTERN } from "holdfast-client/protocol";
+import { NAME_PATTERN, RecordView, type Timing } from "holdfast-client/protocol";
 import { z } from "zod";
 import type { Broker } from "./broker.js";
 import { firstTime } from "./core/next-time.js";
@@ -17,8 +17,8 @@ export interface ScheduleTimes {
   readonly timezone?: string | undefined;
 }
 
-/** What may come with the body of a scheduled message: not an `id`, since each occurrence has one of its own. */
-export type ScheduledOptions = Omit<MessageOptions, "id">;
+/** What may come with the body of a scheduled message: not an `id`, since each occurrence has one of its own, nor a time of day. */
+export type ScheduledOptions = Omit<MessageOptions, "id" | "notBefore">;
 
 /** A schedule as it is listed. */
 export interface ScheduleEntry {
@@ -33,7 +33,7 @@ export interface ScheduleEntry {
   /** Occurrences that the queue refused, because it was full. */
   readonly skipped: number;
   /** What it publishes. `invalid` says why its body, then null, cannot be shown. */
-  readonly message: Omit<MessageContent, "id" | "history"> & { readonly invalid?: string };
+  readonly message: Omit<MessageContent, "id" | "history"> & Timing & { readonly invalid?: string };
 }
 
 export const scheduleName = z.string().regex(NAME_PATTERN, {
@@ -66,7 +66,12 @@ export function readSchedule({ record, next, last, ...schedule }: StoredSchedule
   const { content, buffers } = readShared(record);
   const { id, ...message } = content;
   const times = { ...(next === undefined ? undefined : { next }), ...(last === undefined ? undefined : { last }) };
-  return { entry: { ...schedule, ...times, message }, buffers };
+  return { entry: { ...schedule, ...times, message: { ...message, ...timingOf(record) } }, buffers };
+}
+
+function timingOf(record: Uint8Array): Timing {
+  const { delayMs = 0, ttlMs } = new RecordView(record, 0, record.length).timing ?? {};
+  return { ...(delayMs > 0 && { delayMs }), ...(ttlMs !== undefined && { ttlMs }) };
 }
 
 export const validScheduleName = (name: string): string => validate(scheduleName, name, "name");

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
 import type { Page } from "./engine.js";
-import { messageOptions } from "./message.js";
+import { messageOptionsOf } from "./message.js";
 import { type QueueOptionsInput, queueName } from "./options.js";
 import { publishAll, type QueuedMessage, type Receipt } from "./publish.js";
 import { Queue } from "./queue.js";
@@ -10,7 +10,6 @@ import type { Requesters } from "./requester.js";
 import type { Settings } from "./settings.js";
 import { validate } from "./validate.js";
 
-const queuedOptions = messageOptions.extend({ queue: queueName });
 const listOptions = z.strictObject({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) });
 
 /** The queues of one namespace. */
@@ -38,7 +37,10 @@ export class Scope {
 
   /** Stores up to 1,000 messages and 1 MiB, to one or several queues, in one commit: all or none. Errors as `Queue.publish`. */
   async publish(messages: readonly QueuedMessage[]): Promise<Receipt[]> {
-    const checked = messages.map(({ body, ...options }) => ({ ...validate(queuedOptions, options, "message"), body }));
+    const now = this.#settings.clock.now();
+    const checked = messages.map(({ body, queue, ...options }) => {
+      return { ...messageOptionsOf(options, "message", now), queue: validate(queueName, queue, "queue"), body };
+    });
     return publishAll(this.#broker, this.namespace, checked, this.#settings.limits.bodyBytesMax);
   }
 

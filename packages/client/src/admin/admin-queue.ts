@@ -46,7 +46,7 @@ export interface ScheduleEntry<Body = unknown> {
   /** Occurrences that the queue refused, because it was full. */
   readonly skipped: number;
   /** What it publishes; `invalid` says why its body, then null, cannot be shown. */
-  readonly message: Omit<MessageOptions, "id"> & { readonly body: Body; readonly invalid?: string | undefined };
+  readonly message: Omit<MessageOptions, "id" | "notBefore"> & { readonly body: Body; readonly invalid?: string | undefined };
 }
 
 /** Part of a list; `next` is given when there is more, and continues it as `after`. */
@@ -169,7 +169,12 @@ export class AdminQueue<Body = unknown> {
    * @example
    * await reports.schedule("nightly", { cron: "0 2 * * *", timezone: "Europe/Berlin" }, { kind: "sales" });
    */
-  schedule(name: string, times: ScheduleTimes, body: Body, options?: Omit<MessageOptions, "id">): Promise<{ readonly next: number }> {
+  schedule(
+    name: string,
+    times: ScheduleTimes,
+    body: Body,
+    options?: Omit<MessageOptions, "id" | "notBefore">,
+  ): Promise<{ readonly next: number }> {
     // A `JsonText` is its value here, since it does not travel as text.
     const value = body instanceof JsonText ? JSON.parse(body.text) : body;
     return this.#ask("schedule", { name, ...times, message: { ...options, body: value } }) as Promise<unknown> as Promise<{ next: number }>;

@@ -16,6 +16,7 @@ Examples:
   $ holdfast define orders --backoff list:1000:10000:60000
   $ holdfast define clicks --dead-letter none
   $ holdfast define clicks --depth-max 100000 --overflow dead-letter-oldest
+  $ holdfast define alerts --ttl-ms 60000
   $ holdfast define mails --rate-per-second-max 20
   $ holdfast define calls --priorities 3
 ${EXIT_CODES_HELP}`;
@@ -35,6 +36,7 @@ export function addDefine(program: Command): void {
     .option("--backoff <type:ms[:max[:jitter]]>", "wait before the next attempt: fixed, exponential or list", backoff)
     .option("--dead-letter <name>", "queue for dead letters; none: discard and count them", deadLetter)
     .option("--dedup-window-ms <ms>", "how long a chosen id is remembered", wholeNumber(0, WEEK_MS))
+    .option("--ttl-ms <ms>", "time to live of messages published without one; 0: for ever", wholeNumber(0, LIMITS.ttlMsMax))
     .option("--depth-max <messages>", "messages that may wait or be in flight; 0: no limit", wholeNumber(0, 1_000_000_000_000))
     .option("--bytes-max <bytes>", "bytes of these messages; 0: no limit", wholeNumber(0, 999_999_999_999_999))
     .addOption(

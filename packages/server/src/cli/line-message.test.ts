@@ -26,6 +26,12 @@ describe("messageOf", () => {
     expect(messageOf('{"a": 1} ', { ...json, text: true, event: "line" })).toEqual({ body: '{"a": 1} ', options: { event: "line" } });
   });
 
+  it("gives every message the same delay and time to live", () => {
+    const form = { ...json, delayMs: 1_000, ttlMs: 0 };
+    expect(messageOf("1", form)?.options).toMatchObject({ delayMs: 1_000, ttlMs: 0 });
+    expect(messageOf("1", { ...form, text: true })?.options).toMatchObject({ delayMs: 1_000, ttlMs: 0 });
+  });
+
   it("finds id and key in the body's fields", () => {
     const form = { ...json, event: "order", idField: "id", keyField: "table" };
     expect(messageOf('{"id":"a-1","table":4}', form)?.options).toEqual({ event: "order", id: "a-1", key: "4" });

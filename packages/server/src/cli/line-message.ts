@@ -9,6 +9,8 @@ export interface LineForm {
   readonly priority: number | undefined;
   readonly idField: string | undefined;
   readonly keyField: string | undefined;
+  readonly delayMs?: number | undefined;
+  readonly ttlMs?: number | undefined;
 }
 
 export interface LineMessage {
@@ -23,12 +25,13 @@ export class BadLine extends Error {
 
 /** The message of a line, or undefined when the line is empty. Throws `BadLine`. */
 export function messageOf(line: string, form: LineForm): LineMessage | undefined {
-  if (form.text) return { body: line, options: { event: form.event, priority: form.priority } };
+  const { event, priority, delayMs, ttlMs } = form;
+  if (form.text) return { body: line, options: { event, priority, delayMs, ttlMs } };
   if (line.trim() === "") return undefined;
   const body = parse(line);
   return {
     body: new JsonText(line.trim()),
-    options: { event: form.event, priority: form.priority, id: fieldOf(body, form.idField), key: fieldOf(body, form.keyField) },
+    options: { event, priority, delayMs, ttlMs, id: fieldOf(body, form.idField), key: fieldOf(body, form.keyField) },
   };
 }
 

@@ -20,6 +20,7 @@ Examples:
   $ journalctl -f -o json | holdfast publish journal --skip-invalid
   $ find / -xdev | holdfast publish files --text
   $ holdfast publish calls --priority 9 < urgent.ndjson
+  $ echo '{"remind":"bob"}' | holdfast publish reminders --delay-ms 3600000 --ttl-ms 86400000
 ${EXIT_CODES_HELP}`;
 
 interface PublishFlags extends ConnectionFlags {
@@ -28,6 +29,8 @@ interface PublishFlags extends ConnectionFlags {
   readonly priority?: number;
   readonly idField?: string;
   readonly keyField?: string;
+  readonly delayMs?: number;
+  readonly ttlMs?: number;
   readonly skipInvalid?: true;
   readonly json?: true;
 }
@@ -41,6 +44,8 @@ export function addPublish(program: Command): void {
     .option("--priority <level>", "priority of every message, 0 to 9: higher is handed out first", wholeNumber(0, LIMITS.priorityMax))
     .option("--id-field <name>", "field of the JSON object that is the message's id: published again, it is stored once")
     .option("--key-field <name>", "field of the JSON object that is the message's ordering key")
+    .option("--delay-ms <ms>", "deliver each message only this long after it is stored", wholeNumber(0, LIMITS.delayMsMax))
+    .option("--ttl-ms <ms>", "and not once so long is over; 0: for ever (default: as the queue says)", wholeNumber(0, LIMITS.ttlMsMax))
     .option("--skip-invalid", "pass over lines that are not what they should be, instead of ending")
     .option("--json", "write each receipt to standard output, one JSON object a line")
     .addHelpText("after", HELP)
@@ -48,7 +53,7 @@ export function addPublish(program: Command): void {
 }
 
 async function publish(name: string, flags: PublishFlags): Promise<void> {
-  const { text = false, event, priority, idField, keyField, skipInvalid = false, json = false } = flags;
+  const { text = false, event, priority, idField, keyField, delayMs, ttlMs, skipInvalid = false, json = false } = flags;
   if (text && (idField ?? keyField) !== undefined) {
     throw new CommandError(EXIT.usage, "--id-field and --key-field are for JSON lines, --text lines have no fields");
   }
@@ -56,7 +61,7 @@ async function publish(name: string, flags: PublishFlags): Promise<void> {
   const progress = new Progress(`published to ${name}`);
   interruption.signal.addEventListener("abort", () => progress.state(FINISHING));
   const receipts = json ? new LineWriter(openStdout(), () => undefined) : undefined;
-  const publisher = new Publisher({ text, event, priority, idField, keyField, skipInvalid, receipts }, progress);
+  const publisher = new Publisher({ text, event, priority, idField, keyField, delayMs, ttlMs, skipInvalid, receipts }, progress);
   try {
     await withServer(
       flags,

@@ -1,5 +1,4 @@
 import { HoldfastError } from "holdfast-client/protocol";
-import { storeOne } from "./append.js";
 import { Block } from "./block.js";
 import type { CommitBuilder } from "./commit.js";
 import type { Consumer } from "./consumer.js";
@@ -8,7 +7,9 @@ import { withoutHistory } from "./history.js";
 import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
 import type { Letter } from "./letter.js";
+import { storeOne } from "./log.js";
 import type { Queue } from "./queue.js";
+import { withoutDelay } from "./timing.js";
 import type { CoreContext, Transitions } from "./transitions.js";
 import type { Windows } from "./window.js";
 
@@ -76,6 +77,7 @@ export class Administration {
     queue.dirtyBlocks.clear();
     this.#windows.empty(queue);
     queue.levels.empty();
+    queue.delays.empty();
     if (queue.chains !== undefined) this.#emptyChains(queue);
     queue.counts.purged += count;
     queue.live = 0;
@@ -111,7 +113,8 @@ export class Administration {
     const leased = leasesBySequence(queue);
     const moved = letters.filter(({ sequence }) => isThere(queue, sequence) && !leased.has(sequence));
     this.#takeOut(queue, moved);
-    for (const { record } of moved) storeOne(origin, withoutHistory(record), this.#entries, now, "redriven");
+    // What it waited for is over, and its time to live begins anew: else it would expire at once.
+    for (const { record } of moved) storeOne(origin, withoutDelay(withoutHistory(record)), this.#entries, now, "redriven");
     queue.counts.acked += moved.length;
     if (moved.length > 0) this.#commit.touch(origin);
     return moved.length;
@@ -172,9 +175,10 @@ export class Administration {
 }
 
 /** Whether a message that was found is still in the queue. */
-const isThere = (queue: Queue, sequence: number): boolean => sequence >= queue.purgedBelow && queue.leftMeanwhile?.has(sequence) !== true;
+export const isThere = (queue: Queue, sequence: number): boolean =>
+  sequence >= queue.purgedBelow && queue.leftMeanwhile?.has(sequence) !== true;
 
-function leasesBySequence(queue: Queue): Map<number, Lease> {
+export function leasesBySequence(queue: Queue): Map<number, Lease> {
   const leased = new Map<number, Lease>();
   for (const consumer of queue.consumers) {
     for (const lease of consumer.leases.values()) leased.set(lease.sequence, lease);

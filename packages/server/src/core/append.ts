@@ -1,12 +1,12 @@
 import { type ErrorReply, HAS_EVENT, HAS_KEY, HoldfastError, LIMITS, type ReceiptRun, RecordView } from "holdfast-client/protocol";
 import type { AppendRequest } from "../engine.js";
-import { BLOCK_BYTES_MAX } from "./block.js";
 import type { DueEntries } from "./due-entries.js";
 import { hashRecord } from "./id-index.js";
-import { newListOf } from "./priority-level.js";
+import { store, storeOne, storeUntil } from "./log.js";
 import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
 import type { Queue } from "./queue.js";
 import { fits, makeRoom, type RoomMaker, refusalOfAll } from "./room.js";
+import { delayOf, expireAtOf, NEVER, ttlGrowth, withDefaultTtl } from "./timing.js";
 
 /** Producers remembered per queue; past it new ones are refused, unless one has been idle for long enough to be forgotten. */
 const PRODUCERS_MAX = 100_000;
@@ -28,9 +28,9 @@ export function appendTo(queue: Queue, request: AppendRequest, tools: AppendTool
   const producer = request.producer === undefined ? undefined : beginProducer(queue, request, now);
   const firstNumber = request.producer?.firstNumber ?? 0;
   const runs: ReceiptRun[] = [];
-  const plain = isPlain(records, count, needsKey(queue)) && fits(queue, count, records.length);
+  const plain = isPlain(records, count, queue) && fits(queue, count, records.length);
   if (plain && (producer === undefined || firstNumber === producer.next)) {
-    addRun(runs, count, store(queue, records, count, now), false);
+    addRun(runs, count, store(queue, { records, count, expires: false }, now), false);
     producer?.note(count, runs[0]?.sequence ?? 0);
     return runs;
   }
@@ -66,7 +66,7 @@ export function appendTo(queue: Queue, request: AppendRequest, tools: AppendTool
 export function refusalOf(queue: Queue | undefined, request: AppendRequest, now: number): ErrorReply | undefined {
   const { count, records } = request;
   const known = knownProducer(queue, request);
-  if (isPlain(records, count, needsKey(queue)) && (queue === undefined || fits(queue, count, records.length))) return undefined;
+  if (isPlain(records, count, queue) && (queue === undefined || fits(queue, count, records.length))) return undefined;
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const contents = new Map<string, string>();
   let added = 0;
@@ -76,6 +76,7 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
     news.bytes += bytes;
     news.largest = Math.max(news.largest, bytes);
   };
+  const grows = (record: RecordView): number => ttlGrowth(record, queue?.options.ttlMs ?? 0);
   let at = 0;
   for (let index = 0; index < count; index++) {
     const end = at + view.getUint32(at, true);
@@ -85,14 +86,14 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
     const error = limitError(record) ?? keyError(queue, record) ?? priorityError(queue, record);
     if (error !== undefined) return error;
     if (!record.chosenId) {
-      add(record.size);
+      add(record.size + grows(record));
       continue;
     }
     const { id, content } = hashRecord(record);
     const stored = contents.get(id) ?? queue?.ids.find(id, now, queue.options.dedupWindowMs)?.content;
     if (stored !== undefined && stored !== content) return conflict(record);
     if (stored === undefined && !(queue?.ids.hasRoomFor(++added) ?? true)) return idsFull();
-    if (stored === undefined) add(record.size);
+    if (stored === undefined) add(record.size + grows(record));
     contents.set(id, content);
   }
   return queue === undefined ? undefined : refusalOfAll(queue, news.count, news.bytes, news.largest);
@@ -148,8 +149,10 @@ const PLAIN_TRAITS = 2;
 /** Fields that a record of the usual case may have. */
 const PLAIN_FIELDS = HAS_EVENT | HAS_KEY;
 
-/** Whether every record is within the limits at a glance, without chosen id and priority: the usual case, checked in a few steps. */
-function isPlain(records: Uint8Array, count: number, needsKey: boolean): boolean {
+/** Whether every record is within the limits at a glance, without chosen id, priority and time: the usual case, checked in a few steps. */
+function isPlain(records: Uint8Array, count: number, queue: Queue | undefined): boolean {
+  if (queue !== undefined && queue.options.ttlMs > 0) return false;
+  const keyed = needsKey(queue);
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   let at = 0;
   for (let index = 0; index < count; index++) {
@@ -159,7 +162,7 @@ function isPlain(records: Uint8Array, count: number, needsKey: boolean): boolean
     const traits = (head >>> 16) & 0xff;
     const idBytes = head >>> 24;
     if ((traits & ~PLAIN_TRAITS) !== 0 || idBytes === 0 || idBytes > LIMITS.idBytesMax || size > LIMITS.bodyBytesMax) return false;
-    if ((present & ~PLAIN_FIELDS) !== 0 || (needsKey && (present & HAS_KEY) === 0)) return false;
+    if ((present & ~PLAIN_FIELDS) !== 0 || (keyed && (present & HAS_KEY) === 0)) return false;
     let field = at + HEADER_BYTES + idBytes;
     for (let bits = present; bits !== 0; bits &= bits - 1) {
       const bytes = view.getUint16(field, true);
@@ -195,50 +198,16 @@ function appendOne(queue: Queue, bytes: Uint8Array, tools: AppendTools, must: bo
 }
 
 function storeNew(queue: Queue, bytes: Uint8Array, { maker, entries }: AppendTools, must: boolean, now: number): OneFate {
-  const error = makeRoom(queue, bytes.length, maker, must, now);
+  const records = withDefaultTtl(bytes, queue.options.ttlMs);
+  const error = makeRoom(queue, records.length, maker, must, now);
   if (error !== undefined) return { sequence: 0, duplicate: false, error };
-  return { sequence: storeOne(queue, bytes, entries, now), duplicate: false };
-}
-
-/** Puts one record where its priority says: at the log's end, or among those of its level. Returns its sequence. */
-export function storeOne(
-  queue: Queue,
-  record: Uint8Array,
-  entries: DueEntries,
-  now: number,
-  as: "published" | "redriven" = "published",
-): number {
-  const priority = priorityIn(queue, new RecordView(record, 0, record.length));
-  if (priority === 0) return store(queue, record, 1, now, as);
-  const sequence = queue.next++;
-  queue.live++;
-  queue.bytes += record.length;
-  queue.counts[as]++;
-  entries.add(queue, record, { list: newListOf(priority), due: 0, sequence, attempts: 0, publishedAt: now, reason: undefined });
-  return sequence;
-}
-
-/** A redriven message may have a priority that its queue does not have any more. */
-const priorityIn = ({ options: { ordering, priorities } }: Queue, { priority }: RecordView): number =>
-  ordering === "none" ? Math.min(priority, priorities - 1) : 0;
-
-/** Puts records at the log's end, counted as what they are, and returns the first one's sequence. */
-export function store(queue: Queue, records: Uint8Array, count: number, now: number, as: "published" | "redriven" = "published"): number {
-  const first = queue.next;
-  let pending = queue.pending.at(-1);
-  if (pending === undefined || pending.bytes >= BLOCK_BYTES_MAX || pending.first + pending.count !== first) {
-    pending = { after: queue.logEnd, first, count: 0, bytes: 0, records: [], publishedAt: now };
-    queue.pending.push(pending);
-  }
-  pending.records.push(records);
-  pending.count += count;
-  pending.bytes += records.length;
-  queue.next += count;
-  queue.logEnd = queue.next;
-  queue.live += count;
-  queue.bytes += records.length;
-  queue.counts[as] += count;
-  return first;
+  const delayMs = delayOf(records, 0);
+  if (delayMs === 0) return { sequence: storeOne(queue, records, entries, now), duplicate: false };
+  const expireAt = expireAtOf(records, 0, now);
+  // What expires before it is due is looked at when it expires.
+  const due = Math.min(now + delayMs, expireAt);
+  const raised = new RecordView(records, 0, records.length).priority > 0;
+  return { sequence: storeUntil(queue, { records, count: 1, expires: expireAt !== NEVER, raised }, due, now), duplicate: false };
 }
 
 function limitError(record: RecordView): ErrorReply | undefined {
@@ -248,8 +217,18 @@ function limitError(record: RecordView): ErrorReply | undefined {
   if (keyBytes > LIMITS.keyBytesMax) return refusal("TOO_LARGE", "key", keyBytes, LIMITS.keyBytesMax);
   if (headersBytes > LIMITS.headersBytesMax) return refusal("TOO_LARGE", "headers", headersBytes, LIMITS.headersBytesMax);
   if (bodyBytes > LIMITS.bodyBytesMax) return refusal("TOO_LARGE", "body", bodyBytes, LIMITS.bodyBytesMax);
+  return timingError(record);
+}
+
+function timingError({ timing }: RecordView): ErrorReply | undefined {
+  const { delayMs = 0, ttlMs = 0 } = timing ?? {};
+  if (delayMs > LIMITS.delayMsMax) return outOfRange("delayMs", delayMs, LIMITS.delayMsMax);
+  if (ttlMs > LIMITS.ttlMsMax) return outOfRange("ttlMs", ttlMs, LIMITS.ttlMsMax);
   return undefined;
 }
+
+const outOfRange = (field: string, ms: number, msMax: number): ErrorReply =>
+  new HoldfastError("BAD_REQUEST", `${field} is ${ms}, expected 0 to ${msMax}`).toReply();
 
 const needsKey = (queue: Queue | undefined): boolean => queue?.options.ordering === "key";
 

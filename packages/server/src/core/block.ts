@@ -2,6 +2,7 @@ import { crc32 } from "node:zlib";
 import { HoldfastError } from "holdfast-client/protocol";
 import { clearBit, hasBit, withBit } from "./bits.js";
 import { packSparse, positionIn, readIndexes, SPARSE, tableBytes } from "./sparse.js";
+import { delayOf, expireAtOf, lookAt, NEVER } from "./timing.js";
 
 /**
  * A block as it is stored: the messages one commit gave one queue, with consecutive sequences.
@@ -9,7 +10,8 @@ import { packSparse, positionIn, readIndexes, SPARSE, tableBytes } from "./spars
  *      0 u8  form                1 u8  0        2 u16 0
  *      4 u32 CRC-32 of all that follows
  *      8 u32 CRC of the queue's block before, so that a missing block shows
- *     12 u32 count of messages
+ *     12 u24 count of messages    15 u8 flags: 1 some of them may expire, 2 they were published with a delay,
+ *                                   4 some of them have a priority
  *     16 u48 first sequence     22 u48 published at (ms)     28 u32 queue
  *     32 the records, one after the other
  *
@@ -17,6 +19,19 @@ import { packSparse, positionIn, readIndexes, SPARSE, tableBytes } from "./spars
  */
 const HEADER_BYTES = 32;
 const WHOLE = 1;
+const EXPIRES = 1;
+const DELAYED = 2;
+const RAISED = 4;
+
+/** What all messages of a block have in common, beside their time. */
+export interface BlockTraits {
+  /** Some of them may expire. */
+  readonly expires: boolean;
+  /** They were published with a delay, the same for all; it is over. */
+  readonly delayed: boolean;
+  /** Some of them have a priority above 0: in the log none has. */
+  readonly raised?: boolean;
+}
 
 /** Of a block that is written anew this part was settled. */
 const SPARSE_PART = 0.45;
@@ -36,6 +51,16 @@ export class Block {
   /** Bytes as it is stored. */
   size = 0;
   crc = 0;
+  /** Some of its messages may expire. */
+  readonly expires: boolean;
+  /** Its messages were published with a delay. */
+  readonly delayed: boolean;
+  /** Some of its messages have a priority. */
+  readonly raised: boolean;
+  /** When its messages might be delivered first. */
+  readonly since: number;
+  /** When to look for messages that expired, rising. */
+  readonly expiryTimes: readonly number[];
   /** Undefined when the bytes were let go to save memory. */
   bytes: Uint8Array | undefined;
   /** Messages not settled yet. At 0 the block is deleted. */
@@ -59,11 +84,17 @@ export class Block {
 
   private constructor(bytes: Uint8Array) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.count = view.getUint32(12, true);
+    this.count = view.getUint32(12, true) & 0xff_ffff;
     this.first = readU48(view, 16);
     this.publishedAt = readU48(view, 22);
     this.queue = view.getUint32(28, true);
+    const flags = bytes[15] ?? 0;
+    this.expires = (flags & EXPIRES) !== 0;
+    this.delayed = (flags & DELAYED) !== 0;
+    this.raised = (flags & RAISED) !== 0;
     this.#take(bytes);
+    this.since = this.publishedAt + (this.delayed ? delayOf(bytes, this.#starts[0] ?? 0) : 0);
+    this.expiryTimes = this.expires ? this.#expiryTimes(bytes) : NONE;
   }
 
   /** Becomes what the bytes say. */
@@ -82,6 +113,13 @@ export class Block {
     this.#settledBytes = 0;
   }
 
+  #expiryTimes(bytes: Uint8Array): number[] {
+    const times = new Set<number>();
+    for (let slot = 0; slot < this.#slots; slot++) times.add(lookAt(expireAtOf(bytes, this.#starts[slot] ?? 0, this.publishedAt)));
+    times.delete(NEVER);
+    return [...times].sort((a, b) => a - b);
+  }
+
   /** Packs records into a new block. */
   static pack(
     queue: number,
@@ -91,11 +129,13 @@ export class Block {
     count: number,
     records: readonly Uint8Array[],
     recordBytes: number,
+    { expires, delayed, raised = false }: BlockTraits,
   ): Block {
     const bytes = Buffer.allocUnsafe(HEADER_BYTES + recordBytes);
     bytes.writeUInt32LE(WHOLE, 0);
     bytes.writeUInt32LE(previousCrc, 8);
     bytes.writeUInt32LE(count, 12);
+    bytes[15] = (expires ? EXPIRES : 0) | (delayed ? DELAYED : 0) | (raised ? RAISED : 0);
     bytes.writeUIntLE(first, 16, 6);
     bytes.writeUIntLE(publishedAt, 22, 6);
     bytes.writeUInt32LE(queue, 28);
@@ -131,8 +171,7 @@ export class Block {
 
   get #starts(): Uint32Array {
     if (this.#offsets === undefined) {
-      const bytes = this.bytes;
-      if (bytes === undefined) throw new Error(`block ${this.queue}/${this.first} is not in memory`);
+      const bytes = this.#inMemory;
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const offsets = new Uint32Array(this.#slots + 1);
       let at = HEADER_BYTES + (this.#indexes === undefined ? 0 : tableBytes(this.#slots));
@@ -159,6 +198,20 @@ export class Block {
   /** One past its last byte. */
   stop(index: number): number {
     return this.#starts[this.#slotOf(index) + 1] ?? 0;
+  }
+
+  /** All records; only while memory has the bytes. */
+  get records(): Uint8Array {
+    return this.#inMemory.subarray(HEADER_BYTES);
+  }
+
+  record(index: number): Uint8Array {
+    return this.#inMemory.subarray(this.start(index), this.stop(index));
+  }
+
+  get #inMemory(): Uint8Array {
+    if (this.bytes === undefined) throw new Error(`block ${this.queue}/${this.first} is not in memory`);
+    return this.bytes;
   }
 
   /** Whether a message is settled, or gone. */
@@ -290,5 +343,7 @@ export class Block {
     this.bytes = undefined;
   }
 }
+
+const NONE: readonly number[] = [];
 
 const readU48 = (view: DataView, at: number): number => view.getUint32(at, true) + view.getUint16(at + 4, true) * 0x1_0000_0000;

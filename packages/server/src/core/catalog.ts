@@ -73,6 +73,11 @@ export class Catalog {
     names.set(queue.name, queue);
   }
 
+  /** Whether the queue is there still. */
+  has(queue: Queue): boolean {
+    return this.#queues.get(queue.number) === queue;
+  }
+
   find(address: QueueAddress): Queue | undefined {
     return this.#byName.get(address.namespace)?.get(address.queue);
   }

@@ -54,9 +54,9 @@ export class Chain {
     return !waits && this.leases.size === 0 && this.frozen === 0 && this.storing === 0;
   }
 
-  /** When the oldest message that waits in it was published; Infinity when none does. */
+  /** Since when the oldest message that waits in it might have been delivered; Infinity when there is none. */
   get oldest(): number {
-    const times = [this.held[0]?.publishedAt, this.#parked?.at(0)?.block.publishedAt];
+    const times = [this.held[0]?.since, this.#parked?.at(0)?.block.since];
     return Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY));
   }
 
@@ -75,6 +75,19 @@ export class Chain {
   park(message: ParkedMessage): void {
     this.#parked ??= new Fifo();
     this.#parked.push(message);
+  }
+
+  /** Takes out a message that waits in memory; undefined when there is none. */
+  unpark(sequence: number): ParkedMessage | undefined {
+    const parked = this.#parked?.clear() ?? [];
+    for (const message of parked) if (message.sequence !== sequence) this.#parked?.push(message);
+    return parked.find((message) => message.sequence === sequence);
+  }
+
+  /** Takes out a message with an entry in the store, if memory has it. */
+  unhold(sequence: number): void {
+    const at = this.held.findIndex((message) => message.sequence === sequence);
+    if (at !== -1) this.held.splice(at, 1);
   }
 
   /** Adds a message that is in the store now, at its place. */

@@ -127,6 +127,14 @@ export class Chains {
     this.review(chain, now);
   }
 
+  /** Takes a parked message out from among the others. */
+  unpark(chain: Chain, sequence: number): void {
+    const parked = chain.unpark(sequence);
+    if (parked === undefined) return;
+    this.#parked--;
+    this.#parkedBytes -= sizeOf(parked);
+  }
+
   take(chain: Chain, head: ChainHead, now: number): void {
     chain.take(head);
     if (head.parked !== undefined) {
@@ -185,7 +193,7 @@ export class Chains {
     }
   }
 
-  /** When the oldest message that waits in a chain was published; Infinity when none does. */
+  /** Since when the oldest message that waits in a chain might have been delivered; Infinity when there is none. */
   get oldest(): number {
     let oldest = Number.POSITIVE_INFINITY;
     for (const chain of this.#chains.values()) oldest = Math.min(oldest, chain.oldest);
@@ -244,6 +252,6 @@ export class Chains {
   }
 }
 
-const sizeOf = ({ block, index }: ParkedMessage): number => block.start(index + 1) - block.start(index);
+const sizeOf = ({ block, index }: ParkedMessage): number => block.stop(index) - block.start(index);
 
 const following = (rank: Rank | undefined): Rank | undefined => rank && { sequence: rank.sequence + 1 };

@@ -10,6 +10,7 @@ import { packState, type Queue } from "./queue.js";
 import type { Rank } from "./rank.js";
 import { aheadOf, type Reservation, reserveLog, reserveNew, withdraw } from "./reserve.js";
 import type { Schedule } from "./schedule.js";
+import { lookAt, NEVER } from "./timing.js";
 
 /** The writes of one commit, and what becomes visible once they are durable. */
 export interface SealedCommit {
@@ -18,6 +19,8 @@ export interface SealedCommit {
   readonly due: readonly { readonly queue: Queue; readonly message: DueMessage }[];
   readonly chains: readonly ChainChange[];
   readonly schedules: readonly Schedule[];
+  /** When expiries that the commit noted come, the nearest of each queue. */
+  readonly expiries: ReadonlyMap<Queue, number>;
   readonly marks: readonly Mark[];
 }
 
@@ -50,6 +53,9 @@ export interface ChainChange {
   readonly stored?: Rank;
 }
 
+/** The value of an entry that says all in its key. */
+const MARK = Buffer.of(1);
+
 /** How often the producers of a queue are looked through for idle ones. */
 const PRODUCERS_CHECK_MS = 3_600_000;
 const IDS_EXPIRED_PER_COMMIT = 100;
@@ -62,6 +68,7 @@ export class CommitBuilder {
   #chains: ChainChange[] = [];
   #schedules: Schedule[] = [];
   #blocks: NewBlock[] = [];
+  #expiries = new Map<Queue, number>();
   /** The number of this commit; rises from commit to commit, also across lives while ids are remembered. */
   number = 1;
 
@@ -81,6 +88,19 @@ export class CommitBuilder {
   /** A message of a due list that may be leased once the commit is durable. */
   showDue(queue: Queue, message: DueMessage): void {
     this.#due.push({ queue, message });
+  }
+
+  /** Notes in the store that something expires there. */
+  writeExpiry(queue: Queue, expireAt: number, kind: number, sequence: number, place: Uint8Array): void {
+    if (expireAt === NEVER) return;
+    const at = lookAt(expireAt);
+    this.write(keys.expiryKey(queue.number, at, kind, sequence), place);
+    this.#expiries.set(queue, Math.min(this.#expiries.get(queue) ?? NEVER, at));
+  }
+
+  /** What was noted there is gone. */
+  removeExpiry(queue: Queue, expireAt: number, kind: number, sequence: number): void {
+    if (expireAt !== NEVER) this.write(keys.expiryKey(queue.number, lookAt(expireAt), kind, sequence), undefined);
   }
 
   /** A schedule that begins once the commit is durable. */
@@ -105,6 +125,7 @@ export class CommitBuilder {
     this.forgetChains(queue);
     this.#due = this.#due.filter((shown) => shown.queue !== queue);
     this.#blocks = this.#blocks.filter((shown) => shown.queue !== queue);
+    this.#expiries.delete(queue);
   }
 
   /** Ends the commit. The next operations go into the next one. */
@@ -116,6 +137,7 @@ export class CommitBuilder {
       withdraw(queue);
       this.packPending(queue);
       if (queue.chains?.fifo === true) reserveLog(queue, queue.chains);
+      this.#sealDelays(queue);
       this.#sealSettled(queue);
       this.#sealDedup(queue, commit, now);
       sealMark(queue);
@@ -131,6 +153,7 @@ export class CommitBuilder {
       due: this.#due,
       chains: this.#chains,
       schedules: this.#schedules,
+      expiries: this.#expiries,
       marks,
     };
     this.#dirty.clear();
@@ -139,6 +162,7 @@ export class CommitBuilder {
     this.#chains = [];
     this.#schedules = [];
     this.#blocks = [];
+    this.#expiries = new Map();
     return sealed;
   }
 
@@ -151,9 +175,11 @@ export class CommitBuilder {
 
   /** Packs what was appended since the last commit. */
   packPending(queue: Queue): void {
-    for (const { after, first, count, bytes, records, publishedAt } of queue.pending) {
-      const block = Block.pack(queue.number, first, publishedAt, queue.lastCrc, count, records, bytes);
+    for (const pending of queue.pending) {
+      const { after, first, count, bytes, records, publishedAt } = pending;
+      const block = Block.pack(queue.number, first, publishedAt, queue.lastCrc, count, records, bytes, pending);
       queue.lastCrc = block.crc;
+      for (const at of block.expiryTimes) this.writeExpiry(queue, at, keys.EXPIRES_IN.block, first, MARK);
       if (queue.chains !== undefined) reserveNew(queue, queue.chains, block);
       this.write(keys.blockKey(queue.number, first), block.bytes);
       this.#blocks.push({ queue, block, after });
@@ -170,6 +196,14 @@ export class CommitBuilder {
     }
   }
 
+  #sealDelays(queue: Queue): void {
+    for (const delay of queue.delays.seal()) {
+      const { first, count, bytes, records, publishedAt, due } = delay;
+      const block = Block.pack(queue.number, first, publishedAt, 0, count, records, bytes, delay);
+      this.write(keys.delayedKey(queue.number, due, first), block.bytes);
+    }
+  }
+
   #sealSettled(queue: Queue): void {
     for (const block of queue.dirtyBlocks) {
       if (block.live > 0) {
@@ -178,6 +212,7 @@ export class CommitBuilder {
         continue;
       }
       this.write(keys.blockKey(queue.number, block.first), undefined);
+      for (const at of block.expiryTimes) this.removeExpiry(queue, at, keys.EXPIRES_IN.block, block.first);
       if (block.settledStored) this.write(keys.settledKey(queue.number, block.first), undefined);
       queue.drainedBytes += block.size;
     }

@@ -11,9 +11,11 @@ import { type Chains, HELD_LOADED_MAX } from "./chains.js";
 import { type ChainChange, CommitBuilder, type SealedCommit } from "./commit.js";
 import { Compactor } from "./compactor.js";
 import { Consumer } from "./consumer.js";
+import { Delays } from "./delays.js";
 import { DueEntries } from "./due-entries.js";
 import { type DueList, type DueMessage, unpackDue } from "./due-list.js";
 import { NO_MARK } from "./due-mark.js";
+import { Expiry } from "./expiry.js";
 import { BLOCKED, type HeldMessage, unpackHeld } from "./held-message.js";
 import { Holding } from "./holding.js";
 import * as keys from "./keys.js";
@@ -25,6 +27,7 @@ import { Residency } from "./residency.js";
 import { Scanner } from "./scanner.js";
 import { SCHEDULED_BYTES_PER_TURN, Schedules } from "./schedules.js";
 import { settleRuns } from "./settle.js";
+import { NEVER } from "./timing.js";
 import { type CoreContext, Transitions } from "./transitions.js";
 import { Wakes } from "./wakes.js";
 import { Windows } from "./window.js";
@@ -68,6 +71,8 @@ export class Core {
   readonly catalog: Catalog;
   readonly administration: Administration;
   readonly schedules: Schedules;
+  readonly delays: Delays;
+  readonly expiry: Expiry;
   readonly #commit = new CommitBuilder();
   readonly #compactor: Compactor;
   readonly #windows: Windows;
@@ -86,6 +91,9 @@ export class Core {
   readonly wanting = new Set<Queue>();
   /** Consumers that may lease since this was last emptied, where they might not before. */
   readonly freed = new Set<Consumer>();
+  /** Queues with delayed messages that may be due, and with messages that may have expired: to be looked at. */
+  readonly due = new Set<Queue>();
+  readonly aging = new Set<Queue>();
   /** Reply queues that nobody consumed for too long: to be removed. */
   readonly abandoned = new Set<Queue>();
 
@@ -96,7 +104,9 @@ export class Core {
     this.#compactor = new Compactor(this.#commit, residency, context);
     this.#windows = new Windows(residency, this.#compactor);
     this.#transitions = new Transitions(this.catalog, this.#commit, this.#windows, this.#wakes, this.#holding, this.#entries, context);
-    this.#scanner = new Scanner(this.#windows, this.#transitions, this.#holding);
+    this.delays = new Delays(this.catalog, this.#commit, this.#transitions, this.#entries);
+    this.expiry = new Expiry(this.catalog, this.#windows, this.#transitions, this.#holding, this.#entries, context);
+    this.#scanner = new Scanner(this.#windows, this.#transitions, this.#holding, this.expiry);
     this.administration = new Administration(this.#commit, this.#windows, this.#transitions, this.#entries, context);
     const overflow = new Overflow(this.#commit, this.#windows, this.#transitions, this.#entries, context, (queue) =>
       this.wanting.add(queue),
@@ -117,8 +127,18 @@ export class Core {
 
   /** What was restored begins to live. */
   begin(now: number): void {
-    for (const queue of this.catalog.all()) this.#watchIdle(queue, now);
+    for (const queue of this.catalog.all()) {
+      this.#watchIdle(queue, now);
+      this.lookAtTimes(queue, now);
+    }
     this.schedules.begin();
+  }
+
+  /** Says whether something of the queue's delays or expiries is to be done now, and wakes for what comes next. */
+  lookAtTimes(queue: Queue, now: number): void {
+    if (queue.delays.horizon.next <= now) this.due.add(queue);
+    if (queue.expiry.next <= now) this.aging.add(queue);
+    if (Math.min(queue.delays.horizon.next, queue.expiry.next) > now) this.#wakes.forTimes(queue);
   }
 
   #watchIdle(queue: Queue, now: number): void {
@@ -144,6 +164,8 @@ export class Core {
     queue.consumers.clear();
     this.work.delete(queue);
     this.wanting.delete(queue);
+    this.due.delete(queue);
+    this.aging.delete(queue);
     this.abandoned.delete(queue);
     this.#windows.remove(queue);
     this.#wakes.forget(queue);
@@ -309,7 +331,7 @@ export class Core {
       const one: Room = { count: before + 1, bytes: room.bytes };
       this.#leaseDue(consumer, level.ready(now) ?? level.failed, leases, one, until, now);
       if (leases.length > before) wait = true;
-      else if (level === levels.lowest) this.#leaseLog(consumer, leases, one, until);
+      else if (level === levels.lowest) this.#leaseLog(consumer, leases, one, until, now);
       if (leases.length === before) return { wait, cut: true };
       room.bytes = one.bytes;
       levels.tookTurn();
@@ -317,17 +339,23 @@ export class Core {
     const before = leases.length;
     this.#leaseDue(consumer, levels.lowest.failed, leases, room, until, now);
     if (leases.length > before) wait = true;
-    return { wait, cut: this.#leaseLog(consumer, leases, room, until) };
+    return { wait, cut: this.#leaseLog(consumer, leases, room, until, now) };
   }
 
   #leaseDue(consumer: Consumer, list: DueList, leases: Lease[], room: Room, until: number, now: number): void {
     const { queue } = consumer;
     if (list.needsLoading) return;
     for (let message = list.next(now); message !== undefined && leases.length < room.count; message = list.next(now)) {
-      if (leases.length > 0 && message.size > room.bytes) return;
+      const over = message.expireAt <= now;
+      if (!over && leases.length > 0 && message.size > room.bytes) return;
       list.take();
       const { sequence, attempts, publishedAt } = message;
       const record = this.#transitions.storedDue(queue, message);
+      if (over) {
+        this.#entries.remove(queue, message);
+        this.#transitions.expire(queue, record, message, now);
+        continue;
+      }
       const lease = new Lease(this.#nextLease++, consumer, sequence, attempts + 1, publishedAt, until, { due: message }, record);
       leases.push(lease);
       room.bytes -= message.size;
@@ -335,13 +363,14 @@ export class Core {
   }
 
   /** Returns whether it ended for the bytes' sake, so that the consumer will ask for more at once. */
-  #leaseLog(consumer: Consumer, leases: Lease[], room: Room, until: number): boolean {
+  #leaseLog(consumer: Consumer, leases: Lease[], room: Room, until: number, now: number): boolean {
     const { queue } = consumer;
     while (leases.length < room.count) {
       const block = queue.window[0];
       if (block === undefined) return false;
       const index = queue.cursor - block.first;
-      if (!block.isSettled(index)) {
+      if (!block.isSettled(index) && this.expiry.isOverIn(queue, block, index, now)) this.expiry.endIn(queue, block, index, now);
+      else if (!block.isSettled(index)) {
         const place: Place = { block, index };
         const lease = new Lease(this.#nextLease, consumer, queue.cursor, 1, block.publishedAt, until, place, block);
         if (leases.length > 0 && lease.size > room.bytes) return true;
@@ -368,7 +397,12 @@ export class Core {
     for (let looked = 0; leases.length < room.count; ) {
       // What was looked through in the life before may come before what is held, so all of it is seen again first.
       const next = queue.cursor <= queue.recoverThrough ? undefined : chains.next(now);
-      if (next !== undefined) {
+      if (next !== undefined && this.expiry.isOver(queue, next.head, now)) {
+        looked++;
+        chains.take(next.chain, next.head, now);
+        this.expiry.endHead(queue, next.chain, next.head, now);
+        chains.review(next.chain, now);
+      } else if (next !== undefined) {
         const { chain, head } = next;
         const size = sizeOf(head);
         const cut = leases.length > 0 && size > room.bytes;
@@ -383,7 +417,7 @@ export class Core {
         break;
       } else if (this.#rests(queue, chains, now)) {
         break;
-      } else if (looked++ === LOOKED_MAX) {
+      } else if (looked++ >= LOOKED_MAX) {
         this.work.add(queue);
         break;
       } else if (!this.#scanner.step(queue, chains, now)) {
@@ -493,7 +527,8 @@ export class Core {
     this.#compactor.look(now);
     let bytesLeft = SCHEDULED_BYTES_PER_TURN;
     for (let wake = this.#wakes.take(now); wake !== undefined; wake = bytesLeft > 0 ? this.#wakes.take(now) : undefined) {
-      const { queue, consumer, idle, schedule } = wake;
+      const { queue, consumer, idle, schedule, times } = wake;
+      if (times !== undefined) this.lookAtTimes(times, now);
       if (schedule !== undefined) bytesLeft -= this.schedules.fire(schedule, now);
       if (idle !== undefined) this.#lookAtIdle(idle, now);
       if (queue !== undefined) {
@@ -669,8 +704,13 @@ export class Core {
       for (const { block, index } of queue.reservations) block.reserve(index);
       queue.durableNext = next;
       queue.durableLogEnd = logEnd;
+      if (queue.delays.committed() !== NEVER) this.#wakes.forTimes(queue);
       queue.durableOrder = nextOrder;
       queue.leasedThroughDurable = leasedThrough;
+    }
+    for (const [queue, at] of sealed.expiries) {
+      queue.expiry.note(at);
+      this.#wakes.forTimes(queue);
     }
     for (const { queue, block, after } of sealed.blocks) this.#show(queue, block, after);
     for (const change of sealed.chains) this.#showChain(change);

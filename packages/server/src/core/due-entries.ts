@@ -1,7 +1,8 @@
 import type { CommitBuilder } from "./commit.js";
-import { type DueMessage, packDue } from "./due-list.js";
+import { type DueFields, type DueMessage, packDue } from "./due-list.js";
 import * as keys from "./keys.js";
 import type { Queue } from "./queue.js";
+import { timesOf } from "./timing.js";
 
 /** Writes and removes the store entries of due lists. What it adds shows in its list once it is durable. */
 export class DueEntries {
@@ -11,15 +12,18 @@ export class DueEntries {
     this.#commit = commit;
   }
 
-  add(queue: Queue, record: Uint8Array, fields: Omit<DueMessage, "order" | "size">): void {
+  add(queue: Queue, record: Uint8Array, fields: DueFields): void {
     const list = queue.levels.list(fields.list);
     // After the mark, or it would count as leased.
     const due = Math.max(fields.due, list.mark.due);
-    const message: DueMessage = { ...fields, due, order: queue.nextOrder++, size: record.length };
+    const times = timesOf(record, fields.publishedAt);
+    const message: DueMessage = { ...fields, ...times, due, order: queue.nextOrder++, size: record.length };
     const value = packDue(message, record);
     queue.dueCount++;
     list.expect(message, value.subarray(value.length - record.length));
-    this.#commit.write(keys.dueKey(queue.number, message), value);
+    const key = keys.dueKey(queue.number, message);
+    this.#commit.write(key, value);
+    this.#commit.writeExpiry(queue, message.expireAt, keys.EXPIRES_IN.due, message.sequence, key);
     this.#commit.showDue(queue, message);
     this.#commit.touch(queue);
   }
@@ -28,5 +32,6 @@ export class DueEntries {
     queue.dueCount--;
     queue.drainedBytes += message.size;
     this.#commit.write(keys.dueKey(queue.number, message), undefined);
+    this.#commit.removeExpiry(queue, message.expireAt, keys.EXPIRES_IN.due, message.sequence);
   }
 }

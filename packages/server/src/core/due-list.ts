@@ -3,9 +3,10 @@ import { HoldfastError } from "holdfast-client/protocol";
 import { Arrivals } from "./arrivals.js";
 import { type DueMark, type DuePlace, isAfter, NO_MARK } from "./due-mark.js";
 import { Heap } from "./heap.js";
+import { type Times, timesOf } from "./timing.js";
 
 /** A message with a priority, or that waits for a time or was delivered before; the store has one entry for each, with its record. */
-export interface DueMessage {
+export interface DueMessage extends Times {
   /** Which of the queue's lists it is in: see `PriorityLevel`. */
   readonly list: number;
   /** Not leased before this time. */
@@ -21,6 +22,9 @@ export interface DueMessage {
   /** Why the last delivery failed, when the consumer said so. */
   readonly reason: string | undefined;
 }
+
+/** What makes one, beside its place in the order and what its record says. */
+export type DueFields = Omit<DueMessage, "order" | "size" | keyof Times>;
 
 /** How many messages of a due list are in memory at most; the later ones are read when those are gone. */
 const LOADED_MAX = 4_096;
@@ -238,13 +242,15 @@ export function unpackDue({ list, due, order }: DuePlace, stored: Uint8Array): {
   const recordStart = HEADER_BYTES + value.readUInt16LE(2);
   const record = value.subarray(recordStart);
   const reason = value.toString("utf8", HEADER_BYTES, recordStart);
+  const publishedAt = value.readUIntLE(12, 6);
   const message: DueMessage = {
+    ...timesOf(record, publishedAt),
     list,
     due,
     order,
     sequence: value.readUIntLE(18, 6),
     attempts: value.readUInt32LE(8),
-    publishedAt: value.readUIntLE(12, 6),
+    publishedAt,
     size: record.length,
     reason: reason === "" ? undefined : reason,
   };

@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Rank } from "./rank.js";
+import { type Times, timesOf } from "./timing.js";
 
 /** The due time of a message that holds its key until somebody skips or retries it. */
 export const BLOCKED = 0xffff_ffff_ffff;
@@ -9,7 +10,7 @@ export const BLOCKED = 0xffff_ffff_ffff;
  * A message of an ordered queue with a store entry of its own, because it was delivered before, or because too many of
  * its key wait to be remembered in memory. Entries are in the order of key and rank.
  */
-export interface HeldMessage extends Rank {
+export interface HeldMessage extends Rank, Times {
   /** Not leased before this time; {@link BLOCKED}: not at all. */
   readonly due: number;
   /** Deliveries that counted so far. */
@@ -20,6 +21,9 @@ export interface HeldMessage extends Rank {
   /** Why the last delivery failed, when the consumer said so. */
   readonly reason: string | undefined;
 }
+
+/** What makes one, beside what its record says. */
+export type HeldFields = Omit<HeldMessage, "size" | keyof Times>;
 
 /**
  * An entry's value:
@@ -53,11 +57,13 @@ export function unpackHeld({ sequence }: Rank, stored: Uint8Array): { message: H
   const recordStart = HEADER_BYTES + value.readUInt16LE(2);
   const record = value.subarray(recordStart);
   const reason = value.toString("utf8", HEADER_BYTES, recordStart);
+  const publishedAt = value.readUIntLE(12, 6);
   const message: HeldMessage = {
+    ...timesOf(record, publishedAt),
     sequence,
     due: value.readUIntLE(18, 6),
     attempts: value.readUInt32LE(8),
-    publishedAt: value.readUIntLE(12, 6),
+    publishedAt,
     size: record.length,
     reason: reason === "" ? undefined : reason,
   };

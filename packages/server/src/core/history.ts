@@ -1,7 +1,7 @@
 import { HAS_HISTORY, RecordView } from "holdfast-client/protocol";
 
 /** Why a message is dead. */
-export type DeadReason = "rejected" | "attempts" | "skipped" | "overflow";
+export type DeadReason = "rejected" | "attempts" | "skipped" | "overflow" | "expired";
 
 /** What a dead letter tells of itself. */
 export interface History {
@@ -25,7 +25,8 @@ export function historyOf(record: Uint8Array): History | undefined {
 /** A copy of a record as it was before it died. */
 export function withoutHistory(record: Uint8Array): Buffer {
   const view = new RecordView(record, 0, record.length);
-  const copy = Buffer.concat([record.subarray(0, view.historyStart), view.bodyBytes]);
+  const { start, end } = view.fieldAt(HAS_HISTORY);
+  const copy = Buffer.concat([record.subarray(0, start), record.subarray(end)]);
   copy.writeUInt32LE(copy.length, 0);
   copy[5] = (copy[5] ?? 0) & ~HAS_HISTORY;
   return copy;
@@ -33,15 +34,15 @@ export function withoutHistory(record: Uint8Array): Buffer {
 
 /** A copy of a record with its history; the body's bytes stay what they are. */
 export function withHistory(record: Uint8Array, history: History): Buffer {
-  const { historyStart, bodyBytes } = new RecordView(record, 0, record.length);
+  const { start, end } = new RecordView(record, 0, record.length).fieldAt(HAS_HISTORY);
   const text = JSON.stringify(history);
   const textBytes = Buffer.byteLength(text);
-  const bodyStart = historyStart + 2 + textBytes;
-  const copy = Buffer.allocUnsafe(bodyStart + bodyBytes.length);
-  copy.set(record.subarray(0, historyStart));
-  copy.writeUInt16LE(textBytes, historyStart);
-  copy.write(text, historyStart + 2, "utf8");
-  copy.set(bodyBytes, bodyStart);
+  const rest = record.subarray(end);
+  const copy = Buffer.allocUnsafe(start + 2 + textBytes + rest.length);
+  copy.set(record.subarray(0, start));
+  copy.writeUInt16LE(textBytes, start);
+  copy.write(text, start + 2, "utf8");
+  copy.set(rest, start + 2 + textBytes);
   copy.writeUInt32LE(copy.length, 0);
   copy[5] = (copy[5] ?? 0) | HAS_HISTORY;
   return copy;

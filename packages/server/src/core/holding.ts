@@ -1,8 +1,9 @@
 import type { Chain } from "./chain.js";
 import type { CommitBuilder } from "./commit.js";
-import { type HeldMessage, packHeld } from "./held-message.js";
+import { type HeldFields, type HeldMessage, packHeld } from "./held-message.js";
 import * as keys from "./keys.js";
 import type { Queue } from "./queue.js";
+import { timesOf } from "./timing.js";
 
 /** Writes and removes the store entries of held messages. What it changes shows in the chain once it is durable. */
 export class Holding {
@@ -13,16 +14,16 @@ export class Holding {
   }
 
   /** Stores a message that was in flight. Its chain gives nothing until that is durable, so nothing can overtake it. */
-  hold(queue: Queue, chain: Chain, record: Uint8Array, fields: Omit<HeldMessage, "size">): void {
-    const message: HeldMessage = { ...fields, size: record.length };
+  hold(queue: Queue, chain: Chain, record: Uint8Array, fields: HeldFields): void {
+    const message = { ...fields, ...timesOf(record, fields.publishedAt), size: record.length };
     this.#write(queue, chain, message, record);
     chain.frozen++;
     this.#commit.showChain({ queue, chain, thawed: true, held: message });
   }
 
   /** Stores a message that would wait in memory, were there room. */
-  spill(queue: Queue, chain: Chain, record: Uint8Array, fields: Omit<HeldMessage, "size">): void {
-    this.#write(queue, chain, { ...fields, size: record.length }, record);
+  spill(queue: Queue, chain: Chain, record: Uint8Array, fields: HeldFields): void {
+    this.#write(queue, chain, { ...fields, ...timesOf(record, fields.publishedAt), size: record.length }, record);
     chain.storing++;
     this.#commit.showChain({ queue, chain, thawed: false, stored: fields });
   }
@@ -30,6 +31,7 @@ export class Holding {
   #write(queue: Queue, chain: Chain, message: HeldMessage, record: Uint8Array): void {
     queue.heldCount++;
     this.#commit.write(keys.heldKey(queue.number, chain.key, message), packHeld(message, record));
+    this.#commit.writeExpiry(queue, message.expireAt, keys.EXPIRES_IN.held, message.sequence, Buffer.from(chain.key, "utf8"));
     this.#commit.touch(queue);
   }
 
@@ -47,6 +49,7 @@ export class Holding {
     queue.heldCount--;
     queue.drainedBytes += message.size;
     this.#commit.write(keys.heldKey(queue.number, chain.key, message), undefined);
+    this.#commit.removeExpiry(queue, message.expireAt, keys.EXPIRES_IN.held, message.sequence);
     this.#commit.touch(queue);
   }
 

@@ -14,6 +14,8 @@ import type { Rank } from "./rank.js";
  *     23 queue key sequence            one message of an ordered queue: delivered before, or one of too many of its key
  *     24 queue sequence                such a message is in flight
  *     25 queue list due-time order     as 22, with a priority above 0; messages never delivered have lists of their own
+ *     26 queue due-time sequence       delayed messages of one commit, not in the log yet: a block
+ *     27 queue time kind sequence      something of that time or before expires: in a block, a due list, or a chain
  *     30 queue producer                what a producer stored last
  *     31 queue commit                  ids that the application chose, with hashes
  *     40 queue                         removed queue whose entries are being cleared
@@ -31,6 +33,8 @@ const DUE = 0x22;
 const HELD = 0x23;
 const HELD_LEASED = 0x24;
 const RAISED = 0x25;
+const DELAYED = 0x26;
+const EXPIRY = 0x27;
 const PRODUCER = 0x30;
 const IDS = 0x31;
 const REMOVED = 0x40;
@@ -89,6 +93,43 @@ export function duePlaceOf(stored: Uint8Array): DuePlace {
   const isRaised = key[0] === RAISED;
   const at = isRaised ? 6 : 5;
   return { list: isRaised ? listOf(key) : 0, due: key.readUIntBE(at, 6), order: key.readUIntBE(at + 6, 6) };
+}
+
+export function delayedKey(queue: number, due: number, first: number): Buffer {
+  const key = keyOfQueue(DELAYED, queue, 12);
+  key.writeUIntBE(due, 5, 6);
+  key.writeUIntBE(first, 11, 6);
+  return key;
+}
+
+export const delayedRange = (queue: number): { from: Buffer; to: Buffer } => ({
+  from: keyOfQueue(DELAYED, queue),
+  to: keyOfQueue(DELAYED, queue + 1),
+});
+
+/** The first sequence in a key of delayed messages; their due time is its position. */
+export const delayedFirstOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(11, 6);
+
+/** What an entry of the expiry index is about. */
+export const EXPIRES_IN = { block: 0, due: 1, held: 2 } as const;
+
+export function expiryKey(queue: number, at: number, kind: number, sequence: number): Buffer {
+  const key = keyOfQueue(EXPIRY, queue, 13);
+  key.writeUIntBE(at, 5, 6);
+  key[11] = kind;
+  key.writeUIntBE(sequence, 12, 6);
+  return key;
+}
+
+export const expiryRange = (queue: number): { from: Buffer; to: Buffer } => ({
+  from: keyOfQueue(EXPIRY, queue),
+  to: keyOfQueue(EXPIRY, queue + 1),
+});
+
+/** What an entry of the expiry index is about, and its sequence: that of a message, or the first of a block. */
+export function expiryOf(stored: Uint8Array): { at: number; kind: number; sequence: number } {
+  const key = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  return { at: key.readUIntBE(5, 6), kind: key[11] ?? 0, sequence: key.readUIntBE(12, 6) };
 }
 
 /** All keys of one ordering key. Its length comes first, so that none is the beginning of another. */
@@ -160,7 +201,7 @@ export const kindRange = {
 
 /** Every range that holds entries of a queue beside its definition and state. */
 export const contentRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
-  [LIST, BLOCK, SETTLED, DUE, HELD, HELD_LEASED, RAISED, PRODUCER, IDS, SCHEDULE, SCHEDULED].map((prefix) => ({
+  [LIST, BLOCK, SETTLED, DUE, HELD, HELD_LEASED, RAISED, DELAYED, EXPIRY, PRODUCER, IDS, SCHEDULE, SCHEDULED].map((prefix) => ({
     from: keyOfQueue(prefix, queue),
     to: keyOfQueue(prefix, queue + 1),
   }));

@@ -75,6 +75,12 @@ export class Lease implements Leased {
     return this.held;
   }
 
+  /** When the message might have been delivered first. */
+  get since(): number {
+    const { block, due, entry } = this.place;
+    return (block ?? due ?? entry).since;
+  }
+
   /** Bytes of the record. */
   get size(): number {
     return this.end - this.start;

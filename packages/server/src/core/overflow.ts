@@ -12,7 +12,8 @@ import type { Windows } from "./window.js";
  * Lets the oldest messages of a full queue die, in the commit that stores what pushed them out.
  *
  * The oldest is the one with the lowest sequence, of the log and of the stretches of the due lists that are in memory. A
- * message may be pushed out before it was durable, by one that came in the same commit.
+ * message may be pushed out before it was durable, by one that came in the same commit. Delayed ones stay: their time
+ * has not come, so none of them is the oldest.
  */
 export class Overflow implements RoomMaker {
   readonly #commit: CommitBuilder;

@@ -12,7 +12,18 @@ function levelsOf(...priorities: readonly number[]): { levels: PriorityLevels; l
   for (const priority of priorities) {
     const list = newListOf(priority);
     for (let index = 0; index < 100; index++, order++) {
-      const message: DueMessage = { list, due: 0, order, sequence: order, attempts: 0, publishedAt: 0, size: 1, reason: undefined };
+      const message: DueMessage = {
+        list,
+        due: 0,
+        order,
+        sequence: order,
+        attempts: 0,
+        publishedAt: 0,
+        since: 0,
+        expireAt: Number.POSITIVE_INFINITY,
+        size: 1,
+        reason: undefined,
+      };
       levels.list(list).expect(message, RECORD);
       levels.list(list).arrive(message);
     }

@@ -2,8 +2,11 @@ import type { QueueOptions } from "../options.js";
 import type { Block } from "./block.js";
 import { Chains } from "./chains.js";
 import type { Consumer } from "./consumer.js";
+import { DelayStore } from "./delay-store.js";
 import type { DueMark } from "./due-mark.js";
+import { Horizon } from "./horizon.js";
 import { IdIndex } from "./id-index.js";
+import type { Pending } from "./log.js";
 import { Pace } from "./pace.js";
 import { PriorityLevels } from "./priority-levels.js";
 import type { Producer } from "./producer.js";
@@ -20,17 +23,6 @@ export interface Counts {
   expired: number;
   purged: number;
   redriven: number;
-}
-
-/** What was appended since the last commit. */
-export interface Pending {
-  /** Where the log ended before it. The sequences between are of messages with a priority. */
-  readonly after: number;
-  readonly first: number;
-  count: number;
-  bytes: number;
-  readonly records: Uint8Array[];
-  readonly publishedAt: number;
 }
 
 /**
@@ -52,7 +44,7 @@ export class Queue {
   next = 1;
   /** One past the last sequence that is durable. */
   durableNext = 1;
-  /** One past the last sequence in the log, and the last one of it that is durable: those after have a priority. */
+  /** One past the last sequence in the log, and the last one of it that is durable: those after have a priority or a delay. */
   logEnd = 1;
   durableLogEnd = 1;
   /** The next sequence of the log to lease. */
@@ -94,6 +86,13 @@ export class Queue {
   heldCount = 0;
   /** With `fifo`: who may lease. */
   holder: Consumer | undefined;
+  /** Messages that wait for their time before they take their place. */
+  readonly delays = new DelayStore();
+  /** Whether it ever had messages that may expire, and when to look for those that did. */
+  expires = false;
+  readonly expiry = new Horizon();
+  /** When the core looks at its delays and expiries next. */
+  timesWakeAt = Number.POSITIVE_INFINITY;
   readonly producers = new Map<string, Producer>();
   readonly ids = new IdIndex();
   readonly consumers = new Set<Consumer>();
@@ -109,7 +108,9 @@ export class Queue {
   idleProducers: string[] = [];
   /** A read of the log is under way. */
   readingLog = false;
-  /** While letters are read to be taken out: the messages that left since. No other read of the queue starts meanwhile. */
+  /** Chains of it that are being read. */
+  readingChains = 0;
+  /** While messages are read to be taken out: those that left since. No other read of the queue starts meanwhile. */
   leftMeanwhile: Set<number> | undefined;
   /** And those of them that went to the due list, where the read may not have seen them. */
   movedMeanwhile: Set<number> | undefined;
@@ -146,6 +147,11 @@ export class Queue {
     this.chains = ordering === "none" ? undefined : new Chains(ordering === "fifo");
   }
 
+  /** Something of it is being read. */
+  get isRead(): boolean {
+    return this.readingLog || this.levels.isReading || this.readingChains > 0;
+  }
+
   /** When the next message that waits for a time becomes due. */
   get nextDue(): number | undefined {
     const due = this.levels.nextDue;
@@ -172,7 +178,7 @@ export class Queue {
   }
 }
 
-const STATE_BYTES = 6 + 16 * 6;
+const STATE_BYTES = 6 + 19 * 6;
 const VERSION = 1;
 
 /** The queue's state record, written with every commit that changes it. */
@@ -205,6 +211,9 @@ const stateNumbers = (queue: Queue): number[] => [
   queue.counts.purged,
   queue.counts.redriven,
   queue.heldCount,
+  queue.delays.count,
+  queue.delays.bytes,
+  queue.expires ? 1 : 0,
 ];
 
 /** Takes the state that a life before this one left. */
@@ -226,9 +235,16 @@ export function restoreState(queue: Queue, stored: Uint8Array): void {
   queue.live = live;
   queue.dueCount = dueCount;
   queue.bytes = bytes;
-  const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0, held = 0] = counts;
+  const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0, held = 0, delayed = 0, delayedBytes = 0, expires = 0] =
+    counts;
   Object.assign(queue.counts, { published, acked, dead, expired, purged, redriven });
   queue.heldCount = held;
+  queue.delays.count = delayed;
+  queue.delays.bytes = delayedBytes;
+  queue.expires = expires > 0;
+  // When the first of them comes is not known before they are looked at.
+  if (delayed > 0) queue.delays.horizon.next = 0;
+  if (queue.expires) queue.expiry.next = 0;
 }
 
 /** Takes how far a due list was leased; its entries are all still to be read. */

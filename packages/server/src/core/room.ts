@@ -3,7 +3,7 @@ import type { Queue } from "./queue.js";
 
 /** Makes room in a queue by letting messages go; the core is one. */
 export interface RoomMaker {
-  /** The oldest message that is not in flight dies; false when there is none at hand. */
+  /** The oldest message that is neither in flight nor delayed dies; false when there is none at hand. */
   evictOldest(queue: Queue, now: number): boolean;
 }
 
@@ -42,10 +42,13 @@ export function refusalOfAll(queue: Queue, count: number, bytes: number, largest
   return canMakeRoom(queue, largest) ? undefined : full(queue);
 }
 
-/** Whether one message more fits once all that is not in flight gave way. What gives way for nothing would be lost for nothing. */
+/** Whether one message more fits once all gave way that is neither in flight nor delayed. What gives way for nothing would be lost for nothing. */
 function canMakeRoom(queue: Queue, bytes: number): boolean {
   const { depthMax, bytesMax } = queue.options;
-  return (depthMax === 0 || queue.inFlight < depthMax) && (bytesMax === 0 || bytesInFlight(queue) + bytes <= bytesMax);
+  const { inFlight, delays } = queue;
+  return (
+    (depthMax === 0 || inFlight + delays.count < depthMax) && (bytesMax === 0 || bytesInFlight(queue) + delays.bytes + bytes <= bytesMax)
+  );
 }
 
 function bytesInFlight(queue: Queue): number {

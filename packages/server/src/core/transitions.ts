@@ -1,23 +1,24 @@
 import { HoldfastError } from "holdfast-client/protocol";
-import { store } from "./append.js";
 import { Block } from "./block.js";
 import type { Catalog } from "./catalog.js";
 import type { Chain } from "./chain.js";
 import type { CommitBuilder } from "./commit.js";
 import { diedAnswer } from "./died-answer.js";
 import type { DueEntries } from "./due-entries.js";
-import { type DueMessage, unpackDue } from "./due-list.js";
-import { BLOCKED, type HeldMessage, unpackHeld } from "./held-message.js";
+import { type DueFields, type DueMessage, unpackDue } from "./due-list.js";
+import { BLOCKED, type HeldFields, type HeldMessage, unpackHeld } from "./held-message.js";
 import { type DeadReason, withHistory } from "./history.js";
 import type { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
+import { store } from "./log.js";
 import { failedListOf, priorityOf } from "./priority-level.js";
 import type { Queue } from "./queue.js";
 import { isBefore } from "./rank.js";
 import { reserveNext } from "./reserve.js";
 import { afterFailure } from "./retry.js";
 import type { Settling } from "./settle.js";
+import { expireAtOf, NEVER } from "./timing.js";
 import type { Wakes } from "./wakes.js";
 import type { Windows } from "./window.js";
 
@@ -74,7 +75,7 @@ export class Transitions implements Settling {
     const next = afterFailure(lease.attempt, queue.options, now, delayMs, this.#context.random);
     const why = reason ?? lastReason(lease);
     if (next.to === "dead") this.#exhaust(lease, why, now);
-    else this.#giveAgain(queue, lease, next.at, lease.attempt, why);
+    else this.#giveAgain(queue, lease, next.at, lease.attempt, why, now);
   }
 
   /** The delivery ended without a fault of the message: it comes again at once. */
@@ -89,6 +90,7 @@ export class Transitions implements Settling {
         lease.place.chain === undefined ? now : 0,
         counted ? lease.attempt : lease.attempt - 1,
         lastReason(lease),
+        now,
       );
   }
 
@@ -96,10 +98,14 @@ export class Transitions implements Settling {
   #exhaust(lease: Lease, reason: string | undefined, now: number): void {
     const { queue } = lease.consumer;
     if (lease.place.chain === undefined || queue.options.poison === "dead-letter") this.bury(lease, "attempts", reason, now);
-    else this.#giveAgain(queue, lease, BLOCKED, lease.attempt, reason);
+    else this.#giveAgain(queue, lease, BLOCKED, lease.attempt, reason, now);
   }
 
-  #giveAgain(queue: Queue, lease: Lease, at: number, attempts: number, reason: string | undefined): void {
+  #giveAgain(queue: Queue, lease: Lease, at: number, attempts: number, reason: string | undefined, now: number): void {
+    if (this.#expireAtOf(queue, lease) <= now) {
+      this.bury(lease, "expired", reason, now);
+      return;
+    }
     const { chain } = lease.place;
     if (chain === undefined) {
       this.#moveToDue(queue, lease, at, attempts, reason);
@@ -110,8 +116,15 @@ export class Transitions implements Settling {
     for (const later of [...chain.leases]) {
       if (!isBefore(lease, later) || later.consumer.take(later.lease) === undefined) continue;
       this.revoked.push(later);
-      this.#holdAgain(queue, chain, later, 0, later.attempt - 1, lastReason(later));
+      if (this.#expireAtOf(queue, later) <= now) this.bury(later, "expired", lastReason(later), now);
+      else this.#holdAgain(queue, chain, later, 0, later.attempt - 1, lastReason(later));
     }
+  }
+
+  #expireAtOf(queue: Queue, lease: Lease): number {
+    const { block, due, entry } = lease.place;
+    if (block === undefined) return (due ?? entry).expireAt;
+    return block.expires ? expireAtOf(this.#recordOf(queue, lease), 0, lease.publishedAt) : NEVER;
   }
 
   #holdAgain(queue: Queue, chain: Chain, lease: Lease, due: number, attempts: number, reason: string | undefined): void {
@@ -180,13 +193,14 @@ export class Transitions implements Settling {
   ): void {
     queue.live--;
     queue.bytes -= record.length;
-    queue.counts.dead++;
-    this.#tellRequester(queue, record, death, now);
     const { deadLetter } = queue.options;
+    queue.counts[death.reason === "expired" && deadLetter === false ? "expired" : "dead"]++;
+    this.#tellRequester(queue, record, death, now);
     if (deadLetter === false) return;
     const address = { namespace: queue.namespace, queue: deadLetter };
     const target = this.#catalog.find(address) ?? this.#catalog.define(address, {});
-    store(target, withHistory(record, { namespace: queue.namespace, queue: queue.name, ...death, deadAt: now }), 1, now);
+    const records = withHistory(record, { namespace: queue.namespace, queue: queue.name, ...death, deadAt: now });
+    store(target, { records, count: 1, expires: false }, now);
     this.#commit.touch(target);
   }
 
@@ -201,6 +215,18 @@ export class Transitions implements Settling {
     this.#died(queue, record, { reason: "overflow", error: reason, attempts, sequence, publishedAt }, now);
   }
 
+  /** As `pushOut`, of a message that is too old to be delivered. */
+  expire(
+    queue: Queue,
+    record: Uint8Array,
+    { sequence, attempts, publishedAt, reason }: Pick<DueMessage, "sequence" | "attempts" | "publishedAt" | "reason">,
+    now: number,
+  ): void {
+    queue.leftMeanwhile?.add(sequence);
+    this.#commit.touch(queue);
+    this.#died(queue, record, { reason: "expired", error: reason, attempts, sequence, publishedAt }, now);
+  }
+
   /** The requester learns it with the same commit, if its reply queue is still there. */
   #tellRequester(
     queue: Queue,
@@ -211,12 +237,16 @@ export class Transitions implements Settling {
     const answer = diedAnswer(record, death);
     const target = answer && this.#catalog.find({ namespace: queue.namespace, queue: answer.replyTo });
     if (answer === undefined || target === undefined) return;
-    store(target, answer.record, 1, now);
+    store(target, { records: answer.record, count: 1, expires: false }, now);
     this.#commit.touch(target);
   }
 
-  failedBefore(queue: Queue, record: Uint8Array, fields: Omit<DueMessage, "order" | "size">, now: number): void {
+  failedBefore(queue: Queue, record: Uint8Array, fields: DueFields, now: number): void {
     const { maxAttempts } = queue.options;
+    if (expireAtOf(record, 0, fields.publishedAt) <= now) {
+      this.expire(queue, record, fields, now);
+      return;
+    }
     if (maxAttempts === 0 || fields.attempts < maxAttempts) {
       this.#entries.add(queue, record, fields);
       return;
@@ -230,11 +260,12 @@ export class Transitions implements Settling {
    * As `failedBefore`, of an ordered queue: the message was in flight when the life before this one ended, and counts an
    * attempt for it. Its old place is the caller's to clear.
    */
-  heldBefore(queue: Queue, chain: Chain, record: Uint8Array, message: Omit<HeldMessage, "size">, now: number): void {
+  heldBefore(queue: Queue, chain: Chain, record: Uint8Array, message: HeldFields, now: number): void {
     const { maxAttempts, poison } = queue.options;
     const attempts = message.attempts + 1;
     const { sequence, publishedAt, reason } = message;
-    if (maxAttempts === 0 || attempts < maxAttempts) this.#holding.hold(queue, chain, record, { ...message, attempts, due: 0 });
+    if (expireAtOf(record, 0, publishedAt) <= now) this.expire(queue, record, { ...message, attempts }, now);
+    else if (maxAttempts === 0 || attempts < maxAttempts) this.#holding.hold(queue, chain, record, { ...message, attempts, due: 0 });
     else if (poison === "block") this.#holding.hold(queue, chain, record, { ...message, attempts, due: BLOCKED });
     else {
       this.#commit.touch(queue);
@@ -247,12 +278,13 @@ export class Transitions implements Settling {
     const record = this.storedHeld(queue, chain, message);
     const { attempts, sequence, publishedAt, reason } = message;
     this.#holding.remove(queue, chain, message);
-    if (action === "retry") {
+    if (action === "retry" && message.expireAt > now) {
       this.#holding.hold(queue, chain, record, { ...message, attempts: 0, due: 0 });
       return;
     }
     this.#holding.freeze(queue, chain);
-    this.#died(queue, record, { reason: "skipped", error: reason, attempts, sequence, publishedAt }, now);
+    const why = message.expireAt > now ? "skipped" : "expired";
+    this.#died(queue, record, { reason: why, error: reason, attempts, sequence, publishedAt }, now);
   }
 
   /** A message's record, from memory or from the store when its bytes were let go. */
@@ -261,9 +293,12 @@ export class Transitions implements Settling {
     if (due !== undefined) return lease.held ?? this.storedDue(queue, due);
     if (block === undefined) return lease.held ?? this.storedHeld(queue, chain, entry);
     if (lease.held !== undefined) return lease.held.subarray(lease.start, lease.end);
-    const { index } = lease.place;
-    const source = this.readable(queue, block);
-    return bytesOf(source).subarray(source.start(index), source.stop(index));
+    return this.recordIn(queue, block, lease.place.index);
+  }
+
+  /** A record of a block, also when memory has let the bytes go. */
+  recordIn(queue: Queue, block: Block, index: number): Uint8Array {
+    return this.readable(queue, block).record(index);
   }
 
   /**
@@ -294,8 +329,3 @@ export class Transitions implements Settling {
 }
 
 const lastReason = ({ place }: Lease): string | undefined => (place.due ?? place.entry)?.reason;
-
-function bytesOf({ bytes, queue, first }: Block): Uint8Array {
-  if (bytes === undefined) throw new Error(`block ${queue}/${first} is not in memory`);
-  return bytes;
-}

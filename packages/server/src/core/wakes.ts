@@ -7,6 +7,8 @@ interface Wake {
   readonly at: number;
   readonly consumer?: Consumer;
   readonly queue?: Queue;
+  /** A queue with something delayed that is due, or with something that expired. */
+  readonly times?: Queue;
   /** A reply queue that may have been without consumers for long enough. */
   readonly idle?: Queue;
   readonly schedule?: Schedule;
@@ -43,6 +45,14 @@ export class Wakes {
     this.#heap.push({ at, queue });
   }
 
+  /** When its delays and expiries are to be looked at, whether anybody consumes it or not. */
+  forTimes(queue: Queue): void {
+    const at = Math.min(queue.delays.horizon.next, queue.expiry.next);
+    if (at >= queue.timesWakeAt) return;
+    queue.timesWakeAt = at;
+    this.#heap.push({ at, times: queue });
+  }
+
   forIdle(queue: Queue, at: number): void {
     this.#heap.push({ at, idle: queue });
   }
@@ -60,9 +70,7 @@ export class Wakes {
 
   /** The queue is gone, and its consumers with it. */
   forget(queue: Queue): void {
-    this.#heap.retain(
-      (wake) => wake.queue !== queue && wake.idle !== queue && wake.consumer?.queue !== queue && wake.schedule?.queue !== queue,
-    );
+    this.#heap.retain((wake) => ![wake.queue, wake.times, wake.idle, wake.consumer?.queue, wake.schedule?.queue].includes(queue));
   }
 
   /** Takes the next deadline that is over. */
@@ -71,6 +79,7 @@ export class Wakes {
     if (wake === undefined || wake.at > now) return undefined;
     this.#heap.pop();
     if (wake.queue !== undefined) wake.queue.wakeAt = Number.POSITIVE_INFINITY;
+    if (wake.times !== undefined) wake.times.timesWakeAt = Number.POSITIVE_INFINITY;
     if (wake.consumer !== undefined) wake.consumer.wakeAt = Number.POSITIVE_INFINITY;
     return wake;
   }

@@ -32,6 +32,8 @@ export async function clearBelow(
       for (const { number } of queue.levels.lists) {
         await clearEntries(core, store, keys.dueRange(queue.number, number), dueSequence, below, host);
       }
+      await clearEntries(core, store, keys.delayedRange(queue.number), ([key]) => keys.delayedFirstOf(key), below, host);
+      await clearEntries(core, store, keys.expiryRange(queue.number), ([key]) => keys.expiryOf(key).sequence, below, host);
       if (queue.chains === undefined) continue;
       await reclaimer.clear(keys.heldLeasedKey(queue.number, 0), keys.heldLeasedKey(queue.number, below));
       await clearEntries(core, store, keys.heldRange(queue.number), ([key]) => keys.heldOf(key).rank.sequence, below, host);

@@ -177,11 +177,11 @@ function hasMoved(queue: Queue, after: number, end: number): boolean {
   return false;
 }
 
-/** The last of those who take letters out of a queue; each waits for the one before. */
+/** The last of those who take messages out of a queue; each waits for the one before. */
 const lastOf = new WeakMap<Queue, Promise<unknown>>();
 
-/** Runs work that takes letters out of a queue: one at a time, noting what leaves the queue meanwhile. */
-async function alone<Result>(queue: Queue, work: () => Promise<Result>): Promise<Result> {
+/** Runs work that takes messages out of a queue, wherever they lie: one at a time, noting what leaves the queue meanwhile. */
+export async function alone<Result>(queue: Queue, work: () => Promise<Result>): Promise<Result> {
   const before = lastOf.get(queue) ?? Promise.resolve();
   const run = before.then(async () => {
     queue.leftMeanwhile = new Set();

@@ -27,6 +27,7 @@ export async function peekQueue(queue: Queue, store: Store, now: number, from: n
     const isIn = inFlight.has(message.sequence);
     found.push({ ...message, attempts: message.attempts + (isIn ? 1 : 0), state: isIn ? "in-flight" : heldState(queue, message, now) });
   }
+  for await (const message of delayedMessages(queue, store, after, limit + 1)) found.push({ ...message, attempts: 0, state: "delayed" });
   let fromLog = 0;
   for await (const message of logMessages(queue, store, after)) {
     const parked = queue.chains?.isParked(message.record, message.sequence) === true;
@@ -66,6 +67,21 @@ async function* dueMessages(
     if (message.sequence <= after) continue;
     const { sequence, publishedAt, due, attempts } = message;
     lowest.push({ sequence, publishedAt, due, attempts, record });
+    if (lowest.length > 2 * limit) lowest = lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
+  }
+  yield* lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
+}
+
+/** As `dueMessages`, of what waits for its time before it goes into the log. */
+async function* delayedMessages(queue: Queue, store: Store, after: number, limit: number): AsyncGenerator<Found> {
+  if (queue.delays.count === 0) return;
+  let lowest: Found[] = [];
+  for await (const [key, value] of entriesOf(store, keys.delayedRange(queue.number))) {
+    if (keys.delayedFirstOf(key) < queue.purgedBelow) continue;
+    const block = Block.unpack(value);
+    for (let index = Math.max(0, after + 1 - block.first); index < block.count; index++) {
+      lowest.push({ sequence: block.first + index, publishedAt: block.publishedAt, record: block.record(index) });
+    }
     if (lowest.length > 2 * limit) lowest = lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
   }
   yield* lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);

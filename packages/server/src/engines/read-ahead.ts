@@ -73,6 +73,7 @@ export async function fillChain(core: Core, store: Store, queue: Queue, chain: C
   const from = chain.moreFrom;
   if (from === undefined || chain.reading) return;
   chain.reading = true;
+  queue.readingChains++;
   try {
     const entries = await store.read({
       from: keys.heldKey(queue.number, chain.key, from),
@@ -84,6 +85,7 @@ export async function fillChain(core: Core, store: Store, queue: Queue, chain: C
     core.fillChain(queue, chain, entries, complete, clock.now());
   } finally {
     chain.reading = false;
+    queue.readingChains--;
   }
 }
 

@@ -70,6 +70,8 @@ export class Reclaimer {
       queue.drainedBytes = 0;
       await this.#reclaim(keys.blockKey(queue.number, 0), keys.blockKey(queue.number, queue.cursor));
       await this.#reclaim(keys.settledKey(queue.number, 0), keys.settledKey(queue.number, queue.cursor));
+      const { passed } = queue.delays.horizon;
+      if (passed !== undefined) await this.#reclaim(keys.delayedRange(queue.number).from, passed);
       if (queue.dueCount > DUE_MAX) continue;
       for (const { number } of queue.levels.lists) {
         const { from, to } = keys.dueRange(queue.number, number);

@@ -18,9 +18,9 @@ export async function statsOf(queue: Queue, store: Store, now: number): Promise<
   );
   const { delayed, parked, blocked } = queue.chains?.census(now, queue.heldCount) ?? NO_CHAINS;
   return {
-    ready: queue.live - queue.inFlight - due.delayed - delayed - parked,
+    ready: queue.live - queue.inFlight - queue.delays.count - due.delayed - delayed - parked,
     inFlight: queue.inFlight,
-    delayed: due.delayed + delayed,
+    delayed: queue.delays.count + due.delayed + delayed,
     parked,
     blocked,
     ...queue.counts,
@@ -42,9 +42,9 @@ function lookAtDue(queue: Queue, now: number): DueLook {
   return look;
 }
 
-function note(look: DueLook, message: { readonly due: number; readonly publishedAt: number }, now: number): void {
+function note(look: DueLook, message: { readonly due: number; readonly since: number }, now: number): void {
   if (message.due > now) look.delayed++;
-  look.oldest = Math.min(look.oldest, message.publishedAt);
+  look.oldest = Math.min(look.oldest, message.since);
 }
 
 /** The same from disk, when memory has only a stretch of a list. */
@@ -57,20 +57,20 @@ async function readDue(queue: Queue, store: Store, now: number): Promise<DueLook
 function oldestLeased(queue: Queue): number {
   let oldest = Number.POSITIVE_INFINITY;
   for (const consumer of queue.consumers) {
-    for (const lease of consumer.leases.values()) oldest = Math.min(oldest, lease.publishedAt);
-    for (const lease of consumer.irregular.values()) oldest = Math.min(oldest, lease.publishedAt);
+    for (const lease of consumer.leases.values()) oldest = Math.min(oldest, lease.since);
+    for (const lease of consumer.irregular.values()) oldest = Math.min(oldest, lease.since);
   }
   return oldest;
 }
 
 async function oldestInLog(queue: Queue, store: Store): Promise<number> {
   const waiting = queue.window.find(({ live }) => live > 0);
-  if (waiting !== undefined) return waiting.publishedAt;
+  if (waiting !== undefined) return waiting.since;
   const [entry] = await store.read({
     from: keys.blockKey(queue.number, queue.window.length > 0 ? queue.windowEnd : queue.head),
     to: keys.blockKey(queue.number, queue.durableNext),
     entriesMax: 1,
     bytesMax: 1,
   });
-  return entry === undefined ? Number.POSITIVE_INFINITY : Block.unpack(entry[1]).publishedAt;
+  return entry === undefined ? Number.POSITIVE_INFINITY : Block.unpack(entry[1]).since;
 }

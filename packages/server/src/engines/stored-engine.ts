@@ -22,6 +22,7 @@ import { recoverDue } from "./recover-due.js";
 import { restoreCore } from "./restore.js";
 import { readSchedules } from "./schedules.js";
 import { statsOf } from "./stats.js";
+import { endExpired, promoteDue } from "./times.js";
 
 export interface StoredEngineOptions {
   readonly name: string;
@@ -278,9 +279,11 @@ export class StoredEngine implements Engine {
       if (queue.readsAhead && queue.wantsLog !== undefined && core.fillBytes(queue) > 0)
         void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
       if (queue.levels.needsLoading && queue.leftMeanwhile === undefined && queue.readsAhead) this.#fillDueLists(core, queue);
-      if (queue.chains !== undefined && queue.consumers.size > 0) this.#fillChains(core, queue, queue.chains);
+      if (queue.chains !== undefined && queue.leftMeanwhile === undefined && queue.consumers.size > 0)
+        this.#fillChains(core, queue, queue.chains);
     }
     core.wanting.clear();
+    this.#keepTime(core);
     this.#arm(core);
     const revoked = core.takeRevoked();
     if (core.work.size === 0 && core.freed.size === 0 && revoked.length === 0) return;
@@ -299,6 +302,21 @@ export class StoredEngine implements Engine {
     for (const list of queue.levels.lists) {
       if (list.needsLoading && !list.reading) void this.#guard(core, fillDueList(core, this.#store, queue, list));
     }
+  }
+
+  /** Moves what is due, and ends what expired. */
+  #keepTime(core: Core): void {
+    if (core.due.size === 0 && core.aging.size === 0) return;
+    const [due, aging] = [[...core.due], [...core.aging]];
+    core.due.clear();
+    core.aging.clear();
+    const diskFull = (): boolean => {
+      void this.#checkSpace();
+      return this.#diskFull;
+    };
+    const host = { ...this.#hostOf(core), diskFull };
+    for (const queue of due) void this.#guard(core, promoteDue(core, this.#store, queue, this.#clock, host));
+    for (const queue of aging) void this.#guard(core, endExpired(core, this.#store, queue, this.#clock, host));
   }
 
   #fillChains(core: Core, queue: Queue, chains: Chains): void {

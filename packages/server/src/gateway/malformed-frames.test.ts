@@ -15,12 +15,26 @@ afterEach(() => host.close());
 
 describe("malformed frames", () => {
   const record = (
-    fields: { id?: string; event?: string; history?: string; headers?: Record<string, string>; priority?: number },
+    fields: {
+      id?: string;
+      event?: string;
+      history?: string;
+      headers?: Record<string, string>;
+      priority?: number;
+      delayMs?: number;
+      ttlMs?: number;
+    },
     body: unknown = 1,
   ): Uint8Array => {
     const writer = new ByteWriter();
     writeRecord(writer, { id: "a", ...fields }, body);
     return writer.take();
+  };
+  /** The same record with the time of six bytes taken for its body. */
+  const cutTiming = (bytes: Uint8Array): Uint8Array => {
+    const copy = Uint8Array.from(bytes);
+    copy[9] = 0;
+    return copy;
   };
   const publish =
     (records: Uint8Array, more: object = {}) =>
@@ -38,6 +52,9 @@ describe("malformed frames", () => {
       ["long id", publish(record({ id: "x".repeat(129) })), "BAD_REQUEST", "id has 129 bytes"],
       ["long event", publish(record({ event: "x".repeat(257) })), "BAD_REQUEST", "event has 257 bytes"],
       ["history", publish(record({ history: "{}" })), "BAD_REQUEST", "history"],
+      ["long delay", publish(record({ delayMs: 31_536_000_001 })), "BAD_REQUEST", "delayMs is 31536000001"],
+      ["long life", publish(record({ ttlMs: 31_536_000_001 })), "BAD_REQUEST", "ttlMs is 31536000001"],
+      ["timing", publish(cutTiming(record({ delayMs: 1 }))), "BAD_REQUEST", "timing has 0 bytes"],
       ["headers", publish(record({ headers: { a: 1 as unknown as string } })), "BAD_REQUEST", "headers are not"],
       ["priority", publish(record({ priority: 10 })), "BAD_REQUEST", "priority 10, expected 0 to 9"],
       ["large", publish(record({}, "x".repeat(262_144))), "TOO_LARGE", "at most 262144"],

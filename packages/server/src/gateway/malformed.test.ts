@@ -44,7 +44,7 @@ const refused: readonly (readonly [event: string, args: readonly unknown[], code
   ["publish", [{ queue: "no spaces", body: 1 }], "BAD_REQUEST", 'queue is "no spaces", expected ^[A-Za-z0-9._:-]{1,128}$'],
   ["publish", [{ queue: "x".repeat(129), body: 1 }], "BAD_REQUEST", "expected ^[A-Za-z0-9._:-]{1,128}$"],
   ["publish", [{ queue: "q" }], "BAD_REQUEST", "body is missing, expected a value"],
-  ["publish", [{ queue: "q", body: 1, delayMs: 5 }], "BAD_REQUEST", "delayMs is 5, expected no such field"],
+  ["publish", [{ queue: "q", body: 1, later: 5 }], "BAD_REQUEST", "later is 5, expected no such field"],
   ["publish", [proto], "BAD_REQUEST", "__proto__ is an object, expected no such field"],
   ["publish", [{ queue: "q", body: 1, id: "" }], "BAD_REQUEST", 'id is "", expected 1 to 128 bytes of UTF-8'],
   ["publish", [{ queue: "q", body: 1, id: "é".repeat(65) }], "BAD_REQUEST", "expected 1 to 128 bytes of UTF-8"],

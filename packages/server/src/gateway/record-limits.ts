@@ -6,6 +6,7 @@ import {
   HAS_HISTORY,
   HAS_KEY,
   HAS_REPLY_TO,
+  HAS_TIMING,
   HoldfastError,
   LIMITS,
 } from "holdfast-client/protocol";
@@ -40,11 +41,24 @@ function checkFields(records: Uint8Array, view: DataView, fieldsAt: number, pres
     const bit = bits & -bits;
     const bytes = view.getUint16(at, true);
     const bytesMax = bit === HAS_CORRELATION_ID ? LIMITS.idBytesMax : LIMITS.keyBytesMax;
-    if (bit === HAS_HEADERS) checkHeaders(records, at + 2, bytes);
+    if (bit === HAS_TIMING) checkTiming(records, at + 2, bytes);
+    else if (bit === HAS_HEADERS) checkHeaders(records, at + 2, bytes);
     else if (bytes === 0 || bytes > bytesMax) throw tooLong(fieldName(bit), bytes, bytesMax);
     else if (bit === HAS_REPLY_TO) validate(replyToName, new ByteReader(records, at + 2, at + 2 + bytes).text(bytes), "replyTo");
     at += 2 + bytes;
   }
+}
+
+/** A delay, and a time to live or not. */
+function checkTiming(records: Uint8Array, at: number, bytes: number): void {
+  if (bytes !== 6 && bytes !== 12) throw new HoldfastError("BAD_REQUEST", `timing has ${bytes} bytes, expected 6 or 12`);
+  const field = new ByteReader(records, at, at + bytes);
+  checkMs("delayMs", field.u48(), LIMITS.delayMsMax);
+  if (bytes === 12) checkMs("ttlMs", field.u48(), LIMITS.ttlMsMax);
+}
+
+function checkMs(field: string, ms: number, msMax: number): void {
+  if (ms > msMax) throw new HoldfastError("BAD_REQUEST", `${field} is ${ms}, expected 0 to ${msMax}`);
 }
 
 const fieldName = (bit: number): string =>

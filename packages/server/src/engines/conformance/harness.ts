@@ -84,6 +84,11 @@ export class Harness {
     this.#endLife();
   }
 
+  /** Begins another life after `close`. */
+  async reopen(): Promise<void> {
+    await this.#open();
+  }
+
   /** Ends the engine's life, gracefully or not, and begins another on the same data. Consumers are gone. */
   async restart(way: Restart): Promise<void> {
     if (way === "reopen") await this.close();
@@ -264,7 +269,8 @@ export class Harness {
       delayed: seen.filter(({ state }) => state === "delayed").length,
       parked: seen.filter(({ state }) => state === "parked" || state === "blocked").length,
       bytes: seen.reduce((sum, { bytes }) => sum + bytes, 0),
-      oldestAgeMs: seen.length === 0 ? 0 : this.clock.now() - Math.min(...seen.map(({ publishedAt }) => publishedAt)),
+      // A message with a delay has no age before that is over.
+      oldestAgeMs: seen.reduce((oldest, { publishedAt, delayMs }) => Math.max(oldest, this.clock.now() - publishedAt - delayMs), 0),
     };
     const counted = { ready, inFlight, delayed, parked, bytes: stats.bytes, oldestAgeMs: stats.oldestAgeMs };
     expect(counted, `C1: the counts of ${where} equal a full scan`).toEqual(scanned);

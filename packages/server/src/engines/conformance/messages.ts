@@ -68,6 +68,7 @@ export interface Content {
   readonly priority: number;
   /** Where a dead letter comes from. */
   readonly history: unknown;
+  readonly delayMs: number;
 }
 
 function contentOf(bytes: Uint8Array, start: number, end: number): Content {
@@ -75,7 +76,20 @@ function contentOf(bytes: Uint8Array, start: number, end: number): Content {
   const view = new RecordView(copy, 0, copy.length);
   const { id, chosenId, bodyBytes, event, key, headers, replyTo, correlationId, priority, history } = view;
   const past: unknown = history === undefined ? undefined : JSON.parse(history);
-  return { id, chosenId, body: view.body(), bodyBytes, event, key, headers, replyTo, correlationId, priority, history: past };
+  return {
+    id,
+    chosenId,
+    delayMs: view.timing?.delayMs ?? 0,
+    body: view.body(),
+    bodyBytes,
+    event,
+    key,
+    headers,
+    replyTo,
+    correlationId,
+    priority,
+    history: past,
+  };
 }
 
 /** A leased message, read in time. */

@@ -5,6 +5,7 @@ import { testBackoff } from "./backoff.js";
 import { testCompaction } from "./compaction.js";
 import { testDeadLetter } from "./dead-letter.js";
 import { testDedup } from "./dedup.js";
+import { testDelays } from "./delays.js";
 import { testDisconnect } from "./disconnect.js";
 import type { EngineUnderTest } from "./engine-host.js";
 import { testExpiry } from "./expiry.js";
@@ -32,6 +33,7 @@ import { testSchedules } from "./schedules.js";
 import { testSettle } from "./settle.js";
 import { testShutdown } from "./shutdown.js";
 import { testStats } from "./stats.js";
+import { testTimeToLive } from "./time-to-live.js";
 import { Suite } from "./suite.js";
 
 /** Everything that is tested of an engine. */
@@ -59,6 +61,8 @@ export const TOPICS = [
   testBacklog,
   testCompaction,
   testManyDelays,
+  testDelays,
+  testTimeToLive,
   testRaces,
   testLimits,
   testRate,

@@ -1,0 +1,190 @@
+import type { Entry } from "../store.js";
+import { isThere, leasesBySequence } from "./administration.js";
+import { Block } from "./block.js";
+import type { Catalog } from "./catalog.js";
+import type { Chain, ChainHead, ParkedMessage } from "./chain.js";
+import type { DueEntries } from "./due-entries.js";
+import { unpackDue } from "./due-list.js";
+import { unpackHeld } from "./held-message.js";
+import type { Holding } from "./holding.js";
+import * as keys from "./keys.js";
+import type { Lease } from "./lease.js";
+import type { Queue } from "./queue.js";
+import { expireAtOf } from "./timing.js";
+import type { CoreContext, Transitions } from "./transitions.js";
+import type { Windows } from "./window.js";
+
+/** Bytes of blocks that one commit looks through, or little more. */
+const LOOKED_BYTES_MAX = 1_048_576;
+
+/** One look at the index. */
+interface Look {
+  readonly queue: Queue;
+  readonly now: number;
+  readonly leased: ReadonlyMap<number, Lease>;
+  /** Order numbers of the due list's messages that expired. */
+  readonly orders: Set<number>;
+}
+
+/**
+ * Lets messages die that are too old to be delivered (promise T2): one that would be leased now, and, by an index of
+ * times, those that nobody asks for.
+ *
+ * The index has an entry for each second in which something expires of a block, and one for each message with a store
+ * entry of its own; it goes with what it is about. What is in flight when its time comes is looked at when it comes back.
+ */
+export class Expiry {
+  readonly #catalog: Catalog;
+  readonly #windows: Windows;
+  readonly #transitions: Transitions;
+  readonly #holding: Holding;
+  readonly #entries: DueEntries;
+  readonly #context: CoreContext;
+
+  constructor(catalog: Catalog, windows: Windows, transitions: Transitions, holding: Holding, entries: DueEntries, context: CoreContext) {
+    this.#catalog = catalog;
+    this.#windows = windows;
+    this.#transitions = transitions;
+    this.#holding = holding;
+    this.#entries = entries;
+    this.#context = context;
+  }
+
+  /** Whether the next message of a chain is too old. */
+  isOver(queue: Queue, { parked, held }: ChainHead, now: number): boolean {
+    return parked === undefined ? held.expireAt <= now : this.isOverIn(queue, parked.block, parked.index, now);
+  }
+
+  isOverIn(queue: Queue, block: Block, index: number, now: number): boolean {
+    return block.expires && this.#expireAt(queue, block, index) <= now;
+  }
+
+  #expireAt(queue: Queue, block: Block, index: number): number {
+    return expireAtOf(this.#transitions.recordIn(queue, block, index), 0, block.publishedAt);
+  }
+
+  /** Lets a message of a block die that nobody holds. */
+  endIn(queue: Queue, block: Block, index: number, now: number): void {
+    const record = this.#transitions.recordIn(queue, block, index);
+    const sequence = block.first + index;
+    const message = { sequence, attempts: attemptsOf(queue, block, index), publishedAt: block.publishedAt, reason: undefined };
+    this.#windows.settle(queue, block, index);
+    this.#transitions.expire(queue, record, message, now);
+  }
+
+  /** Lets the next message of a chain die, which was taken from it. */
+  endHead(queue: Queue, chain: Chain, { parked, held }: ChainHead, now: number): void {
+    if (parked !== undefined) this.endIn(queue, parked.block, parked.index, now);
+    else {
+      const record = this.#transitions.storedHeld(queue, chain, held);
+      this.#holding.remove(queue, chain, held);
+      this.#transitions.expire(queue, record, held, now);
+    }
+    if (queue.chains?.fifo === false) this.#holding.freeze(queue, chain);
+  }
+
+  /**
+   * Takes the entries of the index read after `queue.expiry`, and lets die what they are about. Since before that read
+   * `queue.leftMeanwhile` notes what leaves, no other read of the queue is under way, and all that was done before
+   * `now` is durable.
+   */
+  look(queue: Queue, entries: readonly Entry[], now: number): void {
+    const { expiry } = queue;
+    if (!this.#catalog.has(queue)) {
+      expiry.end(Number.POSITIVE_INFINITY);
+      return;
+    }
+    let next = entries.length === 0 ? Number.POSITIVE_INFINITY : now;
+    const look: Look = { queue, now, leased: leasesBySequence(queue), orders: new Set() };
+    let bytes = 0;
+    for (const [key, value] of entries) {
+      const { at } = keys.expiryOf(key);
+      if (at > now) {
+        next = at;
+        break;
+      }
+      if (bytes >= LOOKED_BYTES_MAX) break;
+      bytes += this.#lookAt(look, key, value);
+      expiry.pass(key, at);
+    }
+    if (look.orders.size > 0) queue.levels.forget(look.orders);
+    expiry.end(next);
+  }
+
+  /** Returns how many bytes it looked through. */
+  #lookAt(look: Look, key: Uint8Array, place: Uint8Array): number {
+    const { kind, sequence } = keys.expiryOf(key);
+    if (kind === keys.EXPIRES_IN.block) return this.#lookAtBlock(look, sequence);
+    if (!isThere(look.queue, sequence) || look.leased.has(sequence)) return 0;
+    return kind === keys.EXPIRES_IN.due ? this.#lookAtDue(look, place) : this.#lookAtHeld(look, sequence, place);
+  }
+
+  #lookAtBlock({ queue, now, leased }: Look, first: number): number {
+    if (first < queue.purgedBelow) return 0;
+    const block = queue.blocks.get(first) ?? this.#storedBlock(queue, first);
+    if (block === undefined) return 0;
+    queue.holed = true;
+    for (let index = 0; index < block.count; index++) {
+      const sequence = first + index;
+      if (block.isSettled(index) || !isThere(queue, sequence) || leased.has(sequence)) continue;
+      if (this.#expireAt(queue, block, index) > now) continue;
+      const chain = sequence < queue.cursor ? this.#unpark(queue, { block, index, sequence }) : undefined;
+      this.endIn(queue, block, index, now);
+      if (chain !== undefined) this.#holding.freeze(queue, chain);
+    }
+    return block.size;
+  }
+
+  #unpark(queue: Queue, { block, index, sequence }: ParkedMessage): Chain | undefined {
+    const { chains } = queue;
+    const record = this.#transitions.recordIn(queue, block, index);
+    const chain = chains?.find(chains.keyOf(record, 0, record.length));
+    if (chain !== undefined) chains?.unpark(chain, sequence);
+    return chain;
+  }
+
+  /** A block that memory has not: nothing of it was ever leased. Undefined when it is gone. */
+  #storedBlock(queue: Queue, first: number): Block | undefined {
+    const bytes = this.#context.get(keys.blockKey(queue.number, first));
+    if (bytes === undefined) return undefined;
+    const block = Block.unpack(bytes);
+    const bitmap = this.#context.get(keys.settledKey(queue.number, first));
+    if (bitmap !== undefined) block.restoreBitmap(bitmap);
+    block.evict();
+    return block;
+  }
+
+  #lookAtDue({ queue, now, orders }: Look, place: Uint8Array): number {
+    const stored = this.#context.get(place);
+    if (stored === undefined) return 0;
+    const { message, record } = unpackDue(keys.duePlaceOf(place), stored);
+    orders.add(message.order);
+    this.#entries.remove(queue, message);
+    this.#transitions.expire(queue, record, message, now);
+    return stored.length;
+  }
+
+  #lookAtHeld({ queue, now }: Look, sequence: number, place: Uint8Array): number {
+    const { chains } = queue;
+    if (chains === undefined) return 0;
+    const chain = chains.of(Buffer.from(place).toString("utf8"));
+    const stored = this.#context.get(keys.heldKey(queue.number, chain.key, { sequence }));
+    if (stored === undefined) {
+      chains.review(chain, now);
+      return 0;
+    }
+    const { message, record } = unpackHeld({ sequence }, stored);
+    chain.unhold(sequence);
+    this.#holding.remove(queue, chain, message);
+    this.#transitions.expire(queue, record, message, now);
+    this.#holding.freeze(queue, chain);
+    return stored.length;
+  }
+}
+
+/** Deliveries of a message of the log that count: one when it was in flight as the life before this one ended. */
+function attemptsOf(queue: Queue, block: Block, index: number): number {
+  const sequence = block.first + index;
+  const counts = queue.chains === undefined ? sequence <= queue.recoverThrough : sequence < queue.foundNext && block.isLeased(index);
+  return counts ? 1 : 0;
+}

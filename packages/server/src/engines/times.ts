@@ -1,0 +1,83 @@
+import type { Clock } from "../clock.js";
+import type { Core } from "../core/core.js";
+import type { Horizon } from "../core/horizon.js";
+import * as keys from "../core/keys.js";
+import type { Queue } from "../core/queue.js";
+import type { Entry, Store } from "../store.js";
+import { alone, type DeadLetterHost } from "./dead-letters.js";
+import { justAfter } from "./restore.js";
+
+/** What one commit moves or lets die, so that traffic goes on between. */
+const ENTRIES_MAX = 1_000;
+const BYTES_MAX = 1_048_576;
+/** While the disk is full so much may be in the log of a queue, so that consumers have something to make room with. */
+const FULL_BYTES_MAX = 65_536;
+const FULL_WAIT_MS = 1_000;
+
+type Host = Pick<DeadLetterHost, "run" | "durable" | "looked" | "readEnded">;
+
+/** Moves delayed messages that are due into the log, a commit for each stretch of them. One at a time for a queue. */
+export async function promoteDue(
+  core: Core,
+  store: Store,
+  queue: Queue,
+  clock: Clock,
+  host: Host & { readonly diskFull: () => boolean },
+): Promise<void> {
+  const { horizon } = queue.delays;
+  if (horizon.looking) return;
+  horizon.looking = true;
+  try {
+    while (horizon.next <= clock.now()) {
+      const full = host.diskFull();
+      if (full && queue.bytes - queue.delays.bytes >= FULL_BYTES_MAX) {
+        // A move needs room before it gives some back.
+        await new Promise<void>((resolve) => clock.wakeAt(clock.now() + FULL_WAIT_MS, resolve));
+        host.run(() => undefined);
+        continue;
+      }
+      const entries = await readOn(store, horizon, keys.delayedRange(queue.number), full ? FULL_BYTES_MAX : BYTES_MAX);
+      host.run(() => core.delays.promote(queue, entries, clock.now()));
+      await host.durable();
+    }
+  } finally {
+    horizon.looking = false;
+  }
+  core.lookAtTimes(queue, clock.now());
+}
+
+/** Lets messages die that expired without being asked for, a commit for each stretch of them. One at a time for a queue. */
+export async function endExpired(core: Core, store: Store, queue: Queue, clock: Clock, host: Host): Promise<void> {
+  const { expiry } = queue;
+  if (expiry.looking) return;
+  expiry.looking = true;
+  try {
+    while (expiry.next <= clock.now()) {
+      await alone(queue, async () => {
+        const now = clock.now();
+        while (queue.isRead) await host.readEnded();
+        // Whatever is in the index for a time up to now was put there before, so after this it shows in memory.
+        await host.durable();
+        const entries = await readOn(store, expiry, keys.expiryRange(queue.number), BYTES_MAX);
+        host.run(() => core.expiry.look(queue, entries, now));
+        await host.durable();
+      });
+      host.looked(queue);
+    }
+  } finally {
+    expiry.looking = false;
+  }
+  core.lookAtTimes(queue, clock.now());
+}
+
+/** Reads what comes after the place that was looked at last. */
+function readOn(
+  store: Store,
+  horizon: Horizon,
+  range: { readonly from: Uint8Array; readonly to: Uint8Array },
+  bytesMax: number,
+): Promise<readonly Entry[]> {
+  horizon.begin();
+  const from = horizon.passed === undefined ? range.from : justAfter(horizon.passed);
+  return store.read({ from, to: range.to, entriesMax: ENTRIES_MAX, bytesMax });
+}
