@@ -100,14 +100,13 @@ export class Pending {
     this.traits = traitsOf(options?.id !== undefined, options?.priority ?? 0);
     this.texts = options === undefined ? NONE : packOptions(options);
     this.timing = options && packTiming(options);
-    this.bytes = (this.timing === undefined ? 0 : TIMING_BYTES) + RECORD_BYTES + sizeOf(this.body);
+    this.bytes = RECORD_BYTES + sizeOf(this.body);
     for (const text of this.texts) if (text !== undefined) this.bytes += text.length;
   }
 }
 
 /** The fixed part of a record with an id of ours. */
 const RECORD_BYTES = 48;
-const TIMING_BYTES = 14;
 const NONE: readonly string[] = [];
 
 function packOptions({ id, key, event, headers, replyTo, correlationId, priority }: MessageOptions): (string | undefined)[] {

@@ -1,21 +1,21 @@
 import { checkWhole } from "./check.js";
+import { HoldfastError } from "./errors.js";
 import * as LIMITS from "./limits.js";
 import type { MessageOptions } from "./message.js";
 import type { Timing } from "./record.js";
 
 /** When a message may be delivered, from what its publisher says; undefined when nothing. The delay counts from its sending. */
 export function packTiming({ delayMs, notBefore, ttlMs }: MessageOptions): Timing | undefined {
-  if (delayMs === undefined && notBefore === undefined && ttlMs === undefined) return undefined;
-  const timing = {
+  if ((delayMs ?? notBefore ?? ttlMs) === undefined) return undefined;
+  checkWhole("ttlMs", ttlMs ?? 0, 0, LIMITS.ttlMsMax);
+  const timing: Timing = {
     // Read when it is packed, so that what waited in the outbox is not late.
     get delayMs() {
       return notBefore === undefined ? delayMs : Math.max(0, Math.ceil(Number(notBefore) - Date.now()));
     },
     ttlMs,
   };
-  checkWhole("delayMs", delayMs ?? 0, 0, LIMITS.delayMsMax);
-  if (notBefore !== undefined) checkWhole("delayMs, with notBefore,", delayMs ?? 0, 0, 0);
-  checkWhole("notBefore, in ms from now,", timing.delayMs ?? 0, 0, LIMITS.delayMsMax);
-  checkWhole("ttlMs", ttlMs ?? 0, 0, LIMITS.ttlMsMax);
+  if (notBefore !== undefined && delayMs !== undefined) throw new HoldfastError("BAD_REQUEST", "expected one of delayMs and notBefore");
+  checkWhole(notBefore === undefined ? "delayMs" : "notBefore, from now,", timing.delayMs ?? 0, 0, LIMITS.delayMsMax);
   return timing;
 }

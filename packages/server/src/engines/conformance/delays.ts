@@ -167,6 +167,23 @@ function testPlaces(suite: Suite): void {
     expect(bodiesOf(await h.take(consumer, 2))).toEqual([1, 3]);
   });
 
+  suite.eachRestart(
+    (way) => `T1: a delayed message takes its place in the level of its priority, also after ${way}`,
+    async (h, way) => {
+      await h.define("orders", { priorities: 10 });
+      await h.publish("orders", { body: "low", delayMs: 1_000 }, { body: "high", delayMs: 1_000, priority: 9 }, "normal");
+      await h.restart(way);
+      await h.clock.advance(999);
+      await h.quiet();
+      expect(await h.stats("orders")).toMatchObject({ delayed: 2, ready: 1 });
+      await h.clock.advance(1);
+      await ready(h, "orders", 3);
+      await h.quiet();
+      const consumer = await h.attach("orders");
+      expect(bodiesOf(await h.take(consumer, 3))).toEqual(["high", "normal", "low"]);
+    },
+  );
+
   suite.case("T1, P4: an id is recognised while its message is delayed, and after", async (h) => {
     await h.define("orders");
     const draft = { id: "order-17", body: "cod", delayMs: 5_000 };

@@ -274,6 +274,24 @@ function testPlaces(suite: Suite): void {
     expect(bodiesOf(await h.take(await h.attach("orders"), 1))).toEqual([2]);
   });
 
+  suite.eachRestart(
+    (way) => `T2: a message with a priority expires in its level, asked for or not, also after ${way}`,
+    async (h, way) => {
+      await h.define("orders", { priorities: 10 });
+      await h.publish("orders", { body: 1, priority: 5, ttlMs: 1_500 }, { body: 2, priority: 5 }, { body: 3, priority: 7, ttlMs: 4_000 });
+      await h.restart(way);
+      await h.clock.advance(1_500);
+      const consumer = await h.attach("orders", 2);
+      const [third, second] = await h.take(consumer, 2);
+      expect([third?.body, second?.body]).toEqual([3, 2]);
+      if (third === undefined) throw new Error("two deliveries expected");
+      await h.nack(consumer, third, { delayMs: 60_000 });
+      await h.clock.advance(4_000);
+      await died(h, "orders", 2);
+      expect(bodiesOf(await h.scan("orders.dead"))).toEqual([1, 3]);
+    },
+  );
+
   suite.case("T2: a dead letter does not expire, whatever it was published with", async (h) => {
     await h.define("orders");
     await h.publish("orders", { body: 1, ttlMs: 60_000 });
