@@ -4,7 +4,7 @@ import type { ConsumeOptions, Consumer } from "./consumer.js";
 import { Batch, type LeasedDelivery, type Settler } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
 import { Fifo } from "./fifo.js";
-import type { DeliveriesSection, FrameText } from "./frame.js";
+import type { DeliveriesSection } from "./frame.js";
 import type { Host } from "./host.js";
 import * as LIMITS from "./limits.js";
 import { type Settlement, Settlements } from "./settlements.js";
@@ -85,6 +85,8 @@ export abstract class Attachment implements Consumer, Party, Settler {
       this.end();
     } else if (this.#state !== "ended") {
       this.#state = "detached";
+      // The next connection may give it to another.
+      this.#handle = -1;
       this.#settlements.interrupt();
     }
   }
@@ -101,7 +103,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
         this.#attempt = 0;
         this.#consumer = reply.consumer as string;
         this.#handle = reply.handle as number;
-        this.#connection.route(this.#handle, this);
+        this.#connection.takers.set(this.#handle, this);
         this.#connection.flushSoon(this);
         this.leaveIfIdle();
         return;
@@ -136,9 +138,9 @@ export abstract class Attachment implements Consumer, Party, Settler {
     return runs.slice(-LIMITS.maxInFlightMax);
   }
 
-  onDeliveries(section: DeliveriesSection, text: FrameText): void {
-    if (section.handle !== this.#handle || this.#state !== "attached") return;
-    const batch = new Batch(this, section, text);
+  onDeliveries(section: DeliveriesSection): void {
+    if (this.#state !== "attached") return;
+    const batch = new Batch(this, section);
     // Deliveries nobody ever settled must not be remembered for ever; their leases are over.
     for (const older of this.#batches) if (older.endsAt < Date.now()) this.#batches.delete(older);
     this.#batches.add(batch);
@@ -204,7 +206,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     this.#batches.clear();
     this.waiting.clear();
     this.#settlements.fail();
-    this.#connection.unroute(this.#handle, this);
+    this.#connection.takers.delete(this.#handle);
     this.#consumer = undefined;
     this.#highestLease = 0;
   }

@@ -22,6 +22,17 @@ type OnAnswer = (fates: readonly Fate[]) => void;
 /** The reply to a plain event. */
 export type Reply = Readonly<Record<string, unknown>>;
 
+/** Who has something to send. */
+interface Writer {
+  /** The turn is over: put what waits into `Connection.frame`. */
+  write(): void;
+}
+
+/** Who takes deliveries. */
+interface Taker {
+  onDeliveries(section: DeliveriesSection): void;
+}
+
 /** Who takes part in the connection. */
 export interface Party {
   /** Nothing is left to do for it; undefined as long as it takes part. */
@@ -33,9 +44,6 @@ export interface Party {
   leave?(): void;
   /** The server refuses this client for as long as this connection lasts, or the client is closed. */
   onRefused(error: HoldfastError): void;
-  /** The turn is over: put what waits into `Connection.frame`. */
-  write?(): void;
-  onDeliveries?(section: DeliveriesSection, text: FrameText): void;
   /** The server ended the consumer of that name. */
   onCancelled?(consumer: unknown, reason: unknown): void;
 }
@@ -64,9 +72,9 @@ export class Connection {
   readonly #socket: Socket;
   readonly #parties = new Set<Party>();
   /** Those with something to write, so that a turn costs nothing for the many others. */
-  readonly #awake = new Set<Party>();
+  readonly #awake = new Set<Writer>();
   /** Who takes the deliveries of a handle, on this connection. */
-  readonly #takers = new Map<number, Party>();
+  readonly takers = new Map<number, Taker>();
   readonly #answers = new Map<number, OnAnswer>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #listeners: [event: string, listener: (argument: unknown) => void][] = [];
@@ -101,16 +109,6 @@ export class Connection {
 
   leave(party: Party): void {
     this.#parties.delete(party);
-  }
-
-  /** Deliveries of that handle are for `party` as long as this connection lasts. */
-  route(handle: number, party: Party): void {
-    this.#takers.set(handle, party);
-  }
-
-  /** They are not any more; a handle that another connection gave may be somebody else's now. */
-  unroute(handle: number, party: Party): void {
-    if (this.#takers.get(handle) === party) this.#takers.delete(handle);
   }
 
   #on(event: string, listener: (argument: unknown) => void): void {
@@ -192,7 +190,7 @@ export class Connection {
     this.#attempt = 0;
     this.ready = true;
     for (const party of this.#parties) party.onReady();
-    this.#flushLater();
+    this.flush();
   }
 
   #lost(): void {
@@ -200,7 +198,7 @@ export class Connection {
     this.ready = false;
     this.refusal = undefined;
     this.#answers.clear();
-    this.#takers.clear();
+    this.takers.clear();
     for (const party of this.#parties) party.onLost?.();
   }
 
@@ -209,13 +207,9 @@ export class Connection {
     for (const party of this.#parties) party.onRefused(error);
   }
 
-  /** Lets `party` write, and sends that, once this turn is over; or once the connection is ready. */
-  flushSoon(party: Party): void {
-    this.#awake.add(party);
-    this.#flushLater();
-  }
-
-  #flushLater(): void {
+  /** Lets `writer` write, and sends that, once this turn is over; or once the connection is ready. */
+  flushSoon(writer: Writer): void {
+    this.#awake.add(writer);
     if (!this.ready || this.#flushing) return;
     this.#flushing = true;
     this.#flushAfterTurn();
@@ -226,7 +220,7 @@ export class Connection {
     if (!this.ready) return;
     const awake = [...this.#awake];
     this.#awake.clear();
-    for (const party of awake) party.write?.();
+    for (const writer of awake) writer.write();
     this.sendFrame();
   }
 
@@ -281,8 +275,8 @@ export class Connection {
         break;
       }
       case SECTION.deliveries: {
-        const section = new DeliveriesSection(content);
-        this.#takers.get(section.handle)?.onDeliveries?.(section, text);
+        const section = new DeliveriesSection(content, text);
+        this.takers.get(section.handle)?.onDeliveries(section);
         break;
       }
       default:

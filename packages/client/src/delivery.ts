@@ -1,6 +1,6 @@
 import { checkWhole } from "./check.js";
 import type { HoldfastError } from "./errors.js";
-import type { DeliveriesSection, FrameText, Verb } from "./frame.js";
+import type { DeliveriesSection, Verb } from "./frame.js";
 import * as LIMITS from "./limits.js";
 import type { Headers } from "./record.js";
 import type { RecordReader } from "./record-view.js";
@@ -82,7 +82,6 @@ export class Batch {
   constructor(
     readonly settler: Settler,
     readonly section: DeliveriesSection,
-    readonly text: FrameText,
   ) {
     this.#tenure = settler.tenure;
     this.endsAt = Date.now() + section.leaseMs;
@@ -153,12 +152,12 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   }
 
   get bodyText(): string | undefined {
-    return this.#record.bodyText(this.batch.text);
+    return this.#record.bodyText(this.batch.section.text);
   }
 
   get body(): Body {
     // A body is never undefined once parsed: JSON has no such value.
-    if (this.#body === undefined) this.#body = this.#record.body(this.batch.text) as Body;
+    if (this.#body === undefined) this.#body = this.#record.body(this.batch.section.text) as Body;
     return this.#body;
   }
 

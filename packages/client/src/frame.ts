@@ -322,7 +322,10 @@ export class DeliveriesSection {
   readonly starts: number[];
   readonly #content: ByteReader;
 
-  constructor(content: ByteReader) {
+  constructor(
+    content: ByteReader,
+    readonly text?: FrameText,
+  ) {
     this.handle = content.u32();
     this.firstLease = content.u48();
     this.leaseMs = content.u32();
@@ -333,10 +336,6 @@ export class DeliveriesSection {
       content.skip(content.peekU32(content.at));
     }
     this.#content = content;
-  }
-
-  get frame(): Uint8Array {
-    return this.#content.bytes;
   }
 
   sequence(start: number): number {
@@ -353,6 +352,6 @@ export class DeliveriesSection {
 
   record(start: number): RecordReader {
     const at = start + DELIVERY_HEAD_BYTES;
-    return new RecordReader(this.frame, at, at + this.#content.peekU32(at));
+    return new RecordReader(this.#content.bytes, at, at + this.#content.peekU32(at));
   }
 }

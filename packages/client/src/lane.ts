@@ -11,8 +11,6 @@ import { TRAIT_CHOSEN_ID, writePacked } from "./record.js";
 export interface LaneHost {
   readonly connection: Connection;
   readonly producer: string;
-  /** The lane may have something to send. */
-  wake(lane: Lane): void;
   /** The message is done: its place in the outbox is free. */
   finish(entry: Pending): void;
 }
@@ -51,13 +49,13 @@ export class Lane {
 
   add(entry: Pending): void {
     this.#waiting.push(entry);
-    this.#host.wake(this);
+    this.#host.connection.flushSoon(this);
     if (this.#waiting.length % SENT_EARLY === 0) this.#host.connection.flush();
   }
 
   /** Takes out a message that was never sent, with the rest of its array. */
   remove(entry: Pending): Pending[] {
-    this.#host.wake(this);
+    this.#host.connection.flushSoon(this);
     return this.#waiting.remove(entry, entry.array || 1);
   }
 
@@ -72,7 +70,7 @@ export class Lane {
     this.#halted = false;
     this.#unanswered = 0;
     this.#cursor = this.#oldest;
-    this.#host.wake(this);
+    this.#host.connection.flushSoon(this);
   }
 
   /** Fails everything. What was sent has a fate of its own: nobody waits for it any more, but it stays in order. */
@@ -202,7 +200,7 @@ export class Lane {
       this.#oldest++;
     }
     this.#cursor = Math.max(this.#cursor, this.#oldest);
-    if (!this.#halted) this.#host.wake(this);
+    if (!this.#halted) this.#host.connection.flushSoon(this);
     else if (this.#unanswered === 0) {
       this.#host.connection.after(backoffMs(this.#attempt++), () => {
         // After a reconnect all of it was sent again already, and may be unanswered.

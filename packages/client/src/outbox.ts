@@ -30,7 +30,6 @@ export class Outbox implements Party, LaneHost {
   readonly producer = randomName(3);
   readonly #limits: OutboxLimits;
   readonly #lanes = new Map<string, Lane>();
-  readonly #awake = new Set<Lane>();
   #messages = 0;
   #bytes = 0;
 
@@ -104,17 +103,6 @@ export class Outbox implements Party, LaneHost {
     entry.onDone?.();
     this.#messages -= entry.messages;
     this.#bytes -= entry.bytes;
-  }
-
-  wake(lane: Lane): void {
-    this.#awake.add(lane);
-    this.connection.flushSoon(this);
-  }
-
-  write(): void {
-    const lanes = [...this.#awake];
-    this.#awake.clear();
-    for (const lane of lanes) lane.write();
   }
 
   /** Nothing is unconfirmed. */
