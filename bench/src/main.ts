@@ -1,6 +1,7 @@
 import { InvalidArgumentError, program } from "commander";
 import { benchBacklog } from "./backlog.js";
 import { benchDeadLetters } from "./dead-letters.js";
+import { benchDelayed } from "./delayed.js";
 import { benchKeys } from "./keys.js";
 import { benchOrder } from "./order.js";
 import { benchAttached, benchQueue } from "./queue.js";
@@ -62,6 +63,17 @@ program
   .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
   .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchDeadLetters);
+
+program
+  .command("delayed")
+  .description("messages that become due at once against as many that are ready, drained from the store")
+  .option("--rounds <n>", "rounds of each, in turn", count, 3)
+  .option("--messages <n>", "messages a round", count, 1_000_000)
+  .option("--due-ms <n>", "when they become due, after the first is stored", count, 120_000)
+  .option("--window <n>", "deliveries in flight at most", count, 1_000)
+  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
+  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
+  .action(benchDelayed);
 
 program
   .command("queues")

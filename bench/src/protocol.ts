@@ -44,6 +44,8 @@ export type Load =
       /** Messages of an array, and how many arrays are unconfirmed at a time. */
       readonly arrayMessages: number;
       readonly turns: number;
+      /** When all of them become due, in milliseconds since 1970; ready at once unless given. */
+      readonly dueAt?: number | undefined;
       readonly bodyBytes: number;
     }
   | { readonly kind: "drain"; readonly port: number; readonly messages: number; readonly window: number }

@@ -1,4 +1,4 @@
-import { connect } from "holdfast-client";
+import { connect, type Message } from "holdfast-client";
 import type { Load, LoadResult } from "../protocol.js";
 import { progress } from "../report.js";
 import { type Body, bodyOf, inWindow } from "./bodies.js";
@@ -20,7 +20,7 @@ export async function publish(load: Extract<Load, { kind: "publish" }>): Promise
 
 /** Stores messages as fast as can be: in arrays, several at a time. */
 export async function fill(load: Extract<Load, { kind: "fill" }>): Promise<LoadResult> {
-  const { port, queue: name, messages, arrayMessages, turns, bodyBytes } = load;
+  const { port, queue: name, messages, arrayMessages, turns, bodyBytes, dueAt } = load;
   const holdfast = connect(`http://127.0.0.1:${port}`);
   const queue = holdfast.queue<Body>(name);
   const body = bodyOf(bodyBytes);
@@ -31,7 +31,8 @@ export async function fill(load: Extract<Load, { kind: "fill" }>): Promise<LoadR
   await inWindow(Math.ceil(messages / arrayMessages), turns, async () => {
     const count = Math.min(left, arrayMessages);
     left -= count;
-    await queue.publishAll(Array.from({ length: count }, () => ({ body: body() })));
+    const delayMs = dueAt === undefined ? undefined : Math.max(0, dueAt - Date.now());
+    await queue.publishAll(Array.from({ length: count }, (): Message<Body> => ({ body: body(), delayMs })));
     stored += count;
   });
   clearInterval(watch);
