@@ -4,7 +4,7 @@ import { SABOTAGES } from "./sabotage.js";
 import { simulate } from "./simulate.js";
 
 /** A bug that is there must show within so many seeds. */
-const SEEDS_MAX = 100;
+const SEEDS_MAX = 300;
 const OPERATIONS = 600;
 
 let takeOut: (() => void) | undefined;

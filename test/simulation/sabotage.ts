@@ -1,10 +1,10 @@
+import { Administration } from "../../packages/server/src/core/administration.js";
 import { Catalog } from "../../packages/server/src/core/catalog.js";
 import { Core } from "../../packages/server/src/core/core.js";
 import { Holding } from "../../packages/server/src/core/holding.js";
 import { IdIndex } from "../../packages/server/src/core/id-index.js";
 import * as keys from "../../packages/server/src/core/keys.js";
 import { Producer } from "../../packages/server/src/core/producer.js";
-import { Queue } from "../../packages/server/src/core/queue.js";
 import { Transitions } from "../../packages/server/src/core/transitions.js";
 import type { ViolationKind } from "./checker.js";
 import { Consumers } from "./simulated-consumers.js";
@@ -230,11 +230,19 @@ export const SABOTAGES: readonly Sabotage[] = [
     kind: "purge",
     apply: () =>
       replace(
-        Queue.prototype,
-        "order",
-        (order) =>
-          function (this: Queue) {
-            if (this.chains === undefined) order.call(this);
+        Administration.prototype,
+        "purge",
+        (purge) =>
+          function (this: Administration, queue) {
+            const { chains } = queue;
+            const purged = purge.call(this, queue);
+            queue.chains = chains;
+            for (const chain of chains?.values() ?? []) {
+              chain.leases.clear();
+              chain.frozen = 0;
+              chains?.review(chain, 0);
+            }
+            return purged;
           },
       ),
   },

@@ -77,7 +77,11 @@ export class DeadQueues {
   owns({ key, value }: Write): boolean {
     if (key.length < QUEUE_KEY_BYTES) return false;
     const number = Buffer.from(key).readUInt32BE(1);
-    if (key[0] === DEFINITION && value !== undefined && /\.dead"|graveyard"/.test(nameOf(value))) this.#numbers.add(number);
+    if (key[0] === DEFINITION && value !== undefined) {
+      if (/\.dead"|graveyard"/.test(nameOf(value))) this.#numbers.add(number);
+      // Another run began.
+      else this.#numbers.delete(number);
+    }
     return this.#numbers.has(number);
   }
 }
