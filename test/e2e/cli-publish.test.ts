@@ -65,7 +65,8 @@ describe("holdfast publish", () => {
     expect(await publish("3\n", "--delay-ms", "31536000001")).toMatchObject({ code: 2 });
     const stats = await shell.run(["stats", "orders", "--url", url, "--json"]);
     expect(JSON.parse(stats.stdout)).toMatchObject({ delayed: 1, ready: 1 });
-    expect(await stored()).toEqual(["2"]);
+    const consumed = await shell.run(["consume", "orders", "--url", url, "--count", "1"]);
+    expect(consumed.stdout).toBe("2\n");
     expect(await shell.run(["define", "orders", "--url", url, "--ttl-ms", "60000"])).toMatchObject({ code: 0 });
   });
 
