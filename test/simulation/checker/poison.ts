@@ -1,8 +1,9 @@
 import type { DeathReason } from "../history.js";
 import { standingAfter } from "./attempts.js";
+import { mayHaveHappened } from "./calls.js";
 import type { Copies, Copy } from "./copy.js";
 import type { Lease } from "./lease.js";
-import type { PublishCall, Run } from "./run.js";
+import type { Run } from "./run.js";
 import type { Report } from "./violation.js";
 
 type Cause = DeathReason;
@@ -66,7 +67,11 @@ function causesOf(run: Run, dead: Copy, copies: readonly Copy[], before: number)
     if (!blocks && (unseen || leases.some((lease) => isOut(lease, max, before)))) causes.add("attempts");
     if (origin.keyActionsOf("skip", dead.key).length > 0) causes.add("skipped");
   }
-  const expires = dead.identity.publishes.some((call) => isOver(run, call, before));
+  // With a redrive the time to live begins anew.
+  const redrives = dead.queue.origins.flatMap((origin) => origin.redrives.filter(mayHaveHappened));
+  const expires = dead.identity.publishes.some((call) =>
+    [call, ...redrives].some((stored) => isOver(run, call.invoked.ttlMs, stored.invoked.index, stored.doneIndex, before)),
+  );
   if (expires) causes.add("expired");
   return causes;
 }
@@ -78,7 +83,7 @@ function isOut(lease: Lease, max: number, before: number): boolean {
   return most + lease.copy.queue.slipsBetween(from, before) >= max;
 }
 
-function isOver({ timeline }: Run, { invoked, doneIndex }: PublishCall, before: number): boolean {
-  const { ttlMs, index } = invoked;
+/** Whether a message that was stored between two indexes may have expired before another. */
+function isOver({ timeline }: Run, ttlMs: number | undefined, index: number, doneIndex: number, before: number): boolean {
   return ttlMs !== undefined && timeline.indexAt(timeline.shown(index, doneIndex).min + ttlMs, index) <= before;
 }
