@@ -103,6 +103,8 @@ export class Queue {
   /** With an order: what the commit that is being filled marks ahead, and what the last durable one did. */
   reserving: Reservation[] = [];
   reservations: Reservation[] = [];
+  /** What the one before that did. */
+  stale: Reservation[] = [];
   readonly dirtyProducers = new Set<Producer>();
   /** Ids of producers that are to be forgotten with the next commit. */
   idleProducers: string[] = [];

@@ -27,15 +27,17 @@ export function aheadOf(queue: Queue): number {
 }
 
 /**
- * Takes back what the commit before reserved and nobody leased since: it is not about to be sent any more. Nor is what
- * this commit reserved, when nobody is left to be sent it.
+ * Takes back what the commit before the last one reserved and nobody leased since: it is not about to be sent any more.
+ * (The last one may have become durable in this very turn.) Nor is what this commit reserved, when nobody is left to be
+ * sent it.
  */
 export function withdraw(queue: Queue): void {
-  if (queue.consumers.size === 0 || queue.paused) {
+  const isOver = queue.consumers.size === 0 || queue.paused;
+  if (isOver) {
     for (const { block, index } of queue.reserving) block.unmarkLeased(index);
     queue.reserving = [];
   }
-  for (const { block, index } of queue.reservations) {
+  for (const { block, index } of isOver ? [...queue.stale, ...queue.reservations] : queue.stale) {
     if (!block.takeReserved(index)) continue;
     // The window may have let it go since, and read it again.
     const current = queue.blocks.get(block.first) ?? block;
@@ -43,6 +45,7 @@ export function withdraw(queue: Queue): void {
     current.unmarkLeased(index);
     if (current.live > 0 && current.first >= queue.purgedBelow) queue.dirtyBlocks.add(current);
   }
+  queue.stale = isOver ? [] : queue.reservations;
   queue.reservations = [];
 }
 

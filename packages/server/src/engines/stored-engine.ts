@@ -251,6 +251,9 @@ export class StoredEngine implements Engine {
       if (sealed.writes.length > 0) await this.#store.write(sealed.writes);
       if (this.#core !== core) return;
       this.#writing = undefined;
+      core.committed(sealed);
+      // What came meanwhile is written while the effects of this commit are shown.
+      if (this.#state === "running" && core.hasChanges) void this.#commit();
       this.#shown(core, sealed, deferred);
     } catch (error) {
       this.#failed = true;
@@ -262,7 +265,6 @@ export class StoredEngine implements Engine {
   }
 
   #shown(core: Core, sealed: SealedCommit, deferred: Deferred): void {
-    core.committed(sealed);
     deferred.resolve();
     for (const { queue } of sealed.marks) this.#reclaimer.note(queue);
     if (this.#state === "running") {
