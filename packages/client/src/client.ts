@@ -25,7 +25,7 @@ export function connect(url: string, options: ConnectOptions = {}): Holdfast {
 }
 
 /**
- * Adds Holdfast to a socket that exists, made without the option `retries`. `close()` of the result disconnects it.
+ * Adds Holdfast to a socket that exists. `close()` of the result disconnects it.
  *
  * @throws HoldfastError `BAD_REQUEST` for an option out of range
  *

@@ -48,6 +48,13 @@ export interface Party {
   onCancelled?(consumer: unknown, reason: unknown): void;
 }
 
+/** What is used of Socket.IO's client beyond its public interface. */
+interface SocketInternals {
+  readonly sendBuffer: unknown[];
+  /** Of the next `emit`. */
+  readonly flags: { fromQueue?: boolean };
+}
+
 const DRAIN_LOOK_MS = 5;
 const HELLO_TIMEOUT_MS = 10_000;
 /** The largest number a timer takes: 24.8 days. */
@@ -167,7 +174,9 @@ export class Connection {
   }
 
   #emit(send: () => void): void {
-    const { sendBuffer } = this.#socket;
+    const { sendBuffer, flags } = this.#socket as unknown as SocketInternals;
+    // With the option `retries` Socket.IO would queue the packet, add a callback to it, and send it again without one.
+    flags.fromQueue = true;
     const before = sendBuffer.length;
     send();
     // Socket.IO found the connection dead and kept the packet for the next one, where nothing may come before hello.

@@ -15,8 +15,8 @@ export interface HoldfastOptions {
   readonly publishTimeoutMs?: number | undefined;
 }
 
-/** Those of Holdfast and those of a Socket.IO client, without the one that would send frames twice. */
-export type ConnectOptions = HoldfastOptions & Partial<Omit<ManagerOptions & SocketOptions, "retries">>;
+/** Those of Holdfast and those of a Socket.IO client. */
+export type ConnectOptions = HoldfastOptions & Partial<ManagerOptions & SocketOptions>;
 
 /** The limits of the outbox, checked and with their defaults. */
 export function limitsOf(options: HoldfastOptions): OutboxLimits {

@@ -26,6 +26,8 @@ export function addServe(program: Command): void {
     .option("-d, --directory <path>", "where the messages are (default: ./holdfast-data)")
     .addOption(new Option("--engine <name>", "what stores them; memory loses them at exit (default: level)").choices(["level", "memory"]))
     .option("--polling", "also take HTTP long polling, not only WebSocket")
+    .option("--ping-interval-ms <ms>", "how often a connection is asked whether it is alive (default: 25000)", wholeNumber(100, 300_000))
+    .option("--ping-timeout-ms <ms>", "how long the answer may take before it counts as lost (default: 20000)", wholeNumber(100, 300_000))
     .option("--origin <url>", "a web origin whose pages may connect; may be repeated (default: none)", collect)
     .option("--no-auto-create", "queues are made by define only, not by the first publish or consume")
     .option("--queues-max <number>", "how many queues a namespace may have (default: 10000)", wholeNumber(1, 1_000_000))

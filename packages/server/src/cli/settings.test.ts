@@ -44,6 +44,8 @@ describe("resolveSettings", () => {
       queuesMax: 10_000,
       namespacesMax: 100,
       disconnectGraceMs: 5_000,
+      pingIntervalMs: 25_000,
+      pingTimeoutMs: 20_000,
       insecure: false,
     });
   });

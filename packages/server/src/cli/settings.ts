@@ -13,6 +13,9 @@ const settings = z.strictObject({
   engine: z.enum(["level", "memory"]).default("level"),
   /** Also take HTTP long polling, for clients whose network lets no WebSocket through. */
   polling: z.boolean().default(false),
+  /** How often a connection is asked whether it is alive, and how long the answer may take: together, how soon a dead one is noticed. */
+  pingIntervalMs: z.int().min(100).max(300_000).default(25_000),
+  pingTimeoutMs: z.int().min(100).max(300_000).default(20_000),
   /** Web pages that may connect, exactly as browsers name their origin: `https://example.org`. */
   origins: z.array(z.string().min(1).max(300)).max(1_000).default([]),
   /** Whether a queue is created by the first publish or consume. */

@@ -36,6 +36,8 @@ export class SocketServer {
       serveClient: false,
       maxHttpBufferSize: HTTP_BUFFER_BYTES_MAX,
       connectTimeout: JOIN_TIMEOUT_MS,
+      pingInterval: settings.pingIntervalMs,
+      pingTimeout: settings.pingTimeoutMs,
       transports: settings.polling ? ["polling", "websocket"] : ["websocket"],
       perMessageDeflate: false,
       httpCompression: false,
