@@ -1,11 +1,13 @@
+import type { Namespace, ServerOptions } from "socket.io";
 import { ClusterAdapter, type ClusterMessage, type ClusterResponse } from "socket.io-adapter";
 
 /** The option `adapter` for Socket.IO servers of this process that form one cluster, as Redis would join those of several machines. */
-export function clusterAdapter(): typeof ClusterAdapter {
+export function clusterAdapter(): NonNullable<ServerOptions["adapter"]> {
   const nodes: Node[] = [];
 
   class Node extends ClusterAdapter {
-    override init(): void {
+    constructor(namespace: Namespace) {
+      super(namespace);
       nodes.push(this);
     }
 
