@@ -93,6 +93,8 @@ describe("holdfast serve", () => {
     const server = await shell.serve(shell.directory(), 0, ["--origin", "http://localhost:5173"]);
     const from = (origin: string): Socket => client(server.url, { extraHeaders: { origin } });
     expect(await connected(from("http://localhost:5173"))).toBe("connected");
+    // Programs that name the server itself, as Python's do.
+    expect(await connected(from(server.url))).toBe("connected");
     expect(await connected(from("http://localhost:5174"))).toBe("websocket error");
     const refused = await server.logged((line) => line.msg === "connection refused");
     expect(refused).toMatchObject({ remote: "127.0.0.1", reason: "origin http://localhost:5174 is not allowed; --origin allows it" });

@@ -13,7 +13,7 @@ beforeEach(async () => {
   app = await Application.open();
   clients = await app.clients(3);
   sockets = clients.map((client) => app.socketOf(client));
-  clients.forEach((client, place) => client.on("place", (answer: Answer) => answer(place)));
+  for (const [place, client] of clients.entries()) client.on("place", (answer: Answer) => answer(place));
   await Promise.all(sockets.slice(1).map((socket) => socket.join("room")));
 });
 

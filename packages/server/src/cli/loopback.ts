@@ -1,13 +1,15 @@
 import { lookup } from "node:dns/promises";
-import { BlockList } from "node:net";
+import { BlockList, isIPv6 } from "node:net";
 
 const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
 loopback.addSubnet("::ffff:127.0.0.0", 104, "ipv6");
 
+export const isLoopbackAddress = (address: string): boolean => loopback.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+
 /** Whether a server bound to `host` is reachable from this machine only: every address of it is a loopback address. */
 export async function isLoopback(host: string): Promise<boolean> {
   const addresses = await lookup(host, { all: true });
-  return addresses.every(({ address, family }) => loopback.check(address, family === 6 ? "ipv6" : "ipv4"));
+  return addresses.every(({ address }) => isLoopbackAddress(address));
 }

@@ -2,6 +2,7 @@ import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import { type Namespace, Server, type Socket } from "socket.io";
 import type { Holdfast } from "../holdfast.js";
+import { isOwnOrigin } from "./own-origin.js";
 import type { ServeSettings } from "./settings.js";
 
 const HTTP_BUFFER_BYTES_MAX = 4_194_304;
@@ -72,7 +73,7 @@ export class SocketServer {
   #refusalOf(request: IncomingMessage): string | undefined {
     const { origin } = request.headers;
     if (this.#refusing) return "this server is shutting down";
-    if (origin === undefined || this.#settings.origins.includes(origin)) return undefined;
+    if (origin === undefined || this.#settings.origins.includes(origin) || isOwnOrigin(origin, request.socket)) return undefined;
     return `origin ${origin} is not allowed; --origin allows it`;
   }
 
