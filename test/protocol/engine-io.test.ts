@@ -5,10 +5,11 @@ import { openSocket, PollingSession, RawSocket, request } from "./raw.js";
 /** Engine.IO, revision 4, as `holdfast serve` speaks it. */
 const shell = new Shell();
 const sockets: RawSocket[] = [];
+let server: RunningServer;
 let url: string;
 
 beforeAll(async () => {
-  const server: RunningServer = await shell.serve(shell.directory(), 0, ["--polling", "--engine", "memory"]);
+  server = await shell.serve(shell.directory(), 0, ["--polling", "--engine", "memory"]);
   url = server.url;
 });
 
@@ -176,11 +177,14 @@ describe("close", () => {
     expect((await session.get()).status).toBe(400);
   });
 
-  it("by WebSocket", async () => {
+  it("by WebSocket: its end is the session's", async () => {
     const socket = open();
     await socket.text();
-    socket.send("1");
-    await socket.closed;
+    socket.send("40");
+    const id = JSON.parse((await socket.text()).slice(2)).sid as string;
+    socket.close();
+    const line = await server.logged(({ msg, ...who }) => msg === "disconnected" && who.id === id);
+    expect(line.reason).toBe("transport close");
   });
 });
 
@@ -228,9 +232,9 @@ describe("upgrade", () => {
 
 describe("without --polling", () => {
   it("polling is 400, WebSocket goes on", async () => {
-    const server = await shell.serve(shell.directory(), 0, ["--engine", "memory"]);
-    expect((await request(server.url, "EIO=4&transport=polling")).status).toBe(400);
-    const { socket, handshake } = await openSocket(server.url);
+    const without = await shell.serve(shell.directory(), 0, ["--engine", "memory"]);
+    expect((await request(without.url, "EIO=4&transport=polling")).status).toBe(400);
+    const { socket, handshake } = await openSocket(without.url);
     expect(handshake.upgrades).toEqual([]);
     socket.close();
   });

@@ -10,7 +10,7 @@ export interface Handshake {
 }
 
 /** Separates the packets of a payload. */
-export const SEPARATOR = "\x1e";
+const SEPARATOR = "\x1e";
 
 export const PING = "2";
 
