@@ -7,7 +7,7 @@ const shell = new Shell();
 let url: string;
 
 beforeAll(async () => {
-  const flags = ["--polling", "--engine", "memory", "--ping-interval-ms", "200", "--ping-timeout-ms", "500"];
+  const flags = ["--polling", "--engine", "memory", "--ping-interval-ms", "200", "--ping-timeout-ms", "1000"];
   url = (await shell.serve(shell.directory(), 0, flags)).url;
 });
 
@@ -16,7 +16,7 @@ afterAll(() => shell.close());
 describe("heartbeat", () => {
   it("the handshake tells the times", async () => {
     const { handshake } = await PollingSession.open(url);
-    expect(handshake).toMatchObject({ pingInterval: 200, pingTimeout: 500 });
+    expect(handshake).toMatchObject({ pingInterval: 200, pingTimeout: 1_000 });
   });
 
   it("by polling: a ping each interval, as long as it is answered", async () => {

@@ -100,7 +100,7 @@ describe("acknowledgements of several clients", () => {
   it("one that never answers is an error, with the answers of the others", async () => {
     clients[0]?.off("place");
     const failure: unknown = await app.io
-      .timeout(200)
+      .timeout(1_000)
       .emitWithAck("place")
       .catch((error: unknown) => error);
     expect(failure).toMatchObject({ message: "operation has timed out" });

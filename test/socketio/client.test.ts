@@ -78,7 +78,7 @@ describe.each(["plain", "library"] as const)("emit from a client, consuming with
         if (refusals-- <= 0) answer(value);
       }),
     );
-    const client = await open({ retries: 3, ackTimeout: 100 });
+    const client = await open({ retries: 2, ackTimeout: 400 });
     expect(await Promise.all([client.emitWithAck("flaky", 1), client.emitWithAck("echo", 2)])).toEqual([1, 2]);
     expect(received.events).toEqual(Array.from({ length: 3 }, () => ["flaky", 1]));
     await expect(client.emitWithAck("unheard")).rejects.toThrow("operation has timed out");

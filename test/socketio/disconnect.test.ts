@@ -5,11 +5,11 @@ import { Application } from "./application.js";
 
 let app: Application;
 
-beforeEach(async () => {
-  app = await Application.open({ pingInterval: 300, pingTimeout: 300, connectTimeout: 300 });
-});
-
 afterEach(() => app.close());
+
+const opened = async (options?: Parameters<typeof Application.open>[0]): Promise<void> => {
+  app = await Application.open(options);
+};
 
 /** Why the connection ended, as the server and the client were told. */
 async function reasons(client: ClientSocket, end: () => void): Promise<unknown[]> {
@@ -20,6 +20,8 @@ async function reasons(client: ClientSocket, end: () => void): Promise<unknown[]
 }
 
 describe.each(["plain", "library"] as const)("reasons of a disconnect, consuming with %s", (consumes) => {
+  beforeEach(() => opened());
+
   const open = (): Promise<ClientSocket> => app.client({ consumes });
 
   it("the client leaves the namespace", async () => {
@@ -42,17 +44,6 @@ describe.each(["plain", "library"] as const)("reasons of a disconnect, consuming
     const { conn } = app.socketOf(client);
     const [server, own] = await reasons(client, () => conn.close());
     expect([server, own]).toEqual(["forced close", "transport close"]);
-  });
-
-  it("the client is silent", async () => {
-    const client = await open();
-    const { engine } = client.io as unknown as { engine: { transport: { ws: { _socket: { pause(): void; resume(): void } } } } };
-    const tcp = engine.transport.ws._socket;
-    const [server] = await reasons(client, () => {
-      tcp.pause();
-      app.socketOf(client).once("disconnect", () => tcp.resume());
-    });
-    expect(server).toBe("ping timeout");
   });
 
   it("the connection is lost", async () => {
@@ -78,8 +69,21 @@ describe.each(["plain", "library"] as const)("reasons of a disconnect, consuming
   });
 });
 
-describe("what never becomes a socket", () => {
-  it("a connection that joins no namespace is closed", async () => {
+describe("a connection that the server gives up", () => {
+  beforeEach(() => opened({ pingInterval: 300, pingTimeout: 300, connectTimeout: 300 }));
+
+  it.each(["plain", "library"] as const)("the client is silent, consuming with %s", async (consumes) => {
+    const client = await app.client({ consumes });
+    const { engine } = client.io as unknown as { engine: { transport: { ws: { _socket: { pause(): void; resume(): void } } } } };
+    const tcp = engine.transport.ws._socket;
+    const [server] = await reasons(client, () => {
+      tcp.pause();
+      app.socketOf(client).once("disconnect", () => tcp.resume());
+    });
+    expect(server).toBe("ping timeout");
+  });
+
+  it("one that joins no namespace", async () => {
     const raw = new WebSocket(`${app.url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);
     await new Promise((resolve) => raw.once("close", resolve));
     expect(app.io.of("/").sockets.size).toBe(0);
