@@ -70,9 +70,8 @@ describe.each(["plain", "library"] as const)("reasons of a disconnect, consuming
 });
 
 describe("a connection that the server gives up", () => {
-  beforeEach(() => opened({ pingInterval: 300, pingTimeout: 300, connectTimeout: 300 }));
-
   it.each(["plain", "library"] as const)("the client is silent, consuming with %s", async (consumes) => {
+    await opened({ pingInterval: 300, pingTimeout: 300 });
     const client = await app.client({ consumes });
     const { engine } = client.io as unknown as { engine: { transport: { ws: { _socket: { pause(): void; resume(): void } } } } };
     const tcp = engine.transport.ws._socket;
@@ -84,6 +83,7 @@ describe("a connection that the server gives up", () => {
   });
 
   it("one that joins no namespace", async () => {
+    await opened({ connectTimeout: 300 });
     const raw = new WebSocket(`${app.url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);
     await new Promise((resolve) => raw.once("close", resolve));
     expect(app.io.of("/").sockets.size).toBe(0);
