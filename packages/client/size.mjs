@@ -1,13 +1,17 @@
 // Prints what the client adds to a page: the built package as a bundler ships it, minified and gzipped, without
-// socket.io-client. An entry of its own counts what it adds to the main one.
+// socket.io-client. An entry of its own, and the stored outbox, which the main one loads when it is asked for, count what they
+// add to the main one.
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
+
+const STORED = "stored/stored-outbox.js";
 
 const ENTRIES = [
   { name: "holdfast-client", file: "index.js", bytesMax: 10_400 },
   { name: "holdfast-client/admin", file: "admin.js", bytesMax: 500 },
   { name: "holdfast-client/together", file: "together.js", bytesMax: 500 },
+  { name: "stored outbox, with idb", file: STORED, bytesMax: 3_500 },
 ];
 
 /** Bytes of a bundle with everything that these files of the package export. */
@@ -15,7 +19,7 @@ async function sizeOf(files) {
   const exports = files.map((file) => `export * from ${JSON.stringify(fileURLToPath(new URL(`dist/${file}`, import.meta.url)))};`);
   const bundle = await rolldown({
     input: "page",
-    external: ["socket.io-client"],
+    external: (id) => id === "socket.io-client" || (id.endsWith(STORED) && !files.includes(STORED)),
     platform: "browser",
     plugins: [
       { name: "page", resolveId: (id) => (id === "page" ? id : undefined), load: (id) => (id === "page" ? exports.join("") : undefined) },

@@ -1,7 +1,15 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/admin.ts", "src/together.ts", "src/protocol.ts", "src/platform/node.ts", "src/platform/browser.ts"],
+  entry: [
+    "src/index.ts",
+    "src/admin.ts",
+    "src/together.ts",
+    "src/protocol.ts",
+    "src/stored/stored-outbox.ts",
+    "src/platform/node.ts",
+    "src/platform/browser.ts",
+  ],
   // Which of the two it is, is for whoever loads the package to say.
   deps: { neverBundle: ["#platform"] },
   platform: "neutral",

@@ -21,7 +21,7 @@ import { Queue } from "./queue.js";
  */
 export function connect(url: string, options: ConnectOptions = {}): Holdfast {
   const limits = limitsOf(options);
-  return new Holdfast(io(url, { transports: ["websocket"], ...options }), limits);
+  return new Holdfast(io(url, { transports: ["websocket"], ...options }), limits, options);
 }
 
 /**
@@ -33,7 +33,7 @@ export function connect(url: string, options: ConnectOptions = {}): Holdfast {
  * const holdfast = wrap(io("https://example.org"));
  */
 export function wrap(socket: Socket, options: HoldfastOptions = {}): Holdfast {
-  return new Holdfast(socket, limitsOf(options));
+  return new Holdfast(socket, limitsOf(options), options);
 }
 
 /** A client of a Holdfast server, in one namespace. */
@@ -45,9 +45,9 @@ export class Holdfast {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(socket: Socket, limits: OutboxLimits) {
+  constructor(socket: Socket, limits: OutboxLimits, options: HoldfastOptions) {
     this.socket = socket;
-    this.host = new Host(socket, limits);
+    this.host = new Host(socket, limits, options);
   }
 
   /**
@@ -67,7 +67,8 @@ export class Holdfast {
    *   stay connected. What is unconfirmed then fails: with `SHUTTING_DOWN` if it was never sent, else with `UNKNOWN`
    */
   close({ timeoutMs = Number.POSITIVE_INFINITY }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
-    this.#closing ??= this.host.connection.close(performance.now() + timeoutMs);
+    const { connection, stored } = this.host;
+    this.#closing ??= connection.close(performance.now() + timeoutMs).then(async () => (await stored)?.close());
     return this.#closing;
   }
 }

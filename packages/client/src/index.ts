@@ -7,4 +7,5 @@ export type { Message, MessageOptions, Receipt, RequestOptions, WaitOptions } fr
 export type { ConnectOptions, HoldfastOptions } from "./options.js";
 export type { Backoff, Queue, QueueOptions, QueueStats } from "./queue.js";
 export type { Headers } from "./record.js";
+export type { RestoredMessage } from "./stored/restored.js";
 export type { DeliveryStream } from "./stream.js";

@@ -11,6 +11,8 @@ import { TRAIT_CHOSEN_ID, writePacked } from "./record.js";
 export interface LaneHost {
   readonly connection: Connection;
   readonly producer: string;
+  /** Nothing may be sent now; lanes are woken when that is over. */
+  readonly held: boolean;
   /** The message is done: its place in the outbox is free. */
   finish(entry: Pending): void;
 }
@@ -53,6 +55,26 @@ export class Lane {
     if (this.#waiting.length % SENT_EARLY === 0) this.#host.connection.flush();
   }
 
+  /** Takes a message that is kept: it has its number before it is sent. */
+  open(entry: Pending): void {
+    entry.number = this.#next;
+    this.#open.push(entry);
+    this.#host.connection.flushSoon(this);
+  }
+
+  /** Goes on with what an earlier page left open from number `oldest` on: any of it may have been sent. */
+  resume(oldest: number, open: readonly Pending[]): void {
+    this.#oldest = oldest;
+    for (const entry of open) this.open(entry);
+    this.#cursor = this.#next;
+    this.resend();
+  }
+
+  /** Takes out what has no number. */
+  take(): Pending[] {
+    return this.#waiting.clear();
+  }
+
   /** Takes out a message that was never sent, with the rest of its array. */
   remove(entry: Pending): Pending[] {
     this.#host.connection.flushSoon(this);
@@ -61,7 +83,7 @@ export class Lane {
 
   /** The connection was lost: nobody knows what became of what was sent. */
   resend(): void {
-    this.#doubtfulBelow = this.#next;
+    this.#doubtfulBelow = Math.max(this.#doubtfulBelow, this.#cursor);
     this.#rewind();
   }
 
@@ -75,7 +97,7 @@ export class Lane {
 
   /** Fails everything. What was sent has a fate of its own: nobody waits for it any more, but it stays in order. */
   abandon({ code, message }: HoldfastError): void {
-    for (const entry of this.#waiting.clear()) {
+    for (const entry of this.take()) {
       this.#host.finish(entry);
       entry.reject(failure(entry, code, message));
     }
@@ -88,7 +110,7 @@ export class Lane {
 
   /** Sends what the window of open numbers has room for. */
   write(): void {
-    while (!this.#halted) {
+    while (!this.#halted && !this.#host.held) {
       while (this.#at(0)?.done) this.#cursor++;
       const first = this.#at(0);
       if (first === undefined) return;
@@ -165,7 +187,9 @@ export class Lane {
     for (let index = count - 1; index >= 0; index--) this.#host.finish(this.#at(index) ?? first);
     if (first.number === 0) this.#waiting.remove(first, count);
     const { recordBytesMax, room } = this.#host.connection;
-    first.reject(failure(first, "TOO_LARGE", `this server takes ${recordBytesMax} bytes, ${room} in an array`));
+    // A message that is kept has a number before it is sent.
+    const number = first.number < this.#doubtfulBelow ? first.number : 0;
+    first.reject(failure({ number }, "TOO_LARGE", `this server takes ${recordBytesMax} bytes, ${room} in an array`));
     this.#advance();
   }
 
@@ -214,7 +238,7 @@ export class Lane {
 const SECTION_BYTES = 256;
 
 /** Why a message was given up: with `code`, for good, when it was never sent; else nobody knows what became of it. */
-export const failure = ({ number }: Pending, code: ErrorCode, why: string): HoldfastError =>
+export const failure = ({ number }: { readonly number: number }, code: ErrorCode, why: string, retryable = false): HoldfastError =>
   number === 0
-    ? new HoldfastError(code, `publish was not sent: ${why}`, false)
+    ? new HoldfastError(code, `publish was not sent: ${why}`, retryable)
     : new HoldfastError("UNKNOWN", `publish was not confirmed: ${why}`);

@@ -1,12 +1,23 @@
 import type { ManagerOptions, SocketOptions } from "socket.io-client";
-import { checkWhole } from "./check.js";
+import { checkName, checkWhole } from "./check.js";
 import { HoldfastError } from "./errors.js";
 import type { OutboxLimits } from "./outbox.js";
+import type { RestoredMessage } from "./stored/restored.js";
 
 /** What a client keeps and how long it waits. */
 export interface HoldfastOptions {
-  /** Where messages wait until they are confirmed. */
-  readonly outbox?: "memory" | undefined;
+  /**
+   * Where messages wait until they are confirmed: in `memory` (default), or in the browser's `indexeddb`, where they survive
+   * a reload and a crash of the page. Then a message is kept before it is sent, and counts as sent from then on.
+   */
+  readonly outbox?: "memory" | "indexeddb" | undefined;
+  /**
+   * Which of the stored outboxes of this server and namespace: 1 to 128 of `A-Z a-z 0-9 . _ : -`, default `default`. What is
+   * found there is sent as whoever this client is, so where users take turns at a browser each needs a name of their own.
+   */
+  readonly outboxName?: string | undefined;
+  /** Called with what earlier pages published and nobody confirmed; it is sent again by itself. */
+  readonly onRestored?: ((messages: readonly RestoredMessage[]) => void) | undefined;
   /** Messages unconfirmed at a time. Default 10,000. */
   readonly outboxMessagesMax?: number | undefined;
   /** About how many bytes they may take. Default 16 MiB. */
@@ -21,7 +32,10 @@ export type ConnectOptions = HoldfastOptions & Partial<ManagerOptions & SocketOp
 /** The limits of the outbox, checked and with their defaults. */
 export function limitsOf(options: HoldfastOptions): OutboxLimits {
   const { outbox = "memory", outboxMessagesMax = 10_000, outboxBytesMax = 16_777_216, publishTimeoutMs = 0 } = options;
-  if (outbox !== "memory") throw new HoldfastError("BAD_REQUEST", `outbox is ${outbox}, expected memory`);
+  if (outbox !== "memory" && outbox !== "indexeddb") {
+    throw new HoldfastError("BAD_REQUEST", `outbox is ${outbox}, expected memory or indexeddb`);
+  }
+  if (options.outboxName !== undefined) checkName("outboxName", options.outboxName);
   const limits = { outboxMessagesMax, outboxBytesMax, publishTimeoutMs };
   for (const [name, value] of Object.entries(limits)) checkWhole(name, value, 0);
   return limits;

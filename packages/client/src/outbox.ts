@@ -14,6 +14,20 @@ export interface OutboxLimits {
   readonly publishTimeoutMs: number;
 }
 
+/** What keeps the messages of an outbox beyond the life of a page: `stored/`. */
+export interface Keeper {
+  /** Instead of `Lane.add`: the message goes to its lane once it is kept. */
+  add(lane: Lane, entry: Pending): void;
+  /** Takes out a message that is not kept yet, with the rest of its array. */
+  remove(entry: Pending): void;
+  /** The message needs not be kept any more. */
+  forget(entry: Pending): void;
+  /** Fails what is not with its lane yet. */
+  abandon(error: HoldfastError): void;
+  /** Resolves once nothing is left to be written. */
+  settled(): Promise<void>;
+}
+
 type Settlers = { resolve: (receipt: Receipt) => void; reject: (error: HoldfastError) => void };
 
 const captured = {} as Settlers;
@@ -23,11 +37,16 @@ const capture = (resolve: Settlers["resolve"], reject: Settlers["reject"]): void
   captured.reject = reject;
 };
 
-/** Every message published and not confirmed yet, by queue and in order; in memory. */
+/** Every message published and not confirmed yet, by queue and in order; in memory, unless it has a keeper. */
 export class Outbox implements Party, LaneHost {
   readonly connection: Connection;
   /** Who this client is to the servers that number its messages. */
-  readonly producer = randomName(3);
+  producer = randomName(3);
+  keeper: Keeper | undefined;
+  /** Nothing may be sent now: the keeper is not there yet, or has not stored what was confirmed. */
+  held = false;
+  /** Why nothing can be taken. */
+  failure: HoldfastError | undefined;
   readonly #limits: OutboxLimits;
   readonly #lanes = new Map<string, Lane>();
   #messages = 0;
@@ -48,13 +67,17 @@ export class Outbox implements Party, LaneHost {
     return lane;
   }
 
+  lanes(): Lane[] {
+    return [...this.#lanes.values()];
+  }
+
   publish(lane: Lane, body: unknown, options?: MessageOptions & WaitOptions): Promise<Receipt> {
     const promise = new Promise<Receipt>(capture);
     const { resolve, reject } = captured;
     try {
       const entry = new Pending(body, options, resolve, reject);
       this.admit(entry, 1, entry.bytes, [lane], options);
-      lane.add(entry);
+      this.add(lane, entry);
     } catch (error) {
       reject(error as HoldfastError);
     }
@@ -72,8 +95,14 @@ export class Outbox implements Party, LaneHost {
       if (first === undefined) return resolve(receipts);
       first.array = entries.length;
       this.admit(first, entries.length, checkArray(entries), [lane], wait);
-      for (const entry of entries) lane.add(entry);
+      for (const entry of entries) this.add(lane, entry);
     });
+  }
+
+  /** To be sent behind everything that was added to that lane before. */
+  add(lane: Lane, entry: Pending): void {
+    if (this.keeper === undefined) lane.add(entry);
+    else this.keeper.add(lane, entry);
   }
 
   /**
@@ -83,16 +112,17 @@ export class Outbox implements Party, LaneHost {
   admit(entry: Pending, count: number, size: number, lanes: readonly Lane[], wait: WaitOptions | undefined): void {
     const { outboxMessagesMax, outboxBytesMax, publishTimeoutMs } = this.#limits;
     this.connection.assertOpen();
+    if (this.failure !== undefined) throw this.failure;
     if (wait?.signal?.aborted) throw failure(entry, "ABORTED", "aborted");
-    const messages = this.#messages + count;
-    const bytes = this.#bytes + size;
-    checkSize("OUTBOX_FULL", messages, bytes, outboxMessagesMax, outboxBytesMax);
-    this.#messages = messages;
-    this.#bytes = bytes;
+    checkSize("OUTBOX_FULL", this.#messages + count, this.#bytes + size, outboxMessagesMax, outboxBytesMax);
+    this.count(count, size);
     const timeoutMs = wait?.timeoutMs ?? publishTimeoutMs;
     if (timeoutMs <= 0 && wait?.signal === undefined) return;
     entry.onDone = limitWait(wait?.signal, timeoutMs, (why) => {
-      if (entry.number === 0) for (const lane of lanes) for (const removed of lane.remove(entry)) this.finish(removed);
+      if (entry.number === 0) {
+        for (const lane of lanes) for (const removed of lane.remove(entry)) this.finish(removed);
+        this.keeper?.remove(entry);
+      }
       entry.reject(failure(entry, "ABORTED", why));
     });
   }
@@ -101,8 +131,13 @@ export class Outbox implements Party, LaneHost {
     if (entry.done) return;
     entry.done = true;
     entry.onDone?.();
-    this.#messages -= entry.messages;
-    this.#bytes -= entry.bytes;
+    this.count(-entry.messages, -entry.bytes);
+    this.keeper?.forget(entry);
+  }
+
+  count(messages: number, bytes: number): void {
+    this.#messages += messages;
+    this.#bytes += bytes;
   }
 
   /** Nothing is unconfirmed. */
@@ -116,5 +151,6 @@ export class Outbox implements Party, LaneHost {
 
   onRefused(error: HoldfastError): void {
     for (const lane of this.#lanes.values()) lane.abandon(error);
+    this.keeper?.abandon(error);
   }
 }

@@ -80,6 +80,6 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
       if (queues.delete(queue) && queues.size === 0) send();
     };
     outbox.admit(gate, gate.messages, gate.bytes, lanes, wait);
-    for (const lane of lanes) lane.add(gate);
+    for (const lane of lanes) outbox.add(lane, gate);
   });
 }
