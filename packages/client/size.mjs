@@ -1,16 +1,18 @@
 // Prints what the client adds to a page: the built package as a bundler ships it, minified and gzipped, without
-// socket.io-client. An entry of its own, and the stored outbox, which the main one loads when it is asked for, count what they
-// add to the main one.
+// socket.io-client. An entry of its own, and what the main one loads when it is asked for, count what they add to it.
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
 const STORED = "stored/stored-outbox.js";
+const REQUESTER = "requester.js";
+const LOADED_LATER = [STORED, REQUESTER];
 
 const ENTRIES = [
-  { name: "holdfast-client", file: "index.js", bytesMax: 10_400 },
+  { name: "holdfast-client", file: "index.js", bytesMax: 10_240 },
   { name: "holdfast-client/admin", file: "admin.js", bytesMax: 500 },
   { name: "holdfast-client/together", file: "together.js", bytesMax: 500 },
+  { name: "requests, with the first one", file: REQUESTER, bytesMax: 1_000 },
   { name: "stored outbox, with idb", file: STORED, bytesMax: 3_500 },
 ];
 
@@ -19,7 +21,7 @@ async function sizeOf(files) {
   const exports = files.map((file) => `export * from ${JSON.stringify(fileURLToPath(new URL(`dist/${file}`, import.meta.url)))};`);
   const bundle = await rolldown({
     input: "page",
-    external: (id) => id === "socket.io-client" || (id.endsWith(STORED) && !files.includes(STORED)),
+    external: (id) => id === "socket.io-client" || LOADED_LATER.some((later) => id.endsWith(later) && !files.includes(later)),
     platform: "browser",
     plugins: [
       { name: "page", resolveId: (id) => (id === "page" ? id : undefined), load: (id) => (id === "page" ? exports.join("") : undefined) },

@@ -7,6 +7,7 @@ export default defineConfig({
     "src/together.ts",
     "src/protocol.ts",
     "src/stored/stored-outbox.ts",
+    "src/requester.ts",
     "src/platform/node.ts",
     "src/platform/browser.ts",
   ],

@@ -3,7 +3,7 @@ import { Connection } from "./connection.js";
 import { HoldfastError } from "./errors.js";
 import type { HoldfastOptions } from "./options.js";
 import { Outbox, type OutboxLimits } from "./outbox.js";
-import { Requester } from "./requester.js";
+import type { Requester } from "./requester.js";
 import { Requests } from "./requests.js";
 import type { StoredOutbox } from "./stored/stored-outbox.js";
 
@@ -12,8 +12,8 @@ export class Host {
   readonly connection: Connection;
   readonly requests: Requests;
   readonly outbox: Outbox;
-  readonly requester: Requester;
-
+  #requester: Requester | undefined;
+  #loadingRequester: Promise<Requester> | undefined;
   /** Of an outbox in IndexedDB: undefined once it failed to open. */
   readonly stored: Promise<StoredOutbox | undefined> | undefined;
 
@@ -21,7 +21,6 @@ export class Host {
     this.connection = new Connection(socket);
     this.requests = new Requests(this.connection);
     this.outbox = new Outbox(this.connection, limits);
-    this.requester = new Requester(this);
     if (options.outbox !== "indexeddb") return;
     const { outbox } = this;
     outbox.held = true;
@@ -33,5 +32,14 @@ export class Host {
         outbox.onRefused(outbox.failure);
         return undefined;
       });
+  }
+
+  /** A chunk of its own: only a client that asks something loads it, with its first request. */
+  get requester(): Requester | Promise<Requester> {
+    this.#loadingRequester ??= import("./requester.js").then(({ Requester }) => {
+      this.#requester = new Requester(this);
+      return this.#requester;
+    });
+    return this.#requester ?? this.#loadingRequester;
   }
 }

@@ -4,6 +4,7 @@ import { HandlerConsumer } from "./handler-consumer.js";
 import type { Host } from "./host.js";
 import type { Lane } from "./lane.js";
 import type { Message, MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
+import type { Requester } from "./requester.js";
 import { type DeliveryStream, StreamConsumer } from "./stream.js";
 
 /** Options of a queue; those left out keep their value. */
@@ -134,7 +135,8 @@ export class Queue<Body = unknown> {
   }
 
   /**
-   * Publishes a message and waits for what the handler that consumes it returns.
+   * Publishes a message and waits for what the handler that consumes it returns. The first request of a client loads what
+   * it needs, and is published after that; all others at once.
    *
    * @param body as for `publish`
    * @returns resolves to the result of the attempt that succeeded; null when that was undefined
@@ -145,7 +147,10 @@ export class Queue<Body = unknown> {
    * const price = await quotes.request<number>({ item: "cod" }, { timeoutMs: 5_000 });
    */
   request<Result = unknown>(body: Body, options?: RequestOptions): Promise<Result> {
-    return this.#host.requester.request((message) => this.publish(body, message), options) as Promise<Result>;
+    const { requester } = this.#host;
+    const ask = (loaded: Requester): Promise<Result> =>
+      loaded.request((message) => this.publish(body, message), options) as Promise<Result>;
+    return "then" in requester ? requester.then(ask) : ask(requester);
   }
 
   /**
