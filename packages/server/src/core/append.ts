@@ -3,6 +3,7 @@ import type { AppendRequest } from "../engine.js";
 import type { DueEntries } from "./due-entries.js";
 import { hashRecord } from "./id-index.js";
 import { store, storeOne, storeUntil } from "./log.js";
+import type { LogState } from "./log-state.js";
 import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
 import type { Queue } from "./queue.js";
 import { fits, makeRoom, type RoomMaker, refusalOfAll } from "./room.js";
@@ -99,28 +100,31 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
   return queue === undefined ? undefined : refusalOfAll(queue, news.count, news.bytes, news.largest);
 }
 
-/** The request's producer as the queue knows it, its numbers checked. */
-function knownProducer(queue: Queue | undefined, { producer, count }: AppendRequest): Producer | undefined {
+/** Messages that may be numbered by a producer. */
+type NumberedRequest = Pick<AppendRequest, "producer" | "count">;
+
+/** The request's producer as the log knows it, its numbers checked. */
+export function knownProducer(log: LogState | undefined, { producer, count }: NumberedRequest): Producer | undefined {
   if (producer === undefined) return undefined;
-  const known = queue?.producers.get(producer.id);
+  const known = log?.producers.get(producer.id);
   (known ?? new Producer(producer.id)).check(producer.firstNumber, count, producer.oldestOpen);
   return known;
 }
 
-function beginProducer(queue: Queue, request: AppendRequest, now: number): Producer | undefined {
+export function beginProducer(log: LogState, request: NumberedRequest, now: number): Producer | undefined {
   if (request.producer === undefined) return undefined;
   const { id, firstNumber, oldestOpen } = request.producer;
-  const known = queue.producers.get(id);
+  const known = log.producers.get(id);
   const producer = known ?? new Producer(id);
   producer.check(firstNumber, request.count, oldestOpen);
   if (known === undefined) {
-    if (queue.producers.size >= PRODUCERS_MAX) forgetIdleProducers(queue, now);
-    if (queue.producers.size >= PRODUCERS_MAX)
-      throw new HoldfastError("QUEUE_FULL", `queue ${queue.name} has ${PRODUCERS_MAX} producers, no more are taken`);
-    queue.producers.set(id, producer);
+    if (log.producers.size >= PRODUCERS_MAX) forgetIdleProducers(log, now);
+    if (log.producers.size >= PRODUCERS_MAX)
+      throw new HoldfastError("QUEUE_FULL", `${log.name} has ${PRODUCERS_MAX} producers, no more are taken`);
+    log.producers.set(id, producer);
   }
   producer.begin(oldestOpen, now);
-  queue.dirtyProducers.add(producer);
+  log.dirtyProducers.add(producer);
   return producer;
 }
 
@@ -131,12 +135,12 @@ export function noteRefusal(queue: Queue, request: AppendRequest, error: ErrorRe
 }
 
 /** Forgets the producers that were idle for 30 days. */
-export function forgetIdleProducers(queue: Queue, now: number): void {
-  queue.producersCheckedAt = now;
-  for (const { id, usedAt } of queue.producers.values()) {
+export function forgetIdleProducers(log: LogState, now: number): void {
+  log.producersCheckedAt = now;
+  for (const { id, usedAt } of log.producers.values()) {
     if (usedAt + PRODUCER_IDLE_MS > now) continue;
-    queue.producers.delete(id);
-    queue.idleProducers.push(id);
+    log.producers.delete(id);
+    log.idleProducers.push(id);
   }
 }
 
@@ -150,7 +154,7 @@ const PLAIN_TRAITS = 2;
 const PLAIN_FIELDS = HAS_EVENT | HAS_KEY;
 
 /** Whether every record is within the limits at a glance, without chosen id, priority and time: the usual case, checked in a few steps. */
-function isPlain(records: Uint8Array, count: number, queue: Queue | undefined): boolean {
+export function isPlain(records: Uint8Array, count: number, queue: Queue | undefined): boolean {
   if (queue !== undefined && queue.options.ttlMs > 0) return false;
   const keyed = needsKey(queue);
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
@@ -210,7 +214,7 @@ function storeNew(queue: Queue, bytes: Uint8Array, { maker, entries }: AppendToo
   return { sequence: storeUntil(queue, { records, count: 1, expires: expireAt !== NEVER, raised }, due, now), duplicate: false };
 }
 
-function limitError(record: RecordView): ErrorReply | undefined {
+export function limitError(record: RecordView): ErrorReply | undefined {
   const { idBytes, eventBytes, keyBytes, headersBytes, bodyBytes } = record.sizes;
   if (idBytes < 1 || idBytes > LIMITS.idBytesMax) return refusal("BAD_REQUEST", "id", idBytes, LIMITS.idBytesMax);
   if (eventBytes > LIMITS.eventBytesMax) return refusal("TOO_LARGE", "event", eventBytes, LIMITS.eventBytesMax);
@@ -252,16 +256,16 @@ function priorityError(queue: Queue | undefined, { priority }: RecordView): Erro
 const refusal = (code: "BAD_REQUEST" | "TOO_LARGE", field: string, bytes: number, bytesMax: number): ErrorReply =>
   new HoldfastError(code, `${field} has ${bytes} bytes, expected at most ${bytesMax}`).toReply();
 
-const conflict = (record: RecordView): ErrorReply =>
+export const conflict = (record: RecordView): ErrorReply =>
   new HoldfastError("ID_CONFLICT", `id ${JSON.stringify(record.id)} was published before with another body, event or key`).toReply();
 
-const idsFull = (): ErrorReply =>
+export const idsFull = (): ErrorReply =>
   new HoldfastError("QUEUE_FULL", "the queue remembers as many chosen ids as it may; try again later").toReply();
 
-const gapAfter = (number: number): ErrorReply =>
+export const gapAfter = (number: number): ErrorReply =>
   new HoldfastError("PRODUCER_GAP", `producer number ${number} was refused for now: send again from it`).toReply();
 
-function addRun(runs: ReceiptRun[], count: number, sequence: number, duplicate: boolean, error?: ErrorReply): void {
+export function addRun(runs: ReceiptRun[], count: number, sequence: number, duplicate: boolean, error?: ErrorReply): void {
   const last = runs.at(-1);
   const continues = last !== undefined && isSame(last.error, error) && last.duplicate === duplicate;
   if (continues && (error !== undefined || last.sequence + last.count === sequence))

@@ -169,6 +169,11 @@ export class Block {
     return this.first + this.count;
   }
 
+  /** Where the record of each message starts, and where the last one ends; of a block that has all of its messages. */
+  get offsets(): Uint32Array {
+    return this.#starts;
+  }
+
   get #starts(): Uint32Array {
     if (this.#offsets === undefined) {
       const bytes = this.#inMemory;

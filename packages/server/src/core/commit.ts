@@ -1,5 +1,4 @@
 import type { Write } from "../store.js";
-import { forgetIdleProducers } from "./append.js";
 import { Block } from "./block.js";
 import type { Chain } from "./chain.js";
 import type { DueMessage } from "./due-list.js";
@@ -10,6 +9,7 @@ import { packState, type Queue } from "./queue.js";
 import type { Rank } from "./rank.js";
 import { aheadOf, type Reservation, reserveLog, reserveNew, withdraw } from "./reserve.js";
 import type { Schedule } from "./schedule.js";
+import { sealDedup } from "./seal-dedup.js";
 import { lookAt, NEVER } from "./timing.js";
 
 /** The writes of one commit, and what becomes visible once they are durable. */
@@ -55,10 +55,6 @@ export interface ChainChange {
 
 /** The value of an entry that says all in its key. */
 const MARK = Buffer.of(1);
-
-/** How often the producers of a queue are looked through for idle ones. */
-const PRODUCERS_CHECK_MS = 3_600_000;
-const IDS_EXPIRED_PER_COMMIT = 100;
 
 /** The commit that is being filled: which queues changed, and what is to be written beside their state. */
 export class CommitBuilder {
@@ -139,7 +135,7 @@ export class CommitBuilder {
       if (queue.chains?.fifo === true) reserveLog(queue, queue.chains);
       this.#sealDelays(queue);
       this.#sealSettled(queue);
-      this.#sealDedup(queue, commit, now);
+      sealDedup(queue, queue.options.dedupWindowMs, commit, now, this);
       sealMark(queue);
       this.write(keys.stateKey(queue.number), packState(queue));
       this.#sealMarks(queue);
@@ -217,19 +213,6 @@ export class CommitBuilder {
       queue.drainedBytes += block.size;
     }
     queue.dirtyBlocks.clear();
-  }
-
-  #sealDedup(queue: Queue, commit: number, now: number): void {
-    for (const producer of queue.dirtyProducers) this.write(keys.producerKey(queue.number, producer.id), producer.pack());
-    if (queue.dirtyProducers.size > 0 && now >= queue.producersCheckedAt + PRODUCERS_CHECK_MS) forgetIdleProducers(queue, now);
-    for (const id of queue.idleProducers) this.write(keys.producerKey(queue.number, id), undefined);
-    queue.idleProducers = [];
-    queue.dirtyProducers.clear();
-    const ids = queue.ids.seal(commit);
-    if (ids !== undefined) this.write(keys.idsKey(queue.number, commit), ids);
-    for (const old of queue.ids.expire(now, queue.options.dedupWindowMs, IDS_EXPIRED_PER_COMMIT)) {
-      this.write(keys.idsKey(queue.number, old), undefined);
-    }
   }
 }
 

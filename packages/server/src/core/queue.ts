@@ -5,11 +5,10 @@ import type { Consumer } from "./consumer.js";
 import { DelayStore } from "./delay-store.js";
 import type { DueMark } from "./due-mark.js";
 import { Horizon } from "./horizon.js";
-import { IdIndex } from "./id-index.js";
 import type { Pending } from "./log.js";
+import { LogState } from "./log-state.js";
 import { Pace } from "./pace.js";
 import { PriorityLevels } from "./priority-levels.js";
-import type { Producer } from "./producer.js";
 import type { Reservation } from "./reserve.js";
 
 /** Below this the window is filled from the store, so that a consumer never waits for a read. */
@@ -33,17 +32,10 @@ export interface Counts {
  *      |  in flight   |  window: may be    |  on disk only     |
  *      |  or settled  |  leased at once    |                   |
  */
-export class Queue {
-  readonly number: number;
-  readonly namespace: string;
-  readonly name: string;
+export class Queue extends LogState {
   options: QueueOptions;
   definitionDirty = true;
 
-  /** The next sequence to give. */
-  next = 1;
-  /** One past the last sequence that is durable. */
-  durableNext = 1;
   /** One past the last sequence in the log, and the last one of it that is durable: those after have a priority or a delay. */
   logEnd = 1;
   durableLogEnd = 1;
@@ -60,7 +52,6 @@ export class Queue {
   recoverThrough = 0;
   /** One past the last sequence that a life before this one stored. */
   foundNext = 1;
-  lastCrc = 0;
   /** Messages below this were purged: what the store still has of them is being cleared. */
   purgedBelow = 1;
   /** Nothing is leased from it. */
@@ -93,8 +84,6 @@ export class Queue {
   readonly expiry = new Horizon();
   /** When the core looks at its delays and expiries next. */
   timesWakeAt = Number.POSITIVE_INFINITY;
-  readonly producers = new Map<string, Producer>();
-  readonly ids = new IdIndex();
   readonly consumers = new Set<Consumer>();
 
   /** Appended and not in a block yet; several when one grew too large. */
@@ -105,9 +94,6 @@ export class Queue {
   reservations: Reservation[] = [];
   /** What the one before that did. */
   stale: Reservation[] = [];
-  readonly dirtyProducers = new Set<Producer>();
-  /** Ids of producers that are to be forgotten with the next commit. */
-  idleProducers: string[] = [];
   /** A read of the log is under way. */
   readingLog = false;
   /** Chains of it that are being read. */
@@ -131,14 +117,9 @@ export class Queue {
   idleWatched = false;
   /** The life ends by its own will: see `Core.retire`. */
   retired = false;
-  /** Bytes of blocks deleted since space was last given back. */
-  drainedBytes = 0;
-  producersCheckedAt = 0;
 
   constructor(number: number, namespace: string, name: string, options: QueueOptions) {
-    this.number = number;
-    this.namespace = namespace;
-    this.name = name;
+    super(number, namespace, name);
     this.options = options;
     this.order();
   }

@@ -1,0 +1,28 @@
+import { IdIndex } from "./id-index.js";
+import type { Producer } from "./producer.js";
+
+/** What a queue and a room have in common: positions in a numbered log, and how it recognises what comes again. */
+export abstract class LogState {
+  readonly number: number;
+  readonly namespace: string;
+  readonly name: string;
+  /** The next sequence to give. */
+  next = 1;
+  /** One past the last sequence that is durable. */
+  durableNext = 1;
+  lastCrc = 0;
+  readonly producers = new Map<string, Producer>();
+  readonly ids = new IdIndex();
+  readonly dirtyProducers = new Set<Producer>();
+  /** Ids of producers that are to be forgotten with the next commit. */
+  idleProducers: string[] = [];
+  producersCheckedAt = 0;
+  /** Bytes of blocks deleted since space was last given back. */
+  drainedBytes = 0;
+
+  constructor(number: number, namespace: string, name: string) {
+    this.number = number;
+    this.namespace = namespace;
+    this.name = name;
+  }
+}
