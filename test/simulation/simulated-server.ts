@@ -112,6 +112,8 @@ export class SimulatedServer {
         if (!process.over) this.#events.capacity(consumer);
       },
       onRemoved: () => {},
+      onRoomWork: () => {},
+      onSessionEnded: () => {},
       onSkipped: () => {},
       onDetached: () => {},
       onState: (error) => {

@@ -284,6 +284,10 @@ export class Broker implements EngineEvents {
     this.#settings.log.warn(`schedule ${schedule} of ${describeQueue(address)} skips occurrences: ${error.message}`);
   }
 
+  onRoomWork(): void {}
+
+  onSessionEnded(): void {}
+
   onState(error: Error | undefined): void {
     this.#failure = error;
     if (error === undefined) this.#settings.log.info("the engine serves again");

@@ -1,6 +1,7 @@
 import type { ErrorReply, ReceiptRun, SettledRun, SettleRun } from "holdfast-client/protocol";
 import type { Administration } from "./administration.js";
 import type { QueueOptions } from "./options.js";
+import type { RoomEngine, RoomEvents } from "./room-engine.js";
 import type { Scheduling } from "./scheduling.js";
 
 /** Which queue: names are scoped by namespace. */
@@ -78,7 +79,7 @@ export interface Page<Item, Cursor> {
 }
 
 /** What an engine tells; every call is made from its own turn, never from inside a method of the engine. */
-export interface EngineEvents {
+export interface EngineEvents extends RoomEvents {
   /** The queue may have something to lease that it did not have when `lease` last came back short. Only a hint. */
   onWork(address: QueueAddress): void;
   /** The consumer may hold leases that it might not hold before: it is its turn in a `fifo` queue. */
@@ -106,7 +107,7 @@ export interface EngineEvents {
  *
  * decisions/003 says how each method maps to NATS JetStream.
  */
-export interface Engine extends Administration, Scheduling {
+export interface Engine extends Administration, Scheduling, RoomEngine {
   /** `memory`, `level`: what `serve --engine` takes. */
   readonly name: string;
   /** Names this life of the engine; never given twice, by no process and no node. Changes when the store reopens. */

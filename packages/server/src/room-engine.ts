@@ -75,8 +75,8 @@ export interface RoomGap {
   /** Both included. */
   readonly from: number;
   readonly to: number;
-  /** Retention overtook the device, or they were delivered 5 times and not acknowledged. */
-  readonly reason: "retention" | "attempts";
+  /** Retention overtook the device, they were delivered 5 times and not acknowledged, or their time to live was over. */
+  readonly reason: "retention" | "attempts" | "expired";
 }
 
 export type RoomItem = RoomSlice | RoomGap;
@@ -123,6 +123,9 @@ export interface RoomStats {
   readonly next: number;
   readonly oldestAgeMs: number;
 }
+
+/** Which message of a room. */
+export type RoomMessage = { readonly id: string; readonly sequence?: undefined } | { readonly sequence: number; readonly id?: undefined };
 
 /** What became of one message with each user it was for. */
 export interface RoomLedger {
@@ -193,6 +196,8 @@ export interface RoomEngine {
    * (`onSessionEnded`). In each room of its user where the device was never seen it begins: with the member's first
    * message when it is the member's first device, else with what comes.
    *
+   * The caller pulls once it knows the number: what is there already is not hinted at again.
+   *
    * `TOO_LARGE` when the user has as many devices as may be.
    */
   attachDevice(address: DeviceAddress): Promise<number>;
@@ -236,11 +241,5 @@ export interface RoomEngine {
    *
    * @param after 0, or `next` of the page before
    */
-  ledger(
-    namespace: string,
-    target: RoomTarget,
-    message: { readonly id: string } | { readonly sequence: number },
-    after: number,
-    limit: number,
-  ): Promise<RoomLedger>;
+  ledger(namespace: string, target: RoomTarget, message: RoomMessage, after: number, limit: number): Promise<RoomLedger>;
 }

@@ -4,6 +4,7 @@ import { defaultOptions, type QueueOptions } from "../options.js";
 import type { CommitBuilder } from "./commit.js";
 import { unpackMark } from "./due-mark.js";
 import * as keys from "./keys.js";
+import type { LogState } from "./log-state.js";
 import { Producer } from "./producer.js";
 import { Queue, restoreList, restoreState } from "./queue.js";
 
@@ -54,13 +55,13 @@ export class Catalog {
     if (queue !== undefined) queue.purgedBelow = Buffer.from(stored).readUIntLE(0, 6);
   }
 
-  restoreProducer(number: number, producer: string, stored: Uint8Array): void {
-    this.#queues.get(number)?.producers.set(producer, Producer.unpack(producer, stored));
+  restoreProducer(log: LogState | undefined, producer: string, stored: Uint8Array): void {
+    log?.producers.set(producer, Producer.unpack(producer, stored));
   }
 
-  restoreIds(number: number, commit: number, stored: Uint8Array): void {
+  restoreIds(log: LogState | undefined, commit: number, stored: Uint8Array): void {
     this.#commit.number = Math.max(this.#commit.number, commit + 1);
-    this.#queues.get(number)?.ids.restore(commit, stored);
+    log?.ids.restore(commit, stored);
   }
 
   #register(queue: Queue): void {

@@ -8,6 +8,7 @@ import * as keys from "./keys.js";
 import { packState, type Queue } from "./queue.js";
 import type { Rank } from "./rank.js";
 import { aheadOf, type Reservation, reserveLog, reserveNew, withdraw } from "./reserve.js";
+import type { RoomMark } from "./rooms/room-commit.js";
 import type { Schedule } from "./schedule.js";
 import { sealDedup } from "./seal-dedup.js";
 import { lookAt, NEVER } from "./timing.js";
@@ -22,6 +23,7 @@ export interface SealedCommit {
   /** When expiries that the commit noted come, the nearest of each queue. */
   readonly expiries: ReadonlyMap<Queue, number>;
   readonly marks: readonly Mark[];
+  readonly rooms: readonly RoomMark[];
 }
 
 /** A block of new messages; the log ended at `after` before it. */
@@ -124,8 +126,8 @@ export class CommitBuilder {
     this.#expiries.delete(queue);
   }
 
-  /** Ends the commit. The next operations go into the next one. */
-  seal(now: number): SealedCommit {
+  /** Ends the commit, to which `rooms` have added theirs. The next operations go into the next one. */
+  seal(now: number, rooms: readonly RoomMark[]): SealedCommit {
     const commit = this.number++;
     const marks: Mark[] = [];
     for (const queue of this.#dirty) {
@@ -151,6 +153,7 @@ export class CommitBuilder {
       schedules: this.#schedules,
       expiries: this.#expiries,
       marks,
+      rooms,
     };
     this.#dirty.clear();
     this.#writes = [];

@@ -24,6 +24,8 @@ import { Overflow } from "./overflow.js";
 import { failedListOf, priorityOf } from "./priority-level.js";
 import type { Queue } from "./queue.js";
 import { Residency } from "./residency.js";
+import { fits } from "./room.js";
+import { Rooms } from "./rooms/rooms.js";
 import { Scanner } from "./scanner.js";
 import { SCHEDULED_BYTES_PER_TURN, Schedules } from "./schedules.js";
 import { settleRuns } from "./settle.js";
@@ -71,6 +73,7 @@ export class Core {
   readonly catalog: Catalog;
   readonly administration: Administration;
   readonly schedules: Schedules;
+  readonly rooms: Rooms;
   readonly delays: Delays;
   readonly expiry: Expiry;
   readonly #commit = new CommitBuilder();
@@ -112,6 +115,12 @@ export class Core {
       this.wanting.add(queue),
     );
     this.#tools = { maker: overflow, entries: this.#entries };
+    this.rooms = new Rooms({
+      commit: this.#commit,
+      catalog: this.catalog,
+      get: (key) => context.get(key),
+      feed: (namespace, queue, records, count, now) => this.#feed({ namespace, queue, records, count }, now),
+    });
     this.schedules = new Schedules(this.#commit, this.#wakes, this.#tools, context);
   }
 
@@ -132,6 +141,7 @@ export class Core {
       this.lookAtTimes(queue, now);
     }
     this.schedules.begin();
+    this.rooms.begin(now);
   }
 
   /** Says whether something of the queue's delays or expiries is to be done now, and wakes for what comes next. */
@@ -170,6 +180,7 @@ export class Core {
     this.#windows.remove(queue);
     this.#wakes.forget(queue);
     this.schedules.forget(queue);
+    this.rooms.queueRemoved(queue.namespace, queue.name);
     this.catalog.remove(queue);
     return consumers;
   }
@@ -199,6 +210,23 @@ export class Core {
       if (!(error instanceof HoldfastError)) throw error;
       return [{ count: request.count, sequence: 0, duplicate: false, error: error.toReply() }];
     }
+  }
+
+  /** Appends what a room has for a queue, up to the first message that the queue does not take now. */
+  #feed(request: AppendRequest, now: number): ReceiptRun[] | undefined {
+    const queue = this.catalog.find(request);
+    if (queue === undefined) return undefined;
+    const { count, records } = request;
+    if (fits(queue, count, records.length)) return this.#appendOne(request, false, now);
+    const runs: ReceiptRun[] = [];
+    const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+    let at = 0;
+    for (let index = 0; index < count && runs.at(-1)?.error?.retryable !== true; index++) {
+      const end = at + view.getUint32(at, true);
+      runs.push(...this.#appendOne({ ...request, count: 1, records: records.subarray(at, end) }, false, now));
+      at = end;
+    }
+    return runs;
   }
 
   #refusalOf(requests: readonly AppendRequest[], now: number): HoldfastError | undefined {
@@ -513,9 +541,8 @@ export class Core {
 
   /** When `wake` is to be called next. */
   get nextWake(): number | undefined {
-    const wake = this.#wakes.next;
-    const rewrite = this.#compactor.next;
-    return wake === undefined || rewrite === undefined ? (wake ?? rewrite) : Math.min(wake, rewrite);
+    const next = Math.min(this.#wakes.next ?? NEVER, this.#compactor.next ?? NEVER, this.rooms.nextWake ?? NEVER);
+    return next === NEVER ? undefined : next;
   }
 
   /**
@@ -525,6 +552,7 @@ export class Core {
   wake(now: number): Expired[] {
     const expired: Expired[] = [];
     this.#compactor.look(now);
+    this.rooms.wake(now);
     let bytesLeft = SCHEDULED_BYTES_PER_TURN;
     for (let wake = this.#wakes.take(now); wake !== undefined; wake = bytesLeft > 0 ? this.#wakes.take(now) : undefined) {
       const { queue, consumer, idle, schedule, times } = wake;
@@ -688,17 +716,18 @@ export class Core {
   // --- commit --------------------------------------------------------------------------------------------------
 
   get hasChanges(): boolean {
-    return this.#commit.hasChanges || this.#compactor.isDue;
+    return this.#commit.hasChanges || this.rooms.hasChanges || this.#compactor.isDue;
   }
 
   /** Ends the commit that was being filled; `committed` takes it once it is durable. */
   seal(now: number): SealedCommit {
     this.#compactor.run(now);
-    return this.#commit.seal(now);
+    return this.#commit.seal(now, this.rooms.seal(now));
   }
 
   /** Shows the effects of a commit that is durable. */
   committed(sealed: SealedCommit): void {
+    this.rooms.committed(sealed.rooms);
     for (const { queue, next, logEnd, nextOrder, leasedThrough, reserved } of sealed.marks) {
       queue.reservations = reserved.filter(({ block, index }) => isWaiting(queue, block, index));
       for (const { block, index } of queue.reservations) block.reserve(index);
@@ -750,8 +779,9 @@ export class Core {
   }
 
   /** The last commit of a life that ends by its own will: nothing that is in flight counts an attempt. */
-  retire(): void {
+  retire(now: number): void {
     this.#compactor.finish();
+    this.rooms.retire(now);
     for (const queue of this.catalog.all()) {
       // Also of a queue without leases: what is published with this commit must not be marked for consumers that wait.
       queue.retired = true;

@@ -18,9 +18,11 @@ export interface IdEntry {
   readonly storedAt: number;
 }
 
+/** The hash under which an id is remembered. */
+export const hashId = (id: string): string => createHash("sha256").update(id, "utf8").digest().toString("latin1", 0, ID_BYTES);
+
 /** The entry of a record, before it has a sequence. Body, event and key make its content (promise P4). */
 export function hashRecord(record: RecordView): { id: string; content: string } {
-  const id = createHash("sha256").update(record.id, "utf8").digest();
   const event = record.fieldBytes(HAS_EVENT);
   const key = record.fieldBytes(HAS_KEY);
   const lengths = Buffer.allocUnsafe(9);
@@ -28,7 +30,7 @@ export function hashRecord(record: RecordView): { id: string; content: string } 
   lengths.writeUInt32LE(key.length, 4);
   lengths[8] = record.format;
   const content = createHash("sha256").update(lengths).update(event).update(key).update(record.bodyBytes).digest();
-  return { id: id.toString("latin1", 0, ID_BYTES), content: content.toString("latin1", 0, CONTENT_BYTES) };
+  return { id: hashId(record.id), content: content.toString("latin1", 0, CONTENT_BYTES) };
 }
 
 /**

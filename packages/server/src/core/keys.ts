@@ -22,6 +22,11 @@ import type { Rank } from "./rank.js";
  *     41 queue                         purged queue: messages below this sequence are being cleared
  *     50 queue name                    schedule: pattern, next time and counts (JSON)
  *     51 queue name                    the message that it publishes
+ *     60 room                          namespace, name or user, options (JSON)
+ *     61 room                          state: positions and counts
+ *     62 room chunk                    some of its members, with their devices
+ *
+ * Rooms are numbered with the queues, and have their blocks, producers and ids under the same kinds.
  */
 const META = 0x01;
 const DEFINITION = 0x10;
@@ -41,6 +46,15 @@ const REMOVED = 0x40;
 const PURGED = 0x41;
 const SCHEDULE = 0x50;
 const SCHEDULED = 0x51;
+const ROOM = 0x60;
+const ROOM_STATE = 0x61;
+const MEMBERS = 0x62;
+
+/** Keys from `from` on, up to and without `to`. */
+export interface KeyRange {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+}
 
 /** One above the largest sequence, time or commit number that a key can hold. */
 export const POSITIONS_END = 0xffff_ffff_ffff;
@@ -64,6 +78,9 @@ const keyOfPosition = (prefix: number, queue: number, position: number): Buffer 
 export const metaKey = Buffer.of(META);
 export const definitionKey = (queue: number): Buffer => keyOfQueue(DEFINITION, queue);
 export const stateKey = (queue: number): Buffer => keyOfQueue(STATE, queue);
+export const roomKey = (room: number): Buffer => keyOfQueue(ROOM, room);
+export const roomStateKey = (room: number): Buffer => keyOfQueue(ROOM_STATE, room);
+export const membersKey = (room: number, chunk: number): Buffer => keyOfPosition(MEMBERS, room, chunk);
 export const blockKey = (queue: number, first: number): Buffer => keyOfPosition(BLOCK, queue, first);
 export const settledKey = (queue: number, first: number): Buffer => keyOfPosition(SETTLED, queue, first);
 export const idsKey = (queue: number, commit: number): Buffer => keyOfPosition(IDS, queue, commit);
@@ -197,11 +214,14 @@ export const kindRange = {
   removed: { from: Buffer.of(REMOVED), to: Buffer.of(REMOVED + 1) },
   purged: { from: Buffer.of(PURGED), to: Buffer.of(PURGED + 1) },
   schedules: { from: Buffer.of(SCHEDULE), to: Buffer.of(SCHEDULE + 1) },
+  rooms: { from: Buffer.of(ROOM), to: Buffer.of(ROOM + 1) },
+  roomStates: { from: Buffer.of(ROOM_STATE), to: Buffer.of(ROOM_STATE + 1) },
+  members: { from: Buffer.of(MEMBERS), to: Buffer.of(MEMBERS + 1) },
 } as const;
 
 /** Every range that holds entries of a queue beside its definition and state. */
 export const contentRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
-  [LIST, BLOCK, SETTLED, DUE, HELD, HELD_LEASED, RAISED, DELAYED, EXPIRY, PRODUCER, IDS, SCHEDULE, SCHEDULED].map((prefix) => ({
+  [LIST, BLOCK, SETTLED, DUE, HELD, HELD_LEASED, RAISED, DELAYED, EXPIRY, PRODUCER, IDS, SCHEDULE, SCHEDULED, MEMBERS].map((prefix) => ({
     from: keyOfQueue(prefix, queue),
     to: keyOfQueue(prefix, queue + 1),
   }));

@@ -1,4 +1,5 @@
 import { IdIndex } from "./id-index.js";
+import type { KeyRange } from "./keys.js";
 import type { Producer } from "./producer.js";
 
 /** What a queue and a room have in common: positions in a numbered log, and how it recognises what comes again. */
@@ -25,4 +26,7 @@ export abstract class LogState {
     this.namespace = namespace;
     this.name = name;
   }
+
+  /** Where the store may have space to give back once blocks were deleted. */
+  abstract drainedRanges(): KeyRange[];
 }

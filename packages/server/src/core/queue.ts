@@ -6,6 +6,8 @@ import { DelayStore } from "./delay-store.js";
 import type { DueMark } from "./due-mark.js";
 import { Horizon } from "./horizon.js";
 import type { Pending } from "./log.js";
+import type { KeyRange } from "./keys.js";
+import * as keys from "./keys.js";
 import { LogState } from "./log-state.js";
 import { Pace } from "./pace.js";
 import { PriorityLevels } from "./priority-levels.js";
@@ -13,6 +15,9 @@ import type { Reservation } from "./reserve.js";
 
 /** Below this the window is filled from the store, so that a consumer never waits for a read. */
 const WINDOW_LOW_BYTES = 384 * 1024;
+
+/** Messages of the due lists. */
+const RECLAIMED_DUE_MAX = 10_000;
 
 /** Counts since the queue was created; promise C1 says how they add up. */
 export interface Counts {
@@ -151,6 +156,16 @@ export class Queue extends LogState {
   get head(): number {
     const lowest: Block | undefined = this.blocks.values().next().value;
     return Math.min(lowest?.first ?? this.cursor, this.cursor);
+  }
+
+  override drainedRanges(): KeyRange[] {
+    const { number, cursor, levels } = this;
+    const ranges: KeyRange[] = [keys.blockKey, keys.settledKey].map((key) => ({ from: key(number, 0), to: key(number, cursor) }));
+    const { passed } = this.delays.horizon;
+    if (passed !== undefined) ranges.push({ from: keys.delayedRange(number).from, to: passed });
+    // A longer due list is left alone: to go over all of it costs more than its gaps.
+    if (this.dueCount <= RECLAIMED_DUE_MAX) for (const list of levels.lists) ranges.push(keys.dueRange(number, list.number));
+    return ranges;
   }
 
   /** Where the log is read next from the store; undefined when memory has what is needed. */

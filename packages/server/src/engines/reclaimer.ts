@@ -1,14 +1,11 @@
 import type { Clock } from "../clock.js";
-import * as keys from "../core/keys.js";
-import type { Queue } from "../core/queue.js";
+import type { LogState } from "../core/log-state.js";
 import type { Store } from "../store.js";
 
-/** Space is given back when this much was drained from a queue, or anything above the lesser amount after a quiet time. */
+/** Space is given back when this much was drained from a queue or a room, or anything above the lesser amount after a quiet time. */
 const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
 const DRAINED_BYTES_MIN = 1024 * 1024;
 const TICK_MS = 5_000;
-/** A longer due list is left alone: to go over all of it costs more than its gaps. */
-const DUE_MAX = 10_000;
 
 const ignore = (): void => undefined;
 
@@ -16,8 +13,8 @@ const ignore = (): void => undefined;
 export class Reclaimer {
   readonly #store: Store;
   readonly #clock: Clock;
-  /** Queues with drained bytes, and how many there were when it last looked. */
-  readonly #drained = new Map<Queue, number>();
+  /** Queues and rooms with drained bytes, and how many there were when it last looked. */
+  readonly #drained = new Map<LogState, number>();
   #cancel: (() => void) | undefined;
   #running: Promise<void> = Promise.resolve();
   /** A look is under way or waits for its turn. */
@@ -28,13 +25,13 @@ export class Reclaimer {
     this.#clock = clock;
   }
 
-  note(queue: Queue): void {
-    if (queue.drainedBytes < DRAINED_BYTES_MIN) return;
-    if (!this.#drained.has(queue)) {
-      this.#drained.set(queue, 0);
+  note(log: LogState): void {
+    if (log.drainedBytes < DRAINED_BYTES_MIN) return;
+    if (!this.#drained.has(log)) {
+      this.#drained.set(log, 0);
       this.#arm();
     }
-    if (queue.drainedBytes >= DRAINED_BYTES_MAX) this.#lookSoon(DRAINED_BYTES_MAX);
+    if (log.drainedBytes >= DRAINED_BYTES_MAX) this.#lookSoon(DRAINED_BYTES_MAX);
   }
 
   #arm(): void {
@@ -60,23 +57,15 @@ export class Reclaimer {
   }
 
   async #look(drainedBytesMax: number): Promise<void> {
-    for (const [queue, before] of this.#drained) {
-      const bytes = queue.drainedBytes;
+    for (const [log, before] of this.#drained) {
+      const bytes = log.drainedBytes;
       if (bytes < drainedBytesMax && bytes !== before) {
-        this.#drained.set(queue, bytes);
+        this.#drained.set(log, bytes);
         continue;
       }
-      this.#drained.delete(queue);
-      queue.drainedBytes = 0;
-      await this.#reclaim(keys.blockKey(queue.number, 0), keys.blockKey(queue.number, queue.cursor));
-      await this.#reclaim(keys.settledKey(queue.number, 0), keys.settledKey(queue.number, queue.cursor));
-      const { passed } = queue.delays.horizon;
-      if (passed !== undefined) await this.#reclaim(keys.delayedRange(queue.number).from, passed);
-      if (queue.dueCount > DUE_MAX) continue;
-      for (const { number } of queue.levels.lists) {
-        const { from, to } = keys.dueRange(queue.number, number);
-        await this.#reclaim(from, to);
-      }
+      this.#drained.delete(log);
+      log.drainedBytes = 0;
+      for (const { from, to } of log.drainedRanges()) await this.#reclaim(from, to);
     }
     if (this.#drained.size > 0) this.#arm();
   }

@@ -1,7 +1,9 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { Core } from "../core/core.js";
 import * as keys from "../core/keys.js";
+import type { LogState } from "../core/log-state.js";
 import type { Queue } from "../core/queue.js";
+import type { RoomCatalog } from "../core/rooms/room-catalog.js";
 import type { Entry, Store } from "../store.js";
 
 /** Lives are counted modulo this: see `Engine.life`. */
@@ -19,10 +21,12 @@ export async function restoreCore(store: Store, random: () => number, now: numbe
   for await (const [key, value] of entriesOf(store, keys.kindRange.states)) core.catalog.restoreState(keys.queueOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.lists))
     core.catalog.restoreList(keys.queueOf(key), keys.listOf(key), value);
+  await restoreRooms(core.rooms.catalog, store);
+  const logOf = (key: Uint8Array): LogState | undefined =>
+    core.catalog.numbered(keys.queueOf(key)) ?? core.rooms.catalog.numbered(keys.queueOf(key));
   for await (const [key, value] of entriesOf(store, keys.kindRange.producers))
-    core.catalog.restoreProducer(keys.queueOf(key), keys.producerOf(key), value);
-  for await (const [key, value] of entriesOf(store, keys.kindRange.ids))
-    core.catalog.restoreIds(keys.queueOf(key), keys.positionOf(key), value);
+    core.catalog.restoreProducer(logOf(key), keys.producerOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.ids)) core.catalog.restoreIds(logOf(key), keys.positionOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.purged)) core.catalog.restorePurged(keys.queueOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.schedules)) {
     const queue = core.catalog.numbered(keys.queueOf(key));
@@ -36,6 +40,12 @@ export async function restoreCore(store: Store, random: () => number, now: numbe
   const removed: number[] = [];
   for await (const [key] of entriesOf(store, keys.kindRange.removed)) removed.push(keys.queueOf(key));
   return { core, removed };
+}
+
+async function restoreRooms(rooms: RoomCatalog, store: Store): Promise<void> {
+  for await (const [key, value] of entriesOf(store, keys.kindRange.rooms)) rooms.restoreDefinition(keys.queueOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.roomStates)) rooms.restoreState(keys.queueOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.members)) rooms.restoreMembers(keys.queueOf(key), value);
 }
 
 /** Reads the first held messages of each key. */

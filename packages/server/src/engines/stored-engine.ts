@@ -9,12 +9,29 @@ import type { Lease } from "../core/lease.js";
 import type { Queue } from "../core/queue.js";
 import type { AppendRequest, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
 import type { QueueOptions } from "../options.js";
+import type {
+  DeviceAddress,
+  EmitRequest,
+  JoinFrom,
+  RoomAddress,
+  RoomItem,
+  RoomLedger,
+  RoomMember,
+  RoomMemberInfo,
+  RoomMessage,
+  RoomSession,
+  RoomSettleRun,
+  RoomStats,
+  RoomTarget,
+} from "../room-engine.js";
+import type { RoomOptions, RoomOptionsChange } from "../room-options.js";
 import type { SchedulePlan, StoredSchedule } from "../scheduling.js";
 import type { Store } from "../store.js";
 import { clearBelow } from "./clear-below.js";
 import { type DeadLetterHost, DeadLetters } from "./dead-letters.js";
 import { Deferred } from "./deferred.js";
 import { looked, messageOf } from "./looked.js";
+import { pageOf } from "./page-of.js";
 import { peekQueue } from "./peek.js";
 import { fillChain, fillDueList, fillWindow } from "./read-ahead.js";
 import { Reclaimer } from "./reclaimer.js";
@@ -22,6 +39,7 @@ import { recoverDue } from "./recover-due.js";
 import { restoreCore } from "./restore.js";
 import { readSchedules } from "./schedules.js";
 import { statsOf } from "./stats.js";
+import { StoredRooms } from "./stored-rooms.js";
 import { endExpired, promoteDue } from "./times.js";
 
 export interface StoredEngineOptions {
@@ -55,6 +73,7 @@ export class StoredEngine implements Engine {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #reclaimer: Reclaimer;
+  readonly #rooms: StoredRooms;
   #state: State = "closed";
   #events: EngineEvents | undefined;
   #core: Core | undefined;
@@ -84,6 +103,19 @@ export class StoredEngine implements Engine {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#reclaimer = new Reclaimer(options.store, options.clock);
+    this.#rooms = new StoredRooms(options.store, options.clock, {
+      core: () => this.#core,
+      running: () => this.#running(),
+      committed: (step) => this.#committed(step),
+      attempt: (core, step) => this.#attempt(core, step),
+      durable: () => this.#durable(),
+      changed: () => this.#schedule(),
+      arm: (core) => this.#arm(core),
+      guard: (core, read) => this.#guard(core, read),
+      assertSpace: () => this.#assertSpace(),
+      clear: (number) => void this.#clear(number),
+      events: () => this.#events,
+    });
   }
 
   get epoch(): string {
@@ -159,7 +191,7 @@ export class StoredEngine implements Engine {
       this.#filling.reject(error);
       throw error;
     }
-    this.#core?.retire();
+    this.#core?.retire(this.#clock.now());
     const last = this.#filling;
     await this.#commit();
     await last.promise;
@@ -185,6 +217,7 @@ export class StoredEngine implements Engine {
     this.#cancelAlarm?.();
     this.#alarmAt = Number.POSITIVE_INFINITY;
     const consumers = this.#core?.consumerNumbers() ?? [];
+    const sessions = [...(this.#core?.rooms.catalog.sessions.keys() ?? [])];
     this.#core = undefined;
     this.#writing?.deferred.reject(error);
     this.#filling.reject(error);
@@ -193,6 +226,7 @@ export class StoredEngine implements Engine {
     this.#reclaimer.stop();
     this.#events?.onState(error);
     for (const consumer of consumers) this.#events?.onDetached(consumer, "engine-restarted");
+    for (const session of sessions) this.#events?.onSessionEnded(session, "engine-restarted");
     await this.#reclaimer.idle();
     await this.#store.close().catch(() => undefined);
     this.#reopenLater();
@@ -267,6 +301,7 @@ export class StoredEngine implements Engine {
   #shown(core: Core, sealed: SealedCommit, deferred: Deferred): void {
     deferred.resolve();
     for (const { queue } of sealed.marks) this.#reclaimer.note(queue);
+    for (const { room } of sealed.rooms) this.#reclaimer.note(room);
     if (this.#state === "running") {
       this.#afterTurn(core);
       if (core.hasChanges) this.#schedule();
@@ -286,6 +321,7 @@ export class StoredEngine implements Engine {
     }
     core.wanting.clear();
     this.#keepTime(core);
+    this.#rooms.turned(core);
     this.#arm(core);
     const revoked = core.takeRevoked();
     if (core.work.size === 0 && core.freed.size === 0 && revoked.length === 0) return;
@@ -359,6 +395,7 @@ export class StoredEngine implements Engine {
     this.#alarmAt = Number.POSITIVE_INFINITY;
     // The first commit with space again lets go on what was due meanwhile.
     core.schedules.held = this.#diskFull;
+    core.rooms.held = this.#diskFull;
     if (this.#diskFull) void this.#checkSpace();
     let expired: readonly Expired[];
     try {
@@ -456,11 +493,7 @@ export class StoredEngine implements Engine {
   }
 
   async list(namespace: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
-    const names = this.#running().catalog.names(namespace).sort();
-    const start = after === undefined ? 0 : names.findIndex((name) => name > after);
-    const items = start === -1 ? [] : names.slice(start, start + limit);
-    const last = items.at(-1);
-    return last !== undefined && start + limit < names.length ? { items, next: last } : { items };
+    return pageOf(this.#running().catalog.names(namespace), after, limit);
   }
 
   async append(requests: readonly AppendRequest[], atomic: boolean): Promise<readonly (readonly ReceiptRun[])[]> {
@@ -547,6 +580,76 @@ export class StoredEngine implements Engine {
   async peek(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
     const queue: Queue = this.#running().catalog.require(address);
     return looked(peekQueue(queue, this.#store, this.#clock.now(), after, limit));
+  }
+
+  // --- rooms ---------------------------------------------------------------------------------------------------
+
+  defineRoom(address: RoomAddress, change: RoomOptionsChange): Promise<void> {
+    return this.#rooms.defineRoom(address, change);
+  }
+
+  roomOptions(address: RoomAddress): RoomOptions | undefined {
+    return this.#rooms.roomOptions(address);
+  }
+
+  removeRoom(address: RoomAddress): Promise<void> {
+    return this.#rooms.removeRoom(address);
+  }
+
+  listRooms(namespace: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
+    return this.#rooms.listRooms(namespace, after, limit);
+  }
+
+  roomStats(address: RoomAddress): Promise<RoomStats> {
+    return this.#rooms.roomStats(address);
+  }
+
+  addMember(address: RoomAddress, member: RoomMember): Promise<number> {
+    return this.#rooms.addMember(address, member);
+  }
+
+  removeMember(address: RoomAddress, member: RoomMember): Promise<void> {
+    return this.#rooms.removeMember(address, member);
+  }
+
+  members(address: RoomAddress, after: number, limit: number): Promise<Page<RoomMemberInfo, number>> {
+    return this.#rooms.members(address, after, limit);
+  }
+
+  emit(request: EmitRequest): Promise<readonly (readonly ReceiptRun[])[]> {
+    return this.#rooms.emit(request);
+  }
+
+  attachDevice(address: DeviceAddress): Promise<number> {
+    return this.#rooms.attachDevice(address);
+  }
+
+  detachDevice(session: number): Promise<void> {
+    return this.#rooms.detachDevice(session);
+  }
+
+  sessionsOf(namespace: string, user: string): readonly RoomSession[] {
+    return this.#rooms.sessionsOf(namespace, user);
+  }
+
+  join(session: number, room: string, from: JoinFrom): Promise<number> {
+    return this.#rooms.join(session, room, from);
+  }
+
+  pull(session: number, bytesMax: number): readonly RoomItem[] {
+    return this.#rooms.pull(session, bytesMax);
+  }
+
+  settleRoom(session: number, room: number, runs: readonly RoomSettleRun[]): number {
+    return this.#rooms.settleRoom(session, room, runs);
+  }
+
+  settleGap(session: number, room: number, from: number, to: number): void {
+    this.#rooms.settleGap(session, room, from, to);
+  }
+
+  ledger(namespace: string, target: RoomTarget, message: RoomMessage, after: number, limit: number): Promise<RoomLedger> {
+    return this.#rooms.ledger(namespace, target, message, after, limit);
   }
 
   // --- schedules -----------------------------------------------------------------------------------------------

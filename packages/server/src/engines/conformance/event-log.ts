@@ -10,6 +10,8 @@ export class EventLog implements EngineEvents {
   readonly detached: { readonly consumer: number; readonly reason: "deleted" | "engine-restarted" }[] = [];
   readonly removed: QueueAddress[] = [];
   readonly skipped: { readonly queue: string; readonly schedule: string; readonly error: ErrorReply }[] = [];
+  readonly roomWork: number[] = [];
+  readonly sessionsEnded: { readonly session: number; readonly reason: "replaced" | "engine-restarted" }[] = [];
   readonly states: (Error | undefined)[] = [];
 
   onWork({ namespace, queue }: QueueAddress): void {
@@ -40,6 +42,14 @@ export class EventLog implements EngineEvents {
     this.skipped.push({ queue, schedule, error });
   }
 
+  onRoomWork(sessions: readonly number[]): void {
+    this.roomWork.push(...sessions);
+  }
+
+  onSessionEnded(session: number, reason: "replaced" | "engine-restarted"): void {
+    this.sessionsEnded.push({ session, reason });
+  }
+
   onState(error: Error | undefined): void {
     this.states.push(error);
   }
@@ -47,7 +57,7 @@ export class EventLog implements EngineEvents {
   /** Forgets what was told so far. */
   clear(): void {
     const lists = [this.work, this.expired, this.capacity, this.revoked, this.detached, this.removed, this.skipped, this.states];
-    for (const list of lists) list.length = 0;
+    for (const list of [...lists, this.roomWork, this.sessionsEnded]) list.length = 0;
   }
 }
 
@@ -63,6 +73,8 @@ export function eventsOfOneLife(target: EngineEvents): { readonly events: Engine
       onDetached: (consumer, reason) => over || target.onDetached(consumer, reason),
       onRemoved: (address) => over || target.onRemoved(address),
       onSkipped: (address, schedule, error) => over || target.onSkipped(address, schedule, error),
+      onRoomWork: (sessions) => over || target.onRoomWork(sessions),
+      onSessionEnded: (session, reason) => over || target.onSessionEnded(session, reason),
       onState: (error) => over || target.onState(error),
     },
     end: () => {

@@ -2,8 +2,32 @@ import { expect, it } from "vitest";
 import { Suite } from "./suite.js";
 import { TOPICS } from "./test-engine.js";
 
-/** The promises to queues that engines keep: DESIGN.md, section 2. */
-const PROMISES = ["P1", "P2", "P3", "P4", "P5", "L1", "L2", "L3", "L4", "L5", "O1", "O2", "O3", "O4", "D1", "T1", "G1", "C1", "C2"];
+/** The promises that engines keep: DESIGN.md, section 2. */
+const PROMISES = [
+  "P1",
+  "P2",
+  "P3",
+  "P4",
+  "P5",
+  "L1",
+  "L2",
+  "L3",
+  "L4",
+  "L5",
+  "O1",
+  "O2",
+  "O3",
+  "O4",
+  "D1",
+  "T1",
+  "G1",
+  "S1",
+  "S2",
+  "S3",
+  "S4",
+  "C1",
+  "C2",
+];
 
 /** Registers nothing, and keeps the names of all cases. */
 class Names extends Suite {

@@ -29,6 +29,14 @@ import { testRaces } from "./races.js";
 import { testRate } from "./rate.js";
 import { testRedrive } from "./redrive.js";
 import { testRequests } from "./requests.js";
+import { testRoomsCatalog } from "./rooms-catalog.js";
+import { testRoomsEmit } from "./rooms-emit.js";
+import { testRoomsOrder } from "./rooms-order.js";
+import { testRoomsDevices } from "./rooms-devices.js";
+import { testRoomsGaps } from "./rooms-gaps.js";
+import { testRoomsRetention } from "./rooms-retention.js";
+import { testRoomsLedger } from "./rooms-ledger.js";
+import { testRoomsQueueMember } from "./rooms-queue-member.js";
 import { testSchedules } from "./schedules.js";
 import { testSettle } from "./settle.js";
 import { testShutdown } from "./shutdown.js";
@@ -73,6 +81,14 @@ export const TOPICS = [
   testPause,
   testRedrive,
   testSchedules,
+  testRoomsCatalog,
+  testRoomsEmit,
+  testRoomsOrder,
+  testRoomsDevices,
+  testRoomsGaps,
+  testRoomsRetention,
+  testRoomsLedger,
+  testRoomsQueueMember,
 ];
 
 /**

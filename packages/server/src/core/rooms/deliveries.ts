@@ -1,0 +1,267 @@
+import type { RoomItem, RoomSettleRun } from "../../room-engine.js";
+import type { Deadlines } from "./deadlines.js";
+import type { Device } from "./device.js";
+import { addGap, addRange, type GapReason } from "./ranges.js";
+import type { Session } from "./session.js";
+import type { StoredBlock } from "./room-block.js";
+
+const LEASE_MS = 30_000;
+/** Deliveries of one message to one device that may end without an acknowledgement. */
+const DELIVERIES_MAX = 5;
+/** Gaps that may wait to be acknowledged; with more the device waits, so that none is forgotten. */
+const GAPS_MAX = 16;
+const NACK_MS_MIN = 100;
+/** Cursors that moved are written together, so long after the first of them. */
+const TICK_MS = 100;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Hands messages to the devices of members, each at its own pace, and takes their settlements. */
+export class Deliveries {
+  readonly #deadlines: Deadlines;
+  /** Sessions that may have something to pull since this was last emptied. */
+  readonly work = new Set<number>();
+  /** Devices for which a block has to be read. */
+  readonly wanting = new Set<Device>();
+  /** Devices whose cursor moved since the last tick. */
+  readonly moved = new Set<Device>();
+  /** Bytes that the pull under way may still take. */
+  #left = 0;
+
+  constructor(deadlines: Deadlines) {
+    this.#deadlines = deadlines;
+  }
+
+  /** The device may have something to pull. */
+  wake(device: Device): void {
+    const { session } = device;
+    if (session === undefined) return;
+    session.ready.add(device);
+    this.work.add(session.number);
+  }
+
+  /** What is known of the device changed: to be written with the next tick. */
+  note(device: Device, now: number): void {
+    if (device.dirty) return;
+    device.dirty = true;
+    this.moved.add(device);
+    this.#deadlines.tickAt = Math.min(this.#deadlines.tickAt, now + TICK_MS);
+  }
+
+  // --- to the device -------------------------------------------------------------------------------------------
+
+  pull(session: Session, bytesMax: number, now: number): RoomItem[] {
+    const items: RoomItem[] = [];
+    this.#left = bytesMax;
+    for (const device of session.ready) {
+      if (this.#left <= 0 && items.length > 0) break;
+      session.ready.delete(device);
+      // Once more later: rooms take turns.
+      if (this.#handOut(device, items, now)) session.ready.add(device);
+    }
+    return items;
+  }
+
+  /** Returns whether it ended for the bytes' sake. */
+  #handOut(device: Device, items: RoomItem[], now: number): boolean {
+    const { progress } = device;
+    const { room } = device.member;
+    this.#overtake(device, now);
+    this.#showGaps(device, items, now);
+    if (progress.sent < room.head) return false;
+    while (progress.sent < room.durableNext && progress.sent < progress.limit) {
+      if (this.#left <= 0 && items.length > 0) return true;
+      const block = room.cached.find(progress.sent);
+      if (block === undefined) {
+        room.waiting.add(device);
+        this.wanting.add(device);
+        return false;
+      }
+      if (!this.#handBlock(device, block, items, now)) return false;
+    }
+    return false;
+  }
+
+  /** Hands out a stretch of a block, or passes over one message; false when the device has to wait. */
+  #handBlock(device: Device, block: StoredBlock, items: RoomItem[], now: number): boolean {
+    const { progress } = device;
+    if (this.#skips(device, block, progress.sent, now)) return this.#skip(device, block, items, now);
+    const from = progress.sent - block.first;
+    let to = Math.min(block.count, progress.limit - block.first);
+    const redelivered = progress.sent < progress.sentMax;
+    if (redelivered) to = Math.min(to, progress.sentMax - block.first);
+    if (!progress.isRegular || block.excluded !== undefined || block.expires) {
+      let end = from + 1;
+      while (end < to && !this.#skips(device, block, block.first + end, now)) end++;
+      to = end;
+    }
+    while (to > from + 1 && block.bytesOf(from, to) > this.#left) to--;
+    items.push(block.slice(from, to, redelivered));
+    this.#left -= block.bytesOf(from, to);
+    if (!progress.isOpen) device.leaseUntil = now + LEASE_MS;
+    progress.send(block.first + to);
+    this.#deadlines.forDevice(device);
+    return true;
+  }
+
+  #skips({ progress, member }: Device, block: StoredBlock, sequence: number, now: number): boolean {
+    if (block.isExcluded(member.number, sequence) || block.isExpired(sequence, now) || progress.isSettled(sequence)) return true;
+    return !progress.isRegular && this.#isSpent(member.room.options.poison, progress.failures(sequence));
+  }
+
+  #isSpent(poison: "dead-letter" | "block", failures: number): boolean {
+    return poison === "dead-letter" && failures >= DELIVERIES_MAX;
+  }
+
+  /** Passes over what is not for the device, was settled, or may not be sent any more. */
+  #skip(device: Device, block: StoredBlock, items: RoomItem[], now: number): boolean {
+    const { progress, member, gaps } = device;
+    const { cursor, sent } = progress;
+    const isExcluded = block.isExcluded(member.number, sent);
+    const isLost = !isExcluded && !progress.isSettled(sent) && block.isExpired(sent, now);
+    if (isLost && gaps.length >= GAPS_MAX) return false;
+    if (isLost) this.#lose(device, sent, sent, "expired");
+    if ((isLost || isExcluded) && !progress.isSettled(sent)) progress.settle(sent);
+    progress.sent = Math.max(progress.sent, sent + 1);
+    if (progress.cursor > cursor) this.#gotOn(device, now);
+    // Before the messages that come after it, unless more of it follows.
+    if (isLost && !block.isExpired(sent + 1, now)) this.#showGaps(device, items, now);
+    return true;
+  }
+
+  /** Retention removed what comes next: that becomes a gap, once nothing from before it is on its way any more. */
+  #overtake(device: Device, now: number): void {
+    const { progress, gaps } = device;
+    const { head } = device.member.room;
+    if (progress.sent >= head || progress.isOpen || gaps.length >= GAPS_MAX) return;
+    const end = Math.min(head, progress.limit);
+    let from = progress.cursor;
+    for (let sequence = progress.cursor; sequence < end; sequence++) {
+      if (!progress.isSettled(sequence)) continue;
+      this.#lose(device, from, sequence - 1, "retention");
+      from = sequence + 1;
+    }
+    this.#lose(device, from, head - 1, "retention");
+    progress.jump(head);
+    this.note(device, now);
+  }
+
+  #lose(device: Device, from: number, to: number, reason: GapReason): void {
+    if (from > to) return;
+    addGap(device.gaps, { from, to, reason }, device.gapsShown);
+    addRange(device.failed, { from, to });
+  }
+
+  #showGaps(device: Device, items: RoomItem[], now: number): void {
+    if (device.gapsShown === device.gaps.length) return;
+    const room = device.member.room.ref;
+    for (const { from, to, reason } of device.gaps.slice(device.gapsShown)) items.push({ kind: "gap", room, from, to, reason });
+    device.gapsShown = device.gaps.length;
+    device.gapUntil = now + LEASE_MS;
+    this.#deadlines.forDevice(device);
+  }
+
+  // --- from the device -----------------------------------------------------------------------------------------
+
+  /** Returns how many changed something. */
+  settle(device: Device, runs: readonly RoomSettleRun[], now: number): number {
+    const { progress } = device;
+    const { cursor } = progress;
+    let changed = 0;
+    for (const run of runs) {
+      changed += run.verb === "ack" ? progress.acknowledge(run.first, run.count) : this.#nack(device, run, now);
+    }
+    if (changed > 0) device.begun = true;
+    this.#review(device, now);
+    if (progress.cursor > cursor) this.#gotOn(device, now);
+    if (progress.sent < device.member.room.durableNext || device.gapsShown < device.gaps.length) this.wake(device);
+    return changed;
+  }
+
+  #nack(device: Device, { first, count, delayMs }: RoomSettleRun, now: number): number {
+    const { progress } = device;
+    const end = Math.min(first + count, progress.sessionSent);
+    let changed = 0;
+    for (let sequence = Math.max(first, progress.cursor); sequence < end; sequence++) {
+      if (progress.isSettled(sequence)) continue;
+      progress.fail(sequence);
+      changed++;
+      const wait = delayMs ?? Math.min(LEASE_MS, NACK_MS_MIN * 2 ** (progress.failures(sequence) - 1));
+      device.resumeAt = Math.max(device.resumeAt === NEVER ? 0 : device.resumeAt, now + wait);
+    }
+    if (changed === 0) return 0;
+    this.note(device, now);
+    if (device.resumeAt <= now) device.rewind();
+    else this.#deadlines.forDevice(device);
+    return changed;
+  }
+
+  /** The device took note of a gap. */
+  settleGap(device: Device, from: number, to: number, now: number): void {
+    const at = device.gaps.findIndex((gap) => gap.from === from && gap.to === to);
+    if (at === -1) return;
+    device.gaps.splice(at, 1);
+    if (at < device.gapsShown) device.gapsShown--;
+    if (device.gapsShown === 0) device.gapUntil = NEVER;
+    this.note(device, now);
+    // With many gaps it may have waited for this one.
+    this.#review(device, now);
+    this.wake(device);
+  }
+
+  /** The cursor passes what had all its deliveries. */
+  #review(device: Device, now: number): void {
+    const { progress, gaps } = device;
+    const { poison } = device.member.room.options;
+    while (!progress.isRegular && gaps.length < GAPS_MAX && this.#isSpent(poison, progress.failures(progress.cursor))) {
+      const { cursor } = progress;
+      this.#lose(device, cursor, cursor, "attempts");
+      progress.settle(cursor);
+      this.#gotOn(device, now);
+    }
+  }
+
+  /** The cursor moved: what is on its way has its time from now on. */
+  #gotOn(device: Device, now: number): void {
+    device.leaseUntil = device.progress.isOpen ? now + LEASE_MS : NEVER;
+    this.#deadlines.forDevice(device);
+    this.note(device, now);
+  }
+
+  // --- time ----------------------------------------------------------------------------------------------------
+
+  /** A deadline of the device may be over. */
+  look(device: Device, now: number): void {
+    if (device.session === undefined) return;
+    if (device.gapUntil <= now) {
+      device.gapUntil = NEVER;
+      device.gapsShown = 0;
+      this.wake(device);
+    }
+    if (device.leaseUntil <= now) {
+      device.progress.failAll();
+      this.note(device, now);
+      this.#again(device, now);
+    } else if (device.resumeAt <= now) {
+      this.#again(device, now);
+    }
+    this.#deadlines.forDevice(device);
+  }
+
+  #again(device: Device, now: number): void {
+    device.rewind();
+    this.#review(device, now);
+    this.wake(device);
+  }
+
+  /** The session of the device is over. `counted`: what was on its way counts a delivery. */
+  end(device: Device, counted: boolean, now: number): void {
+    if (counted) device.progress.failAll();
+    this.#review(device, now);
+    device.reset();
+    device.session = undefined;
+    device.lastSeen = now;
+    this.wanting.delete(device);
+    device.member.room.waiting.delete(device);
+    this.note(device, now);
+  }
+}

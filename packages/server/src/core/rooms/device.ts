@@ -1,0 +1,69 @@
+import type { Member } from "./member.js";
+import { Progress } from "./progress.js";
+import type { Gap, Range } from "./ranges.js";
+import type { Session } from "./session.js";
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** One device of a member in one room, or the cursor that feeds a queue. */
+export class Device {
+  readonly member: Member;
+  readonly name: string;
+  progress: Progress;
+  /** Where it began: what was before says nothing of it. */
+  start: number;
+  /** Told until acknowledged, in order; the first `gapsShown` of them were handed to the session. */
+  gaps: Gap[] = [];
+  gapsShown = 0;
+  /** What it never got, as far as the room still has it: for the ledger. */
+  failed: Range[] = [];
+  /** It was a member's first device, joined, or settled something: where it is is not to be chosen any more. */
+  begun: boolean;
+  lastSeen: number;
+  session: Session | undefined;
+  /** When what was sent comes again, when gaps are told again, and when what was nacked comes again. */
+  leaseUntil = NEVER;
+  gapUntil = NEVER;
+  resumeAt = NEVER;
+  /** When the room looks at it next. */
+  wakeAt = NEVER;
+  /** It is to be written with the next tick. */
+  dirty = false;
+
+  constructor(member: Member, name: string, cursor: number, begun: boolean, now: number, start = cursor, sentMax = cursor) {
+    this.member = member;
+    this.name = name;
+    this.start = start;
+    this.begun = begun;
+    this.lastSeen = now;
+    this.progress = new Progress(cursor, sentMax);
+  }
+
+  get deadline(): number {
+    return Math.min(this.leaseUntil, this.gapUntil, this.resumeAt);
+  }
+
+  /** Sends again from the cursor as soon as it can. */
+  rewind(): void {
+    this.progress.rewind();
+    this.leaseUntil = NEVER;
+    this.resumeAt = NEVER;
+  }
+
+  /** Begins elsewhere; nothing was settled yet. */
+  moveTo(sequence: number): void {
+    this.progress = new Progress(sequence);
+    this.start = sequence;
+    this.leaseUntil = NEVER;
+    this.resumeAt = NEVER;
+  }
+
+  /** A session begins or ends; nothing is on its way. */
+  reset(): void {
+    this.progress.beginSession();
+    this.leaseUntil = NEVER;
+    this.resumeAt = NEVER;
+    this.gapUntil = NEVER;
+    this.gapsShown = 0;
+  }
+}

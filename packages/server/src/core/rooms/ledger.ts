@@ -1,0 +1,59 @@
+import type { RoomLedger } from "../../room-engine.js";
+import type { Device } from "./device.js";
+import type { Member } from "./member.js";
+import { inRanges } from "./ranges.js";
+import type { Room } from "./room.js";
+import type { StoredBlock } from "./room-block.js";
+
+type State = "delivered" | "pending" | "failed";
+
+/**
+ * What became of a message with each user, derived from where their devices are.
+ *
+ * @param block the one that has the message, while the room has it
+ */
+export function ledgerOf(
+  room: Room,
+  sequence: number,
+  block: StoredBlock | undefined,
+  after: number,
+  limit: number,
+): Omit<RoomLedger, "record"> {
+  const counts = { delivered: 0, pending: 0, failed: 0 };
+  const page: Record<State, string[]> = { delivered: [], pending: [], failed: [] };
+  let listed = 0;
+  let last = after;
+  let more = false;
+  for (const member of room.members.values()) {
+    const { who, since, number } = member;
+    if (who.user === undefined || since > sequence || block?.isExcluded(number, sequence) === true) continue;
+    const state = stateOf(member, sequence);
+    counts[state]++;
+    if (number <= after) continue;
+    if (listed === limit) {
+      more = true;
+      continue;
+    }
+    page[state].push(who.user);
+    listed++;
+    last = number;
+  }
+  return more ? { sequence, counts, ...page, next: last } : { sequence, counts, ...page };
+}
+
+/** Any device of a user counts, of those that began before the message. */
+function stateOf({ devices, room }: Member, sequence: number): State {
+  let state: State = devices.size === 0 && sequence >= room.head ? "pending" : "failed";
+  for (const device of devices.values()) {
+    if (device.start > sequence) continue;
+    const known = deviceState(device, room, sequence);
+    if (known === "delivered") return known;
+    if (known === "pending") state = known;
+  }
+  return state;
+}
+
+function deviceState({ progress, failed }: Device, room: Room, sequence: number): State {
+  if (progress.isSettled(sequence)) return inRanges(failed, sequence) ? "failed" : "delivered";
+  return sequence < room.head && sequence >= progress.sent ? "failed" : "pending";
+}

@@ -1,0 +1,193 @@
+import { HoldfastError } from "holdfast-client/protocol";
+import type { JoinFrom, RoomMember } from "../../room-engine.js";
+import type { Deadlines } from "./deadlines.js";
+import type { Deliveries } from "./deliveries.js";
+import { Device } from "./device.js";
+import type { Feeds } from "./feeds.js";
+import { Member, memberKey } from "./member.js";
+import type { Room } from "./room.js";
+import type { RoomCatalog } from "./room-catalog.js";
+import { Session, type User } from "./session.js";
+
+const MEMBERS_MAX = 100_000;
+const ROOMS_PER_USER_MAX = 1_000;
+const DEVICES_PER_USER_MAX = 64;
+/** A device that was not seen for so long is forgotten. */
+const DEVICE_IDLE_MS = 30 * 86_400_000;
+/** How exactly it is stored when an attached device was seen. */
+const SEEN_MS = 86_400_000;
+/** How often devices are looked through for such. */
+const IDLE_CHECK_MS = 3_600_000;
+
+/** Who is in which room, and which of their devices are here. */
+export class Membership {
+  readonly #catalog: RoomCatalog;
+  readonly #deliveries: Deliveries;
+  readonly #feeds: Feeds;
+  readonly #deadlines: Deadlines;
+  #nextSession = 1;
+
+  constructor(catalog: RoomCatalog, deliveries: Deliveries, feeds: Feeds, deadlines: Deadlines) {
+    this.#catalog = catalog;
+    this.#deliveries = deliveries;
+    this.#feeds = feeds;
+    this.#deadlines = deadlines;
+  }
+
+  /**
+   * Makes somebody a member from `since` on; one who is stays as it is.
+   *
+   * @param joining the session whose device is the member's first one
+   */
+  add(room: Room, who: RoomMember, since: number, now: number, joining?: Session): Member {
+    const known = room.find(memberKey(who));
+    if (known !== undefined) return known;
+    this.#assertRoom(room, who);
+    const member = new Member(room, room.nextMember, who, since);
+    this.#catalog.enter(member);
+    this.#catalog.touch(room);
+    if (who.user === undefined) {
+      const device = new Device(member, "", since, true, now);
+      member.devices.set("", device);
+      room.feeds.add(device);
+      this.#feeds.due(device);
+      return member;
+    }
+    if (joining !== undefined) this.#connect(joining, member, now);
+    for (const session of this.#catalog.ensureUser(room.namespace, who.user).sessions.values()) {
+      if (session !== joining) this.#connect(session, member, now);
+    }
+    return member;
+  }
+
+  #assertRoom(room: Room, who: RoomMember): void {
+    if (room.target.user !== undefined) return;
+    if (room.members.size >= MEMBERS_MAX)
+      throw new HoldfastError("TOO_LARGE", `room ${room.name} has ${room.members.size} members, at most ${MEMBERS_MAX} are allowed`);
+    const user = who.user === undefined ? undefined : this.#catalog.user(room.namespace, who.user);
+    if (user !== undefined && user.memberships.size >= ROOMS_PER_USER_MAX) {
+      throw new HoldfastError(
+        "TOO_LARGE",
+        `user ${JSON.stringify(user.name)} is in ${user.memberships.size} rooms, at most ${ROOMS_PER_USER_MAX} are allowed`,
+      );
+    }
+  }
+
+  remove(room: Room, who: RoomMember): void {
+    const member = room.find(memberKey(who));
+    if (member !== undefined) this.exit(member);
+  }
+
+  exit(member: Member): void {
+    for (const device of member.devices.values()) this.#feeds.forget(device);
+    this.#catalog.exit(member);
+    this.#catalog.changed(member);
+  }
+
+  // --- sessions ------------------------------------------------------------------------------------------------
+
+  /** Begins a session; `replaced` is the one that the device had. */
+  attach(namespace: string, name: string, deviceName: string, now: number): { session: Session; replaced: Session | undefined } {
+    const known = this.#catalog.user(namespace, name);
+    if (known !== undefined) assertDevices(known, deviceName);
+    const replaced = known?.sessions.get(deviceName);
+    if (replaced !== undefined) this.detach(replaced, true, now);
+    const session = new Session(this.#nextSession++, this.#catalog.ensureUser(namespace, name), deviceName);
+    session.user.sessions.set(deviceName, session);
+    this.#catalog.sessions.set(session.number, session);
+    for (const member of session.user.memberships) this.#connect(session, member, now);
+    return { session, replaced };
+  }
+
+  detach(session: Session, counted: boolean, now: number): void {
+    for (const device of session.devices.values()) {
+      this.#deliveries.end(device, counted, now);
+      device.member.room.live.delete(device);
+    }
+    session.devices.clear();
+    session.ready.clear();
+    this.#deliveries.work.delete(session.number);
+    this.#catalog.sessions.delete(session.number);
+    if (session.user.sessions.get(session.device) === session) session.user.sessions.delete(session.device);
+    this.#catalog.releaseUser(session.user);
+  }
+
+  /** Lets the session's device receive from the member's room. */
+  #connect(session: Session, member: Member, now: number): void {
+    const { room, devices } = member;
+    let device = devices.get(session.device);
+    if (device === undefined) {
+      const isFirst = devices.size === 0;
+      device = new Device(member, session.device, isFirst ? member.since : room.next, isFirst, now);
+      devices.set(device.name, device);
+      this.#deadlines.idleAt = Math.min(this.#deadlines.idleAt, now + IDLE_CHECK_MS);
+      this.#catalog.changed(member);
+    }
+    device.reset();
+    device.session = session;
+    device.lastSeen = now;
+    session.devices.set(room.number, device);
+    room.live.add(device);
+    this.#deliveries.wake(device);
+  }
+
+  /** Lets the session's device begin at `from` in the room, of which its user becomes a member; returns where it begins. */
+  join(session: Session, room: Room, from: JoinFrom, now: number): number {
+    const at = positionOf(room, from);
+    const known = room.find(memberKey({ user: session.user.name }));
+    if (known === undefined) this.add(room, { user: session.user.name }, at, now, session);
+    const device = session.devices.get(room.number);
+    if (device === undefined) throw new Error(`session ${session.number} is in room ${room.number} without a device`);
+    if (!device.begun) this.#begin(device, at, now);
+    return device.progress.cursor;
+  }
+
+  #begin(device: Device, at: number, now: number): void {
+    device.begun = true;
+    this.#deliveries.note(device, now);
+    if (at === device.progress.cursor) return;
+    device.moveTo(at);
+    this.#deliveries.wake(device);
+  }
+
+  // --- idle devices --------------------------------------------------------------------------------------------
+
+  /** Forgets devices that were not seen for long, and looks again later while there are any. */
+  forgetIdle(now: number): void {
+    let found = false;
+    for (const room of this.#catalog.all()) {
+      for (const member of room.members.values()) {
+        if (member.who.user === undefined) continue;
+        for (const device of member.devices.values()) {
+          if (device.session !== undefined) this.#noteSeen(device, now);
+          found ||= device.lastSeen + DEVICE_IDLE_MS > now;
+          if (device.lastSeen + DEVICE_IDLE_MS > now) continue;
+          member.devices.delete(device.name);
+          this.#catalog.changed(member);
+        }
+      }
+    }
+    this.#deadlines.idleAt = found ? now + IDLE_CHECK_MS : Number.POSITIVE_INFINITY;
+  }
+
+  /** A device that stays attached for days is seen all the time, also when a crash ends that. */
+  #noteSeen(device: Device, now: number): void {
+    if (device.lastSeen + SEEN_MS > now) return;
+    device.lastSeen = now;
+    this.#catalog.changed(device.member);
+  }
+}
+
+const positionOf = (room: Room, from: JoinFrom): number => {
+  if (from === "new") return room.next;
+  if (from === "earliest") return room.head;
+  return Math.min(Math.max(1, from), room.next);
+};
+
+/** `TOO_LARGE` when the user has as many devices as may be, here or in one of its rooms. */
+function assertDevices({ name, sessions, memberships }: User, device: string): void {
+  const counts = [sessions, ...[...memberships].map(({ devices }) => devices)].filter((devices) => !devices.has(device));
+  const most = Math.max(0, ...counts.map(({ size }) => size));
+  if (most < DEVICES_PER_USER_MAX) return;
+  throw new HoldfastError("TOO_LARGE", `user ${JSON.stringify(name)} has ${most} devices, at most ${DEVICES_PER_USER_MAX} are allowed`);
+}

@@ -1,0 +1,45 @@
+/** Consecutive sequences, both ends included. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Retention overtook the device, all deliveries ended without an acknowledgement, or the time to live was over. */
+export type GapReason = "retention" | "attempts" | "expired";
+
+/** What a device will never get. */
+export interface Gap extends Range {
+  readonly reason: GapReason;
+}
+
+/** Ranges a device remembers of what it failed to take. */
+const FAILED_MAX = 128;
+
+/**
+ * Adds a range. Of too many the two lowest become one with what lies between, so that rather a message that was taken
+ * counts as failed than the other way.
+ */
+export function addRange(ranges: Range[], range: Range): void {
+  const last = ranges.at(-1);
+  if (last !== undefined && last.from <= range.from && last.to + 1 >= range.from) {
+    ranges[ranges.length - 1] = { from: last.from, to: Math.max(last.to, range.to) };
+    return;
+  }
+  ranges.push(range);
+  if (last !== undefined && last.from > range.from) ranges.sort((a, b) => a.from - b.from);
+  const [first, second] = ranges;
+  if (ranges.length > FAILED_MAX && first !== undefined && second !== undefined) ranges.splice(0, 2, { from: first.from, to: second.to });
+}
+
+/** Adds a gap behind all others; one that continues the last becomes part of it, unless that was shown already. */
+export function addGap(gaps: Gap[], gap: Gap, shown: number): void {
+  const last = gaps.at(-1);
+  if (last !== undefined && gaps.length > shown && last.reason === gap.reason && last.to + 1 === gap.from) {
+    gaps[gaps.length - 1] = { ...last, to: gap.to };
+  } else {
+    gaps.push(gap);
+  }
+}
+
+export const inRanges = (ranges: readonly Range[], sequence: number): boolean =>
+  ranges.some(({ from, to }) => sequence >= from && sequence <= to);

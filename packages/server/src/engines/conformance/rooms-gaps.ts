@@ -1,0 +1,157 @@
+import { expect } from "vitest";
+import { Phone, RoomsOf, sequencesOf } from "./phone.js";
+import type { Suite } from "./suite.js";
+
+const LEASE_MS = 30_000;
+const DELIVERIES = 5;
+
+/** S4: what a device will never get is told, and told again. */
+export function testRoomsGaps(suite: Suite): void {
+  suite.topic("rooms: gaps", () => {
+    suite.case("S4: after 5 deliveries without an answer the cursor passes a message, and a gap says so", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      const phone = await Phone.attach(h, "anna");
+      await rooms.emit("a", 1);
+      for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
+        const heard = await phone.takeOne();
+        expect(heard).toMatchObject({ sequence: 1, redelivered: delivery > 1 });
+        expect(phone.gaps).toEqual([]);
+        await h.clock.advance(LEASE_MS);
+      }
+      expect(await phone.rest()).toEqual([]);
+      expect(await phone.gapsUntil(1)).toMatchObject([{ from: 1, to: 1, reason: "attempts" }]);
+      expect(await rooms.ledger("a", 1)).toEqual({ anna: "failed" });
+    });
+
+    suite.case("S4: only what was nacked 5 times is passed; what is behind it is not counted", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      const phone = await Phone.attach(h, "anna");
+      await rooms.emit("a", 1, 2);
+      for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
+        const heard = await phone.take(2);
+        expect(sequencesOf(heard)).toEqual([1, 2]);
+        phone.nack(heard.slice(0, 1), 0);
+      }
+      expect(await phone.gapsUntil(1)).toMatchObject([{ from: 1, to: 1 }]);
+      await h.clock.advance(LEASE_MS);
+      const [two] = await phone.take(1);
+      expect(two).toMatchObject({ sequence: 2 });
+      expect(phone.ack(...(two === undefined ? [] : [two]))).toBe(1);
+    });
+
+    suite.case("S4: losing the connection counts a delivery, also over several sessions and a restart", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      await rooms.emit("a", 1);
+      for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
+        const phone = await Phone.attach(h, "anna");
+        await phone.takeOne();
+        await phone.detach();
+        await h.clock.advance(100);
+        await h.quiet();
+        if (delivery === 3 && suite.restarts.includes("crash")) await h.restart("crash");
+      }
+      const phone = await Phone.attach(h, "anna");
+      expect(await phone.gapsUntil(1)).toMatchObject([{ from: 1, to: 1, reason: "attempts" }]);
+      expect(await phone.rest()).toEqual([]);
+    });
+
+    suite.case("S4: with poison block a message is never passed", async (h) => {
+      const rooms = new RoomsOf(h);
+      await h.engine.defineRoom(rooms.address("a"), { poison: "block" });
+      await rooms.add("a", "anna");
+      const phone = await Phone.attach(h, "anna");
+      await rooms.emit("a", 1, 2);
+      for (let delivery = 1; delivery <= 3 * DELIVERIES; delivery++) {
+        expect(sequencesOf(await phone.take(2))).toEqual([1, 2]);
+        await h.clock.advance(LEASE_MS);
+      }
+      expect(phone.gaps).toEqual([]);
+      expect(phone.ack(...(await phone.take(2)))).toBe(2);
+    });
+
+    suite.case("S4: a gap comes again every 30 s and to the next session until it is acknowledged", async (h) => {
+      const rooms = new RoomsOf(h);
+      await h.engine.defineRoom(rooms.address("a"), { retention: { maxMessages: 1 } });
+      await rooms.add("a", "anna");
+      await rooms.emit("a", 1, 2, 3);
+      const phone = await Phone.attach(h, "anna");
+      phone.ack(...(await phone.take(1)));
+      const gap = { from: 1, to: 2, reason: "retention" } as const;
+      expect(await phone.gapsUntil(1)).toMatchObject([gap]);
+      await h.clock.advance(LEASE_MS - 1);
+      await phone.rest();
+      expect(phone.gaps).toHaveLength(1);
+      await h.clock.advance(1);
+      expect(await phone.gapsUntil(2)).toMatchObject([gap, gap]);
+      await phone.detach();
+      const next = await Phone.attach(h, "anna");
+      const [again] = await next.gapsUntil(1);
+      expect(again).toMatchObject(gap);
+      if (again !== undefined) next.ackGap(again);
+      await h.clock.advance(2 * LEASE_MS);
+      expect(await next.rest()).toEqual([]);
+      expect(next.gaps).toHaveLength(1);
+    });
+
+    suite.eachRestart(
+      (way) => `S4: a gap that was not acknowledged comes again after ${way}, one that was does not`,
+      async (h, way) => {
+        const rooms = new RoomsOf(h);
+        await h.engine.defineRoom(rooms.address("a"), { retention: { maxMessages: 1 } });
+        await rooms.add("a", "anna", "bob");
+        await rooms.emit("a", 1, 2);
+        const [anna, bob] = [await Phone.attach(h, "anna"), await Phone.attach(h, "bob")];
+        await anna.gapsUntil(1);
+        const [gap] = await bob.gapsUntil(1);
+        if (gap !== undefined) bob.ackGap(gap);
+        await h.clock.advance(100);
+        await h.quiet();
+        await h.restart(way);
+        const [again, silent] = [await Phone.attach(h, "anna"), await Phone.attach(h, "bob")];
+        expect(await again.gapsUntil(1)).toMatchObject([{ from: 1, to: 1, reason: "retention" }]);
+        await silent.take(1);
+        expect(silent.gaps).toEqual([]);
+      },
+    );
+
+    suite.case("S4: with as many gaps as may wait, nothing is passed until one is acknowledged", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      const phone = await Phone.attach(h, "anna");
+      const failing = 20;
+      for (let index = 0; index < failing; index++) await rooms.emit("a", "bad", "good");
+      const isBad = ({ body }: { readonly body: unknown }): boolean => body === "bad";
+      let heard = await phone.take(2 * failing);
+      phone.ack(...heard.filter((message) => !isBad(message)));
+      for (let delivery = 1; delivery <= 30 && phone.gaps.length < failing; delivery++) {
+        phone.nack(heard.filter(isBad), 0);
+        await h.quiet();
+        heard = phone.pull();
+        if (delivery > DELIVERIES) for (const gap of phone.gaps) phone.ackGap(gap);
+        else expect(phone.gaps.length).toBeLessThanOrEqual(16);
+      }
+      await h.until("all gaps", () => {
+        phone.pull();
+        for (const gap of phone.gaps) phone.ackGap(gap);
+        return new Set(phone.gaps.map(({ from }) => from)).size === failing;
+      });
+      expect([...new Set(phone.gaps.map(({ from }) => from))].sort((a, b) => a - b)).toEqual(
+        Array.from({ length: failing }, (_, index) => 2 * index + 1),
+      );
+    });
+
+    suite.case("S4 T2: a message whose time to live is over is not delivered, and told as a gap", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      await rooms.emit("a", 1, { body: 2, ttlMs: 1_000 }, { body: 3, ttlMs: 1_000 }, 4);
+      await h.clock.advance(1_000);
+      const phone = await Phone.attach(h, "anna");
+      expect(sequencesOf(await phone.take(2))).toEqual([1, 4]);
+      expect(phone.gaps).toMatchObject([{ from: 2, to: 3, reason: "expired" }]);
+      expect(await rooms.ledger("a", 2)).toEqual({ anna: "failed" });
+    });
+  });
+}

@@ -1,0 +1,87 @@
+import { expect } from "vitest";
+import { Phone, RoomsOf } from "./phone.js";
+import type { Suite } from "./suite.js";
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+/** S1, D1: a queue that is a member gets each message once. */
+export function testRoomsQueueMember(suite: Suite): void {
+  suite.topic("rooms: queue as member", () => {
+    suite.case("S1: a room feeds its queues in order, beside its users", async (h) => {
+      const rooms = new RoomsOf(h);
+      await h.define("orders");
+      await rooms.emit("a", "before");
+      expect(await rooms.feed("a", "orders")).toBe(2);
+      await rooms.add("a", "anna");
+      await rooms.emit("a", ...numbers(3));
+      await rooms.emitTo(["a"], [], 4);
+      const consumer = await h.attach("orders");
+      const taken = await h.take(consumer, 4);
+      expect(taken.map(({ body }) => body)).toEqual(numbers(4));
+      await (await Phone.attach(h, "anna")).take(4);
+      expect(await rooms.ledger("a", 2)).toEqual({ anna: "pending" });
+      expect((await h.engine.members(rooms.address("a"), 0, 10)).items[0]).toEqual({
+        member: { queue: "orders" },
+        since: 2,
+        devices: 0,
+        online: 0,
+      });
+    });
+
+    suite.case("S1: a full queue lags and fails no emit; it gets all once there is room", async (h) => {
+      const rooms = new RoomsOf(h);
+      await h.define("orders", { depthMax: 3 });
+      await rooms.feed("a", "orders");
+      expect(await rooms.emit("a", ...numbers(8))).toMatchObject(numbers(8).map((sequence) => ({ sequence })));
+      const consumer = await h.attach("orders");
+      const bodies: unknown[] = [];
+      await h.until("all", async () => {
+        const taken = await h.lease(consumer);
+        bodies.push(...taken.map(({ body }) => body));
+        if (taken.length > 0) await h.ack(consumer, ...taken);
+        await h.clock.advance(1_000);
+        return bodies.length === 8;
+      });
+      expect(bodies).toEqual(numbers(8));
+    });
+
+    suite.case("S1: what a queue refuses for good does not hold what comes after", async (h) => {
+      const rooms = new RoomsOf(h);
+      await h.define("orders", { ordering: "key" });
+      await rooms.feed("a", "orders");
+      await rooms.emit("a", { body: 1, key: "k" }, { body: 2 }, { body: 3, key: "k" });
+      await h.until("what it takes", async () => (await h.stats("orders")).published === 2);
+      expect(await h.stats("orders")).toMatchObject({ published: 2 });
+    });
+
+    suite.case("S1: a queue that is removed is no member any more", async (h) => {
+      const rooms = new RoomsOf(h);
+      await h.define("orders");
+      await rooms.feed("a", "orders");
+      await h.engine.remove(h.address("orders"));
+      expect((await h.engine.members(rooms.address("a"), 0, 10)).items).toEqual([]);
+      await h.define("orders");
+      await rooms.emit("a", 1);
+      await h.quiet();
+      expect(await h.stats("orders")).toMatchObject({ published: 0 });
+    });
+
+    suite.eachRestart(
+      (way) => `D1: each message is in the queue once after ${way}`,
+      async (h, way) => {
+        const rooms = new RoomsOf(h);
+        await h.define("orders");
+        await rooms.feed("a", "orders");
+        for (let round = 0; round < 5; round++) {
+          await rooms.emit("a", ...numbers(4).map((body) => round * 4 + body));
+          await h.restart(way);
+        }
+        await h.until("all messages", async () => (await h.stats("orders")).published >= 20);
+        const consumer = await h.attach("orders");
+        const taken = await h.take(consumer, 20);
+        expect(taken.map(({ body }) => body)).toEqual(numbers(20));
+        await h.expectNothing(consumer);
+      },
+    );
+  });
+}
