@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { servesAgain } from "./failures.js";
 import { Phone, RoomsOf } from "./phone.js";
 import type { Suite } from "./suite.js";
 
@@ -89,10 +90,7 @@ export function testRoomsCatalog(suite: Suite): void {
         await expect(rooms.emit("a", 2)).rejects.toMatchObject({ code: "UNKNOWN" });
         expect(h.told.sessionsEnded).toEqual([{ session: phone.session, reason: "engine-restarted" }]);
         expect(phone.pull()).toEqual([]);
-        await h.until("the engine to serve again", async () => {
-          await h.clock.advance(1_000);
-          return h.told.states.length > 1 && h.told.states.at(-1) === undefined;
-        });
+        await servesAgain(h);
         const again = await Phone.attach(h, "anna");
         expect((await again.take(1)).map(({ body }) => body)).toEqual([1]);
       });
