@@ -192,7 +192,7 @@ export interface RoomEngine {
   emit(request: EmitRequest): Promise<readonly (readonly ReceiptRun[])[]>;
 
   /**
-   * Begins a session and resolves to its number, never given twice in a life. A session that the device has is over at once
+   * Begins a session and resolves to its number, given by no other life and no earlier call. A session that the device has is over at once
    * (`onSessionEnded`). In each room of its user where the device was never seen it begins: with the member's first
    * message when it is the member's first device, else with what comes.
    *

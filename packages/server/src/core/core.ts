@@ -116,6 +116,7 @@ export class Core {
     );
     this.#tools = { maker: overflow, entries: this.#entries };
     this.rooms = new Rooms({
+      life,
       commit: this.#commit,
       catalog: this.catalog,
       get: (key) => context.get(key),

@@ -237,6 +237,8 @@ export class Deliveries {
       device.gapsShown = 0;
       this.wake(device);
     }
+    // What was nacked does not come before its time, so the others wait for it, too.
+    if (device.leaseUntil <= now && device.resumeAt !== NEVER) device.leaseUntil = Math.max(device.leaseUntil, device.resumeAt);
     if (device.leaseUntil <= now) {
       device.progress.failAll();
       this.note(device, now);

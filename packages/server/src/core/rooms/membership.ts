@@ -9,6 +9,7 @@ import type { Room } from "./room.js";
 import type { RoomCatalog } from "./room-catalog.js";
 import { Session, type User } from "./session.js";
 
+const SESSIONS_PER_LIFE = 2 ** 32;
 const MEMBERS_MAX = 100_000;
 const ROOMS_PER_USER_MAX = 1_000;
 const DEVICES_PER_USER_MAX = 64;
@@ -25,9 +26,11 @@ export class Membership {
   readonly #deliveries: Deliveries;
   readonly #feeds: Feeds;
   readonly #deadlines: Deadlines;
-  #nextSession = 1;
+  /** Begins elsewhere in each life, so that what is late from a session of another one fits no session of this. */
+  #nextSession: number;
 
-  constructor(catalog: RoomCatalog, deliveries: Deliveries, feeds: Feeds, deadlines: Deadlines) {
+  constructor(life: number, catalog: RoomCatalog, deliveries: Deliveries, feeds: Feeds, deadlines: Deadlines) {
+    this.#nextSession = life * SESSIONS_PER_LIFE + 1;
     this.#catalog = catalog;
     this.#deliveries = deliveries;
     this.#feeds = feeds;

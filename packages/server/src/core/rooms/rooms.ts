@@ -22,6 +22,7 @@ import { packPendingOf, type RoomMark, sealRoom } from "./room-commit.js";
 
 /** What rooms need from the rest of the core. */
 export interface RoomsContext {
+  readonly life: number;
   readonly commit: CommitBuilder;
   readonly catalog: Catalog;
   readonly feed: Feed;
@@ -39,7 +40,7 @@ export class Rooms {
   readonly #retention: Retention;
   readonly #cache = new BlockCache();
 
-  constructor({ commit, catalog, feed, get }: RoomsContext) {
+  constructor({ life, commit, catalog, feed, get }: RoomsContext) {
     this.#commit = commit;
     this.catalog = new RoomCatalog(catalog, commit);
     this.deliveries = new Deliveries(this.#deadlines);
@@ -50,7 +51,7 @@ export class Rooms {
       want: (device: Device) => this.#want(device),
     };
     this.#feeds = new Feeds(host, this.#deadlines);
-    this.membership = new Membership(this.catalog, this.deliveries, this.#feeds, this.#deadlines);
+    this.membership = new Membership(life, this.catalog, this.deliveries, this.#feeds, this.#deadlines);
   }
 
   /** What was restored begins to live. */

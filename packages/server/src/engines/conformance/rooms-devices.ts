@@ -68,6 +68,18 @@ export function testRoomsDevices(suite: Suite): void {
       expect(sequencesOf(await phone.take(2))).toEqual([1, 3]);
     });
 
+    suite.case("S3: a nack's delay is kept also when it is longer than the lease", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      const phone = await Phone.attach(h, "anna");
+      await rooms.emit("a", 1, 2);
+      phone.nack((await phone.take(2)).slice(0, 1), 3 * LEASE_MS);
+      await h.clock.advance(3 * LEASE_MS - 1);
+      expect(await phone.rest()).toEqual([]);
+      await h.clock.advance(1);
+      expect(sequencesOf(await phone.take(2))).toEqual([1, 2]);
+    });
+
     suite.case("S3: devices of a user go on by themselves; a later one begins with what comes, or where it is asked to", async (h) => {
       const rooms = new RoomsOf(h);
       await rooms.add("a", "anna");
@@ -154,6 +166,9 @@ export function testRoomsDevices(suite: Suite): void {
         await h.restart(way);
         expect(h.engine.sessionsOf("/", "anna")).toEqual([]);
         const again = await Phone.attach(h, "anna");
+        // What is late from the other life settles nothing.
+        expect(again.session).not.toBe(phone.session);
+        expect(phone.ack(...heard)).toBe(0);
         expect(bodiesOf(await again.take(1))).toEqual([3]);
         expect(await (await Phone.attach(h, "anna", "other")).rest()).toEqual([]);
       },
