@@ -6,7 +6,7 @@ import { store, storeOne, storeUntil } from "./log.js";
 import type { LogState } from "./log-state.js";
 import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
 import type { Queue } from "./queue.js";
-import { fits, makeRoom, type RoomMaker, refusalOfAll } from "./room.js";
+import { fits, makeSpace, type SpaceMaker, refusalOfAll } from "./space.js";
 import { delayOf, expireAtOf, NEVER, ttlGrowth, withDefaultTtl } from "./timing.js";
 
 /** Producers remembered per queue; past it new ones are refused, unless one has been idle for long enough to be forgotten. */
@@ -14,7 +14,7 @@ const PRODUCERS_MAX = 100_000;
 
 /** What storing messages may take besides the queue. */
 export interface AppendTools {
-  readonly maker: RoomMaker;
+  readonly maker: SpaceMaker;
   readonly entries: DueEntries;
 }
 
@@ -203,7 +203,7 @@ function appendOne(queue: Queue, bytes: Uint8Array, tools: AppendTools, must: bo
 
 function storeNew(queue: Queue, bytes: Uint8Array, { maker, entries }: AppendTools, must: boolean, now: number): OneFate {
   const records = withDefaultTtl(bytes, queue.options.ttlMs);
-  const error = makeRoom(queue, records.length, maker, must, now);
+  const error = makeSpace(queue, records.length, maker, must, now);
   if (error !== undefined) return { sequence: 0, duplicate: false, error };
   const delayMs = delayOf(records, 0);
   if (delayMs === 0) return { sequence: storeOne(queue, records, entries, now), duplicate: false };

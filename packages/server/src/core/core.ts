@@ -24,7 +24,7 @@ import { Overflow } from "./overflow.js";
 import { failedListOf, priorityOf } from "./priority-level.js";
 import type { Queue } from "./queue.js";
 import { Residency } from "./residency.js";
-import { fits } from "./room.js";
+import { fits } from "./space.js";
 import { Rooms } from "./rooms/rooms.js";
 import { Scanner } from "./scanner.js";
 import { SCHEDULED_BYTES_PER_TURN, Schedules } from "./schedules.js";
@@ -53,7 +53,7 @@ export interface Expired {
 }
 
 /** What one call of `lease` may still take. */
-interface Room {
+interface Allowance {
   count: number;
   bytes: number;
 }
@@ -303,18 +303,18 @@ export class Core {
     const { ratePerSecondMax } = queue.options;
     const leases: Lease[] = [];
     if (queue.paused) return { leases, wait: false };
-    const room: Room = { count: Math.min(count, consumer.capacity), bytes: bytesMax };
+    const allowance: Allowance = { count: Math.min(count, consumer.capacity), bytes: bytesMax };
     if (ratePerSecondMax > 0) {
-      room.count = Math.min(room.count, queue.pace.allowed(ratePerSecondMax, now));
-      if (room.count === 0) return this.#waitForPace(consumer, now);
+      allowance.count = Math.min(allowance.count, queue.pace.allowed(ratePerSecondMax, now));
+      if (allowance.count === 0) return this.#waitForPace(consumer, now);
     }
     const until = now + queue.options.leaseMs;
     const { wait, cut } =
       queue.chains === undefined
-        ? this.#leaseLevels(consumer, leases, room, until, now)
-        : this.#leaseChains(consumer, queue.chains, leases, room, until, now);
+        ? this.#leaseLevels(consumer, leases, allowance, until, now)
+        : this.#leaseChains(consumer, queue.chains, leases, allowance, until, now);
     const taken = leases.length;
-    consumer.ahead = cut ? taken : Math.max(0, room.count - taken);
+    consumer.ahead = cut ? taken : Math.max(0, allowance.count - taken);
     if (queue.chains !== undefined && queue.chains.wanting.size > 0) this.wanting.add(queue);
     if (leases.length === 0) {
       this.#wakes.forQueue(queue);
@@ -325,7 +325,7 @@ export class Core {
     if (ratePerSecondMax > 0) queue.pace.take(leases.length);
     this.#watch(consumer, leases, until);
     if (queue.wantsLog !== undefined || queue.levels.needsLoading) this.wanting.add(queue);
-    if (taken < room.count) this.#wakes.forQueue(queue);
+    if (taken < allowance.count) this.#wakes.forQueue(queue);
     const beyondMark = queue.chains === undefined && queue.cursor - 1 > Math.min(queue.leasedThrough, queue.leasedThroughDurable);
     if (wait || beyondMark) this.#commit.touch(queue);
     return { leases, wait: wait || beyondMark };
@@ -342,7 +342,7 @@ export class Core {
   #leaseLevels(
     consumer: Consumer,
     leases: Lease[],
-    room: Room,
+    allowance: Allowance,
     until: number,
     now: number,
   ): { readonly wait: boolean; readonly cut: boolean } {
@@ -353,30 +353,30 @@ export class Core {
     this.#recoverLog(queue, now);
     // What is being read from the store would be overtaken.
     if (levels.raised.length > 0 && levels.needsRaised) return { wait, cut: false };
-    while (levels.raised.length > 0 && leases.length < room.count) {
+    while (levels.raised.length > 0 && leases.length < allowance.count) {
       const level = levels.choose(now, levels.lowest.ready(now) !== undefined || this.#windows.front(queue) !== undefined);
       if (level === undefined) break;
       const before = leases.length;
-      const one: Room = { count: before + 1, bytes: room.bytes };
+      const one: Allowance = { count: before + 1, bytes: allowance.bytes };
       this.#leaseDue(consumer, level.ready(now) ?? level.failed, leases, one, until, now);
       if (leases.length > before) wait = true;
       else if (level === levels.lowest) this.#leaseLog(consumer, leases, one, until, now);
       if (leases.length === before) return { wait, cut: true };
-      room.bytes = one.bytes;
+      allowance.bytes = one.bytes;
       levels.tookTurn();
     }
     const before = leases.length;
-    this.#leaseDue(consumer, levels.lowest.failed, leases, room, until, now);
+    this.#leaseDue(consumer, levels.lowest.failed, leases, allowance, until, now);
     if (leases.length > before) wait = true;
-    return { wait, cut: this.#leaseLog(consumer, leases, room, until, now) };
+    return { wait, cut: this.#leaseLog(consumer, leases, allowance, until, now) };
   }
 
-  #leaseDue(consumer: Consumer, list: DueList, leases: Lease[], room: Room, until: number, now: number): void {
+  #leaseDue(consumer: Consumer, list: DueList, leases: Lease[], allowance: Allowance, until: number, now: number): void {
     const { queue } = consumer;
     if (list.needsLoading) return;
-    for (let message = list.next(now); message !== undefined && leases.length < room.count; message = list.next(now)) {
+    for (let message = list.next(now); message !== undefined && leases.length < allowance.count; message = list.next(now)) {
       const over = message.expireAt <= now;
-      if (!over && leases.length > 0 && message.size > room.bytes) return;
+      if (!over && leases.length > 0 && message.size > allowance.bytes) return;
       list.take();
       const { sequence, attempts, publishedAt } = message;
       const record = this.#transitions.storedDue(queue, message);
@@ -387,14 +387,14 @@ export class Core {
       }
       const lease = new Lease(this.#nextLease++, consumer, sequence, attempts + 1, publishedAt, until, { due: message }, record);
       leases.push(lease);
-      room.bytes -= message.size;
+      allowance.bytes -= message.size;
     }
   }
 
   /** Returns whether it ended for the bytes' sake, so that the consumer will ask for more at once. */
-  #leaseLog(consumer: Consumer, leases: Lease[], room: Room, until: number, now: number): boolean {
+  #leaseLog(consumer: Consumer, leases: Lease[], allowance: Allowance, until: number, now: number): boolean {
     const { queue } = consumer;
-    while (leases.length < room.count) {
+    while (leases.length < allowance.count) {
       const block = queue.window[0];
       if (block === undefined) return false;
       const index = queue.cursor - block.first;
@@ -402,10 +402,10 @@ export class Core {
       else if (!block.isSettled(index)) {
         const place: Place = { block, index };
         const lease = new Lease(this.#nextLease, consumer, queue.cursor, 1, block.publishedAt, until, place, block);
-        if (leases.length > 0 && lease.size > room.bytes) return true;
+        if (leases.length > 0 && lease.size > allowance.bytes) return true;
         this.#nextLease++;
         leases.push(lease);
-        room.bytes -= lease.size;
+        allowance.bytes -= lease.size;
       }
       this.#windows.advance(queue, block);
     }
@@ -417,13 +417,13 @@ export class Core {
     consumer: Consumer,
     chains: Chains,
     leases: Lease[],
-    room: Room,
+    allowance: Allowance,
     until: number,
     now: number,
   ): { readonly wait: boolean; readonly cut: boolean } {
     const { queue } = consumer;
     let wait = false;
-    for (let looked = 0; leases.length < room.count; ) {
+    for (let looked = 0; leases.length < allowance.count; ) {
       // What was looked through in the life before may come before what is held, so all of it is seen again first.
       const next = queue.cursor <= queue.recoverThrough ? undefined : chains.next(now);
       if (next !== undefined && this.expiry.isOver(queue, next.head, now)) {
@@ -434,11 +434,11 @@ export class Core {
       } else if (next !== undefined) {
         const { chain, head } = next;
         const size = sizeOf(head);
-        const cut = leases.length > 0 && size > room.bytes;
+        const cut = leases.length > 0 && size > allowance.bytes;
         if (!cut) {
           if (!this.#mark(queue, head)) wait = true;
           leases.push(this.#leaseHead(consumer, chains, chain, head, until, now));
-          room.bytes -= size;
+          allowance.bytes -= size;
         }
         chains.review(chain, now);
         if (cut) return { wait, cut };

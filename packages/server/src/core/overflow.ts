@@ -4,7 +4,7 @@ import type { DueEntries } from "./due-entries.js";
 import type { DueMessage } from "./due-list.js";
 import * as keys from "./keys.js";
 import type { Queue } from "./queue.js";
-import type { RoomMaker } from "./room.js";
+import type { SpaceMaker } from "./space.js";
 import type { CoreContext, Transitions } from "./transitions.js";
 import type { Windows } from "./window.js";
 
@@ -15,7 +15,7 @@ import type { Windows } from "./window.js";
  * message may be pushed out before it was durable, by one that came in the same commit. Delayed ones stay: their time
  * has not come, so none of them is the oldest.
  */
-export class Overflow implements RoomMaker {
+export class Overflow implements SpaceMaker {
   readonly #commit: CommitBuilder;
   readonly #windows: Windows;
   readonly #transitions: Transitions;

@@ -1,8 +1,8 @@
 import { type ErrorReply, HoldfastError } from "holdfast-client/protocol";
 import type { Queue } from "./queue.js";
 
-/** Makes room in a queue by letting messages go; the core is one. */
-export interface RoomMaker {
+/** Makes space in a queue by letting messages go; the core is one. */
+export interface SpaceMaker {
   /** The oldest message that is neither in flight nor delayed dies; false when there is none at hand. */
   evictOldest(queue: Queue, now: number): boolean;
 }
@@ -21,29 +21,29 @@ export function fits(queue: Queue, count: number, bytes: number): boolean {
  *
  * @param must it was promised to be stored, as part of an array
  */
-export function makeRoom(queue: Queue, bytes: number, maker: RoomMaker, must: boolean, now: number): ErrorReply | undefined {
+export function makeSpace(queue: Queue, bytes: number, maker: SpaceMaker, must: boolean, now: number): ErrorReply | undefined {
   const { bytesMax, overflow } = queue.options;
   if (fits(queue, 1, bytes)) return undefined;
   if (bytesMax > 0 && bytes > bytesMax) return tooLarge(queue, bytes);
-  if (overflow === "reject" || !canMakeRoom(queue, bytes)) return must ? undefined : full(queue);
+  if (overflow === "reject" || !canMakeSpace(queue, bytes)) return must ? undefined : full(queue);
   for (let evicted = 0; evicted < EVICTED_MAX && !fits(queue, 1, bytes); evicted++) {
     if (!maker.evictOldest(queue, now)) return must ? undefined : full(queue);
   }
   return undefined;
 }
 
-/** Why not all of so many messages fit together, the largest of `largest` bytes; undefined when they do or room can be made. */
+/** Why not all of so many messages fit together, the largest of `largest` bytes; undefined when they do or space can be made. */
 export function refusalOfAll(queue: Queue, count: number, bytes: number, largest: number): ErrorReply | undefined {
   const { bytesMax, overflow } = queue.options;
   if (fits(queue, count, bytes)) return undefined;
   if (bytesMax > 0 && largest > bytesMax) return tooLarge(queue, largest);
   if (overflow === "reject") return full(queue);
   // The first of the array can give way for the last of it.
-  return canMakeRoom(queue, largest) ? undefined : full(queue);
+  return canMakeSpace(queue, largest) ? undefined : full(queue);
 }
 
 /** Whether one message more fits once all gave way that is neither in flight nor delayed. What gives way for nothing would be lost for nothing. */
-function canMakeRoom(queue: Queue, bytes: number): boolean {
+function canMakeSpace(queue: Queue, bytes: number): boolean {
   const { depthMax, bytesMax } = queue.options;
   const { inFlight, delays } = queue;
   return (
