@@ -1,17 +1,20 @@
 import { type ErrorReply, HoldfastError, type ReceiptRun } from "holdfast-client/protocol";
-import { AddressMap, describeQueue } from "./address.js";
+import { describeQueue } from "./address.js";
 import type { Clock } from "./clock.js";
 import { Consumers } from "./consumers.js";
 import { Dispatcher } from "./dispatcher.js";
 import type { AppendRequest, Engine, EngineEvents, Page, Peeked, QueueAddress, QueueStats } from "./engine.js";
+import { Existence, type Kind } from "./existence.js";
 import type { Log } from "./log.js";
+import { OpenBytes } from "./open-bytes.js";
 import { assertDefinable, isReplyQueue, type QueueOptions } from "./options.js";
-import { QueueCensus } from "./queue-census.js";
+import { Rooms } from "./rooms.js";
 import type { SchedulePlan, StoredSchedule } from "./scheduling.js";
 
 export interface BrokerSettings {
   readonly autoCreate: boolean;
   readonly queuesMax: number;
+  readonly roomsMax: number;
   readonly namespacesMax: number;
   readonly disconnectGraceMs: number;
   readonly openBytesMax: number;
@@ -28,11 +31,6 @@ export interface Counters {
   malformedFrames: number;
 }
 
-/** A queue being created. `error` is read in the same turn in which the publishes that waited go on. */
-interface Creation {
-  error: unknown;
-}
-
 /**
  * The operations on queues, whoever asks: they take checked input and know nothing of sockets.
  *
@@ -41,14 +39,12 @@ interface Creation {
 export class Broker implements EngineEvents {
   readonly engine: Engine;
   readonly consumers: Consumers;
+  readonly rooms: Rooms;
+  readonly openBytes: OpenBytes;
   readonly counters: Counters = { staleCallbacks: 0, invalidCallbacks: 0, malformedFrames: 0 };
   readonly #dispatcher: Dispatcher;
   readonly #settings: BrokerSettings;
-  readonly #census: QueueCensus;
-  readonly #creations = new AddressMap<Creation>();
-  /** Settles when all changes of queues that are under way have. */
-  #changes: Promise<void> | undefined;
-  #openBytes = 0;
+  readonly #queues: Existence<QueueAddress>;
   #failure: Error | undefined;
   #closing = false;
 
@@ -56,9 +52,23 @@ export class Broker implements EngineEvents {
     const { clock, log } = settings;
     this.engine = engine;
     this.#settings = settings;
-    this.#census = new QueueCensus(engine, settings.queuesMax, settings.namespacesMax);
+    this.openBytes = new OpenBytes(settings.openBytesMax);
+    this.#queues = new Existence(this.#kind(), settings.queuesMax, settings.namespacesMax);
     this.#dispatcher = new Dispatcher(engine, clock, log);
     this.consumers = new Consumers(engine, this.#dispatcher, clock, log, settings.disconnectGraceMs);
+    this.rooms = new Rooms(this, settings);
+  }
+
+  #kind(): Kind<QueueAddress> {
+    return {
+      plural: "queues",
+      list: (...page) => this.engine.list(...page),
+      exists: (address) => this.engine.options(address) !== undefined,
+      create: (address) => this.engine.define(address, {}),
+      describe: describeQueue,
+      keyOf: ({ namespace, queue }) => JSON.stringify([namespace, queue]),
+      isStopped: () => this.#failure !== undefined,
+    };
   }
 
   /** Why the engine does not serve; undefined while it does. */
@@ -82,24 +92,11 @@ export class Broker implements EngineEvents {
   }
 
   async #publish(requests: readonly AppendRequest[], atomic: boolean): Promise<readonly (readonly ReceiptRun[])[]> {
-    let bytes = 0;
-    for (const { records } of requests) bytes += records.length;
-    this.#takeBytes(bytes);
-    try {
-      if (this.#changes !== undefined || !requests.every((request) => this.engine.options(request) !== undefined)) {
-        await this.#allExist(requests, false);
-      }
-      return await this.engine.append(requests, atomic);
-    } finally {
-      this.#openBytes -= bytes;
-    }
-  }
-
-  #takeBytes(bytes: number): void {
-    if (this.#openBytes + bytes > this.#settings.openBytesMax) {
-      throw new HoldfastError("RATE_LIMITED", `${this.#openBytes} bytes wait to be stored, at most ${this.#settings.openBytesMax} may`);
-    }
-    this.#openBytes += bytes;
+    const bytes = requests.reduce((sum, { records }) => sum + records.length, 0);
+    return this.openBytes.during(bytes, async () => {
+      if (!this.#queues.isCertain(requests)) await this.#allExist(requests, false);
+      return this.engine.append(requests, atomic);
+    });
   }
 
   /** Resolves when the queue can be consumed; `NOT_FOUND` when it does not exist and may not be created. A reply queue always may. */
@@ -108,66 +105,21 @@ export class Broker implements EngineEvents {
     await this.#allExist([address], true);
   }
 
-  /** Waits for every change under way, so that nobody who calls later goes first. */
-  async #allExist(addresses: readonly QueueAddress[], createsReplyQueues: boolean): Promise<void> {
-    const creations = addresses.map((address) => {
-      const mayCreate = isReplyQueue(address.queue) ? createsReplyQueues : this.#settings.autoCreate;
-      return this.#creationOf(address, mayCreate);
-    });
-    await this.#changes;
-    for (const [index, address] of addresses.entries()) {
-      const creation = creations[index];
-      if (creation?.error !== undefined) throw creation.error;
-      // A stopped engine knows no queues; it will say that it is stopped, which is the better answer.
-      const missing = creation === undefined && this.engine.options(address) === undefined && this.#failure === undefined;
-      if (missing) throw new HoldfastError("NOT_FOUND", `there is no ${describeQueue(address)}`);
-    }
-  }
-
-  #creationOf(address: QueueAddress, mayCreate: boolean): Creation | undefined {
-    const running = this.#creations.get(address);
-    if (running !== undefined || !mayCreate || this.engine.options(address) !== undefined) return running;
-    const creation: Creation = { error: undefined };
-    this.#creations.set(address, creation);
-    this.#change(async () => {
-      try {
-        await this.#census.create(address.namespace, () => this.engine.define(address, {}));
-      } catch (error) {
-        creation.error = error;
-      }
-      this.#creations.delete(address);
-    });
-    return creation;
-  }
-
-  #change(change: () => Promise<void>): Promise<void> {
-    const done = change();
-    const all: Promise<void> = Promise.allSettled([this.#changes, done]).then(() => {
-      // Only after this turn: whoever waited goes on in it, and nobody who calls now may go first.
-      setImmediate(() => {
-        if (this.#changes === all) this.#changes = undefined;
-      });
-    });
-    this.#changes = all;
-    return done;
+  #allExist(addresses: readonly QueueAddress[], createsReplyQueues: boolean): Promise<void> {
+    return this.#queues.allExist(addresses, ({ queue }) => (isReplyQueue(queue) ? createsReplyQueues : this.#settings.autoCreate));
   }
 
   /** As `Engine.define`, within the allowed number of queues. */
   async define(address: QueueAddress, options: Partial<QueueOptions>): Promise<void> {
     this.assertOpen();
     assertDefinable(address.queue, options);
-    const define = (): Promise<void> => this.engine.define(address, options);
-    const known = this.engine.options(address) !== undefined || this.#creations.get(address) !== undefined;
-    await this.#change(known ? define : () => this.#census.create(address.namespace, define));
+    await this.#queues.define(address, () => this.engine.define(address, options));
   }
 
   /** As `Engine.remove`. */
   async remove(address: QueueAddress): Promise<void> {
     this.assertOpen();
-    await this.#change(async () => {
-      await this.engine.remove(address);
-      await this.#census.removed(address.namespace);
-    });
+    await this.#queues.remove(address, () => this.engine.remove(address));
   }
 
   /** Names of queues in order. */
@@ -231,13 +183,10 @@ export class Broker implements EngineEvents {
   /** As `Engine.schedule`; creates the queue as `publish` does. */
   async schedule(address: QueueAddress, name: string, plan: SchedulePlan): Promise<number> {
     this.assertOpen();
-    this.#takeBytes(plan.record.length);
-    try {
+    return this.openBytes.during(plan.record.length, async () => {
       await this.#allExist([address], false);
-      return await this.engine.schedule(address, name, plan);
-    } finally {
-      this.#openBytes -= plan.record.length;
-    }
+      return this.engine.schedule(address, name, plan);
+    });
   }
 
   /** As `Engine.unschedule`. */
@@ -276,23 +225,28 @@ export class Broker implements EngineEvents {
     this.consumers.onDetached(consumer, reason);
   }
 
+  onRoomWork(sessions: readonly number[]): void {
+    this.rooms.sessions.onWork(sessions);
+  }
+
+  onSessionEnded(session: number, reason: "replaced" | "engine-restarted"): void {
+    this.rooms.sessions.onEnded(session, reason);
+  }
+
   onRemoved(address: QueueAddress): void {
-    void this.#census.removed(address.namespace);
+    void this.#queues.removed(address.namespace);
   }
 
   onSkipped(address: QueueAddress, schedule: string, error: ErrorReply): void {
     this.#settings.log.warn(`schedule ${schedule} of ${describeQueue(address)} skips occurrences: ${error.message}`);
   }
 
-  onRoomWork(): void {}
-
-  onSessionEnded(): void {}
-
   onState(error: Error | undefined): void {
     this.#failure = error;
     if (error === undefined) this.#settings.log.info("the engine serves again");
     else this.#settings.log.error(`the engine stopped: ${error.message}`);
     this.consumers.onState(error);
+    this.rooms.sessions.onState(error);
   }
 
   /**
@@ -303,6 +257,7 @@ export class Broker implements EngineEvents {
   async close(drainMs: number, replyQueues: readonly QueueAddress[] = []): Promise<void> {
     this.#closing = true;
     this.#dispatcher.stop();
+    this.rooms.sessions.stop();
     const consumers = this.consumers.all();
     await within(drainMs, Promise.all(consumers.map((consumer) => consumer.sink.drained())));
     await Promise.all(this.consumers.all().map((consumer) => this.consumers.end(consumer, "shutting-down", false)));

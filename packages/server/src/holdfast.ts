@@ -1,4 +1,5 @@
 import type { Namespace, Server, Socket } from "socket.io";
+import type { Broadcast } from "./broadcast.js";
 import { Broker, type Counters } from "./broker.js";
 import type { Engine, Page } from "./engine.js";
 import { createMemoryEngine } from "./engines/memory/memory-engine.js";
@@ -7,6 +8,8 @@ import type { QueueOptionsInput } from "./options.js";
 import type { QueuedMessage, Receipt } from "./publish.js";
 import type { Queue } from "./queue.js";
 import { Requesters } from "./requester.js";
+import type { Room, RoomOptionsInput } from "./room.js";
+import type { TargetName } from "./room-names.js";
 import { Scope } from "./scope.js";
 import { type HoldfastOptions, resolveSettings, type Settings } from "./settings.js";
 
@@ -14,7 +17,7 @@ import { type HoldfastOptions, resolveSettings, type Settings } from "./settings
 const DRAIN_MS = 10_000;
 
 /**
- * Durable queues beside a Socket.IO server.
+ * Durable queues and rooms beside a Socket.IO server.
  *
  * @example
  * const io = new Server(3000);
@@ -90,7 +93,7 @@ export class Holdfast {
     return this.#gateway.identityOf(socket);
   }
 
-  /** The queues of a namespace. */
+  /** The queues and rooms of a namespace. */
   of(namespace: string): Scope {
     return new Scope(this.#broker, this.#settings, this.#requesters, namespace);
   }
@@ -103,6 +106,21 @@ export class Holdfast {
   /** Stores messages for queues of namespace `/`, all or none: see `Scope.publish`. */
   publish(messages: readonly QueuedMessage[]): Promise<Receipt[]> {
     return this.#root.publish(messages);
+  }
+
+  /** A durable room of namespace `/`: see `Scope.room`. */
+  room(name: string, options?: RoomOptionsInput): Room {
+    return this.#root.room(name, options);
+  }
+
+  /** Where in namespace `/` an event is to go: see `Scope.to`. */
+  to(targets: TargetName | readonly TargetName[]): Broadcast {
+    return this.#root.to(targets);
+  }
+
+  /** Names of the rooms of namespace `/`: see `Scope.rooms`. */
+  rooms(options: { readonly after?: string; readonly limit?: number } = {}): Promise<Page<string, string>> {
+    return this.#root.rooms(options);
   }
 
   /** Names of the queues of namespace `/`: see `Scope.queues`. */

@@ -19,7 +19,7 @@ export interface RoomOptions {
 
 /** Options to change; what is not given keeps its value. */
 export interface RoomOptionsChange {
-  readonly retention?: Partial<Retention> | undefined;
+  readonly retention?: { readonly [Bound in keyof Retention]?: Retention[Bound] | undefined } | undefined;
   readonly poison?: RoomOptions["poison"] | undefined;
 }
 

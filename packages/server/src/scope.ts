@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { checkNamespace } from "./address.js";
+import { Broadcast, listOf } from "./broadcast.js";
 import type { Broker } from "./broker.js";
 import type { Page } from "./engine.js";
 import { messageOptionsOf } from "./message.js";
@@ -7,12 +8,14 @@ import { type QueueOptionsInput, queueName } from "./options.js";
 import { publishAll, type QueuedMessage, type Receipt } from "./publish.js";
 import { Queue } from "./queue.js";
 import type { Requesters } from "./requester.js";
+import { Room, type RoomOptionsInput } from "./room.js";
+import type { TargetName } from "./room-names.js";
 import type { Settings } from "./settings.js";
 import { validate } from "./validate.js";
 
 const listOptions = z.strictObject({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) });
 
-/** The queues of one namespace. */
+/** The queues and rooms of one namespace. */
 export class Scope {
   readonly namespace: string;
   readonly #broker: Broker;
@@ -42,6 +45,31 @@ export class Scope {
       return { ...messageOptionsOf(options, "message", now), queue: validate(queueName, queue, "queue"), body };
     });
     return publishAll(this.#broker, this.namespace, checked, this.#settings.limits.bodyBytesMax);
+  }
+
+  /**
+   * A durable room by name; nothing happens before it is used.
+   *
+   * @param options given to the room before its first use here, which fails when they cannot be
+   */
+  room(name: string, options?: RoomOptionsInput): Room {
+    return new Room(this.#broker, this.#settings, this.namespace, name, options);
+  }
+
+  /**
+   * Where an event is to go: rooms by their names, users as `user("bob")`.
+   *
+   * @example
+   * await holdfast.to("kitchen").except(user("bob")).emit("order", { table: 4 });
+   */
+  to(targets: TargetName | readonly TargetName[]): Broadcast {
+    return new Broadcast(this.#broker, this.#settings, this.namespace, listOf(targets));
+  }
+
+  /** Names of the rooms in order, those after `after`, up to `limit` (100, at most 1,000). */
+  async rooms(options: { readonly after?: string; readonly limit?: number } = {}): Promise<Page<string, string>> {
+    const { after, limit } = validate(listOptions, options, "options");
+    return this.#broker.rooms.list(this.namespace, after, limit);
   }
 
   /** Names of the queues in order, those after `after`, up to `limit` (100, at most 1,000). */

@@ -25,11 +25,13 @@ export interface HoldfastOptions {
   readonly directory?: string | undefined;
   /** `level` (durable, the default), `memory` (for tests: forgets all when it ends), or an engine of your own. */
   readonly engine?: "level" | "memory" | Engine | undefined;
-  /** Whether a queue is created by the first publish or consume; else that is `NOT_FOUND`. Default true. */
+  /** Whether a queue is created by the first publish or consume, a room by the first emit or join; else that is `NOT_FOUND`. Default true. */
   readonly autoCreate?: boolean | undefined;
   /** Queues of one namespace, without the dead-letter queues that come by themselves. Default 10,000. */
   readonly queuesMax?: number | undefined;
-  /** Namespaces that may have queues. Default 1,000. */
+  /** Rooms of one namespace, without the inboxes of users. Default 10,000. */
+  readonly roomsMax?: number | undefined;
+  /** Namespaces that may have queues, and that may have rooms. Default 1,000. */
   readonly namespacesMax?: number | undefined;
   /** How long the consumers of a lost connection may be resumed, 0 to 60,000 ms. Default 5,000. */
   readonly disconnectGraceMs?: number | undefined;
@@ -46,6 +48,7 @@ export interface Settings {
   readonly engine: "level" | "memory" | Engine;
   readonly autoCreate: boolean;
   readonly queuesMax: number;
+  readonly roomsMax: number;
   readonly namespacesMax: number;
   readonly disconnectGraceMs: number;
   readonly limits: Limits & { readonly maxInFlightDefault: number };
@@ -80,6 +83,7 @@ const options = z.strictObject({
     .default("level"),
   autoCreate: z.boolean().default(true),
   queuesMax: z.int().min(1).max(1_000_000).default(10_000),
+  roomsMax: z.int().min(1).max(1_000_000).default(10_000),
   namespacesMax: z.int().min(1).max(1_000_000).default(1_000),
   disconnectGraceMs: z.int().min(0).max(60_000).default(5_000),
   limits,

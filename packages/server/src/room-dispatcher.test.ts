@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { silentLog } from "./log.js";
+import { RoomDispatcher } from "./room-dispatcher.js";
+import type { RoomItem } from "./room-engine.js";
+import { RoomSession, type RoomSink } from "./room-session.js";
+
+/** Has a number of items for each session, of which a pull brings one. */
+class Source {
+  readonly left = new Map<number, number>();
+  readonly pulls: number[] = [];
+
+  pull(session: number): readonly RoomItem[] {
+    this.pulls.push(session);
+    const left = this.left.get(session) ?? 0;
+    if (left === 0) return [];
+    this.left.set(session, left - 1);
+    return [{ kind: "gap", room: { number: 1, target: { room: "kitchen" } }, from: left, to: left, reason: "retention" }];
+  }
+}
+
+class Sink implements RoomSink {
+  readonly delivered: number[] = [];
+  full = false;
+  wake: (() => void) | undefined;
+  fails = false;
+
+  hasRoom(): boolean {
+    return !this.full;
+  }
+
+  whenRoom(wake: () => void): void {
+    this.wake = wake;
+  }
+
+  deliver(_session: RoomSession, items: readonly RoomItem[]): void {
+    if (this.fails) throw new Error("broken");
+    for (const item of items) if (item.kind === "gap") this.delivered.push(item.from);
+  }
+
+  ended(): void {}
+}
+
+function session(number: number): { session: RoomSession; sink: Sink } {
+  const sink = new Sink();
+  const made = new RoomSession({ namespace: "/", user: "bob", device: `d${number}` }, sink);
+  made.number = number;
+  return { session: made, sink };
+}
+
+const turns = async (count: number): Promise<void> => {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe("RoomDispatcher", () => {
+  it("serves sessions in turn, a stretch at a time, until they are empty", () => {
+    const source = new Source();
+    const dispatcher = new RoomDispatcher(source, silentLog);
+    const [a, b] = [session(1), session(2)];
+    source.left.set(1, 2).set(2, 1);
+    dispatcher.wake([a.session, b.session]);
+    expect(source.pulls).toEqual([1, 2, 1, 2, 1]);
+    expect([a.sink.delivered, b.sink.delivered]).toEqual([[2, 1], [1]]);
+  });
+
+  it("does not pull for a sink without room until it has some", () => {
+    const source = new Source();
+    const dispatcher = new RoomDispatcher(source, silentLog);
+    const { session: slow, sink } = session(1);
+    source.left.set(1, 1);
+    sink.full = true;
+    dispatcher.wake([slow]);
+    expect(source.pulls).toEqual([]);
+    sink.full = false;
+    sink.wake?.();
+    expect(sink.delivered).toEqual([1]);
+  });
+
+  it("lets others have their turn of the event loop, and serves every session all the same", async () => {
+    const source = new Source();
+    const dispatcher = new RoomDispatcher(source, silentLog);
+    const many = Array.from({ length: 2_500 }, (_, number) => session(number + 1));
+    for (const [index] of many.entries()) source.left.set(index + 1, 1);
+    dispatcher.wake(many.map((each) => each.session));
+    expect(source.pulls).toHaveLength(1_000);
+    await turns(5);
+    expect(many.filter(({ sink }) => sink.delivered.length === 1)).toHaveLength(2_500);
+  });
+
+  it("goes on with the others when a sink fails, and pulls for nobody once stopped", () => {
+    const source = new Source();
+    const dispatcher = new RoomDispatcher(source, silentLog);
+    const [a, b] = [session(1), session(2)];
+    source.left.set(1, 1).set(2, 1);
+    a.sink.fails = true;
+    dispatcher.wake([a.session, b.session]);
+    expect(b.sink.delivered).toEqual([1]);
+    dispatcher.stop();
+    source.left.set(2, 1);
+    dispatcher.wake([b.session]);
+    expect(b.sink.delivered).toEqual([1]);
+  });
+});

@@ -1,0 +1,37 @@
+import type { DeviceAddress, RoomItem } from "./room-engine.js";
+
+/** Where the messages of a device's rooms go: a socket, by events or by frames. */
+export interface RoomSink {
+  /** Whether it takes something now: not while so much waits for the peer that it would lie there. */
+  hasRoom(): boolean;
+  /** Calls `wake` once when `hasRoom` is worth another look. */
+  whenRoom(wake: () => void): void;
+  /** Hands over what the engine gave, in this order. */
+  deliver(session: RoomSession, items: readonly RoomItem[]): void;
+  /** Nothing is settled for this session any more. @param replaced another session of the device is there, which the peer is told */
+  ended(session: RoomSession, replaced: boolean): void;
+}
+
+/**
+ * A device that is here: one live attachment, for its sink.
+ *
+ * - `number` undefined: it is being attached, or the engine is away.
+ * - `number` given: the engine has messages for it.
+ * - `over`: its socket is gone or another session took its place. For good.
+ */
+export class RoomSession {
+  readonly address: DeviceAddress;
+  readonly sink: RoomSink;
+  /** The engine's; the keeper's of all sessions, as everything here. */
+  number: number | undefined;
+  over = false;
+  /** Resolves when attaching it was tried, never fails. */
+  entering: Promise<void> = Promise.resolve();
+  /** Why it is not attached. */
+  error: unknown;
+
+  constructor(address: DeviceAddress, sink: RoomSink) {
+    this.address = address;
+    this.sink = sink;
+  }
+}

@@ -1,0 +1,147 @@
+import type { ReceiptRun } from "holdfast-client/protocol";
+import type { Page } from "./engine.js";
+import { Existence } from "./existence.js";
+import type { Log } from "./log.js";
+import type { OpenBytes } from "./open-bytes.js";
+import type {
+  EmitRequest,
+  JoinFrom,
+  RoomAddress,
+  RoomEngine,
+  RoomLedger,
+  RoomMember,
+  RoomMemberInfo,
+  RoomSession as LiveSession,
+  RoomStats,
+  RoomTarget,
+} from "./room-engine.js";
+import type { RoomOptionsChange } from "./room-options.js";
+import type { RoomSession } from "./room-session.js";
+import { RoomSessions } from "./room-sessions.js";
+
+interface RoomsSettings {
+  readonly autoCreate: boolean;
+  readonly roomsMax: number;
+  readonly namespacesMax: number;
+  readonly log: Log;
+}
+
+/** What rooms need of the broker that they belong to. */
+interface Host {
+  readonly engine: RoomEngine;
+  readonly failure: Error | undefined;
+  readonly openBytes: OpenBytes;
+  assertOpen(): void;
+  ensure(address: { readonly namespace: string; readonly queue: string }): Promise<void>;
+}
+
+const describeRoom = ({ namespace, room }: RoomAddress): string =>
+  namespace === "/" ? `room ${room}` : `room ${room} of namespace ${namespace}`;
+
+/**
+ * The operations on durable rooms, whoever asks: they take checked input and know nothing of sockets.
+ *
+ * Emits reach the engine in the order of the calls, also those that had to wait for a room to be created.
+ */
+export class Rooms {
+  readonly sessions: RoomSessions;
+  readonly #host: Host;
+  readonly #engine: RoomEngine;
+  readonly #autoCreate: boolean;
+  readonly #existence: Existence<RoomAddress>;
+
+  constructor(host: Host, settings: RoomsSettings) {
+    const { engine } = host;
+    this.#host = host;
+    this.#engine = engine;
+    this.#autoCreate = settings.autoCreate;
+    this.sessions = new RoomSessions(engine, settings.log);
+    const kind = {
+      plural: "rooms",
+      list: (namespace: string, after: string | undefined, limit: number) => engine.listRooms(namespace, after, limit),
+      exists: (address: RoomAddress) => engine.roomOptions(address) !== undefined,
+      create: (address: RoomAddress) => engine.defineRoom(address, {}),
+      describe: describeRoom,
+      keyOf: ({ namespace, room }: RoomAddress) => JSON.stringify([namespace, room]),
+      isStopped: () => host.failure !== undefined,
+    };
+    this.#existence = new Existence(kind, settings.roomsMax, settings.namespacesMax);
+  }
+
+  /** As `RoomEngine.emit`; creates rooms that do not exist when that is allowed, else `NOT_FOUND`. */
+  async emit(request: EmitRequest): Promise<readonly (readonly ReceiptRun[])[]> {
+    this.#host.assertOpen();
+    const { namespace, to, records } = request;
+    const rooms = to.flatMap(({ room }) => (room === undefined ? [] : { namespace, room }));
+    return this.#host.openBytes.during(records.length, async () => {
+      if (!this.#existence.isCertain(rooms)) await this.#allExist(rooms);
+      return this.#engine.emit(request);
+    });
+  }
+
+  #allExist(addresses: readonly RoomAddress[]): Promise<void> {
+    return this.#existence.allExist(addresses, () => this.#autoCreate);
+  }
+
+  /** As `RoomEngine.defineRoom`, within the allowed number of rooms. */
+  async define(address: RoomAddress, change: RoomOptionsChange): Promise<void> {
+    this.#host.assertOpen();
+    await this.#existence.define(address, () => this.#engine.defineRoom(address, change));
+  }
+
+  /** As `RoomEngine.removeRoom`. */
+  async remove(address: RoomAddress): Promise<void> {
+    this.#host.assertOpen();
+    await this.#existence.remove(address, () => this.#engine.removeRoom(address));
+  }
+
+  /** Names of rooms in order. */
+  async list(namespace: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
+    this.#host.assertOpen();
+    return this.#engine.listRooms(namespace, after, limit);
+  }
+
+  async stats(address: RoomAddress): Promise<RoomStats> {
+    this.#host.assertOpen();
+    return this.#engine.roomStats(address);
+  }
+
+  /** As `RoomEngine.addMember`; creates the room, and the queue that becomes a member, as `emit` does. */
+  async addMember(address: RoomAddress, member: RoomMember): Promise<number> {
+    this.#host.assertOpen();
+    if (member.queue !== undefined) await this.#host.ensure({ namespace: address.namespace, queue: member.queue });
+    if (!this.#existence.isCertain([address])) await this.#allExist([address]);
+    return this.#engine.addMember(address, member);
+  }
+
+  /** As `RoomEngine.removeMember`. */
+  async removeMember(address: RoomAddress, member: RoomMember): Promise<void> {
+    this.#host.assertOpen();
+    await this.#engine.removeMember(address, member);
+  }
+
+  /** As `RoomEngine.members`. */
+  async members(address: RoomAddress, after: number, limit: number): Promise<Page<RoomMemberInfo, number>> {
+    this.#host.assertOpen();
+    return this.#engine.members(address, after, limit);
+  }
+
+  /** As `RoomEngine.join`; creates the room as `emit` does. */
+  async join(session: RoomSession, room: string, from: JoinFrom): Promise<number> {
+    this.#host.assertOpen();
+    const address = { namespace: session.address.namespace, room };
+    if (!this.#existence.isCertain([address])) await this.#allExist([address]);
+    return this.sessions.join(session, room, from);
+  }
+
+  /** As `RoomEngine.sessionsOf`. */
+  sessionsOf(namespace: string, user: string): readonly LiveSession[] {
+    return this.#engine.sessionsOf(namespace, user);
+  }
+
+  /** As `RoomEngine.ledger`. */
+  async ledger(namespace: string, target: RoomTarget, id: string, after: number, limit: number): Promise<RoomLedger> {
+    this.#host.assertOpen();
+    return this.#engine.ledger(namespace, target, { id }, after, limit);
+  }
+}
