@@ -3,15 +3,20 @@ import type { Namespace, Server, Socket } from "socket.io";
 import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
 import { Connection } from "./gateway/connection.js";
+import { Device } from "./gateway/device.js";
 import { OPERATIONS, type Operation } from "./gateway/events.js";
 import { Frames } from "./gateway/frames.js";
 import { type Identify, identityOf } from "./gateway/identity.js";
 import { Requests } from "./gateway/requests.js";
+import { RoomPackets } from "./gateway/room-packets.js";
 import { AckIds } from "./gateway/socket-port.js";
 import type { Settings } from "./settings.js";
 
 export interface AttachOptions {
-  /** Who a socket belongs to; consumers and room members are of an identity. Called once a socket, at its first request. */
+  /**
+   * Who a socket belongs to; consumers and room members are of an identity. Called when a socket has connected, and again at
+   * its first request when it belonged to nobody then.
+   */
   readonly identify?: Identify | undefined;
 }
 
@@ -31,6 +36,7 @@ export class Gateway {
   readonly #requests: Requests;
   readonly #frames: Frames;
   readonly #ids: AckIds;
+  readonly #packets = new RoomPackets();
   readonly #connections = new WeakMap<Socket, Connection>();
   readonly #identify = new WeakMap<Socket, Identify>();
   #closed = false;
@@ -96,6 +102,19 @@ export class Gateway {
   #listen(socket: Socket, identify: Identify | undefined): void {
     if (identify !== undefined) this.#identify.set(socket, identify);
     for (const [event, listener] of this.#listeners) socket.on(event, listener);
+    // Whatever the application's own listeners of this connection say of it is said after this turn; and a client that
+    // listens only once it is connected misses nothing that is sent in a later one.
+    setImmediate(() => this.#greet(socket));
+  }
+
+  /** A socket that belongs to somebody is one of his devices at once: what his rooms have for it needs no request. */
+  #greet(socket: Socket): void {
+    try {
+      if (!this.#closed && socket.connected && identityOf(socket, this.#identify.get(socket)) !== undefined) this.#connectionOf(socket);
+    } catch (error) {
+      // Whoever it is will be told at the first request.
+      if (!(error instanceof HoldfastError)) this.#errorOf("identify", error);
+    }
   }
 
   /** The connection of a socket, made at its first request. `UNAUTHENTICATED` when its identity is not valid. */
@@ -103,8 +122,13 @@ export class Gateway {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;
     const namespace = checkNamespace(socket.nsp.name);
-    const connection = new Connection(socket, namespace, identityOf(socket, this.#identify.get(socket)), this.#ids);
+    const identity = identityOf(socket, this.#identify.get(socket));
+    const connection = new Connection(socket, namespace, identity, this.#ids);
     this.#connections.set(socket, connection);
+    if (identity !== undefined) {
+      connection.device = new Device(this.#broker, connection, this.#packets, identity);
+      connection.device.open();
+    }
     socket.once("disconnect", () => {
       connection.close();
       for (const consumer of [...connection.consumers]) this.#broker.consumers.leave(consumer);

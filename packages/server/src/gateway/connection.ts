@@ -1,6 +1,7 @@
 import type { Socket } from "socket.io";
 import type { Consumer } from "../consumer.js";
 import type { QueueAddress } from "../engine.js";
+import type { Device } from "./device.js";
 import { FrameOutbox } from "./frame-outbox.js";
 import { type AckIds, SocketPort, WAITING_BYTES_MAX } from "./socket-port.js";
 
@@ -35,6 +36,8 @@ export class Connection {
   openBytes = 0;
   /** Queues that frames have named, so that each name is checked once. */
   readonly queues = new Map<string, QueueAddress>();
+  /** Which device it is in durable rooms; undefined for a socket that belongs to nobody in particular. */
+  device: Device | undefined;
   readonly #byHandle = new Map<number, Consumer>();
   readonly #waiting = new Set<() => void>();
   #calls = 0;
@@ -67,7 +70,7 @@ export class Connection {
 
   /** Takes room for one lease call; false when too much waits or too many calls are under way. */
   reserve(): boolean {
-    if (this.#calls >= CALLS_MAX || this.#isFull()) return false;
+    if (this.#calls >= CALLS_MAX || this.isFull()) return false;
     this.#calls++;
     return true;
   }
@@ -82,12 +85,12 @@ export class Connection {
   }
 
   whenRoom(wake: () => void): void {
-    if (this.#isFull()) this.port.whenRoom(wake);
+    if (this.isFull()) this.port.whenRoom(wake);
     else this.#waiting.add(wake);
   }
 
   /** What the outbox holds leaves at the end of this turn, so a drain of the port comes for it too. */
-  #isFull(): boolean {
+  isFull(): boolean {
     return this.outbox.bytes > WAITING_BYTES_MAX || this.port.isFull();
   }
 
@@ -98,6 +101,7 @@ export class Connection {
   }
 
   close(): void {
+    this.device?.close();
     this.port.close();
     this.#waiting.clear();
   }

@@ -17,6 +17,14 @@ export const OPERATIONS = [
   "holdfast:resume",
   "holdfast:redrive",
   "holdfast:schedule",
+  "holdfast:join",
+  "holdfast:leave",
+  "holdfast:emit",
+  "holdfast:receipts",
+  "holdfast:add",
+  "holdfast:remove",
+  "holdfast:members",
+  "holdfast:presence",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];
@@ -24,3 +32,5 @@ export type Operation = (typeof OPERATIONS)[number];
 /** What the server sends by itself. */
 export const DELIVERY_EVENT = "holdfast:delivery";
 export const CANCELLED_EVENT = "holdfast:cancelled";
+export const GAP_EVENT = "holdfast:gap";
+export const REPLACED_EVENT = "holdfast:replaced";

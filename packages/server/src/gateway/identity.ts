@@ -1,9 +1,8 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Socket } from "socket.io";
+import { isUserName, USER_FORM } from "../room-names.js";
 import { preview } from "../validate.js";
 import { isBoundToLoopback } from "./socket-port.js";
-
-const IDENTITY_BYTES_MAX = 256;
 
 /** Says who a socket belongs to: 1 to 256 bytes of UTF-8, or undefined for nobody in particular. */
 export type Identify = (socket: Socket) => string | undefined;
@@ -15,10 +14,8 @@ export type Identify = (socket: Socket) => string | undefined;
 export function identityOf(socket: Socket, identify: Identify | undefined): string | undefined {
   const claimed: unknown = identify === undefined ? claimedUser(socket) : identify(socket);
   if (claimed === undefined) return undefined;
-  if (typeof claimed !== "string" || claimed === "" || Buffer.byteLength(claimed) > IDENTITY_BYTES_MAX) {
-    throw new HoldfastError("UNAUTHENTICATED", `user is ${preview(claimed)}, expected 1 to ${IDENTITY_BYTES_MAX} bytes of UTF-8`);
-  }
-  return claimed;
+  if (isUserName(claimed)) return claimed;
+  throw new HoldfastError("UNAUTHENTICATED", `user is ${preview(claimed)}, expected ${USER_FORM}`);
 }
 
 function claimedUser(socket: Socket): unknown {

@@ -12,6 +12,7 @@ import { attachConsumer } from "./attach-consumer.js";
 import type { Connection } from "./connection.js";
 import type { Operation } from "./events.js";
 import { fillPage } from "./page.js";
+import * as rooms from "./rooms.js";
 import { listSchedules, schedule } from "./schedules.js";
 import * as schemas from "./schemas.js";
 import { leaseOf } from "./token.js";
@@ -67,6 +68,22 @@ export class Requests {
         return { reply: await upkeep.redrive(this.#broker, connection, payload) };
       case "holdfast:schedule":
         return { reply: await schedule(this.#broker, connection, payload, this.#settings.limits.bodyBytesMax) };
+      case "holdfast:join":
+        return { reply: await rooms.join(this.#broker, connection, payload) };
+      case "holdfast:leave":
+        return { reply: await rooms.leave(this.#broker, connection, payload) };
+      case "holdfast:emit":
+        return { reply: await rooms.emit(this.#broker, connection, payload, this.#settings.limits.bodyBytesMax) };
+      case "holdfast:receipts":
+        return { reply: await rooms.receipts(this.#broker, connection, payload) };
+      case "holdfast:add":
+        return { reply: await rooms.add(this.#broker, connection, payload) };
+      case "holdfast:remove":
+        return { reply: await rooms.remove(this.#broker, connection, payload) };
+      case "holdfast:members":
+        return { reply: await rooms.members(this.#broker, connection, payload) };
+      case "holdfast:presence":
+        return { reply: await rooms.presence(this.#broker, connection, payload) };
       default:
         return operation satisfies never;
     }
@@ -132,12 +149,14 @@ export class Requests {
   }
 
   async #define(connection: Connection, payload: object): Promise<object> {
+    if ("room" in payload) return rooms.define(this.#broker, connection, payload);
     const { queue, ...options } = validate(schemas.defineRequest, payload, "define");
     await this.#broker.define(addressOf(connection, queue), definedOptions(options));
     return {};
   }
 
   async #delete(connection: Connection, payload: object): Promise<object> {
+    if ("room" in payload) return rooms.deleteRoom(this.#broker, connection, payload);
     const { queue } = validate(schemas.deleteRequest, payload, "delete");
     await this.#broker.remove(addressOf(connection, queue));
     return {};
@@ -145,11 +164,13 @@ export class Requests {
 
   async #list(connection: Connection, payload: object): Promise<object> {
     const request = validate(schemas.listRequest, payload, "list");
+    if (request.kind === "rooms") return rooms.listRooms(this.#broker, connection, request);
     if (request.kind === "schedules") return listSchedules(this.#broker, connection, request);
     return this.#broker.list(connection.namespace, request.after, request.limit);
   }
 
   async #stats(connection: Connection, payload: object): Promise<object> {
+    if ("room" in payload) return rooms.stats(this.#broker, connection, payload);
     const { queue } = validate(schemas.statsRequest, payload, "stats");
     return this.#broker.stats(addressOf(connection, queue));
   }

@@ -50,8 +50,8 @@ export const deleteRequest = z.strictObject({ queue: queueName });
 const listPage = z.strictObject({ after: z.string().max(256).optional(), limit });
 export const listRequest = z.discriminatedUnion(
   "kind",
-  [listPage.extend({ kind: z.literal("queues") }), listPage.extend({ kind: z.literal("schedules"), queue: queueName })],
-  { error: '"queues" or "schedules"' },
+  [listPage.extend({ kind: z.enum(["queues", "rooms"]) }), listPage.extend({ kind: z.literal("schedules"), queue: queueName })],
+  { error: '"queues", "rooms" or "schedules"' },
 );
 export const statsRequest = z.strictObject({ queue: queueName });
 export const peekRequest = z.strictObject({ queue: queueName, after: lease.default(0), limit });

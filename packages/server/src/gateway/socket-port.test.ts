@@ -68,6 +68,37 @@ describe("internals of Socket.IO and Engine.IO", () => {
     expect(Number.isSafeInteger(new AckIds(2 ** 20 - 1).next() + 2 ** 32 - 1)).toBe(true);
   });
 
+  it.each([
+    ["over WebSocket", {}, ["websocket"]],
+    ["compressed", { perMessageDeflate: { threshold: 0 } }, ["websocket"]],
+    ["by polling", {}, ["polling"]],
+  ])("send an event that was encoded once to many sockets %s, each of which answers", async (_, io, transports) => {
+    await host.close();
+    host = await TestHost.open({ attach: false, io });
+    const clients = [await host.client({ transports, namespace: "/" }), await host.client({ transports, namespace: "/" })];
+    const ports = [...host.io.of("/").sockets.values()].map((each) => new SocketPort(each, new AckIds(3)));
+    const [first] = ports;
+    if (first === undefined) throw new Error("the server has no socket");
+    const bodies = ["\u2713", "x".repeat(200), "y".repeat(70_000), Buffer.from([1, 2])];
+    const events = bodies.map((body) => first.encode("question", [body, 7], first.nextId()));
+    const got: unknown[][] = clients.map(() => []);
+    for (const [index, each] of clients.entries()) {
+      each.on("question", (body: unknown, seven: number, callback: (...args: unknown[]) => void) => {
+        got[index]?.push(body);
+        callback(index, seven);
+      });
+    }
+    const answers: unknown[] = [];
+    for (const each of ports) {
+      each.inOneWrite(() => {
+        for (const event of events) each.sendEncoded(event, (...args) => answers.push(args));
+      });
+    }
+    await until(() => answers.length === 8);
+    expect(got).toEqual([bodies, bodies]);
+    expect(answers.filter((answer) => (answer as number[])[1] === 7)).toHaveLength(8);
+  });
+
   it("take the answer to a packet of an earlier socket of the client", async () => {
     const answer = new Promise((resolve) => port.expectAnswer(77, resolve));
     const { io } = client as unknown as { io: { _packet(packet: object): void } };

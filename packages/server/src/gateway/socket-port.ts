@@ -6,6 +6,20 @@ export const WAITING_BYTES_MAX = 65_536;
 
 type AckCallback = (...args: unknown[]) => void;
 
+/** An event made ready once, to be written to any number of sockets of one namespace. */
+export interface EncodedEvent {
+  readonly id: number;
+  /** What Socket.IO's encoder made of it: a text, and its buffers. */
+  readonly parts: readonly (string | Uint8Array)[];
+  readonly options: WriteOptions;
+}
+
+/** `wsPreEncodedFrame`: the WebSocket frame, which is then copied and not made anew for each socket. */
+interface WriteOptions {
+  readonly preEncoded: true;
+  readonly wsPreEncodedFrame?: readonly Uint8Array[];
+}
+
 /**
  * What Holdfast uses of Socket.IO and Engine.IO beyond their public interface, all in this file. `socket-port.test.ts`
  * fails when an upgrade changes any of it.
@@ -24,7 +38,18 @@ interface SocketInternals {
     on(event: "upgrade", listener: () => void): void;
     off(event: "upgrade", listener: () => void): void;
   };
+  readonly client: {
+    readonly encoder: Encoder;
+    /** Writes encoded packets to the connection; as Socket.IO's own adapter does for a broadcast. */
+    writeToEngine(parts: readonly (string | Uint8Array)[], options: WriteOptions): void;
+  };
+  readonly nsp: { readonly name: string };
   readonly server: { readonly httpServer?: { address?(): unknown } };
+}
+
+/** The parser that the application gave to its server, or Socket.IO's own. */
+interface Encoder {
+  encode(packet: { type: number; nsp: string; data: unknown[]; id: number }): (string | Uint8Array)[];
 }
 
 interface Transport {
@@ -103,6 +128,38 @@ export class SocketPort {
     return id;
   }
 
+  /** What decides, besides namespace and id, how an event is encoded. */
+  get encoder(): object {
+    return this.#socket.client.encoder;
+  }
+
+  /** An id for an event whose answer is waited for. */
+  nextId(): number {
+    return this.#ids.next();
+  }
+
+  /** Makes an event ready for this socket and every other one of its namespace that has the same `encoder`. */
+  encode(event: string, args: readonly unknown[], id: number): EncodedEvent {
+    const { client, nsp } = this.#socket;
+    const parts = client.encoder.encode({ type: EVENT, nsp: nsp.name, data: [event, ...args], id });
+    const [text] = parts;
+    const isText = parts.length === 1 && typeof text === "string";
+    return { id, parts, options: isText ? { preEncoded: true, wsPreEncodedFrame: [textFrame(text)] } : { preEncoded: true } };
+  }
+
+  /** Sends what `encode` made; the client's acknowledgement calls `answered`, at most once. */
+  sendEncoded({ id, parts, options }: EncodedEvent, answered: AckCallback): void {
+    const { connected, client, acks } = this.#socket;
+    if (!connected) return;
+    client.writeToEngine(parts, options);
+    acks.set(id, answered);
+  }
+
+  /** Has what `send` sends written to the system together. */
+  inOneWrite(send: () => void): void {
+    inOneWrite(this.#socket.conn, send);
+  }
+
   /** Also takes the answer to a packet that was sent on another socket of the same client. */
   expectAnswer(id: number, answered: AckCallback): void {
     this.#socket.acks.set(id, answered);
@@ -166,4 +223,27 @@ export class SocketPort {
     this.#wakes.clear();
     for (const wake of wakes) wake();
   };
+}
+
+const MESSAGE = "4";
+const FINAL_TEXT = 0x81;
+
+/** A Socket.IO packet as Engine.IO's message in a WebSocket frame from a server: RFC 6455, section 5.2. */
+function textFrame(packet: string): Buffer {
+  const bytes = Buffer.byteLength(packet) + MESSAGE.length;
+  const head = bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(head + bytes);
+  frame[0] = FINAL_TEXT;
+  if (head === 2) {
+    frame[1] = bytes;
+  } else if (head === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(bytes, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeUIntBE(0, 2, 2);
+    frame.writeUIntBE(bytes, 4, 6);
+  }
+  frame.write(MESSAGE + packet, head);
+  return frame;
 }

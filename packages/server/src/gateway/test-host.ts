@@ -65,12 +65,20 @@ export class TestHost {
 
   /** A connected plain client. */
   async client(
-    options: { readonly namespace?: string; readonly auth?: object; readonly transports?: string[]; readonly reconnection?: boolean } = {},
+    options: {
+      readonly namespace?: string;
+      readonly auth?: object;
+      readonly transports?: string[];
+      readonly reconnection?: boolean;
+      /** Listens before it is connected. */
+      readonly listen?: (socket: ClientSocket) => void;
+    } = {},
   ): Promise<ClientSocket> {
-    const { namespace = "/", auth = {}, transports = ["websocket"], reconnection = false } = options;
+    const { namespace = "/", auth = {}, transports = ["websocket"], reconnection = false, listen } = options;
     const url = `http://127.0.0.1:${this.port}${namespace}`;
     const socket = connect(url, { transports, auth, forceNew: true, reconnection, reconnectionDelay: 10, reconnectionDelayMax: 50 });
     this.#clients.add(socket);
+    listen?.(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("connect_error", reject);

@@ -1,0 +1,87 @@
+import { HoldfastError } from "holdfast-client/protocol";
+import type { Broker } from "../broker.js";
+import type { JoinFrom } from "../room-engine.js";
+import { deviceName } from "../room-names.js";
+import type { RoomSession } from "../room-session.js";
+import { validate } from "../validate.js";
+import type { Connection } from "./connection.js";
+import { PlainRoomSink } from "./plain-room-sink.js";
+import type { RoomPackets } from "./room-packets.js";
+
+const DEVICE_DEFAULT = "default";
+
+/**
+ * The device that a connection is in durable rooms. It is attached from the connect on, so that a member receives without
+ * having asked for anything: as the device that the handshake names, or as `default`. A join may name another one, which
+ * the connection is from then on.
+ */
+export class Device {
+  readonly #broker: Broker;
+  readonly #connection: Connection;
+  readonly #packets: RoomPackets;
+  readonly #user: string;
+  /** Of rooms that were joined here, whether their events have an argument more. */
+  readonly #meta = new Map<string, boolean>();
+  #metaDefault = false;
+  #session: RoomSession | undefined;
+  #closed = false;
+
+  constructor(broker: Broker, connection: Connection, packets: RoomPackets, user: string) {
+    this.#broker = broker;
+    this.#connection = connection;
+    this.#packets = packets;
+    this.#user = user;
+  }
+
+  get user(): string {
+    return this.#user;
+  }
+
+  /** Attaches it as the handshake says. A name that is none is told to whoever joins. */
+  open(): void {
+    const { auth } = this.#connection.socket.handshake;
+    this.#metaDefault = auth.meta === true;
+    const { success } = deviceName.optional().safeParse(auth.device);
+    if (success) this.#become(this.#named);
+  }
+
+  get #named(): string {
+    return validate(deviceName.default(DEVICE_DEFAULT), this.#connection.socket.handshake.auth.device, "device");
+  }
+
+  /**
+   * Makes the user a member of a room; resolves to the first sequence that this device gets.
+   *
+   * @param device another one than it is so far
+   * @param meta whether the room's events have an argument that tells of the message
+   */
+  async join(room: string, device: string | undefined, from: JoinFrom, meta: boolean | undefined): Promise<number> {
+    const current = this.#session?.over === false ? this.#session : undefined;
+    const name = device ?? current?.address.device ?? this.#named;
+    const session = current?.address.device === name ? current : this.#become(name);
+    if (meta !== undefined) this.#meta.set(room, meta);
+    return this.#broker.rooms.join(session, room, from);
+  }
+
+  /** The user left the room. */
+  forget(room: string): void {
+    this.#meta.delete(room);
+  }
+
+  #become(device: string): RoomSession {
+    if (this.#closed) throw new HoldfastError("UNKNOWN", "the connection is gone");
+    const { sessions } = this.#broker.rooms;
+    const { namespace } = this.#connection;
+    if (this.#session !== undefined) sessions.detach(this.#session);
+    const wantsMeta = (room: string | undefined): boolean => (room === undefined ? undefined : this.#meta.get(room)) ?? this.#metaDefault;
+    const sink = new PlainRoomSink(this.#connection, this.#broker, this.#packets, wantsMeta);
+    this.#session = sessions.attach({ namespace, user: this.#user, device }, sink);
+    return this.#session;
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    this.#closed = true;
+    if (this.#session !== undefined) this.#broker.rooms.sessions.detach(this.#session);
+  }
+}

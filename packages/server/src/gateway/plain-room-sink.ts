@@ -1,0 +1,130 @@
+import { HoldfastError } from "holdfast-client/protocol";
+import { z } from "zod";
+import type { Broker } from "../broker.js";
+import { nackOptions } from "../delivery.js";
+import type { RoomGap, RoomItem, RoomRef, RoomSettleRun, RoomSlice } from "../room-engine.js";
+import type { RoomSession, RoomSink } from "../room-session.js";
+import { validate } from "../validate.js";
+import type { Connection } from "./connection.js";
+import { GAP_EVENT, REPLACED_EVENT } from "./events.js";
+import { PendingAnswers } from "./pending-answers.js";
+import { encodeMessage, type RoomPackets } from "./room-packets.js";
+import type { EncodedEvent } from "./socket-port.js";
+
+/** What the callback of a room message may be called with: nothing, or one of these. */
+const roomAnswer = z.strictObject({ ack: z.literal(true).optional(), nack: nackOptions.optional() });
+
+/** Hands room messages to a plain Socket.IO client: as the events they are, settled by their acknowledgement callbacks. */
+export class PlainRoomSink implements RoomSink {
+  readonly #connection: Connection;
+  readonly #broker: Broker;
+  readonly #packets: RoomPackets;
+  readonly #wantsMeta: (room: string | undefined) => boolean;
+  readonly #pending: PendingAnswers;
+  /** The gap of each room that the client was told and has not taken note of. */
+  readonly #gaps = new Map<number, { readonly to: number; readonly id: number }>();
+  #wake: (() => void) | undefined;
+
+  /** @param wantsMeta whether the events of a room, or of the user's inbox (undefined), have an argument that tells of the message */
+  constructor(connection: Connection, broker: Broker, packets: RoomPackets, wantsMeta: (room: string | undefined) => boolean) {
+    this.#connection = connection;
+    this.#broker = broker;
+    this.#packets = packets;
+    this.#wantsMeta = wantsMeta;
+    this.#pending = new PendingAnswers((id) => connection.port.dropAnswer(id));
+  }
+
+  hasRoom(): boolean {
+    return !this.#connection.isFull();
+  }
+
+  whenRoom(wake: () => void): void {
+    this.#wake = wake;
+    this.#connection.whenRoom(this.#onRoom);
+  }
+
+  /** One for all calls, so that it waits once. */
+  #onRoom = (): void => this.#wake?.();
+
+  deliver(session: RoomSession, items: readonly RoomItem[]): void {
+    this.#connection.port.inOneWrite(() => {
+      for (const item of items) {
+        if (item.kind === "gap") this.#gap(session, item);
+        else this.#slice(session, item);
+      }
+    });
+  }
+
+  #slice(session: RoomSession, slice: RoomSlice): void {
+    const { block, from, to, redelivered } = slice;
+    const { port } = this.#connection;
+    const meta = this.#wantsMeta(block.room.target.room);
+    const events = redelivered ? undefined : this.#packets.shared(slice, port, meta);
+    for (let index = from; index < to; index++) {
+      const sequence = block.first + index;
+      const event = events === undefined ? this.#again(slice, index, meta) : events[index - from];
+      if (event === undefined) this.#settle(session, block.room.number, { first: sequence, count: 1, verb: "nack" });
+      else this.#send(session, block.room.number, sequence, event);
+    }
+  }
+
+  /** Under the id it had, when that is not answered yet: then the callback of either delivery settles it. */
+  #again({ block }: RoomSlice, index: number, meta: boolean): EncodedEvent | undefined {
+    const { port } = this.#connection;
+    const id = this.#pending.get(block.room.number, block.first + index) ?? port.nextId();
+    return encodeMessage(block, index, port, id, meta, true);
+  }
+
+  #send(session: RoomSession, room: number, sequence: number, event: EncodedEvent): void {
+    this.#pending.add(room, sequence, event.id);
+    this.#connection.port.sendEncoded(event, (...args) => this.#answered(session, room, sequence, args));
+  }
+
+  #answered(session: RoomSession, room: number, sequence: number, args: readonly unknown[]): void {
+    if (!this.#pending.take(room, sequence)) return;
+    try {
+      this.#settle(session, room, { first: sequence, count: 1, ...roomAnswerOf(args) });
+    } catch {
+      // It counts as not answered, and comes again.
+      this.#broker.counters.invalidCallbacks++;
+    }
+  }
+
+  #settle(session: RoomSession, room: number, run: RoomSettleRun): void {
+    if (this.#broker.rooms.sessions.settle(session, room, [run]) === 0) this.#broker.counters.staleCallbacks++;
+  }
+
+  #gap(session: RoomSession, { room, from, to, reason }: RoomGap): void {
+    const { port } = this.#connection;
+    const told = this.#gaps.get(room.number);
+    if (told !== undefined) port.dropAnswer(told.id);
+    this.#pending.dropTo(room.number, to);
+    const id = port.sendForAnswer(GAP_EVENT, { ...nameOf(room), from, to, reason }, () => {
+      this.#gaps.delete(room.number);
+      this.#broker.rooms.sessions.settleGap(session, room.number, from, to);
+    });
+    this.#gaps.set(room.number, { to, id });
+  }
+
+  ended(session: RoomSession, replaced: boolean): void {
+    this.#pending.clear();
+    for (const { id } of this.#gaps.values()) this.#connection.port.dropAnswer(id);
+    this.#gaps.clear();
+    if (replaced) this.#connection.port.send(REPLACED_EVENT, { device: session.address.device });
+  }
+}
+
+/** `{ room }`, or `{ user }` for an inbox. */
+const nameOf = ({ target }: RoomRef): object => ({ ...target });
+
+/** What a callback was called with: nothing means ack. */
+function roomAnswerOf(args: readonly unknown[]): Pick<RoomSettleRun, "verb" | "delayMs"> {
+  const [payload] = args;
+  if (args.length > 1) throw new HoldfastError("BAD_REQUEST", `the callback has ${args.length} arguments, expected at most 1`);
+  // Socket.IO sends an undefined argument as null.
+  if (payload === undefined || payload === null) return { verb: "ack" };
+  const { ack, nack } = validate(roomAnswer, payload, "the callback's argument");
+  if (ack !== undefined && nack !== undefined)
+    throw new HoldfastError("BAD_REQUEST", "the callback says ack and nack, expected one of them");
+  return nack === undefined ? { verb: "ack" } : { verb: "nack", delayMs: nack.delayMs };
+}

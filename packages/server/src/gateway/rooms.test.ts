@@ -1,0 +1,282 @@
+import type { Socket as ClientSocket } from "socket.io-client";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ask, Happenings, type Reply, TestHost } from "./test-host.js";
+
+let host: TestHost;
+
+beforeEach(async () => {
+  host = await TestHost.open();
+});
+
+afterEach(() => host.close());
+
+type Callback = (...args: unknown[]) => void;
+
+/** A client of that user, and what came to it. The callback of an event is called by `answers`, at once unless told otherwise. */
+class Peer {
+  readonly socket: ClientSocket;
+  readonly events = new Happenings<unknown[]>();
+  /** What to call the callback of an event with; undefined: not at all. */
+  answers: (event: string, args: readonly unknown[]) => unknown[] | undefined = () => [];
+
+  constructor(socket: ClientSocket) {
+    this.socket = socket;
+    socket.onAny((event: string, ...args: unknown[]) => {
+      const callback = typeof args.at(-1) === "function" ? (args.pop() as Callback) : undefined;
+      this.events.add([event, ...args]);
+      const answer = this.answers(event, args);
+      if (answer !== undefined) callback?.(...answer);
+    });
+  }
+
+  ask(operation: string, payload: object): Promise<Reply> {
+    return ask(this.socket, `holdfast:${operation}`, payload);
+  }
+}
+
+async function connected(auth: object): Promise<Peer> {
+  const peers: Peer[] = [];
+  const socket = await host.client({ auth, listen: (made) => peers.push(new Peer(made)) });
+  return peers[0] ?? new Peer(socket);
+}
+
+async function peer(user: string, auth: object = {}): Promise<Peer> {
+  return connected({ user, ...auth });
+}
+
+const receiptOf = (reply: Reply): { id: string; sequence: number; duplicate: boolean } =>
+  (reply.receipts as { id: string; sequence: number; duplicate: boolean }[])[0] ?? { id: "", sequence: 0, duplicate: false };
+
+describe("holdfast:join and holdfast:emit", () => {
+  it("hands an event with its arguments to every member, the sender too", async () => {
+    const [ann, bob] = [await peer("ann"), await peer("bob")];
+    expect(await ann.ask("join", { room: "kitchen" })).toEqual({ ok: true, sequence: 1 });
+    expect(await bob.ask("join", { room: "kitchen" })).toEqual({ ok: true, sequence: 1 });
+    const reply = await ann.ask("emit", { room: "kitchen", event: "order", args: [{ table: 4 }, Buffer.from([1, 2]), "now"], id: "o-1" });
+    expect(reply).toEqual({ ok: true, receipts: [{ id: "o-1", sequence: 1, duplicate: false }] });
+    for (const { events } of [ann, bob]) {
+      expect(await events.count(1)).toEqual([["order", { table: 4 }, Buffer.from([1, 2]), "now"]]);
+    }
+    const again = await ann.ask("emit", { room: "kitchen", event: "order", args: [{ table: 4 }, Buffer.from([1, 2]), "now"], id: "o-1" });
+    expect(receiptOf(again)).toEqual({ id: "o-1", sequence: 1, duplicate: true });
+  });
+
+  it("brings a member what came while it was away, without a call of its own", async () => {
+    const ann = await peer("ann");
+    await ann.ask("add", { room: "kitchen", member: { user: "bob" } });
+    for (let n = 1; n <= 3; n++) await ann.ask("emit", { room: "kitchen", event: "n", args: [n] });
+    const bob = await peer("bob");
+    expect(await bob.events.count(3)).toEqual([
+      ["n", 1],
+      ["n", 2],
+      ["n", 3],
+    ]);
+    bob.socket.disconnect();
+    await ann.ask("emit", { room: "kitchen", event: "n", args: [4] });
+    const back = await peer("bob");
+    expect(await back.events.count(1)).toEqual([["n", 4]]);
+  });
+
+  it("tells of the message in one argument more with meta", async () => {
+    const ann = await peer("ann");
+    await ann.ask("join", { room: "kitchen", meta: true });
+    const { receipts } = await ann.ask("emit", { room: "kitchen", event: "order", args: [1], headers: { trace: "7" } });
+    const [event] = await ann.events.count(1);
+    const [receipt] = receipts as { id: string }[];
+    const meta = {
+      id: receipt?.id,
+      room: "kitchen",
+      sequence: 1,
+      redelivered: false,
+      headers: { trace: "7" },
+    };
+    expect(event).toEqual(["order", 1, meta]);
+  });
+
+  it("reaches users in their inboxes, each once through several rooms, and leaves out whom except names", async () => {
+    const [ann, bob, cid] = [await peer("ann"), await peer("bob"), await peer("cid")];
+    for (const each of [ann, bob]) await each.ask("join", { room: "kitchen" });
+    for (const each of [bob, cid]) await each.ask("join", { room: "bar" });
+    expect(await ann.ask("emit", { user: "cid", event: "hello", args: ["cid"] })).toMatchObject({ ok: true });
+    expect(await cid.events.count(1)).toEqual([["hello", "cid"]]);
+    const reply = await ann.ask("emit", { rooms: ["kitchen", "bar"], except: [{ user: "cid" }], event: "both", args: [] });
+    expect(reply.receipts).toHaveLength(2);
+    await ann.ask("emit", { rooms: ["kitchen", "bar"], event: "end" });
+    expect(await bob.events.count(2)).toEqual([["both"], ["end"]]);
+    expect(await ann.events.count(2)).toEqual([["both"], ["end"]]);
+    expect(await cid.events.count(2)).toEqual([["hello", "cid"], ["end"]]);
+  });
+
+  it("refuses what cannot be emitted, by name", async () => {
+    const ann = await peer("ann");
+    const refused: [object, string][] = [
+      [{ room: "kitchen", event: "disconnect", args: [] }, "event"],
+      [{ room: "kitchen", event: "holdfast:gap", args: [] }, "event"],
+      [{ room: "kitchen", event: "", args: [] }, "event"],
+      [{ room: "kitchen", event: 7, args: [] }, "event"],
+      [{ room: "kitchen", event: "a", args: {} }, "args"],
+      [{ room: "kit chen", event: "a", args: [] }, "room"],
+      [{ event: "a", args: [] }, "room, rooms, user"],
+      [{ room: "a", user: "bob", event: "a", args: [] }, "room, rooms, user"],
+      [{ rooms: [], event: "a", args: [] }, "rooms"],
+      [{ room: "a", except: [{ user: "" }], event: "a", args: [] }, "user"],
+      [{ room: "a", event: "a", args: [], headers: { "holdfast:sender": "bob" } }, "holdfast:sender"],
+      [{ room: "a", event: "a", args: [], colour: "red" }, "colour"],
+    ];
+    for (const [payload, names] of refused) {
+      const reply = await ann.ask("emit", payload);
+      expect(reply.error).toMatchObject({ code: "BAD_REQUEST", retryable: false });
+      expect(reply.error?.message).toContain(names);
+    }
+  });
+
+  it("are for users only", async () => {
+    const nobody = await connected({});
+    const requests: [string, object][] = [
+      ["join", { room: "kitchen" }],
+      ["leave", { room: "kitchen" }],
+      ["emit", { room: "kitchen", event: "a", args: [] }],
+      ["receipts", { room: "kitchen", id: "a" }],
+      ["add", { room: "kitchen", member: { user: "bob" } }],
+      ["remove", { room: "kitchen", member: { user: "bob" } }],
+      ["members", { room: "kitchen" }],
+      ["presence", { room: "kitchen" }],
+      ["define", { room: "kitchen" }],
+      ["delete", { room: "kitchen" }],
+      ["stats", { room: "kitchen" }],
+      ["list", { kind: "rooms" }],
+    ];
+    for (const [operation, payload] of requests) {
+      expect((await nobody.ask(operation, payload)).error).toMatchObject({ code: "UNAUTHENTICATED" });
+    }
+    expect(await nobody.ask("list", { kind: "queues" })).toMatchObject({ ok: true });
+  });
+});
+
+describe("devices", () => {
+  it("each get everything; a second connection of one replaces the first", async () => {
+    const [phone, laptop] = [await peer("bob", { device: "phone" }), await peer("bob", { device: "laptop" })];
+    await phone.ask("join", { room: "kitchen" });
+    await laptop.ask("join", { room: "kitchen" });
+    await phone.ask("emit", { room: "kitchen", event: "n", args: [1] });
+    expect(await phone.events.count(1)).toEqual([["n", 1]]);
+    expect(await laptop.events.count(1)).toEqual([["n", 1]]);
+    const other = await peer("bob", { device: "phone" });
+    expect(await phone.events.count(2)).toContainEqual(["holdfast:replaced", { device: "phone" }]);
+    await laptop.ask("emit", { room: "kitchen", event: "n", args: [2] });
+    expect(await other.events.count(1)).toEqual([["n", 2]]);
+    expect(phone.events.items).toHaveLength(2);
+    expect(await phone.ask("join", { room: "kitchen" })).toMatchObject({ ok: true });
+    expect(await other.events.count(2)).toContainEqual(["holdfast:replaced", { device: "phone" }]);
+  });
+
+  it("may be named by a join", async () => {
+    const bob = await peer("bob");
+    expect(await bob.ask("join", { room: "kitchen", device: "phone" })).toEqual({ ok: true, sequence: 1 });
+    expect(await bob.ask("presence", { room: "kitchen" })).toEqual({ ok: true, items: [{ user: "bob", devices: ["phone"] }] });
+    expect((await bob.ask("join", { room: "kitchen", device: "my phone" })).error).toMatchObject({ code: "BAD_REQUEST" });
+  });
+
+  it("get a message again that was nacked, and a gap when it was so too often", async () => {
+    const bob = await peer("bob");
+    await bob.ask("join", { room: "kitchen", meta: true });
+    bob.answers = (event) => (event === "holdfast:gap" ? [] : [{ nack: { delayMs: 0 } }]);
+    const { receipts } = await bob.ask("emit", { room: "kitchen", event: "n", args: [1], id: "poison" });
+    expect(receipts).toHaveLength(1);
+    const events = await bob.events.count(6);
+    expect(events.map(([event, , meta]) => [event, (meta as { redelivered?: boolean } | undefined)?.redelivered])).toEqual([
+      ["n", false],
+      ["n", true],
+      ["n", true],
+      ["n", true],
+      ["n", true],
+      ["holdfast:gap", undefined],
+    ]);
+    expect(events[5]?.[1]).toEqual({ room: "kitchen", from: 1, to: 1, reason: "attempts" });
+    expect(await bob.ask("receipts", { room: "kitchen", id: "poison" })).toMatchObject({ counts: { delivered: 0, pending: 0, failed: 1 } });
+  });
+
+  it("ignore and count callbacks that say something else", async () => {
+    const bob = await peer("bob");
+    await bob.ask("join", { room: "kitchen" });
+    bob.answers = () => ["thanks"];
+    await bob.ask("emit", { room: "kitchen", event: "n", args: [], id: "1" });
+    await bob.events.count(1);
+    expect(await bob.ask("receipts", { room: "kitchen", id: "1" })).toMatchObject({ counts: { delivered: 0, pending: 1 } });
+    expect(host.holdfast.counters.invalidCallbacks).toBe(1);
+  });
+});
+
+describe("members", () => {
+  it("are added, listed with who is here, removed; a room can be left", async () => {
+    const ann = await peer("ann");
+    await ann.ask("join", { room: "kitchen" });
+    expect(await ann.ask("add", { room: "kitchen", member: { user: "bob" } })).toEqual({ ok: true });
+    expect(await ann.ask("add", { room: "kitchen", member: { queue: "orders" } })).toEqual({ ok: true });
+    expect(await ann.ask("members", { room: "kitchen" })).toMatchObject({
+      ok: true,
+      items: [
+        { user: "ann", since: 1, devices: 1, online: true },
+        { user: "bob", since: 1, devices: 0, online: false },
+        { queue: "orders", since: 1 },
+      ],
+    });
+    expect(await ann.ask("presence", { room: "kitchen" })).toEqual({ ok: true, items: [{ user: "ann", devices: ["default"] }] });
+    expect(await ann.ask("remove", { room: "kitchen", member: { user: "bob" } })).toEqual({ ok: true });
+    expect(await ann.ask("leave", { room: "kitchen" })).toEqual({ ok: true });
+    expect((await ann.ask("members", { room: "kitchen" })).items).toHaveLength(1);
+    for (const member of [{}, { user: "a", queue: "b" }, { room: "x" }, "bob"]) {
+      expect((await ann.ask("add", { room: "kitchen", member })).error).toMatchObject({ code: "BAD_REQUEST" });
+    }
+    expect((await ann.ask("members", { room: "cellar" })).error).toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("are told by receipts who got a message, for its sender only", async () => {
+    const [ann, bob] = [await peer("ann"), await peer("bob")];
+    await bob.ask("join", { room: "kitchen" });
+    await bob.ask("add", { room: "kitchen", member: { user: "cid" } });
+    await ann.ask("emit", { room: "kitchen", event: "order", args: [], id: "o-1" });
+    await bob.events.count(1);
+    await bob.ask("list", { kind: "rooms" });
+    expect(await ann.ask("receipts", { room: "kitchen", id: "o-1" })).toEqual({
+      ok: true,
+      counts: { delivered: 1, pending: 1, failed: 0 },
+      delivered: ["bob"],
+      pending: ["cid"],
+      failed: [],
+    });
+    expect((await bob.ask("receipts", { room: "kitchen", id: "o-1" })).error).toMatchObject({ code: "FORBIDDEN" });
+    expect((await ann.ask("receipts", { room: "kitchen", id: "o-2" })).error).toMatchObject({ code: "NOT_FOUND" });
+    expect((await ann.ask("receipts", { id: "o-2" })).error).toMatchObject({ code: "BAD_REQUEST" });
+  });
+});
+
+describe("looking after rooms", () => {
+  it("defines, lists, counts and deletes them", async () => {
+    const ann = await peer("ann");
+    expect(await ann.ask("define", { room: "kitchen", retention: { maxMessages: 10 }, poison: "block" })).toEqual({ ok: true });
+    expect((await ann.ask("define", { room: "kitchen", ordering: "key" })).error).toMatchObject({ code: "BAD_REQUEST" });
+    expect((await ann.ask("define", { room: "kitchen", retention: { maxDays: 1 } })).error?.message).toContain("retention.maxDays");
+    expect(await ann.ask("list", { kind: "rooms" })).toEqual({ ok: true, items: ["kitchen"] });
+    expect(await ann.ask("stats", { room: "kitchen" })).toMatchObject({ ok: true, messages: 0, members: 0 });
+    expect(await ann.ask("delete", { room: "kitchen" })).toEqual({ ok: true });
+    expect((await ann.ask("delete", { room: "kitchen" })).error).toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("creates none that may not be created by use", async () => {
+    await host.close();
+    host = await TestHost.open({ autoCreate: false, roomsMax: 1 });
+    const ann = await peer("ann");
+    for (const [operation, payload] of [
+      ["join", { room: "kitchen" }],
+      ["emit", { room: "kitchen", event: "a", args: [] }],
+      ["add", { room: "kitchen", member: { user: "bob" } }],
+    ] as const) {
+      expect((await ann.ask(operation, payload)).error).toMatchObject({ code: "NOT_FOUND", message: "there is no room kitchen" });
+    }
+    expect(await ann.ask("emit", { user: "bob", event: "a", args: [] })).toMatchObject({ ok: true });
+    expect(await ann.ask("define", { room: "kitchen" })).toEqual({ ok: true });
+    expect((await ann.ask("define", { room: "bar" })).error).toMatchObject({ code: "TOO_LARGE" });
+    expect(await ann.ask("join", { room: "kitchen" })).toEqual({ ok: true, sequence: 1 });
+  });
+});
