@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { InvalidArgumentError } from "commander";
 import { NAME_PATTERN } from "holdfast-client/protocol";
+import { isUserName, USER_FORM } from "../room-names.js";
 
 /** A parser of whole numbers from `min` to `max` for commander. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -15,6 +16,18 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 export function queueArgument(text: string): string {
   if (NAME_PATTERN.test(text.replace(/\.dead$/, ""))) return text;
   throw new InvalidArgumentError("Expected 1 to 128 of A-Z a-z 0-9 . _ : -");
+}
+
+/** The name of a room or a device. */
+export function nameArgument(text: string): string {
+  if (NAME_PATTERN.test(text)) return text;
+  throw new InvalidArgumentError("Expected 1 to 128 of A-Z a-z 0-9 . _ : -");
+}
+
+/** Who somebody is. */
+export function userArgument(text: string): string {
+  if (isUserName(text)) return text;
+  throw new InvalidArgumentError(`Expected ${USER_FORM}.`);
 }
 
 /** `http://host:port`, perhaps with the namespace as its path. */

@@ -24,7 +24,7 @@ export function withConnectionFlags(command: Command): Command {
         .default("http://127.0.0.1:3000")
         .argParser(serverUrl),
     )
-    .option("--namespace <name>", "the namespace whose queues these are (default: /)", namespaceName)
+    .option("--namespace <name>", "the namespace whose queues and rooms these are (default: /)", namespaceName)
     .option("--connect-timeout-ms <ms>", "give up when the server was not reached by then", wholeNumber(1, DAY_MS), 5_000)
     .option("--offline-timeout-ms <ms>", "give up when a server once reached stays away longer; 0: never", wholeNumber(0, DAY_MS), 60_000);
 }
@@ -46,14 +46,16 @@ export function namespaceUrl(flags: Pick<ConnectionFlags, "url" | "namespace">):
  * behind, and what it waits for fails.
  *
  * @param onState called when the server goes away and when it is back; until then the client connects again by itself
+ * @param auth who this is
  */
 export async function withServer<Result>(
   flags: ConnectionFlags,
   work: (holdfast: Holdfast) => Promise<Result>,
   onState: (away: boolean) => void = () => undefined,
+  auth: object = {},
 ): Promise<Result> {
   const url = namespaceUrl(flags);
-  const holdfast = connect(url);
+  const holdfast = connect(url, { auth });
   let watch: Watch | undefined;
   const givenUp = new Promise<never>((_, reject) => {
     watch = new Watch(holdfast, url, flags, onState, reject);

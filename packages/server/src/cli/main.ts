@@ -6,6 +6,8 @@ import { addDead } from "./dead.js";
 import { addDefine } from "./define.js";
 import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf } from "./exit-codes.js";
 import { oneLine } from "./one-line.js";
+import { addEmit } from "./emit.js";
+import { addJoin } from "./join.js";
 import { addPublish } from "./publish.js";
 import { addQueues } from "./queues.js";
 import { addSchedule } from "./schedule.js";
@@ -18,6 +20,8 @@ Examples:
   $ holdfast serve
   $ echo '{"item":"cod"}' | holdfast publish orders
   $ holdfast consume orders --until-empty
+  $ holdfast join kitchen --user bob
+  $ holdfast emit kitchen order '{"table":4}'
   $ holdfast stats
 
 HOLDFAST_URL is the server when --url is not given.
@@ -26,7 +30,7 @@ ${EXIT_CODES_HELP}`;
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
 
 const program = new Command("holdfast")
-  .description("Durable queues over Socket.IO: run a server, publish, consume, look.")
+  .description("Durable queues and rooms over Socket.IO: run a server, publish, consume, emit, join, look.")
   .version(version)
   .addHelpText("after", HELP)
   .exitOverride()
@@ -35,6 +39,8 @@ const program = new Command("holdfast")
 addServe(program);
 addPublish(program);
 addConsume(program);
+addEmit(program);
+addJoin(program);
 addStats(program);
 addDefine(program);
 addQueues(program);

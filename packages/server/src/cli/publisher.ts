@@ -1,5 +1,5 @@
 import { addAbortSignal, type Readable } from "node:stream";
-import type { Queue, Receipt } from "holdfast-client";
+import type { MessageOptions, Receipt } from "holdfast-client";
 import { HoldfastError } from "holdfast-client/protocol";
 import { CommandError, EXIT, exitCodeOf } from "./exit-codes.js";
 import { BadLine, type LineForm, messageOf } from "./line-message.js";
@@ -12,6 +12,11 @@ const OPEN_MESSAGES_MAX = 1_000;
 const OPEN_BYTES_MAX = 4_194_304;
 /** More than the largest body: a line may have blanks that the body does not. */
 const LINE_BYTES_MAX = 1_048_576;
+
+/** Where lines go: a queue, or whatever takes messages as a queue does. */
+export interface LineTarget {
+  publish(body: unknown, options: MessageOptions): Promise<Receipt>;
+}
 
 export interface PublisherOptions extends LineForm {
   /** Pass over lines that cannot be messages, instead of ending. */
@@ -44,9 +49,9 @@ export class Publisher {
   }
 
   /** Resolves once every line is stored. Fails with the first line that cannot be, once the fate of those before is known. */
-  async run(queue: Queue, input: Readable, interrupted: AbortSignal): Promise<void> {
+  async run(target: LineTarget, input: Readable, interrupted: AbortSignal): Promise<void> {
     try {
-      await this.#readAll(queue, addAbortSignal(interrupted, input));
+      await this.#readAll(target, addAbortSignal(interrupted, input));
     } catch (error) {
       if (!interrupted.aborted) throw error;
       this.#failure ??= new CommandError(EXIT.interrupted, "interrupted");
@@ -58,22 +63,22 @@ export class Publisher {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #readAll(queue: Queue, input: Readable): Promise<void> {
+  async #readAll(target: LineTarget, input: Readable): Promise<void> {
     const canTakeMore = (): boolean => this.#waitedFor < OPEN_MESSAGES_MAX && this.#waitedForBytes < OPEN_BYTES_MAX;
     for await (const lines of readLines(input, LINE_BYTES_MAX)) {
       for (const line of lines) {
         if (!canTakeMore()) await this.#until(() => canTakeMore() || this.#failure !== undefined);
         if (this.#failure !== undefined) return;
-        this.#take(queue, line);
+        this.#take(target, line);
       }
     }
   }
 
-  #take(queue: Queue, line: Line): void {
+  #take(target: LineTarget, line: Line): void {
     try {
       if (line.text === undefined) throw new BadLine(line.problem);
       const message = messageOf(line.text, this.#options);
-      if (message !== undefined) void this.#publish(queue.publish(message.body, message.options), line.number, line.text.length);
+      if (message !== undefined) void this.#publish(target.publish(message.body, message.options), line.number, line.text.length);
     } catch (error) {
       if (!(error instanceof BadLine)) throw error;
       this.#invalid(`line ${line.number} ${error.message}`, EXIT.badInput);

@@ -36,12 +36,13 @@ export async function runServer(settings: ServeSettings): Promise<void> {
 }
 
 async function open(settings: ServeSettings, log: Log): Promise<Holdfast> {
-  const { directory, engine, autoCreate, queuesMax, namespacesMax, disconnectGraceMs } = settings;
+  const { directory, engine, autoCreate, queuesMax, roomsMax, namespacesMax, disconnectGraceMs } = settings;
   return Holdfast.open({
     directory,
     engine,
     autoCreate,
     queuesMax,
+    roomsMax,
     // One more for `/`.
     namespacesMax: namespacesMax + 1,
     disconnectGraceMs,

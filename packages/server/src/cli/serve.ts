@@ -31,6 +31,7 @@ export function addServe(program: Command): void {
     .option("--origin <url>", "a web origin whose pages may connect; may be repeated (default: none)", collect)
     .option("--no-auto-create", "queues are made by define only, not by the first publish or consume")
     .option("--queues-max <number>", "how many queues a namespace may have (default: 10000)", wholeNumber(1, 1_000_000))
+    .option("--rooms-max <number>", "how many rooms a namespace may have (default: 10000)", wholeNumber(1, 1_000_000))
     .option("--namespaces-max <number>", "how many namespaces clients may ask for beside / (default: 100)", wholeNumber(0, 10_000))
     .option("--disconnect-grace-ms <ms>", "how long a lost consumer may come back to its messages (default: 5000)", wholeNumber(0, 60_000))
     .option("--insecure", "listen beyond loopback although nobody has to say who they are")

@@ -42,6 +42,7 @@ describe("resolveSettings", () => {
       origins: [],
       autoCreate: true,
       queuesMax: 10_000,
+      roomsMax: 10_000,
       namespacesMax: 100,
       disconnectGraceMs: 5_000,
       pingIntervalMs: 25_000,

@@ -22,6 +22,7 @@ const settings = z.strictObject({
   autoCreate: z.boolean().default(true),
   /** Queues of one namespace. */
   queuesMax: z.int().min(1).max(1_000_000).default(10_000),
+  roomsMax: z.int().min(1).max(1_000_000).default(10_000),
   /** Namespaces that clients may ask for beside `/`. */
   namespacesMax: z.int().min(0).max(10_000).default(100),
   /** How long the consumers of a lost connection may be resumed. */

@@ -1,0 +1,112 @@
+import type { Command } from "commander";
+import { LIMITS } from "holdfast-client/protocol";
+import { nameArgument, userArgument, wholeNumber } from "./arguments.js";
+import { withServer } from "./connection.js";
+import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
+import { LineWriter, openStdout } from "./line-writer.js";
+import { FINISHING, Progress } from "./progress.js";
+import { Publisher } from "./publisher.js";
+import { type EmitterOptions, RoomEmitter } from "./room-emitter.js";
+import { type RoomFlags, userOf, withRoomFlags } from "./room-flags.js";
+import { Interruption } from "./signals.js";
+
+const HELP = `
+With arguments one event is emitted, each argument a JSON value or with --text a text. Without, each line of standard
+input is one event whose only argument is the JSON value of the line; with --args the line is an array of arguments, with
+--text the line itself is the argument. The command ends once everything is stored. While the server restarts it waits
+and asks again; what was stored already is recognised and not stored twice.
+
+Every member of the room gets it, you too if you are one.
+
+Examples:
+  $ holdfast emit kitchen order '{"table":4}'
+  $ holdfast emit kitchen order --id-field orderId < orders.ndjson
+  $ holdfast emit kitchen say hello --text --except-user bob
+  $ echo '[]' | holdfast emit kitchen ping --args
+${EXIT_CODES_HELP}`;
+
+interface EmitFlags extends RoomFlags {
+  readonly text?: true;
+  readonly args?: true;
+  readonly idField?: string;
+  readonly ttlMs?: number;
+  readonly except: readonly string[];
+  readonly exceptUser: readonly string[];
+  readonly skipInvalid?: true;
+  readonly json?: true;
+}
+
+const collect =
+  (parse: (text: string) => string) =>
+  (text: string, before: readonly string[]): string[] => [...before, parse(text)];
+
+export function addEmit(program: Command): void {
+  withRoomFlags(program.command("emit"))
+    .description("Emit events to every member of a durable room.")
+    .argument("<room>", "name of the room", nameArgument)
+    .argument("<event>", "name of the event")
+    .argument("[arguments...]", "arguments of one event, as JSON")
+    .option("--text", "arguments and lines are texts, not JSON")
+    .option("--args", "lines are arrays of arguments")
+    .option("--id-field <name>", "field of the JSON object that is the message's id: emitted again, it is stored once")
+    .option("--ttl-ms <ms>", "do not hand it out once so long is over", wholeNumber(0, LIMITS.ttlMsMax))
+    .option("--except <room>", "not to members of this room; may be repeated", collect(nameArgument), [])
+    .option("--except-user <user>", "not to this user; may be repeated", collect(userArgument), [])
+    .option("--skip-invalid", "pass over lines that are not what they should be, instead of ending")
+    .option("--json", "write each receipt to standard output, one JSON object a line")
+    .addHelpText("after", HELP)
+    .action(emit);
+}
+
+async function emit(room: string, event: string, given: readonly string[], flags: EmitFlags): Promise<void> {
+  const { text = false, args = false, idField, ttlMs, except, exceptUser } = flags;
+  const values = given.map((each, index) => (text ? each : parseArgument(each, index)));
+  if (text && (args || idField !== undefined)) throw new CommandError(EXIT.usage, "--args and --id-field are for JSON, --text is none");
+  const leftOut = [...except, ...exceptUser.map((user) => ({ user }))];
+  const options = { room, event, except: leftOut, asArguments: args || values.length > 0 };
+  if (values.length > 0) await emitOnce(values, ttlMs, options, flags);
+  else await emitLines({ text, event: undefined, priority: undefined, idField, keyField: undefined, ttlMs }, options, flags);
+}
+
+function parseArgument(text: string, index: number): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new CommandError(EXIT.usage, `argument ${index + 1} is ${JSON.stringify(text)}, expected JSON; with --text it is a text`);
+  }
+}
+
+async function emitOnce(values: readonly unknown[], ttlMs: number | undefined, options: EmitterOptions, flags: EmitFlags): Promise<void> {
+  const send = (holdfast: ConstructorParameters<typeof RoomEmitter>[0]) => new RoomEmitter(holdfast, options).publish(values, { ttlMs });
+  const receipt = await withServer(flags, send, undefined, { user: userOf(flags) });
+  if (flags.json) await new LineWriter(openStdout(), () => undefined).write(JSON.stringify(receipt));
+  else process.stderr.write(`emitted to ${options.room} as ${receipt.sequence}\n`);
+}
+
+type Form = Omit<ConstructorParameters<typeof Publisher>[0], "skipInvalid" | "receipts">;
+
+async function emitLines(form: Form, options: EmitterOptions, flags: EmitFlags): Promise<void> {
+  const { skipInvalid = false, json = false } = flags;
+  const interruption = new Interruption();
+  const progress = new Progress(`emitted to ${options.room}`);
+  interruption.signal.addEventListener("abort", () => progress.state(FINISHING));
+  const receipts = json ? new LineWriter(openStdout(), () => undefined) : undefined;
+  const publisher = new Publisher({ ...form, skipInvalid, receipts }, progress);
+  try {
+    await withServer(
+      flags,
+      (holdfast) => publisher.run(new RoomEmitter(holdfast, options), process.stdin, interruption.signal),
+      (away) => progress.state(away ? "(waiting for the server)" : ""),
+      { user: userOf(flags) },
+    );
+    progress.stop();
+    process.stderr.write(`${publisher.summary()}\n`);
+  } catch (error) {
+    progress.stop();
+    throw publisher.withCounts(error);
+  } finally {
+    interruption.dispose();
+    // There may be more to read; nobody does, and it must not keep the process.
+    process.stdin.destroy();
+  }
+}
