@@ -68,7 +68,7 @@ function receiptOf(run: ReceiptRun | undefined, id: string): Receipt {
 }
 
 /** Each of them once, in the order of the first. */
-export function targetsOf(names: readonly TargetName[]): RoomTarget[] {
+function targetsOf(names: readonly TargetName[]): RoomTarget[] {
   const rooms = new Set<string>();
   const users = new Set<string>();
   const targets: RoomTarget[] = [];

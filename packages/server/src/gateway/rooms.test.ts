@@ -1,6 +1,6 @@
-import type { Socket as ClientSocket } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ask, Happenings, type Reply, TestHost } from "./test-host.js";
+import { Peer } from "./peer.js";
+import { type Reply, TestHost } from "./test-host.js";
 
 let host: TestHost;
 
@@ -10,39 +10,7 @@ beforeEach(async () => {
 
 afterEach(() => host.close());
 
-type Callback = (...args: unknown[]) => void;
-
-/** A client of that user, and what came to it. The callback of an event is called by `answers`, at once unless told otherwise. */
-class Peer {
-  readonly socket: ClientSocket;
-  readonly events = new Happenings<unknown[]>();
-  /** What to call the callback of an event with; undefined: not at all. */
-  answers: (event: string, args: readonly unknown[]) => unknown[] | undefined = () => [];
-
-  constructor(socket: ClientSocket) {
-    this.socket = socket;
-    socket.onAny((event: string, ...args: unknown[]) => {
-      const callback = typeof args.at(-1) === "function" ? (args.pop() as Callback) : undefined;
-      this.events.add([event, ...args]);
-      const answer = this.answers(event, args);
-      if (answer !== undefined) callback?.(...answer);
-    });
-  }
-
-  ask(operation: string, payload: object): Promise<Reply> {
-    return ask(this.socket, `holdfast:${operation}`, payload);
-  }
-}
-
-async function connected(auth: object): Promise<Peer> {
-  const peers: Peer[] = [];
-  const socket = await host.client({ auth, listen: (made) => peers.push(new Peer(made)) });
-  return peers[0] ?? new Peer(socket);
-}
-
-async function peer(user: string, auth: object = {}): Promise<Peer> {
-  return connected({ user, ...auth });
-}
+const peer = (user: string, auth: object = {}): Promise<Peer> => Peer.connect(host, { user, ...auth });
 
 const receiptOf = (reply: Reply): { id: string; sequence: number; duplicate: boolean } =>
   (reply.receipts as { id: string; sequence: number; duplicate: boolean }[])[0] ?? { id: "", sequence: 0, duplicate: false };
@@ -131,7 +99,7 @@ describe("holdfast:join and holdfast:emit", () => {
   });
 
   it("are for users only", async () => {
-    const nobody = await connected({});
+    const nobody = await Peer.connect(host, {});
     const requests: [string, object][] = [
       ["join", { room: "kitchen" }],
       ["leave", { room: "kitchen" }],

@@ -1,0 +1,199 @@
+import type { Socket } from "socket.io";
+import { afterEach, describe, expect, it } from "vitest";
+import { ManualClock, turn } from "../engines/conformance/manual-clock.js";
+import { createMemoryEngine } from "../engines/memory/memory-engine.js";
+import { MemoryStore } from "../engines/memory/memory-store.js";
+import { FailingStore } from "./failing-store.js";
+import { Peer } from "./peer.js";
+import { TestHost, until } from "./test-host.js";
+
+const DAY_MS = 86_400_000;
+
+const hosts: TestHost[] = [];
+const open = async (...options: Parameters<typeof TestHost.open>): Promise<TestHost> => {
+  const host = await TestHost.open(...options);
+  hosts.push(host);
+  return host;
+};
+
+afterEach(async () => {
+  for (const host of hosts.splice(0)) await host.close();
+});
+
+/** Moves the time in steps until something holds, for what a device gets after a while. */
+async function advanceUntil(clock: ManualClock, stepMs: number, holds: () => boolean): Promise<void> {
+  while (!holds()) {
+    await clock.advance(stepMs);
+    for (let turns = 0; turns < 20; turns++) await turn();
+  }
+}
+
+const delivered = async (peer: Peer, id: string): Promise<number> => {
+  const { counts } = await peer.ask("receipts", { room: "kitchen", id });
+  return (counts as { delivered: number }).delivered;
+};
+
+describe("a device that does not answer", () => {
+  it("gets the message again after 30 s, and settles it by the callback of either delivery", async () => {
+    const clock = new ManualClock();
+    const host = await open({ clock });
+    const bob = await Peer.connect(host, { user: "bob", meta: true });
+    bob.answers = () => undefined;
+    await bob.ask("join", { room: "kitchen" });
+    await bob.ask("emit", { room: "kitchen", event: "n", args: [1], id: "o-1" });
+    await bob.events.count(1);
+    await clock.advance(29_999);
+    await bob.ask("list", { kind: "rooms" });
+    expect(bob.events.items).toHaveLength(1);
+    await advanceUntil(clock, 1, () => bob.events.items.length === 2);
+    expect(bob.events.items.map(([event, n, meta]) => [event, n, (meta as { redelivered: boolean }).redelivered])).toEqual([
+      ["n", 1, false],
+      ["n", 1, true],
+    ]);
+    bob.callbacks[0]?.();
+    await until(async () => (await delivered(bob, "o-1")) === 1);
+    bob.callbacks[1]?.();
+    await bob.ask("list", { kind: "rooms" });
+    expect(host.holdfast.counters.staleCallbacks).toBe(0);
+  });
+});
+
+describe("a device that is away", () => {
+  it("S4: is told a gap of what was not kept so long, again until it takes note, and gets the rest", async () => {
+    const clock = new ManualClock();
+    const host = await open({ clock });
+    const ann = await Peer.connect(host, { user: "ann" });
+    await ann.ask("add", { room: "kitchen", member: { user: "bob" } });
+    for (const n of [1, 2, 3]) await ann.ask("emit", { room: "kitchen", event: "n", args: [n] });
+    await ann.ask("emit", { user: "bob", event: "n", args: [0] });
+    await clock.advance(8 * DAY_MS);
+    await ann.ask("emit", { room: "kitchen", event: "n", args: [4] });
+    const bob = await Peer.connect(host, { user: "bob" });
+    bob.answers = (event) => (event === "holdfast:gap" ? undefined : []);
+    const first = await bob.events.count(3);
+    const gaps = [
+      ["holdfast:gap", { room: "kitchen", from: 1, to: 3, reason: "retention" }],
+      ["holdfast:gap", { user: "bob", from: 1, to: 1, reason: "retention" }],
+    ];
+    expect(first).toHaveLength(3);
+    expect(first).toEqual(expect.arrayContaining([...gaps, ["n", 4]]));
+    await advanceUntil(clock, 30_000, () => bob.events.items.length >= 5);
+    expect(bob.events.items.slice(3)).toEqual(expect.arrayContaining(gaps));
+    bob.answers = () => [];
+    await advanceUntil(clock, 30_000, () => bob.events.items.length >= 7);
+    await bob.ask("list", { kind: "rooms" });
+    const count = bob.events.items.length;
+    for (let step = 0; step < 4; step++) {
+      await clock.advance(30_000);
+      await bob.ask("list", { kind: "rooms" });
+    }
+    bob.socket.disconnect();
+    const back = await Peer.connect(host, { user: "bob" });
+    await ann.ask("emit", { room: "kitchen", event: "n", args: [5] });
+    expect(await back.events.count(1)).toEqual([["n", 5]]);
+    expect(bob.events.items).toHaveLength(count);
+  });
+
+  it("T2: never gets what had a time to live that is over", async () => {
+    const clock = new ManualClock();
+    const host = await open({ clock });
+    const ann = await Peer.connect(host, { user: "ann" });
+    await ann.ask("add", { room: "kitchen", member: { user: "bob" } });
+    await ann.ask("emit", { room: "kitchen", event: "n", args: [1], ttlMs: 1_000 });
+    await ann.ask("emit", { room: "kitchen", event: "n", args: [2] });
+    await clock.advance(1_001);
+    const bob = await Peer.connect(host, { user: "bob" });
+    const events = await bob.events.count(2);
+    expect(events).toEqual(
+      expect.arrayContaining([
+        ["holdfast:gap", { room: "kitchen", from: 1, to: 1, reason: "expired" }],
+        ["n", 2],
+      ]),
+    );
+  });
+});
+
+describe("a queue that is a member", () => {
+  it("is fed every message once, with event, headers and who sent it", async () => {
+    const host = await open();
+    const ann = await Peer.connect(host, { user: "ann" });
+    await ann.ask("add", { room: "kitchen", member: { queue: "orders" } });
+    await ann.ask("emit", { room: "kitchen", event: "order", args: [{ table: 4 }, 2], id: "o-1", headers: { trace: "7" } });
+    await host.holdfast.room("kitchen").emit("order", "by the server");
+    const orders = host.holdfast.queue("orders");
+    await until(async () => (await orders.peek()).items.length === 2);
+    const { items } = await orders.peek();
+    expect(items.map(({ event, body, headers }) => [event, body, headers])).toEqual([
+      ["order", [{ table: 4 }, 2], { trace: "7", "holdfast:sender": "ann" }],
+      ["order", ["by the server"], undefined],
+    ]);
+  });
+});
+
+describe("another life", () => {
+  it("S3: of the process brings what was not acknowledged, and a callback of before settles nothing", async () => {
+    const store = new MemoryStore();
+    const before = await open({ engine: createMemoryEngine({ store }) });
+    const bob = await Peer.connect(before, { user: "bob", meta: true }, { reconnection: true });
+    await bob.ask("join", { room: "kitchen" });
+    bob.answers = (_, [n]) => (n === 1 ? [] : undefined);
+    for (const n of [1, 2, 3]) await bob.ask("emit", { room: "kitchen", event: "n", args: [n], id: `o-${n}` });
+    await bob.events.count(3);
+    await until(async () => (await delivered(bob, "o-1")) === 1);
+    const { port } = before;
+    const gone = new Promise((resolve) => bob.socket.once("disconnect", resolve));
+    await before.stop();
+    await gone;
+
+    await open({ engine: createMemoryEngine({ store }), port });
+    const events = await bob.events.count(5);
+    expect(events.map(([, n]) => n)).toEqual([1, 2, 3, 2, 3]);
+    for (const callback of bob.callbacks.slice(1, 3)) callback();
+    await bob.ask("list", { kind: "rooms" });
+    expect([await delivered(bob, "o-2"), await delivered(bob, "o-3")]).toEqual([0, 0]);
+    for (const callback of bob.callbacks.slice(3)) callback();
+    await until(async () => (await delivered(bob, "o-3")) === 1);
+  });
+
+  it("of the engine goes on with the devices that are connected", async () => {
+    const store = new FailingStore(new MemoryStore());
+    const host = await open({ engine: createMemoryEngine({ store }) });
+    const bob = await Peer.connect(host, { user: "bob" });
+    await bob.ask("join", { room: "kitchen" });
+    bob.answers = () => undefined;
+    await bob.ask("emit", { room: "kitchen", event: "n", args: [1], id: "o-1" });
+    await bob.events.count(1);
+    store.fails = true;
+    expect((await bob.ask("emit", { room: "kitchen", event: "n", args: [2] })).error).toMatchObject({ code: "UNKNOWN", retryable: true });
+    expect((await bob.ask("join", { room: "kitchen" })).error).toMatchObject({ code: "ENGINE_UNAVAILABLE", retryable: true });
+    store.fails = false;
+    await until(() => host.holdfast.ready);
+    bob.answers = () => [];
+    await bob.events.count(2);
+    expect(await bob.ask("join", { room: "kitchen" })).toMatchObject({ ok: true });
+    await bob.ask("emit", { room: "kitchen", event: "n", args: [3], id: "o-3" });
+    expect((await bob.events.count(3)).map(([, n]) => n)).toEqual([1, 1, 3]);
+    await until(async () => (await delivered(bob, "o-3")) === 1);
+  });
+});
+
+describe("whose connection it is", () => {
+  it("may be said by the application when it is connected, of each namespace for itself", async () => {
+    const host = await open({ attach: false });
+    const identify = (socket: Socket): string | undefined => socket.data.user as string | undefined;
+    host.holdfast.attach(host.io, { identify });
+    host.holdfast.attach(host.io.of("/shop"), { identify });
+    for (const namespace of [host.io.of("/"), host.io.of("/shop")]) {
+      namespace.on("connection", (socket) => {
+        socket.data.user = socket.handshake.auth.name;
+      });
+    }
+    for (const scope of [host.holdfast, host.holdfast.of("/shop")]) await scope.room("kitchen").add({ user: "bob" });
+    await host.holdfast.room("kitchen").emit("where", "/");
+    await host.holdfast.of("/shop").room("kitchen").emit("where", "/shop");
+    for (const namespace of ["/", "/shop"]) {
+      const bob = await Peer.connect(host, { name: "bob", user: "eve" }, { namespace });
+      expect(await bob.events.count(1)).toEqual([["where", namespace]]);
+    }
+  });
+});
