@@ -28,11 +28,11 @@ export function aheadOf(queue: Queue): number {
 
 /**
  * Takes back what the commit before the last one reserved and nobody leased since: it is not about to be sent any more.
- * (The last one may have become durable in this very turn.) Nor is what this commit reserved, when nobody is left to be
- * sent it.
+ * (The last one may have become durable in this very turn.) And all of it, with what this commit reserved, when nobody
+ * will be sent anything.
  */
 export function withdraw(queue: Queue): void {
-  const isOver = queue.consumers.size === 0 || queue.paused;
+  const isOver = queue.consumers.size === 0 || queue.paused || queue.retired;
   if (isOver) {
     for (const { block, index } of queue.reserving) block.unmarkLeased(index);
     queue.reserving = [];
