@@ -137,6 +137,8 @@ export class DeadLetters {
         after = end;
         this.#host.looked(queue);
       }
+      // Letters that somebody else took out meanwhile do not come again either.
+      await this.#host.durable();
       return count;
     } catch (error) {
       throw outcomeOf(error, count);
