@@ -5,8 +5,8 @@ import { addTo } from "./run.js";
 /**
  * In a `fifo` queue a nack or an expiry makes the tokens of later messages stale (O1), so it is an end of their leases.
  *
- * Whether that counts an attempt of theirs is not said, so either is taken. A release, or a failure that is the last
- * and sends the message to the dead letters, may do it too or not.
+ * Whether that counts an attempt of theirs is not said, so either is taken. A release, or a failure after which the
+ * message does not come again, because it was the last or the message expired, may do it too or not.
  */
 export function endLaterLeases(copies: Copies): void {
   const leases = new Map<string, Lease[]>();
@@ -24,11 +24,13 @@ const ENDING_OTHERS = new Set<Ender["how"]>(["nack", "expiry", "release"]);
 function endLater(leases: readonly Lease[]): void {
   const steps: Step[] = leases.map((lease) => ({ index: lease.delivery.index, delivered: lease }));
   for (const lease of leases) {
-    const last = lease.delivery.attempt >= lease.copy.queue.settings.maxAttemptsMin;
+    const { copy, delivery } = lease;
+    const mortal = copy.identity.publishes.some(({ invoked }) => invoked.ttlMs !== undefined);
+    const last = mortal || delivery.attempt >= copy.queue.settings.maxAttemptsMin;
     for (const ender of lease.possibleEnders()) {
       if (!ENDING_OTHERS.has(ender.how)) continue;
       const sure = last || ender.how === "release" ? Number.POSITIVE_INFINITY : ender.sure;
-      steps.push({ index: ender.from, ended: { ...ender, sure }, sequence: lease.copy.sequence });
+      steps.push({ index: ender.from, ended: { ...ender, sure }, sequence: copy.sequence });
     }
   }
   steps.sort((a, b) => a.index - b.index);
