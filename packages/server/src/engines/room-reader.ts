@@ -6,7 +6,6 @@ import type { Entry, Store } from "../store.js";
 
 /** Reads of all rooms that run at once. */
 const READS_MAX = 4;
-const STRETCH_BYTES = 256 * 1024;
 const STRETCH_ENTRIES = 1_024;
 
 /** The stored block that has the sequence, with its key; undefined when the room does not have it any more. */
@@ -75,7 +74,7 @@ export class RoomReader {
 
   async #stretch(room: Room, from: number): Promise<readonly Entry[]> {
     const end = keys.blockKey(room.number, room.durableNext);
-    const limits = { entriesMax: STRETCH_ENTRIES, bytesMax: STRETCH_BYTES };
+    const limits = { entriesMax: STRETCH_ENTRIES, bytesMax: this.#rooms.stretchBytes };
     const entries = await this.#store.read({ from: keys.blockKey(room.number, from), to: end, ...limits });
     const [first] = entries;
     if (first !== undefined && keys.positionOf(first[0]) === from) return entries;

@@ -2,6 +2,9 @@ import type { StoredBlock } from "./room-block.js";
 
 /** Of all rooms together, what each block weighs in memory. */
 const CACHED_BYTES_MAX = 24 * 1024 * 1024;
+/** A read brings about as much, or, while there is little space, what one device takes at once. */
+const STRETCH_BYTES = 256 * 1024;
+const STRETCH_BYTES_SHORT = 64 * 1024;
 
 /** Blocks of one room in memory, in order of sequence. */
 export class CachedBlocks {
@@ -58,6 +61,11 @@ export class BlockCache {
       owner.remove(oldest);
       this.#forget(oldest);
     }
+  }
+
+  /** How much a read may bring: of more than there is space for, most would go unused. */
+  get stretchBytes(): number {
+    return this.#bytes > CACHED_BYTES_MAX / 2 ? STRETCH_BYTES_SHORT : STRETCH_BYTES;
   }
 
   /** Lets all blocks of a room go. */

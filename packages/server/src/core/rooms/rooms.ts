@@ -187,6 +187,11 @@ export class Rooms {
     this.deliveries.wanting.add(device);
   }
 
+  /** How much a read may bring. */
+  get stretchBytes(): number {
+    return this.#cache.stretchBytes;
+  }
+
   /** Takes blocks that were read of a room for those who wait. */
   fill(room: Room, entries: readonly Entry[]): void {
     if (room.removed) return;
