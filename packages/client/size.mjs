@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
-const STORED = "stored/stored-outbox.js";
+const STORED = "stored/open.js";
 const REQUESTER = "requester.js";
 const LOADED_LATER = [STORED, REQUESTER];
 
@@ -13,7 +13,7 @@ const ENTRIES = [
   { name: "holdfast-client/admin", file: "admin.js", bytesMax: 500 },
   { name: "holdfast-client/together", file: "together.js", bytesMax: 500 },
   { name: "requests, with the first one", file: REQUESTER, bytesMax: 1_000 },
-  { name: "stored outbox, with idb", file: STORED, bytesMax: 3_500 },
+  { name: "stored outbox, with idb", file: STORED, bytesMax: 3_700 },
 ];
 
 /** Bytes of a bundle with everything that these files of the package export. */

@@ -6,7 +6,7 @@ export default defineConfig({
     "src/admin.ts",
     "src/together.ts",
     "src/protocol.ts",
-    "src/stored/stored-outbox.ts",
+    "src/stored/open.ts",
     "src/requester.ts",
     "src/platform/node.ts",
     "src/platform/browser.ts",

@@ -2,12 +2,9 @@ import { type ErrorCode, HoldfastError } from "./errors.js";
 import { QUEUE_PATTERN } from "./names.js";
 
 /** `BAD_REQUEST` unless it is a name that a queue may have. */
-export const checkQueue = (name: string): void => checkName("queue", name);
-
-/** `BAD_REQUEST` unless `name`, which is called `what`, could be that of a queue. */
-export function checkName(what: string, name: string): void {
+export function checkQueue(name: string): void {
   if (!QUEUE_PATTERN.test(name)) {
-    throw new HoldfastError("BAD_REQUEST", `${what} is ${JSON.stringify(name)}, expected ${QUEUE_PATTERN.source}`);
+    throw new HoldfastError("BAD_REQUEST", `queue is ${JSON.stringify(name)}, expected ${QUEUE_PATTERN.source}`);
   }
 }
 

@@ -1,7 +1,6 @@
 import { io, type Socket } from "socket.io-client";
 import { Host } from "./host.js";
-import { type ConnectOptions, type HoldfastOptions, limitsOf } from "./options.js";
-import type { OutboxLimits } from "./outbox.js";
+import { type ConnectOptions, type HoldfastOptions, type Settings, settingsOf } from "./options.js";
 import { Queue } from "./queue.js";
 
 /**
@@ -20,8 +19,8 @@ import { Queue } from "./queue.js";
  * const holdfast = connect("https://example.org/orders", { auth: { token } });
  */
 export function connect(url: string, options: ConnectOptions = {}): Holdfast {
-  const limits = limitsOf(options);
-  return new Holdfast(io(url, { transports: ["websocket"], ...options }), limits, options);
+  const settings = settingsOf(options);
+  return new Holdfast(io(url, { transports: ["websocket"], ...options }), settings);
 }
 
 /**
@@ -33,7 +32,7 @@ export function connect(url: string, options: ConnectOptions = {}): Holdfast {
  * const holdfast = wrap(io("https://example.org"));
  */
 export function wrap(socket: Socket, options: HoldfastOptions = {}): Holdfast {
-  return new Holdfast(socket, limitsOf(options), options);
+  return new Holdfast(socket, settingsOf(options));
 }
 
 /** A client of a Holdfast server, in one namespace. */
@@ -45,9 +44,9 @@ export class Holdfast {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(socket: Socket, limits: OutboxLimits, options: HoldfastOptions) {
+  constructor(socket: Socket, settings: Settings) {
     this.socket = socket;
-    this.host = new Host(socket, limits, options);
+    this.host = new Host(socket, settings);
   }
 
   /**

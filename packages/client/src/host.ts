@@ -1,8 +1,8 @@
 import type { Socket } from "socket.io-client";
 import { Connection } from "./connection.js";
 import { HoldfastError } from "./errors.js";
-import type { HoldfastOptions } from "./options.js";
-import { Outbox, type OutboxLimits } from "./outbox.js";
+import type { Settings } from "./options.js";
+import { Outbox } from "./outbox.js";
 import type { Requester } from "./requester.js";
 import { Requests } from "./requests.js";
 import type { StoredOutbox } from "./stored/stored-outbox.js";
@@ -17,19 +17,19 @@ export class Host {
   /** Of an outbox in IndexedDB: undefined once it failed to open. */
   readonly stored: Promise<StoredOutbox | undefined> | undefined;
 
-  constructor(socket: Socket, limits: OutboxLimits, options: HoldfastOptions) {
+  constructor(socket: Socket, settings: Settings) {
     this.connection = new Connection(socket);
     this.requests = new Requests(this.connection);
-    this.outbox = new Outbox(this.connection, limits);
-    if (options.outbox !== "indexeddb") return;
+    this.outbox = new Outbox(this.connection, settings);
+    if (settings.outbox !== "indexeddb") return;
     const { outbox } = this;
     outbox.held = true;
     // A chunk of its own, so that only a page that keeps its outbox loads it.
-    this.stored = import("./stored/stored-outbox.js")
-      .then(({ StoredOutbox }) => StoredOutbox.open(socket, outbox, options))
+    this.stored = import("./stored/open.js")
+      .then((chunk) => chunk.open(socket, outbox, settings))
       .catch((error) => {
-        outbox.failure = new HoldfastError("ENGINE_UNAVAILABLE", `the outbox in IndexedDB cannot be opened: ${error}`);
-        outbox.onRefused(outbox.failure);
+        outbox.refusal = new HoldfastError("ENGINE_UNAVAILABLE", `outbox: ${error}`);
+        outbox.onRefused(outbox.refusal);
         return undefined;
       });
   }

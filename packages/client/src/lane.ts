@@ -62,12 +62,10 @@ export class Lane {
     this.#host.connection.flushSoon(this);
   }
 
-  /** Goes on with what an earlier page left open from number `oldest` on: any of it may have been sent. */
-  resume(oldest: number, open: readonly Pending[]): void {
-    this.#oldest = oldest;
-    for (const entry of open) this.open(entry);
-    this.#cursor = this.#next;
-    this.resend();
+  /** Begins where an earlier page was: the numbers from `oldest` to before `next` are opened next, and may have been sent. */
+  resume(oldest: number, next: number): void {
+    this.#oldest = this.#cursor = oldest;
+    this.#doubtfulBelow = next;
   }
 
   /** Takes out what has no number. */
@@ -238,7 +236,7 @@ export class Lane {
 const SECTION_BYTES = 256;
 
 /** Why a message was given up: with `code`, for good, when it was never sent; else nobody knows what became of it. */
-export const failure = ({ number }: { readonly number: number }, code: ErrorCode, why: string, retryable = false): HoldfastError =>
+export const failure = ({ number }: { readonly number: number }, code: ErrorCode, why: string): HoldfastError =>
   number === 0
-    ? new HoldfastError(code, `publish was not sent: ${why}`, retryable)
+    ? new HoldfastError(code, `publish was not sent: ${why}`, false)
     : new HoldfastError("UNKNOWN", `publish was not confirmed: ${why}`);

@@ -3,8 +3,8 @@ import { checkQueue, checkSize, checkWhole } from "./check.js";
 import { HoldfastError } from "./errors.js";
 import * as LIMITS from "./limits.js";
 import { sizeOf } from "./packed.js";
-import { type Headers, type Timing, traitsOf } from "./record.js";
-import { packTiming } from "./timing.js";
+import { type Headers, traitsOf } from "./record.js";
+import { type PackedTiming, packTiming } from "./timing.js";
 
 /** "Stored": what a publish resolves to. */
 export interface Receipt {
@@ -76,7 +76,7 @@ export class Pending {
   readonly texts: readonly (string | undefined)[];
   readonly body: PackedBody;
   /** When it may be delivered; undefined when that is at once and for ever. */
-  readonly timing: Timing | undefined;
+  readonly timing: PackedTiming | undefined;
   /** About what it takes in memory and on the wire. */
   bytes: number;
   /** How many messages it stands for. */

@@ -1,5 +1,5 @@
 import type { ManagerOptions, SocketOptions } from "socket.io-client";
-import { checkName, checkWhole } from "./check.js";
+import { checkWhole } from "./check.js";
 import { HoldfastError } from "./errors.js";
 import type { OutboxLimits } from "./outbox.js";
 import type { RestoredMessage } from "./stored/restored.js";
@@ -12,8 +12,8 @@ export interface HoldfastOptions {
    */
   readonly outbox?: "memory" | "indexeddb" | undefined;
   /**
-   * Which of the stored outboxes of this server and namespace: 1 to 128 of `A-Z a-z 0-9 . _ : -`, default `default`. What is
-   * found there is sent as whoever this client is, so where users take turns at a browser each needs a name of their own.
+   * Which of the stored outboxes of this server and namespace; default `default`. What is found there is sent as whoever this
+   * client is, so where users take turns at a browser, make it the user's name.
    */
   readonly outboxName?: string | undefined;
   /** Called with what earlier pages published and nobody confirmed; it is sent again by itself. */
@@ -29,14 +29,15 @@ export interface HoldfastOptions {
 /** Those of Holdfast and those of a Socket.IO client. */
 export type ConnectOptions = HoldfastOptions & Partial<ManagerOptions & SocketOptions>;
 
-/** The limits of the outbox, checked and with their defaults. */
-export function limitsOf(options: HoldfastOptions): OutboxLimits {
+/** The options, checked, with the limits of the outbox. */
+export type Settings = HoldfastOptions & OutboxLimits;
+
+export function settingsOf(options: HoldfastOptions): Settings {
   const { outbox = "memory", outboxMessagesMax = 10_000, outboxBytesMax = 16_777_216, publishTimeoutMs = 0 } = options;
   if (outbox !== "memory" && outbox !== "indexeddb") {
     throw new HoldfastError("BAD_REQUEST", `outbox is ${outbox}, expected memory or indexeddb`);
   }
-  if (options.outboxName !== undefined) checkName("outboxName", options.outboxName);
   const limits = { outboxMessagesMax, outboxBytesMax, publishTimeoutMs };
   for (const [name, value] of Object.entries(limits)) checkWhole(name, value, 0);
-  return limits;
+  return { ...options, ...limits };
 }

@@ -22,8 +22,6 @@ export interface Keeper {
   remove(entry: Pending): void;
   /** The message needs not be kept any more. */
   forget(entry: Pending): void;
-  /** Fails what is not with its lane yet. */
-  abandon(error: HoldfastError): void;
   /** Resolves once nothing is left to be written. */
   settled(): Promise<void>;
 }
@@ -46,9 +44,10 @@ export class Outbox implements Party, LaneHost {
   /** Nothing may be sent now: the keeper is not there yet, or has not stored what was confirmed. */
   held = false;
   /** Why nothing can be taken. */
-  failure: HoldfastError | undefined;
+  refusal: HoldfastError | undefined;
   readonly #limits: OutboxLimits;
-  readonly #lanes = new Map<string, Lane>();
+  /** By queue. */
+  readonly lanes = new Map<string, Lane>();
   #messages = 0;
   #bytes = 0;
 
@@ -59,16 +58,12 @@ export class Outbox implements Party, LaneHost {
   }
 
   lane(queue: string): Lane {
-    let lane = this.#lanes.get(queue);
+    let lane = this.lanes.get(queue);
     if (lane === undefined) {
       lane = new Lane(queue, this);
-      this.#lanes.set(queue, lane);
+      this.lanes.set(queue, lane);
     }
     return lane;
-  }
-
-  lanes(): Lane[] {
-    return [...this.#lanes.values()];
   }
 
   publish(lane: Lane, body: unknown, options?: MessageOptions & WaitOptions): Promise<Receipt> {
@@ -112,7 +107,7 @@ export class Outbox implements Party, LaneHost {
   admit(entry: Pending, count: number, size: number, lanes: readonly Lane[], wait: WaitOptions | undefined): void {
     const { outboxMessagesMax, outboxBytesMax, publishTimeoutMs } = this.#limits;
     this.connection.assertOpen();
-    if (this.failure !== undefined) throw this.failure;
+    if (this.refusal !== undefined) throw this.refusal;
     if (wait?.signal?.aborted) throw failure(entry, "ABORTED", "aborted");
     checkSize("OUTBOX_FULL", this.#messages + count, this.#bytes + size, outboxMessagesMax, outboxBytesMax);
     this.count(count, size);
@@ -146,11 +141,10 @@ export class Outbox implements Party, LaneHost {
   }
 
   onReady(): void {
-    for (const lane of this.#lanes.values()) lane.resend();
+    for (const lane of this.lanes.values()) lane.resend();
   }
 
   onRefused(error: HoldfastError): void {
-    for (const lane of this.#lanes.values()) lane.abandon(error);
-    this.keeper?.abandon(error);
+    for (const lane of this.lanes.values()) lane.abandon(error);
   }
 }

@@ -4,11 +4,17 @@ import * as LIMITS from "./limits.js";
 import type { MessageOptions } from "./message.js";
 import type { Timing } from "./record.js";
 
+/** As it goes into a record, and as it was given: a page that is loaded again goes by the clock, too. */
+export interface PackedTiming extends Timing {
+  readonly notBefore: Date | number | undefined;
+}
+
 /** When a message may be delivered, from what its publisher says; undefined when nothing. The delay counts from its sending. */
-export function packTiming({ delayMs, notBefore, ttlMs }: MessageOptions): Timing | undefined {
+export function packTiming({ delayMs, notBefore, ttlMs }: MessageOptions): PackedTiming | undefined {
   if ((delayMs ?? notBefore ?? ttlMs) === undefined) return undefined;
   checkWhole("ttlMs", ttlMs ?? 0, 0, LIMITS.ttlMsMax);
-  const timing: Timing = {
+  const timing = {
+    notBefore,
     // Read when it is packed, so that what waited in the outbox is not late.
     get delayMs() {
       return notBefore === undefined ? delayMs : Math.max(0, Math.ceil(Number(notBefore) - Date.now()));

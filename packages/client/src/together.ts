@@ -38,7 +38,6 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
     const idPrefix = randomName(3);
     const stamped = messages.map((message, index) => ({
       ...message,
-      notBefore: undefined,
       body: snapshot(message.body, entries[index]?.body),
       id: message.id ?? `${idPrefix}-${index}`,
     }));
@@ -59,7 +58,11 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
       if (gate.done) return;
       gate.number = 1;
       requests
-        .send("holdfast:publish", { messages: stamped.map((message, index) => ({ ...message, ...entries[index]?.timing })) }, mayResend)
+        .send(
+          "holdfast:publish",
+          { messages: stamped.map((message, index) => ({ ...message, ...entries[index]?.timing, notBefore: undefined })) },
+          mayResend,
+        )
         .then(
           (reply) => {
             settle();

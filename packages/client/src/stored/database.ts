@@ -1,6 +1,6 @@
 import { type DBSchema, type IDBPDatabase, openDB, unwrap } from "idb";
 import type { PackedBody } from "../body.js";
-import type { Timing } from "../record.js";
+import type { MessageOptions } from "../message.js";
 
 /** Where a message rests; in the order of a queue's numbers. */
 export type MessageKey = [producer: string, queue: string, number: number];
@@ -11,7 +11,8 @@ export interface KeptMessage {
   readonly traits: number;
   readonly texts: readonly (string | undefined)[];
   readonly body: PackedBody;
-  readonly timing: Timing | undefined;
+  /** As it was given. */
+  readonly timing: Pick<MessageOptions, "delayMs" | "notBefore" | "ttlMs"> | undefined;
   readonly bytes: number;
   readonly array: number;
 }

@@ -1,8 +1,9 @@
-import type { HoldfastError } from "../errors.js";
+import type { Party } from "../connection.js";
+import { HoldfastError } from "../errors.js";
 import { failure, type Lane } from "../lane.js";
 import type { Pending } from "../message.js";
 import type { Keeper, Outbox } from "../outbox.js";
-import type { Database, MessageKey, Row } from "./database.js";
+import type { Database, KeptMessage, MessageKey, Row } from "./database.js";
 
 interface Place {
   readonly lane: Lane;
@@ -22,10 +23,16 @@ interface Watcher {
   onDrained(): void;
 }
 
+function messageOf({ id, traits, texts, body, timing, bytes, array }: Pending): KeptMessage {
+  const { notBefore, ttlMs } = timing ?? {};
+  const delayMs = notBefore === undefined ? timing?.delayMs : undefined;
+  return { id, traits, texts, body, timing: timing && { delayMs, notBefore, ttlMs }, bytes, array };
+}
+
 /** Lets the lanes write again. */
 export function release(outbox: Outbox): void {
   outbox.held = false;
-  for (const lane of outbox.lanes()) outbox.connection.flushSoon(lane);
+  for (const lane of outbox.lanes.values()) outbox.connection.flushSoon(lane);
 }
 
 /**
@@ -35,7 +42,9 @@ export function release(outbox: Outbox): void {
  * takes all that was staged meanwhile. While a deletion is not written the outbox is held: what a frame says of the oldest
  * open number is true of the database too, so whatever is found there after a crash the server still knows.
  */
-export class OutboxKeeper implements Keeper {
+export class OutboxKeeper implements Keeper, Party {
+  /** The outbox counts what is unconfirmed. */
+  readonly idle = true;
   readonly #outbox: Outbox;
   readonly #database: Database;
   readonly #watcher: Watcher | undefined;
@@ -54,6 +63,7 @@ export class OutboxKeeper implements Keeper {
     this.#outbox = outbox;
     this.#database = database;
     this.#watcher = watcher;
+    outbox.connection.join(this);
   }
 
   /** Takes over what is in the database already: the messages of a queue that are open, and its next number. */
@@ -90,7 +100,10 @@ export class OutboxKeeper implements Keeper {
     } else if (entry.onTurn !== undefined) this.#openGate(entry);
   }
 
-  abandon(error: HoldfastError): void {
+  onReady(): void {}
+
+  /** Fails what is not with its lane yet. */
+  onRefused(error: HoldfastError): void {
     const giveUp = (entry: Pending): void => {
       // Without a number it is not kept, or not to be kept; else nobody waits for it any more, but it stays.
       if (entry.number === 0 || entry.onTurn !== undefined) this.#outbox.finish(entry);
@@ -153,8 +166,7 @@ export class OutboxKeeper implements Keeper {
       const number = nexts.get(queue) ?? this.#nexts.get(queue) ?? 1;
       nexts.set(queue, number + 1);
       entry.number = number;
-      const { id, traits, texts, body, timing, bytes, array } = entry;
-      rows.push({ key: [producer, queue, number], message: { id, traits, texts, body, timing, bytes, array } });
+      rows.push({ key: [producer, queue, number], message: messageOf(entry) });
     }
     try {
       if (rows.length > 0) await this.#database.keep(producer, rows, nexts);
@@ -177,13 +189,13 @@ export class OutboxKeeper implements Keeper {
 
   /** Nothing of it was stored, or sent. */
   #fail(places: readonly Place[], error: unknown): void {
-    const isFull = error instanceof Error && error.name === "QuotaExceededError";
+    const code = error instanceof Error && error.name === "QuotaExceededError" ? "OUTBOX_FULL" : "ENGINE_UNAVAILABLE";
     for (const { lane, entry } of places) {
       if (entry.onTurn !== undefined) this.#pass(lane, entry);
       else {
         entry.number = 0;
         this.#outbox.finish(entry);
-        entry.reject(failure(entry, isFull ? "OUTBOX_FULL" : "ENGINE_UNAVAILABLE", `IndexedDB did not store it: ${error}`, true));
+        entry.reject(new HoldfastError(code, `publish was not sent: IndexedDB did not store it: ${error}`));
       }
     }
   }

@@ -3,6 +3,7 @@ import { FORMAT_BINARY, readMixed } from "../body.js";
 import { Pending, type Receipt } from "../message.js";
 import type { Outbox } from "../outbox.js";
 import { TRAIT_CHOSEN_ID } from "../record.js";
+import { packTiming } from "../timing.js";
 import type { KeptMessage, KeptQueue, MessageKey } from "./database.js";
 import type { OutboxKeeper } from "./keeper.js";
 
@@ -35,7 +36,9 @@ export function restore(outbox: Outbox, keeper: OutboxKeeper, queues: readonly K
     const kept: [Pending, MessageKey][] = [];
     for (const { key, message } of rows) {
       const receipt = new Promise<Receipt>((resolve, reject) => {
-        const entry = Object.assign(new Pending(null, undefined, resolve, reject), message);
+        const entry = Object.assign(new Pending(null, undefined, resolve, reject), message, {
+          timing: message.timing && packTiming(message.timing),
+        });
         open[key[2] - oldest] = entry;
         kept.push([entry, key]);
         outbox.count(1, entry.bytes);
@@ -44,7 +47,9 @@ export function restore(outbox: Outbox, keeper: OutboxKeeper, queues: readonly K
       restored.push({ ...describe(message, `${outbox.producer}-${key[2].toString(36)}`), queue, receipt });
     }
     keeper.resume(queue, next, kept);
-    outbox.lane(queue).resume(oldest, open);
+    const lane = outbox.lane(queue);
+    lane.resume(oldest, next);
+    for (const entry of open) lane.open(entry);
   }
   return restored;
 }

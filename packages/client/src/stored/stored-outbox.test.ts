@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ConnectOptions, Holdfast, HoldfastError, Receipt, RestoredMessage } from "../index.js";
+import { RecordView } from "../record-view.js";
 import { idsOf, refusal, TestServer, turnsUntil } from "../test-server.js";
 import { publishTogether } from "../together.js";
 import { Database } from "./database.js";
@@ -147,6 +148,27 @@ describe("after a reload", () => {
     ]);
   });
 
+  test("a message with notBefore goes by the clock, one with a delay by its sending", async () => {
+    const start = Date.now();
+    const now = vi.spyOn(Date, "now").mockImplementation(() => start);
+    const first = open(offline);
+    abandon(first.holdfast.queue("orders").publish(1, { notBefore: new Date(start + 10_000) }));
+    abandon(first.holdfast.queue("bills").publish(2, { delayMs: 10_000 }));
+    await kept(first.holdfast);
+    first.page.crash();
+    now.mockImplementation(() => start + 4_000);
+    const { holdfast, restored } = open();
+    await kept(holdfast);
+    await Promise.all(restored.map(({ receipt }) => receipt));
+    const delays = server.publishes().map(({ queue, records }) => [queue, new RecordView(records, 0, records.length).timing?.delayMs]);
+    expect(new Map(delays as [string, number][])).toEqual(
+      new Map([
+        ["orders", 6_000],
+        ["bills", 10_000],
+      ]),
+    );
+  });
+
   test("more than a window of open numbers comes through in order, over several lives", async () => {
     await leave(...range(1_500));
     await leave(...range(1_000).map((body) => 1_500 + body));
@@ -176,7 +198,6 @@ describe("after a reload", () => {
     await other.holdfast.queue("orders").publish("bob's");
     expect(other.calls()).toBe(0);
     expect(server.stored.get("orders")).toEqual(["bob's"]);
-    expect(() => open({ outboxName: "not a name" })).toThrow(/outboxName is "not a name"/);
   });
 });
 
@@ -327,11 +348,19 @@ describe("an outbox that cannot be opened", () => {
   test("fails what is published, and says why", async () => {
     vi.stubGlobal("navigator", {});
     const holdfast = server.connect({ outbox: "indexeddb" });
-    const error = { code: "ENGINE_UNAVAILABLE", message: expect.stringMatching(/IndexedDB cannot be opened: .*Web Locks/) };
+    const error = { code: "ENGINE_UNAVAILABLE", message: expect.stringMatching(/outbox: .*no Web Locks/) };
     expect(await failure(holdfast.queue("orders").publish(1))).toMatchObject(error);
     expect(await failure(holdfast.queue("orders").publish(2))).toMatchObject(error);
     await holdfast.close();
     expect(server.frames).toEqual([]);
+
+    await leave("kept");
+    vi.spyOn(Database.prototype, "read").mockRejectedValueOnce(new Error("damaged"));
+    const damaged = open();
+    expect(await failure(damaged.holdfast.queue("orders").publish(1))).toMatchObject({ message: expect.stringMatching(/damaged/) });
+    // It lets the next one try.
+    await open().holdfast.queue("orders").publish(2);
+    expect(server.stored.get("orders")).toEqual(["kept", 2]);
     expect(() => server.connect({ outbox: "disk" as "memory" })).toThrow(/outbox is disk, expected memory or indexeddb/);
   });
 });

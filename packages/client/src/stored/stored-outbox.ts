@@ -1,8 +1,7 @@
-import type { Socket } from "socket.io-client";
 import { HoldfastError } from "../errors.js";
 import type { HoldfastOptions } from "../options.js";
 import { Outbox } from "../outbox.js";
-import { Database, type KeptQueue } from "./database.js";
+import type { Database, KeptQueue } from "./database.js";
 import { OutboxKeeper, release } from "./keeper.js";
 import { type RestoredMessage, restore } from "./restored.js";
 
@@ -28,7 +27,7 @@ export class StoredOutbox {
   readonly #held = new Map<string, Release>();
   #closed = false;
 
-  private constructor(name: string, locks: LockManager, database: Database, outbox: Outbox, options: HoldfastOptions) {
+  constructor(name: string, locks: LockManager, database: Database, outbox: Outbox, options: HoldfastOptions) {
     this.#name = name;
     this.#locks = locks;
     this.#database = database;
@@ -36,23 +35,13 @@ export class StoredOutbox {
     this.#onRestored = options.onRestored;
   }
 
-  /** Gives `outbox` its keeper, with what earlier pages left in front of what was published meanwhile. */
-  static async open(socket: Socket, outbox: Outbox, options: HoldfastOptions): Promise<StoredOutbox> {
-    const locks = globalThis.navigator?.locks;
-    if (locks === undefined) throw new Error("this page has no Web Locks, which need https or localhost");
-    const name = nameOf(socket, options.outboxName ?? "default");
-    const stored = new StoredOutbox(name, locks, await Database.open(name), outbox, options);
-    await stored.#begin();
-    return stored;
-  }
-
-  async #begin(): Promise<void> {
+  async begin(): Promise<void> {
     const outbox = this.#outbox;
     const queues = await this.#inherit();
     if (queues === undefined) await this.#hold(outbox.producer);
     const keeper = new OutboxKeeper(outbox, this.#database);
     this.#keepers.add(keeper);
-    const published = outbox.lanes().map((lane) => ({ lane, entries: lane.take() }));
+    const published = Array.from(outbox.lanes.values(), (lane) => ({ lane, entries: lane.take() }));
     this.#report(restore(outbox, keeper, queues ?? []));
     outbox.keeper = keeper;
     for (const { lane, entries } of published) for (const entry of entries) keeper.add(lane, entry);
@@ -103,6 +92,7 @@ export class StoredOutbox {
       onForget: ({ bytes }) => this.#outbox.count(-1, -bytes),
       onDrained: () => {
         this.#keepers.delete(keeper);
+        connection.leave(keeper);
         connection.leave(adopted);
         void this.#retire(producer);
       },
@@ -142,10 +132,16 @@ export class StoredOutbox {
     if (onRestored !== undefined && messages.length > 0) queueMicrotask(() => onRestored(messages));
   }
 
-  /** Lets the next page have it; the connection is closed already. */
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** The client is closed. */
+  close(): Promise<void> {
+    // What was restored after the connection was closed is nobody's any more.
     this.#outbox.onRefused(new HoldfastError("SHUTTING_DOWN", "this client is closed", false));
+    return this.end();
+  }
+
+  /** Lets the next page have it. */
+  async end(): Promise<void> {
+    this.#closed = true;
     await Promise.all(Array.from(this.#keepers, (keeper) => keeper.settled()));
     this.#database.close();
     for (const producer of [...this.#held.keys()]) this.#release(producer);
@@ -153,10 +149,3 @@ export class StoredOutbox {
 }
 
 const NO_LIMITS = { outboxMessagesMax: 0, outboxBytesMax: 0, publishTimeoutMs: 0 };
-
-/** One database for each server, namespace and name. */
-function nameOf(socket: Socket, name: string): string {
-  // Beyond the public interface of Socket.IO: the address as given to `io`, and the namespace.
-  const { io, nsp } = socket as unknown as { io: { uri: string; opts: { path?: string } }; nsp: string };
-  return `holdfast ${new URL(io.uri, globalThis.location?.href).origin}${io.opts.path} ${nsp} ${name}`;
-}
