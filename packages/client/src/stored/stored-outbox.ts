@@ -113,7 +113,7 @@ export class StoredOutbox {
   #hold(producer: string): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const onLock = (lock: Lock | null): Promise<void> | undefined => {
-        resolve(lock !== null);
+        resolve(lock !== null && !this.#closed);
         if (lock === null || this.#closed) return undefined;
         return new Promise((release) => this.#held.set(producer, release));
       };
