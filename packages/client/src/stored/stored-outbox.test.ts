@@ -179,6 +179,38 @@ describe("after a reload", () => {
     expect(server.publishes().flatMap(idsOf).length).toBe(2_501);
   });
 
+  test.each([1, 2, 3, 4])("nothing is lost, repeated or reordered over many lives that end anywhere (seed %i)", async (seed) => {
+    let state = seed;
+    const chance = (): number => {
+      state = (state * 48_271) % 2_147_483_647;
+      return state / 2_147_483_647;
+    };
+    // Lost on the way there, lost on the way back, or answered.
+    server.onPublish = (section) => {
+      const luck = chance();
+      const runs = luck < 0.3 ? undefined : server.store(section);
+      return luck < 0.6 ? undefined : runs;
+    };
+    let published = 0;
+    for (let life = 0; life < 15; life++) {
+      const { page, holdfast } = open();
+      const orders = holdfast.queue("orders");
+      for (let burst = 0; burst < 4; burst++) {
+        for (let count = chance() * 6; count > 1; count--) abandon(orders.publish(published++));
+        if (chance() < 0.3) abandon(orders.publishAll([{ body: published++ }, { body: published++ }]));
+        await kept(holdfast);
+        for (let turns = chance() * 40; turns > 1; turns--) await new Promise(setImmediate);
+        if (chance() < 0.2) server.cut();
+      }
+      await kept(holdfast);
+      page.crash();
+    }
+    server.onPublish = (section) => server.store(section);
+    await open().holdfast.queue("orders").publish(published);
+    expect(server.stored.get("orders")).toEqual(range(published + 1));
+    expect(new Set(server.publishes().map(({ producer }) => producer)).size).toBe(1);
+  });
+
   test("what is found counts in the bounds", async () => {
     await leave(1, 2);
     const { holdfast, restored } = open({ ...offline, outboxMessagesMax: 3 });
