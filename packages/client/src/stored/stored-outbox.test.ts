@@ -129,6 +129,18 @@ describe("after a reload", () => {
     expect(server.stored.get("orders")).toEqual([0, 1, 2, 3, 4]);
   });
 
+  test("nobody knows what became of it when it is refused then; of what is published then it is known", async () => {
+    await leave("old");
+    const error = { code: "FORBIDDEN", message: "forbidden by the test", retryable: false } as const;
+    server.onPublish = ({ count }) => [{ count, sequence: 0, duplicate: false, error }];
+    const { holdfast, restored } = open();
+    expect(await failure(holdfast.queue("orders").publish("new"))).toMatchObject(error);
+    expect(await failure(restored[0]?.receipt ?? Promise.resolve())).toMatchObject({
+      code: "UNKNOWN",
+      message: expect.stringMatching(/forbidden/),
+    });
+  });
+
   test("bodies of every kind, arrays and options are what they were", async () => {
     const first = open(offline);
     const orders = first.holdfast.queue("orders");
@@ -266,9 +278,19 @@ describe("a message", () => {
       return server.store(section);
     };
     const { holdfast } = open();
-    await holdfast.queue("orders").publish(1);
-    await holdfast.queue("orders").publish(2);
-    expect(order.slice(0, 4)).toEqual(["sent 1 oldest 1", "forget", "forgotten", "sent 2 oldest 2"]);
+    const orders = holdfast.queue("orders");
+    // One more than may be open at a time: the last one is kept, and waits for nothing but room.
+    await Promise.all(range(1_025).map((body) => orders.publish(body)));
+    await orders.publish(1_025);
+    expect(order.slice(0, 7)).toEqual([
+      "sent 1 oldest 1",
+      "forget",
+      "forgotten",
+      "sent 1025 oldest 1025",
+      "forget",
+      "forgotten",
+      "sent 1026 oldest 1026",
+    ]);
   });
 
   test("that the store has no room for fails, and the next one has its number", async () => {
