@@ -8,6 +8,7 @@ export default defineConfig({
     "src/protocol.ts",
     "src/stored/open.ts",
     "src/requester.ts",
+    "src/rooms/rooms.ts",
     "src/platform/node.ts",
     "src/platform/browser.ts",
   ],
@@ -18,5 +19,7 @@ export default defineConfig({
   // Fields are assigned, not defined: what a constructor sets anyway is not named twice in a page's bundle.
   tsconfig: "tsconfig.build.json",
   dts: true,
+  // A page's bundler gives the chunks names of its own.
+  hash: false,
   outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
 });

@@ -1,2 +1,3 @@
 export { type Admin, admin } from "./admin/admin.js";
-export type { AdminQueue, Page, PeekedMessage, ScheduleEntry, ScheduleTimes } from "./admin/admin-queue.js";
+export type { AdminQueue, PeekedMessage, ScheduleEntry, ScheduleTimes } from "./admin/admin-queue.js";
+export type { Page } from "./page.js";

@@ -1,5 +1,5 @@
 import { checkWhole } from "./check.js";
-import { backoffMs, type Connection, type Party } from "./connection.js";
+import type { Connection, Party } from "./connection.js";
 import type { ConsumeOptions, Consumer } from "./consumer.js";
 import { Batch, type LeasedDelivery, type Settler } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
@@ -121,7 +121,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
   }
 
   #attachLater(): void {
-    this.#connection.after(backoffMs(this.#attempt++), () => this.onReady());
+    this.#connection.pause(this.#attempt++, () => this.onReady());
   }
 
   /** The leases that may still be settled here, as runs: the server takes back the others, whose delivery was lost. */

@@ -46,7 +46,7 @@ function packMixed(body: unknown): PackedBody {
       pathOf.set(value, path);
       return value;
     }
-    if (buffers.push(bytes) > BUFFERS_MAX) throw new HoldfastError("TOO_LARGE", `body holds more than ${BUFFERS_MAX} buffers`);
+    if (buffers.push(bytes) > BUFFERS_MAX) throw new HoldfastError("TOO_LARGE", `body has more than ${BUFFERS_MAX} buffers`);
     paths.push(path);
     return null;
   });
@@ -114,5 +114,5 @@ export function readMixed(bytes: Uint8Array, start: number, end: number): unknow
 /** One step of a path; only along properties the value really has. */
 function childOf(value: unknown, step: string | number): unknown {
   if (typeof value === "object" && value !== null && Object.hasOwn(value, step)) return Reflect.get(value, step);
-  throw new HoldfastError("BAD_REQUEST", "body has no such place for a buffer");
+  throw new HoldfastError("BAD_REQUEST", "body has no place for a buffer");
 }

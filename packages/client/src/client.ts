@@ -2,6 +2,9 @@ import { io, type Socket } from "socket.io-client";
 import { Host } from "./host.js";
 import { type ConnectOptions, type HoldfastOptions, type Settings, settingsOf } from "./options.js";
 import { Queue } from "./queue.js";
+import type { Room } from "./room.js";
+import { loadRooms, roomOf } from "./rooms/load.js";
+import type { Rooms } from "./rooms/rooms.js";
 
 /**
  * Connects to a server; returns at once and connects, and reconnects, in the background. WebSocket only, unless
@@ -41,6 +44,7 @@ export class Holdfast {
   readonly socket: Socket;
   /** @internal */
   readonly host: Host;
+  #rooms: Promise<Rooms> | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -56,6 +60,15 @@ export class Holdfast {
    */
   queue<Body = unknown>(name: string): Queue<Body> {
     return new Queue<Body>(name, this.host);
+  }
+
+  /**
+   * A durable room by name; nothing is sent. Ask for the first one in the turn of `connect`: what a member missed comes
+   * right after the connect. From then on every room event has one argument more before its callback.
+   */
+  room(name: string): Room {
+    this.#rooms ??= loadRooms(this.host, this.socket);
+    return roomOf(name, this.#rooms);
   }
 
   /**

@@ -61,7 +61,7 @@ const HELLO_TIMEOUT_MS = 10_000;
 export const TIMER_MS_MAX = 0x7fff_ffff;
 
 /** 100 ms doubling to 5 s, up to half of it random so that clients do not come back all at once. */
-export const backoffMs = (attempt: number): number => Math.min(100 * 2 ** attempt, 5_000) * (0.5 + Math.random() / 2);
+const backoffMs = (attempt: number): number => Math.min(100 * 2 ** attempt, 5_000) * (0.5 + Math.random() / 2);
 
 /**
  * Frames and plain events over one Socket.IO socket.
@@ -155,6 +155,11 @@ export class Connection {
     this.#timers.add(timer);
   }
 
+  /** Runs `task` later, as `after`: the later, the more attempts there were before. */
+  pause(attempt: number, task: () => void): void {
+    this.after(backoffMs(attempt), task);
+  }
+
   /** Sends a plain event on this connection; when it is lost before the reply, `done` is not called. */
   request(
     event: string,
@@ -188,7 +193,7 @@ export class Connection {
     const onReply = (error: HoldfastError | undefined, reply: Reply): void => {
       if (error === undefined) this.#enterReady(reply);
       else if (!error.retryable) this.#refuse(error);
-      else this.after(backoffMs(this.#attempt++), () => generation === this.#generation && this.#hello());
+      else this.pause(this.#attempt++, () => generation === this.#generation && this.#hello());
     };
     this.request("holdfast:hello", { frames: FRAME_VERSION }, onReply, HELLO_TIMEOUT_MS);
   }

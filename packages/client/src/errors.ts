@@ -1,5 +1,5 @@
-/** Every code a Holdfast error can carry, the passing ones last. The list is closed: a client may switch over it. */
-export const ERROR_CODES = [
+/** Codes after which the same call fails again. */
+const FINAL = [
   "BAD_REQUEST",
   "NOT_FOUND",
   "FORBIDDEN",
@@ -9,6 +9,10 @@ export const ERROR_CODES = [
   "STALE_LEASE",
   "ABORTED",
   "REQUEST_FAILED",
+] as const;
+
+/** Codes after which the same call may succeed unchanged. `UNKNOWN` is among them: resend it with the same id. */
+const PASSING = [
   "QUEUE_FULL",
   "RATE_LIMITED",
   "DISK_FULL",
@@ -19,19 +23,10 @@ export const ERROR_CODES = [
   "PRODUCER_GAP",
 ] as const;
 
-export type ErrorCode = (typeof ERROR_CODES)[number];
+/** Every code a Holdfast error can carry, the passing ones last. The list is closed: a client may switch over it. */
+export const ERROR_CODES = [...FINAL, ...PASSING] as const;
 
-/** Codes after which the same call may succeed unchanged. `UNKNOWN` is among them: resend it with the same id. */
-const RETRYABLE: readonly ErrorCode[] = [
-  "QUEUE_FULL",
-  "RATE_LIMITED",
-  "DISK_FULL",
-  "ENGINE_UNAVAILABLE",
-  "SHUTTING_DOWN",
-  "UNKNOWN",
-  "OUTBOX_FULL",
-  "PRODUCER_GAP",
-];
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** An error as it travels in a reply. */
 export interface ErrorReply {
@@ -56,7 +51,7 @@ export class HoldfastError extends Error {
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly retryable: boolean = RETRYABLE.includes(code),
+    readonly retryable: boolean = (PASSING as readonly ErrorCode[]).includes(code),
   ) {
     super(message);
   }

@@ -1,6 +1,6 @@
 import { ByteWriter } from "./bytes.js";
-import { backoffMs, type Connection } from "./connection.js";
-import { type ErrorCode, HoldfastError } from "./errors.js";
+import type { Connection } from "./connection.js";
+import type { HoldfastError } from "./errors.js";
 import { Fifo } from "./fifo.js";
 import { eachFate, type Fate } from "./frame.js";
 import * as LIMITS from "./limits.js";
@@ -97,12 +97,12 @@ export class Lane {
   abandon({ code, message }: HoldfastError): void {
     for (const entry of this.take()) {
       this.#host.finish(entry);
-      entry.reject(failure(entry, code, message));
+      entry.fail(code, message);
     }
     for (let index = 0; index < this.#open.length; index++) {
       const entry = this.#open.at(index);
       entry?.onDone?.();
-      entry?.reject(failure(entry, code, message));
+      entry?.fail(code, message);
     }
   }
 
@@ -186,8 +186,8 @@ export class Lane {
     if (first.number === 0) this.#waiting.remove(first, count);
     const { recordBytesMax, room } = this.#host.connection;
     // A message that is kept has a number before it is sent.
-    const number = first.number < this.#doubtfulBelow ? first.number : 0;
-    first.reject(failure({ number }, "TOO_LARGE", `this server takes ${recordBytesMax} bytes, ${room} in an array`));
+    if (first.number >= this.#doubtfulBelow) first.number = 0;
+    first.fail("TOO_LARGE", `expected up to ${recordBytesMax} bytes, ${room} in an array`);
     this.#advance();
   }
 
@@ -208,7 +208,7 @@ export class Lane {
         entry.resolve({ id: entry.id, sequence: sequence + offset, duplicate });
       } else {
         const doubtful = number < this.#doubtfulBelow && error.code !== "ID_CONFLICT";
-        entry.reject(doubtful ? failure(entry, error.code, error.message) : error);
+        entry.reject(doubtful ? entry.failure(error.code, error.message) : error);
       }
     });
     if (known < count) this.#halted = true;
@@ -224,7 +224,7 @@ export class Lane {
     this.#cursor = Math.max(this.#cursor, this.#oldest);
     if (!this.#halted) this.#host.connection.flushSoon(this);
     else if (this.#unanswered === 0) {
-      this.#host.connection.after(backoffMs(this.#attempt++), () => {
+      this.#host.connection.pause(this.#attempt++, () => {
         // After a reconnect all of it was sent again already, and may be unanswered.
         if (this.#unanswered === 0) this.#rewind();
       });
@@ -234,9 +234,3 @@ export class Lane {
 
 /** Of a publish section with the longest names, without the records. */
 const SECTION_BYTES = 256;
-
-/** Why a message was given up: with `code`, for good, when it was never sent; else nobody knows what became of it. */
-export const failure = ({ number }: { readonly number: number }, code: ErrorCode, why: string): HoldfastError =>
-  number === 0
-    ? new HoldfastError(code, `publish was not sent: ${why}`, false)
-    : new HoldfastError("UNKNOWN", `publish was not confirmed: ${why}`);

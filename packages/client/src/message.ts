@@ -1,6 +1,6 @@
 import { type PackedBody, packBody } from "./body.js";
 import { checkQueue, checkSize, checkWhole } from "./check.js";
-import { HoldfastError } from "./errors.js";
+import { type ErrorCode, HoldfastError } from "./errors.js";
 import * as LIMITS from "./limits.js";
 import { sizeOf } from "./packed.js";
 import { type Headers, traitsOf } from "./record.js";
@@ -102,6 +102,18 @@ export class Pending {
     this.timing = options && packTiming(options);
     this.bytes = RECORD_BYTES + sizeOf(this.body);
     for (const text of this.texts) if (text !== undefined) this.bytes += text.length;
+  }
+
+  /** Why it was given up: with `code`, for good, when it was never sent; else nobody knows what became of it. */
+  failure(code: ErrorCode, why: string): HoldfastError {
+    return this.number === 0
+      ? new HoldfastError(code, `publish was not sent: ${why}`, false)
+      : new HoldfastError("UNKNOWN", `publish was not answered: ${why}`);
+  }
+
+  /** Rejects with its failure. */
+  fail(code: ErrorCode, why: string): void {
+    this.reject(this.failure(code, why));
   }
 }
 

@@ -1,7 +1,7 @@
 import { checkSize } from "./check.js";
 import type { Connection, Party } from "./connection.js";
 import type { HoldfastError } from "./errors.js";
-import { failure, Lane, type LaneHost } from "./lane.js";
+import { Lane, type LaneHost } from "./lane.js";
 import { checkArray, type Message, type MessageOptions, Pending, type Receipt, type WaitOptions } from "./message.js";
 import { randomName } from "./random.js";
 import { limitWait } from "./wait.js";
@@ -24,6 +24,13 @@ export interface Keeper {
   forget(entry: Pending): void;
   /** Resolves once nothing is left to be written. */
   settled(): Promise<void>;
+}
+
+/** Who keeps messages in order, and sends them. */
+export interface Line {
+  add(entry: Pending): void;
+  /** Takes out a message that was never sent, with the rest of its array. */
+  remove(entry: Pending): Pending[];
 }
 
 type Settlers = { resolve: (receipt: Receipt) => void; reject: (error: HoldfastError) => void };
@@ -66,7 +73,7 @@ export class Outbox implements Party, LaneHost {
     return lane;
   }
 
-  publish(lane: Lane, body: unknown, options?: MessageOptions & WaitOptions): Promise<Receipt> {
+  publish(lane: Line, body: unknown, options?: MessageOptions & WaitOptions): Promise<Receipt> {
     const promise = new Promise<Receipt>(capture);
     const { resolve, reject } = captured;
     try {
@@ -95,20 +102,21 @@ export class Outbox implements Party, LaneHost {
   }
 
   /** To be sent behind everything that was added to that lane before. */
-  add(lane: Lane, entry: Pending): void {
-    if (this.keeper === undefined) lane.add(entry);
-    else this.keeper.add(lane, entry);
+  add(lane: Line, entry: Pending): void {
+    // What is emitted to rooms stays in memory.
+    if (this.keeper !== undefined && lane instanceof Lane) this.keeper.add(lane, entry);
+    else lane.add(entry);
   }
 
   /**
    * Takes responsibility for a message, or for the array or the group that it begins: counts it as unconfirmed, and gives
    * it up when it was waited for long enough. Throws why it may not be taken.
    */
-  admit(entry: Pending, count: number, size: number, lanes: readonly Lane[], wait: WaitOptions | undefined): void {
+  admit(entry: Pending, count: number, size: number, lanes: readonly Pick<Line, "remove">[], wait: WaitOptions | undefined): void {
     const { outboxMessagesMax, outboxBytesMax, publishTimeoutMs } = this.#limits;
     this.connection.assertOpen();
     if (this.refusal !== undefined) throw this.refusal;
-    if (wait?.signal?.aborted) throw failure(entry, "ABORTED", "aborted");
+    if (wait?.signal?.aborted) throw entry.failure("ABORTED", "aborted");
     checkSize("OUTBOX_FULL", this.#messages + count, this.#bytes + size, outboxMessagesMax, outboxBytesMax);
     this.count(count, size);
     const timeoutMs = wait?.timeoutMs ?? publishTimeoutMs;
@@ -118,7 +126,7 @@ export class Outbox implements Party, LaneHost {
         for (const lane of lanes) for (const removed of lane.remove(entry)) this.finish(removed);
         this.keeper?.remove(entry);
       }
-      entry.reject(failure(entry, "ABORTED", why));
+      entry.fail("ABORTED", why);
     });
   }
 

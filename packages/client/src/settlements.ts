@@ -1,4 +1,4 @@
-import { backoffMs, type Connection } from "./connection.js";
+import type { Connection } from "./connection.js";
 import { HoldfastError } from "./errors.js";
 import { eachFate, type Fate, type SettleRun, type Verb } from "./frame.js";
 import * as LIMITS from "./limits.js";
@@ -110,7 +110,7 @@ export class Settlements {
   #pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#connection.after(backoffMs(this.#attempt++), () => {
+    this.#connection.pause(this.#attempt++, () => {
       this.#paused = false;
       this.#onAnswer();
     });
@@ -141,6 +141,6 @@ const continues = (run: SettleRun, { lease, verb, terms }: Settlement): boolean 
 
 /** The lease is gone; a sending that was never answered may have been carried out before that. */
 const lost = ({ lease, verb, sends }: Settlement): HoldfastError =>
-  sends > 0 ? new HoldfastError("UNKNOWN", `the reply to ${verb} of lease ${lease} was lost`, false) : staleLease(lease);
+  sends > 0 ? new HoldfastError("UNKNOWN", `no reply to ${verb} of lease ${lease}`, false) : staleLease(lease);
 
 export const staleLease = (lease: number): HoldfastError => new HoldfastError("STALE_LEASE", `lease ${lease} is settled or lost`);

@@ -1,7 +1,5 @@
 import type { Holdfast } from "./client.js";
-import { backoffMs } from "./connection.js";
 import type { HoldfastError } from "./errors.js";
-import { failure } from "./lane.js";
 import { checkArray, type Message, Pending, type Receipt, type WaitOptions } from "./message.js";
 import { snapshot } from "./packed.js";
 import { randomName } from "./random.js";
@@ -71,11 +69,11 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
           (error: HoldfastError) => {
             if (error.code === "UNKNOWN") doubtful = true;
             if (error.retryable) {
-              connection.after(backoffMs(attempt++), send);
+              connection.pause(attempt++, send);
               return;
             }
             settle();
-            reject(doubtful ? failure(gate, error.code, error.message) : error);
+            reject(doubtful ? gate.failure(error.code, error.message) : error);
           },
         );
     };

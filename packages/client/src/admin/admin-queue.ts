@@ -3,6 +3,7 @@ import { checkQueue } from "../check.js";
 import type { Reply } from "../connection.js";
 import type { HoldfastError } from "../errors.js";
 import type { MessageOptions } from "../message.js";
+import type { Page } from "../page.js";
 import type { Headers } from "../record.js";
 import type { Requests } from "../requests.js";
 
@@ -47,12 +48,6 @@ export interface ScheduleEntry<Body = unknown> {
   readonly skipped: number;
   /** What it publishes; `invalid` says why its body, then null, cannot be shown. */
   readonly message: Omit<MessageOptions, "id" | "notBefore"> & { readonly body: Body; readonly invalid?: string | undefined };
-}
-
-/** Part of a list; `next` is given when there is more, and continues it as `after`. */
-export interface Page<Item, Cursor> {
-  readonly items: readonly Item[];
-  readonly next?: Cursor | undefined;
 }
 
 /**

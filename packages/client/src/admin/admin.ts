@@ -1,6 +1,7 @@
 import type { Holdfast } from "../client.js";
+import type { Page } from "../page.js";
 import type { Requests } from "../requests.js";
-import { AdminQueue, type Page } from "./admin-queue.js";
+import { AdminQueue } from "./admin-queue.js";
 
 /**
  * What only whoever runs a server does: look into its queues, empty, pause and delete them, and bring back dead letters.

@@ -1,6 +1,6 @@
 import type { Party } from "../connection.js";
 import { HoldfastError } from "../errors.js";
-import { failure, type Lane } from "../lane.js";
+import type { Lane } from "../lane.js";
 import type { Pending } from "../message.js";
 import type { Keeper, Outbox } from "../outbox.js";
 import type { Database, KeptMessage, MessageKey, Row } from "./database.js";
@@ -108,7 +108,7 @@ export class OutboxKeeper implements Keeper, Party {
       // Without a number it is not kept, or not to be kept; else nobody waits for it any more, but it stays.
       if (entry.number === 0 || entry.onTurn !== undefined) this.#outbox.finish(entry);
       entry.onDone?.();
-      entry.reject(failure(entry, error.code, error.message));
+      entry.fail(error.code, error.message);
     };
     const staged = this.#staged;
     this.#staged = [];
