@@ -3,6 +3,8 @@ import { runInNewContext } from "node:vm";
 
 /** Bytes that pass through the store between two collections; each leaves about three of dead buffers. */
 const BYTES_BETWEEN = 3 * 1024 * 1024;
+/** What a write or read leaves however small it is: a socket reads into 64 KiB at a time. */
+const BYTES_EACH = 64 * 1024;
 
 type Collect = (options: { readonly type: "minor" }) => void;
 
@@ -29,7 +31,7 @@ export class Scavenger {
 
   /** Bytes were written or read. */
   passed(bytes: number): void {
-    this.#bytes += bytes;
+    this.#bytes += bytes + BYTES_EACH;
     if (this.#bytes < BYTES_BETWEEN) return;
     this.#bytes = 0;
     this.#collect?.({ type: "minor" });
