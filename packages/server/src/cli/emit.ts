@@ -4,11 +4,9 @@ import { nameArgument, userArgument, wholeNumber } from "./arguments.js";
 import { withServer } from "./connection.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
 import { LineWriter, openStdout } from "./line-writer.js";
-import { FINISHING, Progress } from "./progress.js";
-import { Publisher } from "./publisher.js";
+import { type LineForm, publishLines } from "./publish-lines.js";
 import { type EmitterOptions, RoomEmitter } from "./room-emitter.js";
 import { type RoomFlags, userOf, withRoomFlags } from "./room-flags.js";
-import { Interruption } from "./signals.js";
 
 const HELP = `
 With arguments one event is emitted, each argument a JSON value or with --text a text. Without, each line of standard
@@ -83,30 +81,6 @@ async function emitOnce(values: readonly unknown[], ttlMs: number | undefined, o
   else process.stderr.write(`emitted to ${options.room} as ${receipt.sequence}\n`);
 }
 
-type Form = Omit<ConstructorParameters<typeof Publisher>[0], "skipInvalid" | "receipts">;
-
-async function emitLines(form: Form, options: EmitterOptions, flags: EmitFlags): Promise<void> {
-  const { skipInvalid = false, json = false } = flags;
-  const interruption = new Interruption();
-  const progress = new Progress(`emitted to ${options.room}`);
-  interruption.signal.addEventListener("abort", () => progress.state(FINISHING));
-  const receipts = json ? new LineWriter(openStdout(), () => undefined) : undefined;
-  const publisher = new Publisher({ ...form, skipInvalid, receipts }, progress);
-  try {
-    await withServer(
-      flags,
-      (holdfast) => publisher.run(new RoomEmitter(holdfast, options), process.stdin, interruption.signal),
-      (away) => progress.state(away ? "(waiting for the server)" : ""),
-      { user: userOf(flags) },
-    );
-    progress.stop();
-    process.stderr.write(`${publisher.summary()}\n`);
-  } catch (error) {
-    progress.stop();
-    throw publisher.withCounts(error);
-  } finally {
-    interruption.dispose();
-    // There may be more to read; nobody does, and it must not keep the process.
-    process.stdin.destroy();
-  }
+async function emitLines(form: LineForm, options: EmitterOptions, flags: EmitFlags): Promise<void> {
+  await publishLines(`emitted to ${options.room}`, form, flags, (holdfast) => new RoomEmitter(holdfast, options), { user: userOf(flags) });
 }

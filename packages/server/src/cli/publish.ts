@@ -1,12 +1,9 @@
 import type { Command } from "commander";
 import { LIMITS } from "holdfast-client/protocol";
 import { queueArgument, wholeNumber } from "./arguments.js";
-import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
+import { type ConnectionFlags, withConnectionFlags } from "./connection.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
-import { LineWriter, openStdout } from "./line-writer.js";
-import { FINISHING, Progress } from "./progress.js";
-import { Publisher } from "./publisher.js";
-import { Interruption } from "./signals.js";
+import { publishLines } from "./publish-lines.js";
 
 const HELP = `
 Each line of standard input is one message: a JSON value, or with --text the line itself. Empty lines are passed over,
@@ -53,29 +50,10 @@ export function addPublish(program: Command): void {
 }
 
 async function publish(name: string, flags: PublishFlags): Promise<void> {
-  const { text = false, event, priority, idField, keyField, delayMs, ttlMs, skipInvalid = false, json = false } = flags;
+  const { text = false, event, priority, idField, keyField, delayMs, ttlMs } = flags;
   if (text && (idField ?? keyField) !== undefined) {
     throw new CommandError(EXIT.usage, "--id-field and --key-field are for JSON lines, --text lines have no fields");
   }
-  const interruption = new Interruption();
-  const progress = new Progress(`published to ${name}`);
-  interruption.signal.addEventListener("abort", () => progress.state(FINISHING));
-  const receipts = json ? new LineWriter(openStdout(), () => undefined) : undefined;
-  const publisher = new Publisher({ text, event, priority, idField, keyField, delayMs, ttlMs, skipInvalid, receipts }, progress);
-  try {
-    await withServer(
-      flags,
-      (holdfast) => publisher.run(holdfast.queue(name), process.stdin, interruption.signal),
-      (away) => progress.state(away ? "(waiting for the server)" : ""),
-    );
-    progress.stop();
-    process.stderr.write(`${publisher.summary()}\n`);
-  } catch (error) {
-    progress.stop();
-    throw publisher.withCounts(error);
-  } finally {
-    interruption.dispose();
-    // There may be more to read; nobody does, and it must not keep the process.
-    process.stdin.destroy();
-  }
+  const form = { text, event, priority, idField, keyField, delayMs, ttlMs };
+  await publishLines(`published to ${name}`, form, flags, (holdfast) => holdfast.queue(name));
 }

@@ -1,0 +1,47 @@
+import type { Holdfast } from "holdfast-client";
+import { type ConnectionFlags, withServer } from "./connection.js";
+import { LineWriter, openStdout } from "./line-writer.js";
+import { FINISHING, Progress } from "./progress.js";
+import { Publisher } from "./publisher.js";
+import { Interruption } from "./signals.js";
+
+/** How lines become messages. */
+export type LineForm = Omit<ConstructorParameters<typeof Publisher>[0], "skipInvalid" | "receipts">;
+
+export interface LineFlags extends ConnectionFlags {
+  readonly skipInvalid?: boolean;
+  readonly json?: boolean;
+}
+
+/** Publishes standard input line by line to what `targetOf` gives, shows how far it is, and tells the counts at the end. */
+export async function publishLines(
+  what: string,
+  form: LineForm,
+  flags: LineFlags,
+  targetOf: (holdfast: Holdfast) => Parameters<Publisher["run"]>[0],
+  auth?: object,
+): Promise<void> {
+  const { skipInvalid = false, json = false } = flags;
+  const interruption = new Interruption();
+  const progress = new Progress(what);
+  interruption.signal.addEventListener("abort", () => progress.state(FINISHING));
+  const receipts = json ? new LineWriter(openStdout(), () => undefined) : undefined;
+  const publisher = new Publisher({ ...form, skipInvalid, receipts }, progress);
+  try {
+    await withServer(
+      flags,
+      (holdfast) => publisher.run(targetOf(holdfast), process.stdin, interruption.signal),
+      (away) => progress.state(away ? "(waiting for the server)" : ""),
+      auth,
+    );
+    progress.stop();
+    process.stderr.write(`${publisher.summary()}\n`);
+  } catch (error) {
+    progress.stop();
+    throw publisher.withCounts(error);
+  } finally {
+    interruption.dispose();
+    // There may be more to read; nobody does, and it must not keep the process.
+    process.stdin.destroy();
+  }
+}
