@@ -5,11 +5,8 @@ import { describe, expect, it } from "vitest";
 import { callsOf } from "./strace-log.js";
 import { SyncOrder, type Verdict } from "./sync-order.js";
 
-/** A piece of LevelDB's log as `strace` prints it: CRC, size, type, payload. */
-const piece = (payload: string): string => `"\\1\\2\\3\\4\\${payload.length.toString(8)}\\0\\1${payload}"`;
-
-const WRITE = `101 write(7</data/3.log>, ${piece("x id-1 y")}, 15) = 15`;
-const SYNC = "101 fdatasync(7</data/3.log>) = 0";
+const WRITE = '101 pwrite64(7</data/journal-a>, "x id-1 y", 8, 64) = 8';
+const SYNC = "101 fdatasync(7</data/journal-a>) = 0";
 const RECEIPT = '100 write(21<socket:[5]>, "ok id-1", 7) = 7';
 
 async function verdictOf(...lines: string[]): Promise<Verdict> {
@@ -31,8 +28,8 @@ describe("the check of the order of system calls", () => {
   });
 
   it("takes calls that other threads interrupted", async () => {
-    const begin = `101 write(7</data/3.log>, ${piece("x id-1 y")}, 15 <unfinished ...>`;
-    const lines = [begin, '102 write(9</data/x>, "", 0) = 0', "101 <... write resumed>) = 15", SYNC, RECEIPT];
+    const begin = '101 pwrite64(7</data/journal-a>, "x id-1 y", 8, 64 <unfinished ...>';
+    const lines = [begin, '102 write(9</data/x>, "", 0) = 0', "101 <... pwrite64 resumed>) = 8", SYNC, RECEIPT];
     expect(await verdictOf(...lines)).toMatchObject({ matched: 1, early: [] });
   });
 
@@ -47,18 +44,18 @@ describe("the check of the order of system calls", () => {
   it("finds a receipt that was sent before the sync, during it, or without one", async () => {
     expect(await verdictOf(WRITE, RECEIPT, SYNC)).toMatchObject({ matched: 0, early: ["id-1"] });
     expect(await verdictOf(WRITE, RECEIPT)).toMatchObject({ matched: 0, early: ["id-1"] });
-    const during = ["101 fdatasync(7</data/3.log> <unfinished ...>", RECEIPT, "101 <... fdatasync resumed>) = 0"];
+    const during = ["101 fdatasync(7</data/journal-a> <unfinished ...>", RECEIPT, "101 <... fdatasync resumed>) = 0"];
     expect(await verdictOf(WRITE, ...during)).toMatchObject({ matched: 0, early: ["id-1"] });
   });
 
   it("finds a receipt whose message was written while the sync ran already", async () => {
-    const overlapping = ["102 fdatasync(7</data/3.log> <unfinished ...>", WRITE, "102 <... fdatasync resumed>) = 0", RECEIPT];
+    const overlapping = ["102 fdatasync(7</data/journal-a> <unfinished ...>", WRITE, "102 <... fdatasync resumed>) = 0", RECEIPT];
     expect(await verdictOf(...overlapping)).toMatchObject({ matched: 0, early: ["id-1"] });
   });
 
   it("finds a receipt after the sync of another file, after a failed sync, and one of a message that is nowhere", async () => {
-    expect(await verdictOf(WRITE, "101 fdatasync(8</data/4.log>) = 0", RECEIPT)).toMatchObject({ matched: 0, early: ["id-1"] });
-    const failed = "101 fdatasync(7</data/3.log>) = -1 EIO (Input/output error)";
+    expect(await verdictOf(WRITE, "101 fdatasync(8</data/journal-b>) = 0", RECEIPT)).toMatchObject({ matched: 0, early: ["id-1"] });
+    const failed = "101 fdatasync(7</data/journal-a>) = -1 EIO (Input/output error)";
     expect(await verdictOf(WRITE, failed, RECEIPT)).toMatchObject({ matched: 0, early: ["id-1"] });
     expect(await verdictOf(SYNC, RECEIPT)).toMatchObject({ matched: 0, unstored: ["id-1"] });
   });

@@ -1,6 +1,13 @@
 import type { Call } from "./strace-log.js";
 
-/** Bytes written one after the other to one file or socket, and by which call. */
+/** The call, when all its bytes were written and are in the log. */
+function whole(call: Call): Call {
+  const { name, bytes, result } = call;
+  if (bytes.length !== result) throw new Error(`${name} wrote ${result} bytes of ${bytes.length} that are in the log`);
+  return call;
+}
+
+/** Bytes written one after the other to one socket, and by which call. */
 class Stream {
   readonly #parts: Buffer[] = [];
   readonly #ends: number[] = [];
@@ -40,43 +47,19 @@ function firstAbove(numbers: readonly number[], value: number): number {
   return low;
 }
 
-const LOG_BLOCK_BYTES = 32_768;
-const LOG_HEADER_BYTES = 7;
-
-/** LevelDB cuts its log in blocks and puts a header before each piece: gives the pieces, and where each ends in the file. */
-function piecesOf(log: Buffer): { payload: Buffer; ends: number[]; fileEnds: number[] } {
-  const parts: Buffer[] = [];
-  const [ends, fileEnds]: [number[], number[]] = [[], []];
-  let length = 0;
-  for (let at = 0; at + LOG_HEADER_BYTES <= log.length; ) {
-    const left = LOG_BLOCK_BYTES - (at % LOG_BLOCK_BYTES);
-    if (left < LOG_HEADER_BYTES) {
-      at += left;
-      continue;
-    }
-    const size = log.readUInt16LE(at + 4);
-    at += LOG_HEADER_BYTES + size;
-    parts.push(log.subarray(at - size, at));
-    length += size;
-    ends.push(length);
-    fileEnds.push(at);
-  }
-  return { payload: Buffer.concat(parts), ends, fileEnds };
-}
-
 /** What became of the receipts that were looked for. */
 export interface Verdict {
-  /** Receipts whose bytes were in the store's log, then synced, then sent. */
+  /** Receipts whose bytes were written to the journal, then synced, then sent. */
   readonly matched: number;
   /** Ids whose receipt was sent before the sync ended. */
   readonly early: readonly string[];
-  /** Ids whose receipt was sent, and whose message is in no log. */
+  /** Ids whose receipt was sent, and whose message was written to no journal. */
   readonly unstored: readonly string[];
-  /** Syncs of the log. */
+  /** Syncs of the journal. */
   readonly syncs: number;
 }
 
-const isLog = (file: string): boolean => file.endsWith(".log");
+const isJournal = (file: string): boolean => /\/journal-[ab]$/.test(file);
 const isSocket = (file: string): boolean => /^(socket|TCP|UNIX)/.test(file);
 
 /**
@@ -84,7 +67,7 @@ const isSocket = (file: string): boolean => /^(socket|TCP|UNIX)/.test(file);
  * the message ended, then a sync of the same file began and ended, then the write of the receipt to a socket began.
  */
 export class SyncOrder {
-  readonly #logs = new Map<string, Stream>();
+  readonly #records: Call[] = [];
   readonly #sockets = new Map<string, Stream>();
   readonly #syncs = new Map<string, Call[]>();
 
@@ -94,7 +77,7 @@ export class SyncOrder {
       const syncs = this.#syncs.get(file) ?? [];
       syncs.push(call);
       this.#syncs.set(file, syncs);
-    } else if (isLog(file)) streamOf(this.#logs, file).add(call);
+    } else if (isJournal(file)) this.#records.push(whole(call));
     else if (isSocket(file)) streamOf(this.#sockets, file).add(call);
   }
 
@@ -111,22 +94,19 @@ export class SyncOrder {
         else early.push(found);
       }
     }
-    const syncs = [...this.#syncs].filter(([file]) => isLog(file)).reduce((sum, [, calls]) => sum + calls.length, 0);
+    const syncs = [...this.#syncs].filter(([file]) => isJournal(file)).reduce((sum, [, calls]) => sum + calls.length, 0);
     return { matched, early, unstored, syncs };
   }
 
   /** For each stored id the moment at which a sync ended that began after its write; infinity when there was none. */
   #synced(id: RegExp): Map<string, number> {
     const moments = new Map<string, number>();
-    for (const [file, stream] of this.#logs) {
-      const { payload, ends, fileEnds } = piecesOf(stream.bytes());
-      const syncs = [...(this.#syncs.get(file) ?? [])].sort((a, b) => a.begun - b.begun);
-      const begun = syncs.map((sync) => sync.begun);
-      for (const { 0: found, index } of payload.toString("latin1").matchAll(id)) {
-        if (moments.has(found)) continue;
-        const fileEnd = fileEnds[firstAbove(ends, index + found.length - 1)] ?? 0;
-        const write = stream.callAt(fileEnd - 1);
-        moments.set(found, syncs[firstAbove(begun, write.ended)]?.ended ?? Number.POSITIVE_INFINITY);
+    const syncsOf = new Map(Array.from(this.#syncs, ([file, syncs]) => [file, syncs.sort((a, b) => a.begun - b.begun)]));
+    const begunOf = new Map(Array.from(syncsOf, ([file, syncs]) => [file, syncs.map((sync) => sync.begun)]));
+    for (const { file, bytes, ended } of this.#records) {
+      const sync = syncsOf.get(file)?.[firstAbove(begunOf.get(file) ?? [], ended)];
+      for (const [found] of bytes.toString("latin1").matchAll(id)) {
+        if (!moments.has(found)) moments.set(found, sync?.ended ?? Number.POSITIVE_INFINITY);
       }
     }
     return moments;

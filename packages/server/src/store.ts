@@ -2,6 +2,8 @@
 export interface Write {
   readonly key: Uint8Array;
   readonly value: Uint8Array | undefined;
+  /** The store does not have this key: should it be deleted soon, a store may forget both without a trace. */
+  readonly fresh?: boolean;
 }
 
 /** A range of keys in byte order, `from` included and `to` not, and how much of it is wanted. */
@@ -13,6 +15,8 @@ export interface ReadRange {
   readonly bytesMax: number;
   /** From the end of the range backwards. */
   readonly reverse?: boolean;
+  /** Keys that are read over, as if they were not there. */
+  readonly hides?: (key: Uint8Array) => boolean;
 }
 
 export type Entry = readonly [key: Uint8Array, value: Uint8Array];

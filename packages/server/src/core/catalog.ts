@@ -8,6 +8,9 @@ import type { LogState } from "./log-state.js";
 import { Producer } from "./producer.js";
 import { Queue, restoreList, restoreState } from "./queue.js";
 
+/** Of what a store holds. 2: the embedded engine has a journal, without which an older program would miss the newest messages. */
+export const FORMAT_VERSION = 2;
+
 /** Which queues there are: by number, and by namespace and name. */
 export class Catalog {
   readonly #queues = new Map<number, Queue>();
@@ -126,7 +129,7 @@ export class Catalog {
 
   /** Notes the life and the next number, so that neither comes again. */
   writeMeta(): void {
-    this.#commit.write(keys.metaKey, Buffer.from(JSON.stringify({ version: 1, life: this.#life, nextQueue: this.nextNumber })));
+    this.#commit.write(keys.metaKey, Buffer.from(JSON.stringify({ version: FORMAT_VERSION, life: this.#life, nextQueue: this.nextNumber })));
   }
 
   all(): IterableIterator<Queue> {

@@ -83,6 +83,11 @@ export class CommitBuilder {
     this.#writes.push({ key, value });
   }
 
+  /** Writes a key that the store does not have. */
+  add(key: Uint8Array, value: Uint8Array | undefined): void {
+    this.#writes.push({ key, value, fresh: true });
+  }
+
   /** A message of a due list that may be leased once the commit is durable. */
   showDue(queue: Queue, message: DueMessage): void {
     this.#due.push({ queue, message });
@@ -180,7 +185,7 @@ export class CommitBuilder {
       queue.lastCrc = block.crc;
       for (const at of block.expiryTimes) this.writeExpiry(queue, at, keys.EXPIRES_IN.block, first, MARK);
       if (queue.chains !== undefined) reserveNew(queue, queue.chains, block);
-      this.write(keys.blockKey(queue.number, first), block.bytes);
+      this.add(keys.blockKey(queue.number, first), block.bytes);
       this.#blocks.push({ queue, block, after });
       queue.unshown.push(block);
     }
@@ -199,20 +204,24 @@ export class CommitBuilder {
     for (const delay of queue.delays.seal()) {
       const { first, count, bytes, records, publishedAt, due } = delay;
       const block = Block.pack(queue.number, first, publishedAt, 0, count, records, bytes, delay);
-      this.write(keys.delayedKey(queue.number, due, first), block.bytes);
+      this.add(keys.delayedKey(queue.number, due, first), block.bytes);
     }
   }
 
   #sealSettled(queue: Queue): void {
     for (const block of queue.dirtyBlocks) {
+      // With an order a block that was read again may have a bitmap of marks that it was read without.
+      const mayBeStored = block.settledStored || queue.chains !== undefined;
+      const key = keys.settledKey(queue.number, block.first);
       if (block.live > 0) {
-        this.write(keys.settledKey(queue.number, block.first), block.bitmap);
+        if (mayBeStored) this.write(key, block.bitmap);
+        else this.add(key, block.bitmap);
         block.settledStored = true;
         continue;
       }
       this.write(keys.blockKey(queue.number, block.first), undefined);
       for (const at of block.expiryTimes) this.removeExpiry(queue, at, keys.EXPIRES_IN.block, block.first);
-      if (block.settledStored) this.write(keys.settledKey(queue.number, block.first), undefined);
+      if (mayBeStored) this.write(key, undefined);
       queue.drainedBytes += block.size;
     }
     queue.dirtyBlocks.clear();

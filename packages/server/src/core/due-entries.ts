@@ -22,7 +22,7 @@ export class DueEntries {
     queue.dueCount++;
     list.expect(message, value.subarray(value.length - record.length));
     const key = keys.dueKey(queue.number, message);
-    this.#commit.write(key, value);
+    this.#commit.add(key, value);
     this.#commit.writeExpiry(queue, message.expireAt, keys.EXPIRES_IN.due, message.sequence, key);
     this.#commit.showDue(queue, message);
     this.#commit.touch(queue);

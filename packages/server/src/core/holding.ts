@@ -30,14 +30,14 @@ export class Holding {
 
   #write(queue: Queue, chain: Chain, message: HeldMessage, record: Uint8Array): void {
     queue.heldCount++;
-    this.#commit.write(keys.heldKey(queue.number, chain.key, message), packHeld(message, record));
+    this.#commit.add(keys.heldKey(queue.number, chain.key, message), packHeld(message, record));
     this.#commit.writeExpiry(queue, message.expireAt, keys.EXPIRES_IN.held, message.sequence, Buffer.from(chain.key, "utf8"));
     this.#commit.touch(queue);
   }
 
   /** Notes that a held message is in flight, for the attempt that counts after a crash. */
   markLeased(queue: Queue, message: HeldMessage): void {
-    this.#commit.write(keys.heldLeasedKey(queue.number, message.sequence), Buffer.of(1));
+    this.#commit.add(keys.heldLeasedKey(queue.number, message.sequence), Buffer.of(1));
   }
 
   unmarkLeased(queue: Queue, message: HeldMessage): void {

@@ -1,4 +1,5 @@
 import { HoldfastError } from "holdfast-client/protocol";
+import { FORMAT_VERSION } from "../core/catalog.js";
 import { Core } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { LogState } from "../core/log-state.js";
@@ -8,7 +9,6 @@ import type { Entry, Store } from "../store.js";
 
 /** Lives are counted modulo this: see `Engine.life`. */
 const LIVES = 2 ** 20;
-const FORMAT_VERSION = 1;
 
 /** Reads what earlier lives left into a new core, and says which removed queues are still to be cleared. */
 export async function restoreCore(store: Store, random: () => number, now: number): Promise<{ core: Core; removed: number[] }> {
@@ -63,10 +63,10 @@ async function restoreHeld(core: Core, store: Store, queue: Queue, now: number):
 
 function readMeta(stored: Uint8Array): { life: number; nextQueue: number } {
   const meta = JSON.parse(Buffer.from(stored).toString("utf8")) as { version: number; life: number; nextQueue: number };
-  if (meta.version !== FORMAT_VERSION) {
+  if (meta.version > FORMAT_VERSION) {
     throw new HoldfastError(
       "ENGINE_UNAVAILABLE",
-      `the store has format version ${meta.version}, this program reads version ${FORMAT_VERSION}`,
+      `the store has format version ${meta.version}, this program reads versions up to ${FORMAT_VERSION}`,
     );
   }
   return meta;

@@ -47,10 +47,22 @@ export class FragileStore implements Store {
   async write(writes: readonly Write[]): Promise<void> {
     // A crash in this turn loses the write whole.
     await turn();
+    if (!this.#dead) this.#checkFresh(writes);
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure?.kept !== false) await this.#unlessDead(() => this.#inner.write(writes));
     if (failure !== undefined) throw new Error("the disk failed");
+  }
+
+  /** Whoever says that the store does not have a key must be right. */
+  #checkFresh(writes: readonly Write[]): void {
+    const written = new Map<string, boolean>();
+    for (const { key, value, fresh } of writes) {
+      const text = Buffer.from(key).toString("hex");
+      const known = written.get(text) ?? this.#inner.get(key) !== undefined;
+      if (fresh === true && known) throw new Error(`key ${text} is written as one that the store does not have, but it has it`);
+      written.set(text, value !== undefined);
+    }
   }
 
   read(range: ReadRange): Promise<readonly Entry[]> {

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../clock.js";
 import type { Engine } from "../../engine.js";
 import { StoredEngine } from "../stored-engine.js";
-import { LevelStore } from "./level-store.js";
+import { createLevelStore } from "./create-level-store.js";
 
 /**
  * The embedded engine: LevelDB in a directory of this machine. A commit is on disk before it is confirmed.
@@ -12,7 +12,7 @@ import { LevelStore } from "./level-store.js";
 export function createLevelEngine(options: { readonly directory: string; readonly clock?: Clock; readonly random?: () => number }): Engine {
   return new StoredEngine({
     name: "level",
-    store: new LevelStore(options.directory),
+    store: createLevelStore(options.directory),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   });

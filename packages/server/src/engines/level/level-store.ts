@@ -39,7 +39,7 @@ const fsyncAsync = promisify(fsync);
 export class LevelStore implements Store {
   readonly #directory: string;
   readonly #space: DiskSpace;
-  readonly #scavenger = new Scavenger();
+  readonly #scavenger: Scavenger;
   #level: ClassicLevel<Uint8Array, Uint8Array> | undefined;
   #descriptor = -1;
   #syncedChange = -1;
@@ -47,8 +47,9 @@ export class LevelStore implements Store {
   /** Bytes of the largest recent commit: a memtable grows past its size by up to that. */
   #largestWrite = 0;
 
-  constructor(directory: string) {
+  constructor(directory: string, scavenger = new Scavenger()) {
     this.#directory = directory;
+    this.#scavenger = scavenger;
     this.#space = new DiskSpace(directory);
   }
 
@@ -121,7 +122,7 @@ export class LevelStore implements Store {
       gte: range.from,
       lt: range.to,
       reverse: range.reverse === true,
-      limit: range.entriesMax,
+      limit: range.hides === undefined ? range.entriesMax : -1,
       fillCache: false,
       highWaterMarkBytes: Math.min(range.bytesMax, STEP_BYTES),
     });
@@ -131,8 +132,11 @@ export class LevelStore implements Store {
       while (bytes < range.bytesMax) {
         const step = await iterator.nextv(Math.min(STEP_ENTRIES, range.entriesMax - entries.length));
         if (step.length === 0) break;
-        for (const entry of step) bytes += entry[0].length + entry[1].length;
-        entries.push(...step);
+        for (const entry of step) {
+          if (range.hides?.(entry[0]) === true) continue;
+          bytes += entry[0].length + entry[1].length;
+          entries.push(entry);
+        }
         if (entries.length >= range.entriesMax) break;
       }
       if (entries.length > 0 && range.reverse !== true) {

@@ -54,8 +54,10 @@ export class MemoryStore implements Store {
       const key = this.#keys[range.reverse === true ? to - 1 - step : from + step] ?? "";
       const value = this.#values.get(key);
       if (value === undefined) continue;
-      entries.push([Buffer.from(key, "latin1"), value]);
-      bytes += value.length;
+      const entry = [Buffer.from(key, "latin1"), value] as const;
+      if (range.hides?.(entry[0]) === true) continue;
+      entries.push(entry);
+      bytes += key.length + value.length;
     }
     return entries;
   }

@@ -1,0 +1,66 @@
+import { closeSync, constants, fdatasync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+
+/** The file grows by so much at a time: the sync of a commit need not wait for the file system's own books then. */
+const GROWTH_BYTES = 1024 * 1024;
+
+/** One file of the journal: filled from its beginning to its end, then used again. */
+export class JournalFile {
+  readonly #descriptor: number;
+  readonly #bytesMax: number;
+  #allocated: number;
+
+  /** @param bytesMax it is never longer, except when it was already */
+  constructor(path: string, bytesMax: number) {
+    this.#descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+    this.#bytesMax = bytesMax;
+    this.#allocated = fstatSync(this.#descriptor).size;
+  }
+
+  get size(): number {
+    return this.#allocated;
+  }
+
+  /** Whether it has or gets room for so many bytes; not when the disk has none. */
+  makeRoom(bytes: number): boolean {
+    if (bytes > Math.max(this.#bytesMax, this.#allocated)) return false;
+    while (bytes > this.#allocated) {
+      const zeros = Buffer.alloc(Math.min(GROWTH_BYTES, this.#bytesMax - this.#allocated));
+      try {
+        this.write(zeros, this.#allocated);
+      } catch (error) {
+        if (error instanceof Error && "code" in error && error.code === "ENOSPC") return false;
+        throw error;
+      }
+      this.#allocated += zeros.length;
+    }
+    return true;
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(this.#descriptor, bytes, done, bytes.length - done, position + done);
+    }
+  }
+
+  /** Resolves once all that was written survives power loss. */
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  /** Fills `target` from `position` on; what lies past the end is not touched. */
+  read(target: Uint8Array, position: number): number {
+    let done = 0;
+    while (done < target.length) {
+      const count = readSync(this.#descriptor, target, done, target.length - done, position + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+}

@@ -1,0 +1,273 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Entry, ReadRange, Store, Write } from "../../../store.js";
+import { MemoryStore } from "../../memory/memory-store.js";
+import { JournaledStore } from "./journaled-store.js";
+
+const FILE_BYTES = 4_096;
+
+let directory = "";
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "holdfast-journal-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** Does not share what the caller overwrites later. */
+class CopyingStore extends MemoryStore {
+  override write(writes: readonly Write[]): Promise<void> {
+    return super.write(writes.map(({ key, value }) => ({ key, value: value && Buffer.from(value) })));
+  }
+}
+
+/** A store below that takes its time: a write is let through when the test says so. */
+class SlowStore extends CopyingStore {
+  readonly waiting: (() => void)[] = [];
+  slow = false;
+  failure: Error | undefined;
+  writes = 0;
+
+  override async write(writes: readonly Write[]): Promise<void> {
+    if (this.slow) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (this.failure !== undefined) throw this.failure;
+    this.writes += writes.length;
+    await super.write(writes);
+  }
+
+  letThrough(): void {
+    for (const go of this.waiting.splice(0)) go();
+  }
+}
+
+const journaled = (base: Store): JournaledStore => new JournaledStore({ base, directory, fileBytes: FILE_BYTES });
+
+/** Keys of four queues and two kinds, some of them no longer than the prefix that kinds have in common. */
+const keyOf = (number: number): Buffer => {
+  const prefix = [0x20 + (number % 2), 0, 0, 0, (number >> 1) % 4];
+  return Buffer.from(number % 5 === 0 ? prefix : [...prefix, number >> 3]);
+};
+const KEYS = 64;
+const ALL = { from: Buffer.of(0x01), to: Buffer.of(0xff), entriesMax: 10_000, bytesMax: 10_000_000 };
+
+const shown = (entries: readonly Entry[]): string[] =>
+  entries.map(([key, value]) => `${Buffer.from(key).toString("hex")}=${value.length} bytes of ${value[0]}`);
+
+const put = (number: number, value: string): Write => ({ key: keyOf(number), value: Buffer.from(value) });
+const remove = (number: number): Write => ({ key: keyOf(number), value: undefined });
+
+type Step =
+  | { readonly kind: "write"; readonly writes: readonly { key: number; bytes: number | undefined }[] }
+  | { readonly kind: "clear" | "reclaim"; readonly from: number; readonly to: number }
+  | { readonly kind: "read"; readonly from: number; readonly to: number; entriesMax: number; bytesMax: number; reverse: boolean }
+  | { readonly kind: "slow"; readonly slow: boolean }
+  | { readonly kind: "crash" };
+
+const keyNumber = fc.nat(KEYS - 1);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      kind: fc.constant("write" as const),
+      writes: fc.array(
+        fc.record({ key: keyNumber, bytes: fc.option(fc.oneof(fc.nat(100), fc.integer({ min: 500, max: 900 })), { nil: undefined }) }),
+        { minLength: 1, maxLength: 8 },
+      ),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("read" as const),
+      from: keyNumber,
+      to: keyNumber,
+      entriesMax: fc.integer({ min: 1, max: 12 }),
+      bytesMax: fc.integer({ min: 1, max: 2_000 }),
+      reverse: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("clear" as const, "reclaim" as const), from: keyNumber, to: keyNumber }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("slow" as const), slow: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.constant({ kind: "crash" as const }) },
+);
+
+/** Does the same to a journaled store and to a plain one. */
+class Pair {
+  readonly base = new SlowStore();
+  readonly plain = new CopyingStore();
+  store = journaled(this.base);
+  #values = 0;
+
+  async run(steps: readonly Step[]): Promise<void> {
+    await this.store.open();
+    for (const each of steps) {
+      await this.#do(each);
+      expect(shown(await this.store.read(ALL)), JSON.stringify(each)).toEqual(shown(await this.plain.read(ALL)));
+      for (let key = 0; key < KEYS; key += 7) expect(this.store.get(keyOf(key))).toEqual(this.plain.get(keyOf(key)));
+    }
+    this.#speedUp();
+    await this.store.close();
+  }
+
+  async #do(each: Step): Promise<void> {
+    if (each.kind === "slow") {
+      if (each.slow) this.base.slow = true;
+      else this.#speedUp();
+    } else if (each.kind === "write") await this.#write(each.writes);
+    else if (each.kind === "crash") await this.#crash();
+    else {
+      const [from, to] = [keyOf(each.from), keyOf(each.to)].sort(Buffer.compare) as [Buffer, Buffer];
+      if (each.kind === "read") {
+        const range: ReadRange = { ...each, from, to };
+        expect(shown(await this.store.read(range)), JSON.stringify(each)).toEqual(shown(await this.plain.read(range)));
+      } else {
+        this.#speedUp();
+        if (each.kind === "clear") await this.plain.clear(from, to);
+        await this.store[each.kind](from, to);
+      }
+    }
+  }
+
+  async #write(asked: readonly { key: number; bytes: number | undefined }[]): Promise<void> {
+    const known = new Set(shown(await this.plain.read(ALL)).map((entry) => entry.split("=")[0]));
+    const writes = asked.map(({ key: number, bytes }): Write => {
+      const key = keyOf(number);
+      const fresh = !known.has(key.toString("hex"));
+      if (bytes === undefined) known.delete(key.toString("hex"));
+      else known.add(key.toString("hex"));
+      return bytes === undefined ? { key, value: undefined } : { key, value: Buffer.alloc(bytes, ++this.#values), fresh };
+    });
+    await this.plain.write(writes);
+    const written = this.store.write(writes);
+    // With both files full it waits for the store below.
+    const waits = await Promise.race([written.then(() => false), new Promise((resolve) => setImmediate(resolve, true))]);
+    if (waits === true) this.#speedUp();
+    await written;
+    // Whoever wrote may change what it wrote by now.
+    for (const { value } of writes) value?.fill(0xee);
+  }
+
+  #speedUp(): void {
+    this.base.slow = false;
+    this.base.letThrough();
+  }
+
+  /** What the store below did not get by now, it never gets. */
+  async #crash(): Promise<void> {
+    this.base.waiting.length = 0;
+    this.base.slow = false;
+    this.store = journaled(this.base);
+    await this.store.open();
+  }
+}
+
+describe("a journaled store", () => {
+  test("has what a plain one has, whatever is done to it", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        rmSync(directory, { recursive: true });
+        directory = mkdtempSync(join(tmpdir(), "holdfast-journal-"));
+        await new Pair().run(steps);
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+
+  test("never bothers the store below with what goes before its file is full", async () => {
+    const base = new SlowStore();
+    const store = journaled(base);
+    await store.open();
+    for (let round = 0; round < 200; round++) {
+      await store.write([{ ...put(round % 32, "short-lived"), fresh: true }]);
+      await store.write([remove(round % 32)]);
+    }
+    await store.write([put(40, "stays")]);
+    await store.close();
+    expect(base.writes, "only the mark, once for each file").toBeLessThan(20);
+    expect(shown(await base.read(ALL))).toEqual([]);
+  });
+
+  test("finds after a crash what was confirmed, and nothing of a record that is cut off", async () => {
+    const store = journaled(new MemoryStore());
+    await store.open();
+    await store.write([put(1, "one"), put(2, "two")]);
+    const before = usedBytes();
+    await store.write([put(3, "three"), remove(1)]);
+    const whole = readFileSync(file());
+    for (let cut = before; cut < usedBytes(); cut++) {
+      writeFileSync(file(), Buffer.from(whole).fill(0, cut));
+      const next = journaled(new MemoryStore());
+      await next.open();
+      expect(shown(await next.read(ALL)), `cut at ${cut}`).toEqual(shown([entry(1, "one"), entry(2, "two")].sort(byKey)));
+      await next.close();
+      writeFileSync(file(), whole);
+    }
+    const next = journaled(new MemoryStore());
+    await next.open();
+    expect(shown(await next.read(ALL))).toEqual(shown([entry(2, "two"), entry(3, "three")].sort(byKey)));
+    await next.close();
+    await store.close();
+  });
+
+  test("refuses to open when a record is damaged that others follow", async () => {
+    const store = journaled(new MemoryStore());
+    await store.open();
+    await store.write([put(1, "one")]);
+    await store.write([put(2, "two")]);
+    await store.close();
+    const damaged = readFileSync(file());
+    damaged[30] = (damaged[30] ?? 0) ^ 1;
+    writeFileSync(file(), damaged);
+    await expect(journaled(new MemoryStore()).open()).rejects.toThrow("the journal is damaged: record 1 is not whole, but record 2 is");
+  });
+
+  test("refuses to open when a whole file of records is missing", async () => {
+    const base = new SlowStore();
+    const store = journaled(base);
+    await store.open();
+    base.slow = true;
+    for (let written = 0; written < 40; written++) await store.write([put(written, "x".repeat(100))]);
+    writeFileSync(file(), Buffer.alloc(FILE_BYTES));
+    await expect(journaled(new MemoryStore()).open()).rejects.toThrow(/the journal is damaged: record 1 is missing before \d+/);
+    base.letThrough();
+  });
+
+  test("stops for good when the store below fails", async () => {
+    const base = new SlowStore();
+    const store = journaled(base);
+    await store.open();
+    base.failure = new Error("the disk is gone");
+    const writing = async (): Promise<void> => {
+      for (;;) await store.write([put(1, "x".repeat(200))]);
+    };
+    await expect(writing()).rejects.toThrow("the disk is gone");
+    base.failure = undefined;
+    await expect(store.write([put(2, "two")])).rejects.toThrow("the disk is gone");
+    await store.close();
+    const next = journaled(base);
+    await next.open();
+    expect(next.get(keyOf(1))).toEqual(Buffer.from("x".repeat(200)));
+    await next.close();
+  });
+
+  test("writes a commit past the journal that is larger than its files", async () => {
+    const base = new MemoryStore();
+    const store = journaled(base);
+    await store.open();
+    await store.write([put(1, "one")]);
+    await store.write([put(1, "large".repeat(FILE_BYTES))]);
+    await store.write([put(2, "two")]);
+    const next = journaled(base);
+    await next.open();
+    expect(next.get(keyOf(1))).toEqual(Buffer.from("large".repeat(FILE_BYTES)));
+    expect(next.get(keyOf(2))).toEqual(Buffer.from("two"));
+    await next.close();
+  });
+});
+
+/** Up to the last byte that is not 0, so that to cut there cuts the last record. */
+const usedBytes = (): number => readFileSync(file()).findLastIndex((byte) => byte !== 0) + 1;
+const file = (): string => join(directory, "journal-a");
+const entry = (number: number, value: string): Entry => [keyOf(number), Buffer.from(value)];
+const byKey = ([a]: Entry, [b]: Entry): number => Buffer.compare(a, b);

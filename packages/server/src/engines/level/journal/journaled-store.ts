@@ -1,0 +1,401 @@
+import { open, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { HoldfastError } from "holdfast-client/protocol";
+import type { Entry, ReadRange, Store, Write } from "../../../store.js";
+import { JournalFile } from "./journal-file.js";
+import { type Change, Overlay, type Place, textOf } from "./overlay.js";
+import { RecordPacker, recordBytes } from "./record.js";
+import { type FoundRecord, recordsFrom } from "./recover.js";
+
+const MIB = 1024 * 1024;
+
+/** Each of the two files; of a small disk only a part. */
+const FILE_BYTES = 16 * MIB;
+const FILE_BYTES_MIN = MIB;
+const DISK_PART = 1 / 32;
+/** What is moved to the store below at once. */
+const MOVED_BYTES = 512 * 1024;
+const MOVED_ENTRIES = 1_000;
+/** A longer value is not kept in memory: the file has it. */
+const KEPT_BYTES_MAX = 512;
+
+/** In the store below: the number of the first record that may not be there yet. No key of the core begins like this. */
+const MARK_KEY = Buffer.of(0x00);
+
+export interface JournaledStoreOptions {
+  readonly base: Store;
+  readonly directory: string;
+  /** Of each of the two files, in bytes; for tests. */
+  readonly fileBytes?: number;
+  /** Told of the bytes of each commit. */
+  readonly passed?: (bytes: number) => void;
+}
+
+/**
+ * A journal before a store that is slower to write to: a commit is one write to a file that has its room already, and one
+ * sync. Two files take turns. While one is filled, what the other says is moved to the store below; what was put and
+ * deleted meanwhile never gets there. See decision 017.
+ *
+ *     write --> file (synced) --> overlay in memory --> store below, when the file is full
+ *     read  <-- this file's overlay, over the other's, over the store below
+ */
+export class JournaledStore implements Store {
+  readonly #base: Store;
+  readonly #directory: string;
+  readonly #fileBytes: number | undefined;
+  readonly #passed: (bytes: number) => void;
+  readonly #packer = new RecordPacker();
+  #active: Overlay | undefined;
+  /** Of the other file, until all of it is in the store below. */
+  #moving: Overlay | undefined;
+  #spare: JournalFile | undefined;
+  /** Resolves when nothing is being moved. */
+  #moved: Promise<void> = Promise.resolve();
+  #failure: { readonly cause: unknown } | undefined;
+  /** The number of the next record. */
+  #next = 1;
+  /** Records are written one after the other, and so is what goes to the store below. */
+  #recording: Promise<unknown> = Promise.resolve();
+  #below: Promise<unknown> = Promise.resolve();
+
+  constructor({ base, directory, fileBytes, passed = () => undefined }: JournaledStoreOptions) {
+    this.#base = base;
+    this.#directory = directory;
+    this.#fileBytes = fileBytes;
+    this.#passed = passed;
+  }
+
+  // --- life ----------------------------------------------------------------------------------------------------
+
+  async open(): Promise<void> {
+    await this.#base.open();
+    const files: JournalFile[] = [];
+    try {
+      const bytesMax = this.#fileBytes ?? (await this.#sizeForDisk());
+      for (const name of ["journal-a", "journal-b"]) files.push(new JournalFile(join(this.#directory, name), bytesMax));
+      await syncDirectory(this.#directory);
+      await this.#recover(files);
+    } catch (error) {
+      for (const file of files) file.close();
+      await this.#base.close();
+      throw error;
+    }
+  }
+
+  async #sizeForDisk(): Promise<number> {
+    const { blocks, bsize } = await statfs(this.#directory);
+    return Math.max(FILE_BYTES_MIN, Math.min(FILE_BYTES, blocks * bsize * DISK_PART));
+  }
+
+  /** Moves all that the last life left to the store below, so that this one begins with empty files. */
+  async #recover(files: readonly JournalFile[]): Promise<void> {
+    const mark = this.#base.get(MARK_KEY);
+    const records = recordsFrom(files, mark === undefined ? 1 : numberOf(mark));
+    const found: Overlay[] = [];
+    let step = records.next();
+    for (; step.done !== true; step = records.next()) {
+      const { file, record } = step.value;
+      let overlay = found.at(-1);
+      if (overlay?.file !== file) {
+        overlay = new Overlay(file);
+        found.push(overlay);
+      }
+      takeFound(overlay, record);
+    }
+    this.#failure = undefined;
+    this.#next = step.value;
+    for (const overlay of found) await this.#move(overlay, overlay === found.at(-1) ? step.value : undefined);
+    const [first, second] = files;
+    if (first === undefined) throw new Error("a journal has two files");
+    this.#active = new Overlay(first);
+    this.#spare = second;
+  }
+
+  async close(): Promise<void> {
+    const open = this.#active;
+    if (open === undefined) return this.#base.close();
+    this.#active = undefined;
+    await this.#recording;
+    await this.#moved;
+    await this.#below;
+    open.file.close();
+    (this.#spare ?? this.#moving?.file)?.close();
+    this.#moving = undefined;
+    this.#spare = undefined;
+    await this.#base.close();
+  }
+
+  /** The overlay of the file that is being filled. */
+  #filled(): Overlay {
+    if (this.#active === undefined) throw new HoldfastError("ENGINE_UNAVAILABLE", `the store in ${this.#directory} is not open`);
+    return this.#active;
+  }
+
+  // --- writing -------------------------------------------------------------------------------------------------
+
+  write(writes: readonly Write[]): Promise<void> {
+    const written = this.#recording.then(() => this.#record(writes));
+    this.#recording = written.catch(ignore);
+    return written;
+  }
+
+  async #record(writes: readonly Write[]): Promise<void> {
+    try {
+      const bytes = recordBytes(writes);
+      if (!this.#filled().hasRoom(bytes)) await this.#turn();
+      if (this.#failure !== undefined) throw this.#failure.cause;
+      const active = this.#filled();
+      if (active.hasRoom(bytes)) await this.#append(active, writes, bytes);
+      else await this.#bypass(writes);
+      this.#passed(bytes);
+    } catch (cause) {
+      this.#failure ??= { cause };
+      throw cause;
+    }
+  }
+
+  async #append(active: Overlay, writes: readonly Write[], bytes: number): Promise<void> {
+    const starts: number[] = [];
+    const record = this.#packer.pack(this.#next, writes, bytes, starts);
+    active.file.write(record, active.end);
+    await active.file.sync();
+    this.#next++;
+    take(active, writes, record, starts);
+    active.end += bytes;
+  }
+
+  /** Goes on with the other file, once all that it says is in the store below. */
+  async #turn(): Promise<void> {
+    await this.#moved;
+    const active = this.#filled();
+    const spare = this.#spare;
+    if (this.#failure !== undefined || spare === undefined) return;
+    this.#moving = active;
+    this.#active = new Overlay(spare);
+    this.#spare = undefined;
+    this.#moved = this.#moveAway(active, this.#next);
+  }
+
+  async #moveAway(overlay: Overlay, next: number): Promise<void> {
+    try {
+      await this.#move(overlay, next);
+      this.#moving = undefined;
+      this.#spare = overlay.file;
+    } catch (cause) {
+      this.#failure ??= { cause };
+    }
+  }
+
+  /** A commit that fits in neither file goes to the store below at once, when that has all before it. */
+  async #bypass(writes: readonly Write[]): Promise<void> {
+    if (this.#filled().end > 0) await this.#turn();
+    await this.#moved;
+    if (this.#failure !== undefined) throw this.#failure.cause;
+    await this.#inTurn(() => this.#base.write(writes));
+  }
+
+  /** @param next the first record after those of the overlay, once nothing before it has to be read again */
+  async #move(overlay: Overlay, next: number | undefined): Promise<void> {
+    const entries = overlay.entries();
+    for (let left = true; left; ) {
+      await this.#inTurn(async () => {
+        const writes: Write[] = [];
+        for (let bytes = 0; bytes < MOVED_BYTES && writes.length < MOVED_ENTRIES; ) {
+          const entry = entries.next();
+          left = entry.done !== true;
+          if (entry.done === true) break;
+          const [text, change] = entry.value;
+          if (this.#active?.overrides(text, change) === true) continue;
+          const value = currentValue(overlay, change);
+          writes.push({ key: Buffer.from(text, "latin1"), value });
+          bytes += text.length + (value?.length ?? 0);
+        }
+        if (!left && next !== undefined) writes.push({ key: MARK_KEY, value: markOf(next) });
+        if (writes.length > 0) await this.#base.write(writes);
+      });
+    }
+  }
+
+  /** Does one thing after the other with the store below. */
+  #inTurn(task: () => Promise<void>): Promise<void> {
+    const done = this.#below.then(task);
+    this.#below = done.catch(ignore);
+    return done;
+  }
+
+  /** What the range has in the overlays is deleted by a record, so that no later life finds it in the files. */
+  async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
+    const cleared = this.#recording.then(async () => {
+      const deletes = this.#changed(from, to, (change) => change.value !== undefined);
+      if (deletes.length > 0) await this.#record(deletes);
+    });
+    this.#recording = cleared.catch(ignore);
+    await cleared;
+    await this.#inTurn(() => this.#base.clear(from, to));
+  }
+
+  /** The store below can only give back what it knows to be deleted. */
+  async reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
+    await this.#inTurn(async () => {
+      const deletes = this.#changed(from, to, (change) => change.value === undefined);
+      if (deletes.length > 0) await this.#base.write(deletes);
+    });
+    await this.#base.reclaim(from, to);
+  }
+
+  /** Deletions of the keys of a range that are as asked for. */
+  #changed(from: Uint8Array, to: Uint8Array, wanted: (change: Change) => boolean): Write[] {
+    const [first, last] = [textOf(from), textOf(to)];
+    const texts = new Set([...this.#filled().range(first, last), ...(this.#moving?.range(first, last) ?? [])]);
+    const asWanted = [...texts].filter((text) => {
+      const change = this.#filled().get(text) ?? this.#moving?.get(text);
+      return change !== undefined && wanted(change);
+    });
+    return asWanted.map((text) => ({ key: Buffer.from(text, "latin1"), value: undefined }));
+  }
+
+  // --- reading -------------------------------------------------------------------------------------------------
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const text = textOf(key);
+    for (const overlay of [this.#filled(), this.#moving]) {
+      const change = overlay?.get(text);
+      if (overlay !== undefined && change !== undefined) return currentValue(overlay, change);
+    }
+    return this.#base.get(key);
+  }
+
+  async read(range: ReadRange): Promise<readonly Entry[]> {
+    const changes = this.#changesIn(range);
+    if (changes.size === 0) return this.#base.read(range);
+    const stored = await this.#base.read({ ...range, hides: (key) => changes.has(textOf(key)) });
+    return merged(changes, stored, range);
+  }
+
+  /**
+   * What the overlays say of the keys of a range, in the order in which they are read, with values up to what is wanted at
+   * most. All of it is taken at once: the files may be used anew while the store below is read.
+   */
+  #changesIn({ from, to, reverse, entriesMax, bytesMax }: ReadRange): Map<string, Uint8Array | undefined> {
+    const [first, last] = [textOf(from), textOf(to)];
+    const active = this.#filled();
+    const texts = bothOf(active.range(first, last), this.#moving?.range(first, last) ?? []);
+    if (reverse === true) texts.reverse();
+    const changes = new Map<string, Uint8Array | undefined>();
+    let entries = 0;
+    let bytes = 0;
+    for (const text of texts) {
+      const overlay = active.get(text) === undefined ? this.#moving : active;
+      const change = overlay?.get(text);
+      if (overlay === undefined || change === undefined) continue;
+      // Behind the last value that can be wanted it only matters which keys are not read from below.
+      const value = entries < entriesMax && bytes < bytesMax ? currentValue(overlay, change) : undefined;
+      changes.set(text, value);
+      if (value === undefined) continue;
+      entries++;
+      bytes += text.length + value.length;
+    }
+    return changes;
+  }
+
+  // --- space ---------------------------------------------------------------------------------------------------
+
+  /** What the files hold may have to be written below once more. */
+  async spareBytes(): Promise<number> {
+    const held = this.#filled().end + (this.#moving?.end ?? 0);
+    return (await this.#base.spareBytes()) - held;
+  }
+}
+
+/** Takes what a record wrote into the overlay of its file, which it was appended to. */
+function take(overlay: Overlay, writes: readonly Write[], record: Buffer, starts: readonly number[]): void {
+  let keptBytes = 0;
+  for (const { value } of writes) if (value !== undefined && value.length <= KEPT_BYTES_MAX) keptBytes += value.length;
+  const kept = Buffer.allocUnsafeSlow(keptBytes);
+  let keptAt = 0;
+  for (let index = 0; index < writes.length; index++) {
+    const { key, value, fresh = false } = writes[index] as Write;
+    const start = starts[index] ?? 0;
+    const text = textOf(key);
+    if (value === undefined) {
+      overlay.delete(text);
+    } else if (value.length > KEPT_BYTES_MAX) {
+      overlay.put(text, { at: overlay.end + start, bytes: value.length }, fresh);
+    } else {
+      // Whoever wrote it may change the value by now, but not the record.
+      record.copy(kept, keptAt, start, start + value.length);
+      overlay.put(text, kept.subarray(keptAt, keptAt + value.length), fresh);
+      keptAt += value.length;
+    }
+  }
+}
+
+/** Takes a record that a life before this one left. What the store below has by now is not known. */
+function takeFound(overlay: Overlay, { at, writes }: FoundRecord): void {
+  for (const { key, value } of writes) {
+    if (value === undefined) overlay.delete(textOf(key));
+    else overlay.put(textOf(key), { at: at + value.byteOffset, bytes: value.length }, false);
+  }
+}
+
+function currentValue({ file }: Overlay, { value }: Change): Uint8Array | undefined {
+  if (value === undefined || value instanceof Uint8Array) return value;
+  return readPlace(file, value);
+}
+
+function readPlace(file: JournalFile, { at, bytes }: Place): Uint8Array {
+  const value = Buffer.allocUnsafeSlow(bytes);
+  if (file.read(value, at) !== bytes) throw new HoldfastError("ENGINE_UNAVAILABLE", `the journal ends before ${at + bytes}`);
+  return value;
+}
+
+/** Two lists in order as one, each text once. */
+function bothOf(some: string[], others: string[]): string[] {
+  if (others.length === 0) return some;
+  return some.length === 0 ? others : [...new Set([...some, ...others])].sort();
+}
+
+/** What was changed together with what is stored, which are different keys, in order and up to what is wanted. */
+function merged(changes: Map<string, Uint8Array | undefined>, stored: readonly Entry[], range: ReadRange): Entry[] {
+  const { reverse = false, entriesMax, bytesMax } = range;
+  const entries: Entry[] = [];
+  let bytes = 0;
+  let storedAt = 0;
+  const add = (entry: Entry): void => {
+    entries.push(entry);
+    bytes += entry[0].length + entry[1].length;
+  };
+  const isFull = (): boolean => entries.length >= entriesMax || bytes >= bytesMax;
+  for (const [text, value] of changes) {
+    if (value === undefined) continue;
+    for (let next = stored[storedAt]; next !== undefined && !isFull(); next = stored[++storedAt]) {
+      if (textOf(next[0]) < text === reverse) break;
+      add(next);
+    }
+    if (isFull()) return entries;
+    add([Buffer.from(text, "latin1"), value]);
+  }
+  while (storedAt < stored.length && !isFull()) add(stored[storedAt++] as Entry);
+  return entries;
+}
+
+/** So that the names of new files survive power loss. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+const ignore = (): void => undefined;
+
+const MARK_BYTES = 6;
+const numberOf = (mark: Uint8Array): number => Buffer.from(mark.buffer, mark.byteOffset, mark.byteLength).readUIntLE(0, MARK_BYTES);
+
+function markOf(number: number): Buffer {
+  const mark = Buffer.alloc(MARK_BYTES);
+  mark.writeUIntLE(number, 0, MARK_BYTES);
+  return mark;
+}

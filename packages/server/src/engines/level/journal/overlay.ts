@@ -1,0 +1,162 @@
+import type { JournalFile } from "./journal-file.js";
+
+/** What the journal says of a key. */
+export interface Change {
+  /** Deleted, a value in memory, or one in the journal's file. */
+  readonly value: Uint8Array | Place | undefined;
+  /** Nothing below these changes has the key, so once it is deleted nothing is left to say of it. */
+  readonly fresh: boolean;
+}
+
+/** Where a value lies in the file. */
+export interface Place {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** Keys with the same beginning, to find those of a range. */
+interface Group {
+  texts: string[];
+  sorted: boolean;
+  live: number;
+}
+
+/** A kind of entry and a queue: what a range is read of. */
+const PREFIX_BYTES = 5;
+
+/** As text of one character per byte, so that comparing text compares bytes. */
+export const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+
+/**
+ * What one file of the journal changes in the store below it, with the last word on each key. Keys are told apart at once;
+ * those of a range are put in order when somebody asks for them, which seldom happens.
+ */
+export class Overlay {
+  readonly file: JournalFile;
+  /** One past the last record in the file. */
+  end = 0;
+  readonly #changes = new Map<string, Change>();
+  readonly #groups = new Map<number, Group>();
+
+  constructor(file: JournalFile) {
+    this.file = file;
+  }
+
+  get size(): number {
+    return this.#changes.size;
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.file.makeRoom(this.end + bytes);
+  }
+
+  get(text: string): Change | undefined {
+    return this.#changes.get(text);
+  }
+
+  entries(): IterableIterator<[string, Change]> {
+    return this.#changes.entries();
+  }
+
+  put(text: string, value: Uint8Array | Place, fresh: boolean): void {
+    const known = this.#changes.get(text);
+    this.#changes.set(text, { value, fresh: known?.fresh ?? fresh });
+    if (known === undefined) this.#join(text);
+  }
+
+  delete(text: string): void {
+    const known = this.#changes.get(text);
+    if (known?.fresh === true) {
+      this.#remove(text);
+      return;
+    }
+    this.#changes.set(text, { value: undefined, fresh: false });
+    if (known === undefined) this.#join(text);
+  }
+
+  /** Whether this has the last word on a key. What an older overlay says of it, `older`, is forgotten then. */
+  overrides(text: string, older: Change): boolean {
+    const known = this.#changes.get(text);
+    if (known === undefined) return false;
+    if (known.value === undefined && older.fresh) this.#remove(text);
+    else if (known.fresh !== older.fresh) this.#changes.set(text, { value: known.value, fresh: older.fresh });
+    return true;
+  }
+
+  #remove(text: string): void {
+    this.#changes.delete(text);
+    const id = groupOf(text);
+    const group = this.#groups.get(id);
+    if (group === undefined) return;
+    group.live--;
+    if (group.live === 0) this.#groups.delete(id);
+    else if (group.texts.length > 2 * group.live + 16) this.#tidy(group);
+  }
+
+  #join(text: string): void {
+    const id = groupOf(text);
+    const group = this.#groups.get(id);
+    if (group === undefined) {
+      this.#groups.set(id, { texts: [text], sorted: true, live: 1 });
+      return;
+    }
+    if (group.sorted && text <= (group.texts.at(-1) ?? "")) group.sorted = false;
+    group.texts.push(text);
+    group.live++;
+  }
+
+  /** Leaves each key of the group once, in order. A key that went and came back is there twice until then. */
+  #tidy(group: Group): void {
+    group.texts = [...new Set(group.texts.filter((text) => this.#changes.has(text)))].sort();
+    group.sorted = true;
+  }
+
+  /** The keys from `from` on, up to and without `to`, in order. */
+  range(from: string, to: string): string[] {
+    const texts: string[] = [];
+    const groups = this.#groupsOf(from, to);
+    for (const group of groups) {
+      if (!group.sorted) this.#tidy(group);
+      for (let at = lowerBound(group.texts, from); at < group.texts.length; at++) {
+        const text = group.texts[at] ?? "";
+        if (text >= to) break;
+        if (this.#changes.has(text)) texts.push(text);
+      }
+    }
+    return groups.length > 1 ? texts.sort() : texts;
+  }
+
+  #groupsOf(from: string, to: string): Group[] {
+    const [first, last] = [prefixOf(from), prefixOf(to)];
+    // A range of one queue, as nearly all are.
+    const ids = last - first <= 1 ? [kindOf(from), first, last] : this.#groups.keys();
+    const found = new Set<Group>();
+    for (const id of ids) {
+      const group = this.#groups.get(id);
+      if (group !== undefined && id >= kindOf(from) && id <= last) found.add(group);
+    }
+    return [...found];
+  }
+}
+
+/** Of each kind a group for the keys that are no longer than a prefix, then one for each prefix. */
+const groupOf = (text: string): number => (text.length <= PREFIX_BYTES ? kindOf(text) : prefixOf(text));
+
+const kindOf = (text: string): number => text.charCodeAt(0) * 2 ** 33;
+
+function prefixOf(text: string): number {
+  let queue = 0;
+  for (let at = 1; at < PREFIX_BYTES; at++) queue = queue * 256 + (text.charCodeAt(at) || 0);
+  return kindOf(text) + 1 + queue;
+}
+
+function lowerBound(texts: readonly string[], text: string): number {
+  let low = 0;
+  let high = texts.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((texts[middle] ?? "") < text) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
