@@ -129,7 +129,10 @@ export class Catalog {
 
   /** Notes the life and the next number, so that neither comes again. */
   writeMeta(): void {
-    this.#commit.write(keys.metaKey, Buffer.from(JSON.stringify({ version: FORMAT_VERSION, life: this.#life, nextQueue: this.nextNumber })));
+    this.#commit.write(
+      keys.metaKey,
+      Buffer.from(JSON.stringify({ version: FORMAT_VERSION, life: this.#life, nextQueue: this.nextNumber })),
+    );
   }
 
   all(): IterableIterator<Queue> {
