@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, Write } from "../../../store.js";
 import { JournalFile } from "./journal-file.js";
-import { type Change, Overlay, type Place, textOf } from "./overlay.js";
+import { type Change, DELETED, Overlay, textOf } from "./overlay.js";
 import { RecordPacker, recordBytes } from "./record.js";
 import { type FoundRecord, recordsFrom } from "./recover.js";
 
@@ -16,8 +16,6 @@ const DISK_PART = 1 / 32;
 /** What is moved to the store below at once. */
 const MOVED_BYTES = 512 * 1024;
 const MOVED_ENTRIES = 1_000;
-/** A longer value is not kept in memory: the file has it. */
-const KEPT_BYTES_MAX = 512;
 
 /** In the store below: the number of the first record that may not be there yet. No key of the core begins like this. */
 const MARK_KEY = Buffer.of(0x00);
@@ -101,6 +99,7 @@ export class JournaledStore implements Store {
         found.push(overlay);
       }
       takeFound(overlay, record);
+      this.#passed(record.bytes);
     }
     this.#failure = undefined;
     this.#next = step.value;
@@ -160,7 +159,7 @@ export class JournaledStore implements Store {
     active.file.write(record, active.end);
     await active.file.sync();
     this.#next++;
-    take(active, writes, record, starts);
+    take(active, writes, starts);
     active.end += bytes;
   }
 
@@ -226,7 +225,7 @@ export class JournaledStore implements Store {
   /** What the range has in the overlays is deleted by a record, so that no later life finds it in the files. */
   async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
     const cleared = this.#recording.then(async () => {
-      const deletes = this.#changed(from, to, (change) => change.value !== undefined);
+      const deletes = this.#changed(from, to, ({ bytes }) => bytes !== DELETED);
       if (deletes.length > 0) await this.#record(deletes);
     });
     this.#recording = cleared.catch(ignore);
@@ -237,7 +236,7 @@ export class JournaledStore implements Store {
   /** The store below can only give back what it knows to be deleted. */
   async reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
     await this.#inTurn(async () => {
-      const deletes = this.#changed(from, to, (change) => change.value === undefined);
+      const deletes = this.#changed(from, to, ({ bytes }) => bytes === DELETED);
       if (deletes.length > 0) await this.#base.write(deletes);
     });
     await this.#base.reclaim(from, to);
@@ -307,26 +306,12 @@ export class JournaledStore implements Store {
   }
 }
 
-/** Takes what a record wrote into the overlay of its file, which it was appended to. */
-function take(overlay: Overlay, writes: readonly Write[], record: Buffer, starts: readonly number[]): void {
-  let keptBytes = 0;
-  for (const { value } of writes) if (value !== undefined && value.length <= KEPT_BYTES_MAX) keptBytes += value.length;
-  const kept = Buffer.allocUnsafeSlow(keptBytes);
-  let keptAt = 0;
+/** Takes what a record wrote into the overlay of its file, to which it was just appended. */
+function take(overlay: Overlay, writes: readonly Write[], starts: readonly number[]): void {
   for (let index = 0; index < writes.length; index++) {
     const { key, value, fresh = false } = writes[index] as Write;
-    const start = starts[index] ?? 0;
-    const text = textOf(key);
-    if (value === undefined) {
-      overlay.delete(text);
-    } else if (value.length > KEPT_BYTES_MAX) {
-      overlay.put(text, { at: overlay.end + start, bytes: value.length }, fresh);
-    } else {
-      // Whoever wrote it may change the value by now, but not the record.
-      record.copy(kept, keptAt, start, start + value.length);
-      overlay.put(text, kept.subarray(keptAt, keptAt + value.length), fresh);
-      keptAt += value.length;
-    }
+    if (value === undefined) overlay.delete(textOf(key));
+    else overlay.put(textOf(key), overlay.end + (starts[index] ?? 0), value.length, fresh);
   }
 }
 
@@ -334,20 +319,13 @@ function take(overlay: Overlay, writes: readonly Write[], record: Buffer, starts
 function takeFound(overlay: Overlay, { at, writes }: FoundRecord): void {
   for (const { key, value } of writes) {
     if (value === undefined) overlay.delete(textOf(key));
-    else overlay.put(textOf(key), { at: at + value.byteOffset, bytes: value.length }, false);
+    else overlay.put(textOf(key), at + value.byteOffset, value.length, false);
   }
 }
 
-function currentValue({ file }: Overlay, { value }: Change): Uint8Array | undefined {
-  if (value === undefined || value instanceof Uint8Array) return value;
-  return readPlace(file, value);
-}
-
-function readPlace(file: JournalFile, { at, bytes }: Place): Uint8Array {
-  const value = Buffer.allocUnsafeSlow(bytes);
-  if (file.read(value, at) !== bytes) throw new HoldfastError("ENGINE_UNAVAILABLE", `the journal ends before ${at + bytes}`);
-  return value;
-}
+/** Undefined for a deletion. */
+const currentValue = (overlay: Overlay, change: Change): Uint8Array | undefined =>
+  change.bytes === DELETED ? undefined : overlay.value(change);
 
 /** Two lists in order as one, each text once. */
 function bothOf(some: string[], others: string[]): string[] {

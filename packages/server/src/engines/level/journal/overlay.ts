@@ -1,18 +1,17 @@
+import { HoldfastError } from "holdfast-client/protocol";
 import type { JournalFile } from "./journal-file.js";
 
-/** What the journal says of a key. */
+/** What the journal says of a key. Whoever asked for it must not keep it: the next change of the key is made in place. */
 export interface Change {
-  /** Deleted, a value in memory, or one in the journal's file. */
-  readonly value: Uint8Array | Place | undefined;
+  /** Where the value begins in the file. */
+  at: number;
+  /** Of the value; `DELETED` when there is none. */
+  bytes: number;
   /** Nothing below these changes has the key, so once it is deleted nothing is left to say of it. */
-  readonly fresh: boolean;
+  fresh: boolean;
 }
 
-/** Where a value lies in the file. */
-export interface Place {
-  readonly at: number;
-  readonly bytes: number;
-}
+export const DELETED = -1;
 
 /** Keys with the same beginning, to find those of a range. */
 interface Group {
@@ -20,6 +19,9 @@ interface Group {
   sorted: boolean;
   live: number;
 }
+
+/** Of small changes a file holds more than memory should: each takes about 150 bytes there. */
+const ENTRIES_MAX = 32_768;
 
 /** A kind of entry and a queue: what a range is read of. */
 const PREFIX_BYTES = 5;
@@ -46,8 +48,9 @@ export class Overlay {
     return this.#changes.size;
   }
 
+  /** Whether a record of so many bytes may be added to the file, and its changes to the memory that these take. */
   hasRoom(bytes: number): boolean {
-    return this.file.makeRoom(this.end + bytes);
+    return this.#changes.size < ENTRIES_MAX && this.file.makeRoom(this.end + bytes);
   }
 
   get(text: string): Change | undefined {
@@ -58,28 +61,40 @@ export class Overlay {
     return this.#changes.entries();
   }
 
-  put(text: string, value: Uint8Array | Place, fresh: boolean): void {
+  /** @param at where the value begins in the file */
+  put(text: string, at: number, bytes: number, fresh: boolean): void {
     const known = this.#changes.get(text);
-    this.#changes.set(text, { value, fresh: known?.fresh ?? fresh });
-    if (known === undefined) this.#join(text);
+    if (known === undefined) {
+      this.#changes.set(text, { at, bytes, fresh });
+      this.#join(text);
+    } else {
+      known.at = at;
+      known.bytes = bytes;
+    }
   }
 
   delete(text: string): void {
     const known = this.#changes.get(text);
-    if (known?.fresh === true) {
-      this.#remove(text);
-      return;
-    }
-    this.#changes.set(text, { value: undefined, fresh: false });
-    if (known === undefined) this.#join(text);
+    if (known === undefined) {
+      this.#changes.set(text, { at: 0, bytes: DELETED, fresh: false });
+      this.#join(text);
+    } else if (known.fresh) this.#remove(text);
+    else known.bytes = DELETED;
+  }
+
+  /** The value of a change that is no deletion. */
+  value({ at, bytes }: Change): Uint8Array {
+    const value = Buffer.allocUnsafeSlow(bytes);
+    if (this.file.read(value, at) !== bytes) throw new HoldfastError("ENGINE_UNAVAILABLE", `the journal ends before ${at + bytes}`);
+    return value;
   }
 
   /** Whether this has the last word on a key. What an older overlay says of it, `older`, is forgotten then. */
   overrides(text: string, older: Change): boolean {
     const known = this.#changes.get(text);
     if (known === undefined) return false;
-    if (known.value === undefined && older.fresh) this.#remove(text);
-    else if (known.fresh !== older.fresh) this.#changes.set(text, { value: known.value, fresh: older.fresh });
+    if (known.bytes === DELETED && older.fresh) this.#remove(text);
+    else known.fresh = older.fresh;
     return true;
   }
 
