@@ -113,6 +113,7 @@ export class SimulatedServer {
       },
       onRemoved: () => {},
       onRoomWork: () => {},
+      onRoomNews: () => {},
       onSessionEnded: () => {},
       onSkipped: () => {},
       onDetached: () => {},

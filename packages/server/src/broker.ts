@@ -8,6 +8,7 @@ import { Existence, type Kind } from "./existence.js";
 import type { Log } from "./log.js";
 import { OpenBytes } from "./open-bytes.js";
 import { assertDefinable, isReplyQueue, type QueueOptions } from "./options.js";
+import type { RoomNews } from "./room-watching.js";
 import { Rooms } from "./rooms.js";
 import type { SchedulePlan, StoredSchedule } from "./scheduling.js";
 
@@ -229,6 +230,10 @@ export class Broker implements EngineEvents {
     this.rooms.sessions.onWork(sessions);
   }
 
+  onRoomNews(news: readonly RoomNews[]): void {
+    this.rooms.onNews(news);
+  }
+
   onSessionEnded(session: number, reason: "replaced" | "engine-restarted"): void {
     this.rooms.sessions.onEnded(session, reason);
   }
@@ -247,6 +252,7 @@ export class Broker implements EngineEvents {
     else this.#settings.log.error(`the engine stopped: ${error.message}`);
     this.consumers.onState(error);
     this.rooms.sessions.onState(error);
+    if (error === undefined) this.rooms.onNewLife();
   }
 
   /**
@@ -257,7 +263,7 @@ export class Broker implements EngineEvents {
   async close(drainMs: number, replyQueues: readonly QueueAddress[] = []): Promise<void> {
     this.#closing = true;
     this.#dispatcher.stop();
-    this.rooms.sessions.stop();
+    this.rooms.stop();
     const consumers = this.consumers.all();
     await within(drainMs, Promise.all(consumers.map((consumer) => consumer.sink.drained())));
     await Promise.all(this.consumers.all().map((consumer) => this.consumers.end(consumer, "shutting-down", false)));

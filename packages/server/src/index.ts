@@ -18,6 +18,7 @@ export type { Queue } from "./queue.js";
 export type { QueueConsumer } from "./queue-consumer.js";
 export type { PeekedMessage } from "./read-message.js";
 export type { RequestOptions } from "./requester.js";
+export type { PresenceChange } from "./presence-watcher.js";
 export type { Ledger, MemberEntry, Room, RoomMemberInput, RoomOptionsInput } from "./room.js";
 export type { RoomEngine, RoomEvents, RoomStats } from "./room-engine.js";
 export { type TargetName, type UserName, user } from "./room-names.js";

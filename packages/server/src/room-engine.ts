@@ -1,6 +1,7 @@
 import type { ReceiptRun } from "holdfast-client/protocol";
 import type { AppendRequest, Page } from "./engine.js";
 import type { RoomOptions, RoomOptionsChange } from "./room-options.js";
+import type { RoomNews, RoomWatching } from "./room-watching.js";
 
 /** Which room: names are scoped by namespace. */
 export interface RoomAddress {
@@ -146,6 +147,8 @@ export interface RoomLedger {
 export interface RoomEvents {
   /** These sessions may have something to pull that they did not have when `pull` last came back empty. Only a hint. */
   onRoomWork(sessions: readonly number[]): void;
+  /** What happened in rooms that are watched, in order; `RoomWatching.watch` asks for it. */
+  onRoomNews(news: readonly RoomNews[]): void;
   /** The session is over, without `detachDevice`: another one of its device came, or the engine stopped and opened again (then all go). */
   onSessionEnded(session: number, reason: "replaced" | "engine-restarted"): void;
 }
@@ -160,6 +163,8 @@ export interface RoomEvents {
  * Promises, failures and `UNKNOWN` are as for `Engine`.
  */
 export interface RoomEngine {
+  readonly watching: RoomWatching;
+
   /** Creates the room or changes the given options; the others keep their value. Retention that is lowered applies at once. */
   defineRoom(address: RoomAddress, change: RoomOptionsChange): Promise<void>;
   /** The options in force, or undefined when there is no such room. Synchronous: the broker asks per request. */

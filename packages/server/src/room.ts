@@ -3,10 +3,12 @@ import { Broadcast } from "./broadcast.js";
 import type { Broker } from "./broker.js";
 import type { Page } from "./engine.js";
 import type { EmitOptions } from "./emit.js";
+import type { PresenceChange } from "./presence-watcher.js";
 import type { Receipt } from "./publish.js";
 import type { RoomAddress, RoomMemberInfo, RoomStats } from "./room-engine.js";
 import { memberObject } from "./room-names.js";
 import { roomName, roomOptions } from "./room-options.js";
+import type { PresenceEntry } from "./rooms.js";
 import type { Settings } from "./settings.js";
 import { validate } from "./validate.js";
 
@@ -140,6 +142,40 @@ export class Room {
     const { after, limit } = validate(pageOptions, options, "options");
     const page = await this.#broker.rooms.members(this.#address, after, limit);
     return { ...page, items: page.items.map(memberEntry) };
+  }
+
+  /**
+   * Users that are connected now, with the names of their devices; a page may be shorter than `limit`, or empty, and have
+   * a `next`. `NOT_FOUND` when there is no such room.
+   */
+  async presence(options: { readonly after?: number; readonly limit?: number } = {}): Promise<Page<PresenceEntry, number>> {
+    const { after, limit } = validate(pageOptions, options, "options");
+    return this.#broker.rooms.presencePage(this.#address, after, limit);
+  }
+
+  /**
+   * Calls `listener` with what changes from now on of who is in the room and here: at most 4 times a second, what came
+   * between is told together. A user whose last device left is here for 2 s more. `NOT_FOUND` when there is no such room.
+   *
+   * @param listener called with undefined when changes were missed, because the engine began anew or the room is gone
+   * @returns how to end that
+   *
+   * @example
+   * const stop = await kitchen.watchPresence((changes) => console.log(changes));
+   */
+  async watchPresence(listener: (changes: readonly PresenceChange[] | undefined) => void): Promise<() => void> {
+    await this.#ready();
+    const { presence } = this.#broker.rooms;
+    const watcher = {
+      user: undefined,
+      hasRoom: () => true,
+      whenRoom: (wake: () => void) => wake(),
+      tell: (_room: string, changes: readonly PresenceChange[]) => listener(changes),
+      askAgain: () => listener(undefined),
+      ended: () => {},
+    };
+    presence.watch(this.#address, watcher);
+    return () => presence.unwatch(this.#address, watcher);
   }
 
   /**

@@ -1,8 +1,11 @@
 import type { ReceiptRun } from "holdfast-client/protocol";
+import type { Clock } from "./clock.js";
 import type { Page } from "./engine.js";
 import { Existence } from "./existence.js";
 import type { Log } from "./log.js";
 import type { OpenBytes } from "./open-bytes.js";
+import { Presence } from "./presence.js";
+import { Receipts } from "./receipts.js";
 import type {
   EmitRequest,
   JoinFrom,
@@ -11,18 +14,28 @@ import type {
   RoomLedger,
   RoomMember,
   RoomMemberInfo,
-  RoomSession as LiveSession,
   RoomStats,
   RoomTarget,
 } from "./room-engine.js";
 import type { RoomOptionsChange } from "./room-options.js";
 import type { RoomSession } from "./room-session.js";
 import { RoomSessions } from "./room-sessions.js";
+import type { RoomNews } from "./room-watching.js";
+
+/** Pages of members that one look for those who are here goes through. */
+const PRESENCE_PAGES_MAX = 10;
+
+/** A user who is here, with the names of the devices; none for one who left just now. */
+export interface PresenceEntry {
+  readonly user: string;
+  readonly devices: readonly string[];
+}
 
 interface RoomsSettings {
   readonly autoCreate: boolean;
   readonly roomsMax: number;
   readonly namespacesMax: number;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -45,6 +58,8 @@ const describeRoom = ({ namespace, room }: RoomAddress): string =>
  */
 export class Rooms {
   readonly sessions: RoomSessions;
+  readonly presence: Presence;
+  readonly receipts: Receipts;
   readonly #host: Host;
   readonly #engine: RoomEngine;
   readonly #autoCreate: boolean;
@@ -56,6 +71,8 @@ export class Rooms {
     this.#engine = engine;
     this.#autoCreate = settings.autoCreate;
     this.sessions = new RoomSessions(engine, settings.log);
+    this.presence = new Presence(engine.watching, settings.clock);
+    this.receipts = new Receipts(engine.watching, settings.clock);
     const kind = {
       plural: "rooms",
       list: (namespace: string, after: string | undefined, limit: number) => engine.listRooms(namespace, after, limit),
@@ -134,9 +151,56 @@ export class Rooms {
     return this.sessions.join(session, room, from);
   }
 
-  /** As `RoomEngine.sessionsOf`. */
-  sessionsOf(namespace: string, user: string): readonly LiveSession[] {
-    return this.#engine.sessionsOf(namespace, user);
+  /** Users of the room that are connected now, with their devices; a page may be shorter than `limit` and have a `next`. */
+  async presencePage(address: RoomAddress, first: number, limit: number): Promise<Page<PresenceEntry, number>> {
+    const items: PresenceEntry[] = [];
+    let after: number | undefined = first;
+    for (let pages = 0; pages < PRESENCE_PAGES_MAX && after !== undefined && items.length < limit; pages++) {
+      const { items: found, next }: Page<RoomMemberInfo, number> = await this.members(address, after, limit - items.length);
+      for (const { member, online } of found) {
+        if (member.user === undefined || (online === 0 && !this.presence.lingers(address, member.user))) continue;
+        const devices = this.#engine.sessionsOf(address.namespace, member.user).map(({ device }) => device);
+        items.push({ user: member.user, devices });
+      }
+      after = next;
+    }
+    return after === undefined ? { items } : { items, next: after };
+  }
+
+  onNews(news: readonly RoomNews[]): void {
+    for (const item of news) this.#onNews(item);
+  }
+
+  #onNews(news: RoomNews): void {
+    switch (news.kind) {
+      case "presence":
+        this.presence.onNews(news);
+        break;
+      case "receipts":
+        this.receipts.onNews(news.namespace, news.target);
+        break;
+      case "removed": {
+        const { namespace, target } = news;
+        if (target.room !== undefined) this.presence.onRemoved({ namespace, room: target.room });
+        this.receipts.onRemoved(namespace, target);
+        break;
+      }
+      default:
+        news satisfies never;
+    }
+  }
+
+  /** The engine serves again, in a new life. */
+  onNewLife(): void {
+    this.presence.onNewLife();
+    this.receipts.onNewLife();
+  }
+
+  /** Hands out and tells nothing any more. */
+  stop(): void {
+    this.sessions.stop();
+    this.presence.stop();
+    this.receipts.stop();
   }
 
   /** As `RoomEngine.ledger`. */

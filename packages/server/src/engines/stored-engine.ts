@@ -25,6 +25,7 @@ import type {
   RoomTarget,
 } from "../room-engine.js";
 import type { RoomOptions, RoomOptionsChange } from "../room-options.js";
+import type { RoomWatching } from "../room-watching.js";
 import type { SchedulePlan, StoredSchedule } from "../scheduling.js";
 import type { Store } from "../store.js";
 import { clearBelow } from "./clear-below.js";
@@ -583,6 +584,10 @@ export class StoredEngine implements Engine {
   }
 
   // --- rooms ---------------------------------------------------------------------------------------------------
+
+  get watching(): RoomWatching {
+    return this.#rooms.watching;
+  }
 
   defineRoom(address: RoomAddress, change: RoomOptionsChange): Promise<void> {
     return this.#rooms.defineRoom(address, change);

@@ -26,6 +26,7 @@ import { looked } from "./looked.js";
 import { pageOf } from "./page-of.js";
 import { readLedger } from "./room-ledger.js";
 import { RoomReader } from "./room-reader.js";
+import { StoredWatching } from "./stored-watching.js";
 
 /** What rooms ask of the engine that they are part of. */
 export interface RoomsHost {
@@ -51,8 +52,10 @@ export class StoredRooms implements RoomEngine {
   readonly #clock: Clock;
   readonly #host: RoomsHost;
   #reader: { readonly core: Core; readonly reader: RoomReader } | undefined;
-  /** Sessions are to be hinted at soon. */
+  readonly watching: StoredWatching;
+  /** Sessions are to be hinted at soon, and news to be told. */
   #hinting = false;
+  #telling = false;
   /** Sessions whose number their caller does not know yet, and those of them that are over already. */
   readonly #attaching = new Set<number>();
   readonly #endedEarly = new Set<number>();
@@ -61,6 +64,7 @@ export class StoredRooms implements RoomEngine {
     this.#store = store;
     this.#clock = clock;
     this.#host = host;
+    this.watching = new StoredWatching(store, host);
   }
 
   // --- turns ---------------------------------------------------------------------------------------------------
@@ -77,9 +81,25 @@ export class StoredRooms implements RoomEngine {
   }
 
   #look(core: Core): void {
-    const { wanting, work } = core.rooms.deliveries;
-    if (wanting.size > 0) this.#readerOf(core).pump();
+    if (core.rooms.deliveries.wanting.size > 0) this.#readerOf(core).pump();
     this.#host.arm(core);
+    this.#hint(core);
+    this.#tell(core);
+  }
+
+  /** What watched rooms have news of is told together. */
+  #tell(core: Core): void {
+    const { news } = core.rooms;
+    if (news.isEmpty || this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      if (this.#host.core() === core) this.#host.events()?.onRoomNews(news.take());
+    });
+  }
+
+  #hint(core: Core): void {
+    const { work } = core.rooms.deliveries;
     if (work.size === 0 || this.#hinting) return;
     this.#hinting = true;
     queueMicrotask(() => {
@@ -148,11 +168,7 @@ export class StoredRooms implements RoomEngine {
   }
 
   async ledger(namespace: string, target: RoomTarget, message: RoomMessage, after: number, limit: number): Promise<RoomLedger> {
-    const room = this.#host.running().rooms.catalog.find(namespace, target);
-    if (room === undefined) {
-      const name = target.user === undefined ? `room ${JSON.stringify(target.room)}` : `the inbox of ${JSON.stringify(target.user)}`;
-      throw new HoldfastError("NOT_FOUND", `${name} does not exist in namespace ${namespace}`);
-    }
+    const room = this.#host.running().rooms.catalog.requireTarget(namespace, target);
     return looked(readLedger(this.#store, room, message, this.#clock.now(), after, limit));
   }
 

@@ -4,6 +4,7 @@ import type { QueueAddress } from "../engine.js";
 import type { Device } from "./device.js";
 import { FrameOutbox } from "./frame-outbox.js";
 import { type AckIds, SocketPort, WAITING_BYTES_MAX } from "./socket-port.js";
+import type { Watches } from "./watches.js";
 
 /** Lease calls under way for one connection, however many consumers it has: each may bring as much as may wait. */
 const CALLS_MAX = 16;
@@ -38,6 +39,8 @@ export class Connection {
   readonly queues = new Map<string, QueueAddress>();
   /** Which device it is in durable rooms; undefined for a socket that belongs to nobody in particular. */
   device: Device | undefined;
+  /** What it watches of rooms; made with the first. */
+  watches: Watches | undefined;
   readonly #byHandle = new Map<number, Consumer>();
   readonly #waiting = new Set<() => void>();
   #calls = 0;
@@ -102,6 +105,7 @@ export class Connection {
 
   close(): void {
     this.device?.close();
+    this.watches?.close();
     this.port.close();
     this.#waiting.clear();
   }

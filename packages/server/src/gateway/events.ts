@@ -33,4 +33,6 @@ export type Operation = (typeof OPERATIONS)[number];
 export const DELIVERY_EVENT = "holdfast:delivery";
 export const CANCELLED_EVENT = "holdfast:cancelled";
 export const GAP_EVENT = "holdfast:gap";
+export const PRESENCE_EVENT = "holdfast:presence";
+export const RECEIPTS_EVENT = "holdfast:receipts";
 export const REPLACED_EVENT = "holdfast:replaced";

@@ -9,12 +9,11 @@ import { roomName, roomOptions } from "../room-options.js";
 import { validate } from "../validate.js";
 import type { Connection } from "./connection.js";
 import type { Device } from "./device.js";
+import { Watches } from "./watches.js";
 
 const PAGE_MAX = 1_000;
 const PAGE_DEFAULT = 100;
 const SEQUENCE_MAX = 0xffff_ffff_ffff;
-/** Pages of members that one look for those who are here goes through. */
-const PRESENCE_PAGES_MAX = 10;
 
 const sequence = z.int().min(0).max(SEQUENCE_MAX);
 const limit = z.int().min(1).max(PAGE_MAX);
@@ -42,6 +41,8 @@ const receiptsRequest = z.strictObject({
 });
 const memberRequest = roomRequest.extend({ member: memberObject });
 const membersRequest = roomRequest.extend({ after: sequence.default(0), limit: limit.default(PAGE_DEFAULT) });
+const presenceRequest = membersRequest.extend({ watch: z.boolean().optional() });
+const watchRequest = receiptsRequest.pick({ room: true, user: true }).extend({ watch: z.boolean(), from: sequence.optional() });
 const defineRequest = roomOptions.extend({ room: roomName });
 
 /** The device of a connection; `UNAUTHENTICATED` when it belongs to nobody in particular. */
@@ -78,6 +79,7 @@ export async function emit(broker: Broker, connection: Connection, payload: obje
 /** What became of a message, for who emitted it. */
 export async function receipts(broker: Broker, connection: Connection, payload: object): Promise<object> {
   const device = deviceOf(connection);
+  if ("watch" in payload) return watchReceipts(broker, connection, payload);
   const request = validate(receiptsRequest, payload, "receipts");
   const { id, after } = request;
   const ledger = await broker.rooms.ledger(connection.namespace, targetOf(request), id, after, request.limit);
@@ -87,7 +89,23 @@ export async function receipts(broker: Broker, connection: Connection, payload: 
   return reply;
 }
 
-function targetOf({ room, user }: z.output<typeof receiptsRequest>): RoomTarget {
+/** What becomes of messages, told as it changes, to who emits them. */
+async function watchReceipts(broker: Broker, connection: Connection, payload: object): Promise<object> {
+  const { watch, from, ...to } = validate(watchRequest, payload, "receipts");
+  const target = targetOf(to);
+  const watches = watchesOf(broker, connection);
+  if (watch) return watches.watchReceipts(target, from);
+  watches.unwatchReceipts(target);
+  return {};
+}
+
+function watchesOf(broker: Broker, connection: Connection): Watches {
+  const { user } = deviceOf(connection);
+  connection.watches ??= new Watches(connection, broker.rooms, user);
+  return connection.watches;
+}
+
+function targetOf({ room, user }: Pick<z.output<typeof receiptsRequest>, "room" | "user">): RoomTarget {
   if (room !== undefined && user === undefined) return { room };
   if (room === undefined && user !== undefined) return { user };
   throw new HoldfastError("BAD_REQUEST", "receipts has both or none of room and user, expected 1");
@@ -114,22 +132,13 @@ export async function members(broker: Broker, connection: Connection, payload: o
   return { ...page, items: page.items.map(memberEntry) };
 }
 
-/** Members that are connected now, with their devices. */
+/** Members that are connected now, with their devices; with `watch` told from now on when that changes. */
 export async function presence(broker: Broker, connection: Connection, payload: object): Promise<object> {
   deviceOf(connection);
-  const { room, after: first, limit } = validate(membersRequest, payload, "presence");
-  const items: object[] = [];
-  let after: number | undefined = first;
-  for (let pages = 0; pages < PRESENCE_PAGES_MAX && after !== undefined && items.length < limit; pages++) {
-    const { items: found, next } = await broker.rooms.members(addressOf(connection, room), after, limit - items.length);
-    for (const { member, online } of found) {
-      if (member.user === undefined || online === 0) continue;
-      const devices = broker.rooms.sessionsOf(connection.namespace, member.user).map(({ device }) => device);
-      items.push({ user: member.user, devices });
-    }
-    after = next;
-  }
-  return after === undefined ? { items } : { items, next: after };
+  const { room, after, limit, watch } = validate(presenceRequest, payload, "presence");
+  if (watch === true) watchesOf(broker, connection).watchPresence(room);
+  else if (watch === false) connection.watches?.unwatchPresence(room);
+  return broker.rooms.presencePage(addressOf(connection, room), after, limit);
 }
 
 export async function define(broker: Broker, connection: Connection, payload: object): Promise<object> {

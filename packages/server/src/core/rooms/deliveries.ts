@@ -1,6 +1,7 @@
 import type { RoomItem, RoomSettleRun } from "../../room-engine.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";
+import type { News } from "./news.js";
 import { addGap, addRange, type GapReason } from "./ranges.js";
 import type { Session } from "./session.js";
 import type { StoredBlock } from "./room-block.js";
@@ -18,6 +19,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** Hands messages to the devices of members, each at its own pace, and takes their settlements. */
 export class Deliveries {
   readonly #deadlines: Deadlines;
+  readonly #news: News;
   /** Sessions that may have something to pull since this was last emptied. */
   readonly work = new Set<number>();
   /** Devices for which a block has to be read. */
@@ -27,8 +29,9 @@ export class Deliveries {
   /** Bytes that the pull under way may still take. */
   #left = 0;
 
-  constructor(deadlines: Deadlines) {
+  constructor(deadlines: Deadlines, news: News) {
     this.#deadlines = deadlines;
+    this.#news = news;
   }
 
   /** The device may have something to pull. */
@@ -170,7 +173,10 @@ export class Deliveries {
     for (const run of runs) {
       changed += run.verb === "ack" ? progress.acknowledge(run.first, run.count) : this.#nack(device, run, now);
     }
-    if (changed > 0) device.begun = true;
+    if (changed > 0) {
+      device.begun = true;
+      this.#news.receipts(device.member.room);
+    }
     this.#review(device, now);
     if (progress.cursor > cursor) this.#gotOn(device, now);
     if (progress.sent < device.member.room.durableNext || device.gapsShown < device.gaps.length) this.wake(device);

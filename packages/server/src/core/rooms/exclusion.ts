@@ -35,6 +35,14 @@ export class Exclusion {
     return bit >= 0 && ((this.#bits[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
   }
 
+  /** Their numbers. */
+  *values(): Generator<number> {
+    yield* this.#list;
+    for (let bit = 0; bit < this.#bits.length * 8; bit++) {
+      if (((this.#bits[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0) yield this.#lowest + bit;
+    }
+  }
+
   write(writer: ByteWriter): void {
     writer.u32(this.#lowest);
     writer.u32(this.#list.length);

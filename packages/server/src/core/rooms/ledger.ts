@@ -5,7 +5,7 @@ import { inRanges } from "./ranges.js";
 import type { Room } from "./room.js";
 import type { StoredBlock } from "./room-block.js";
 
-type State = "delivered" | "pending" | "failed";
+export type State = "delivered" | "pending" | "failed";
 
 /**
  * What became of a message with each user, derived from where their devices are.
@@ -42,7 +42,7 @@ export function ledgerOf(
 }
 
 /** Any device of a user counts, of those that began before the message. */
-function stateOf({ devices, room }: Member, sequence: number): State {
+export function stateOf({ devices, room }: Member, sequence: number): State {
   let state: State = devices.size === 0 && sequence >= room.head ? "pending" : "failed";
   for (const device of devices.values()) {
     if (device.start > sequence) continue;

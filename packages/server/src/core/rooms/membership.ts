@@ -5,6 +5,7 @@ import type { Deliveries } from "./deliveries.js";
 import { Device } from "./device.js";
 import type { Feeds } from "./feeds.js";
 import { Member, memberKey } from "./member.js";
+import type { News } from "./news.js";
 import type { Room } from "./room.js";
 import type { RoomCatalog } from "./room-catalog.js";
 import { Session, type User } from "./session.js";
@@ -26,15 +27,17 @@ export class Membership {
   readonly #deliveries: Deliveries;
   readonly #feeds: Feeds;
   readonly #deadlines: Deadlines;
+  readonly #news: News;
   /** Begins elsewhere in each life, so that what is late from a session of another one fits no session of this. */
   #nextSession: number;
 
-  constructor(life: number, catalog: RoomCatalog, deliveries: Deliveries, feeds: Feeds, deadlines: Deadlines) {
+  constructor(life: number, catalog: RoomCatalog, deliveries: Deliveries, feeds: Feeds, deadlines: Deadlines, news: News) {
     this.#nextSession = life * SESSIONS_PER_LIFE + 1;
     this.#catalog = catalog;
     this.#deliveries = deliveries;
     this.#feeds = feeds;
     this.#deadlines = deadlines;
+    this.#news = news;
   }
 
   /**
@@ -60,6 +63,7 @@ export class Membership {
     for (const session of this.#catalog.ensureUser(room.namespace, who.user).sessions.values()) {
       if (session !== joining) this.#connect(session, member, now);
     }
+    this.#news.member(member, true, isHere(member));
     return member;
   }
 
@@ -83,6 +87,7 @@ export class Membership {
 
   exit(member: Member): void {
     for (const device of member.devices.values()) this.#feeds.forget(device);
+    this.#news.member(member, false, false);
     this.#catalog.exit(member);
     this.#catalog.changed(member);
   }
@@ -106,6 +111,7 @@ export class Membership {
     for (const device of session.devices.values()) {
       this.#deliveries.end(device, counted, now);
       device.member.room.live.delete(device);
+      this.#news.device(device.member, device.name, false);
     }
     session.devices.clear();
     session.ready.clear();
@@ -131,6 +137,7 @@ export class Membership {
     device.lastSeen = now;
     session.devices.set(room.number, device);
     room.live.add(device);
+    this.#news.device(member, device.name, true);
     this.#deliveries.wake(device);
   }
 
@@ -180,6 +187,8 @@ export class Membership {
     this.#catalog.changed(device.member);
   }
 }
+
+const isHere = ({ devices }: Member): boolean => [...devices.values()].some(({ session }) => session !== undefined);
 
 const positionOf = (room: Room, from: JoinFrom): number => {
   if (from === "new") return room.next;

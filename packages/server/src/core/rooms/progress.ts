@@ -1,5 +1,5 @@
 /** Messages from the cursor on that a device may have been sent: what it settles out of order is remembered in as many bits. */
-const WINDOW = 256;
+export const WINDOW = 256;
 
 const SLOT = WINDOW - 1;
 /** Of a count of deliveries: the last one ended, and the message was not sent again yet. */

@@ -1,7 +1,7 @@
 import type { RoomBlock, RoomRef, RoomSlice } from "../../room-engine.js";
 import type { Block } from "../block.js";
 import { expireAtOf } from "../timing.js";
-import { type ExcludedRun, unpackExcluded } from "./exclusion.js";
+import { type ExcludedRun, type Exclusion, unpackExcluded } from "./exclusion.js";
 
 /** A block of a room in memory: its bytes are handed to every device as they are. */
 export class StoredBlock implements RoomBlock {
@@ -47,8 +47,12 @@ export class StoredBlock implements RoomBlock {
   }
 
   isExcluded(member: number, sequence: number): boolean {
-    if (this.excluded === undefined) return false;
-    return this.excluded.some(({ first, count, exclusion }) => sequence >= first && sequence < first + count && exclusion.has(member));
+    return this.exclusionOf(sequence)?.has(member) === true;
+  }
+
+  /** Who does not get the message; undefined when all do. */
+  exclusionOf(sequence: number): Exclusion | undefined {
+    return this.excluded?.find(({ first, count }) => sequence >= first && sequence < first + count)?.exclusion;
   }
 
   /** Nobody gets it any more. */

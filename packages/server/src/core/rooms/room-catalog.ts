@@ -78,9 +78,15 @@ export class RoomCatalog {
 
   /** The room, or `NOT_FOUND`. */
   require({ namespace, room }: RoomAddress): Room {
-    const found = this.#byName.get(namespace, room);
-    if (found === undefined) throw new HoldfastError("NOT_FOUND", `room ${JSON.stringify(room)} does not exist in namespace ${namespace}`);
-    return found;
+    return this.requireTarget(namespace, { room });
+  }
+
+  /** The room or inbox, or `NOT_FOUND`. */
+  requireTarget(namespace: string, target: RoomTarget): Room {
+    const found = this.find(namespace, target);
+    if (found !== undefined) return found;
+    const name = target.user === undefined ? `room ${JSON.stringify(target.room)}` : `the inbox of ${JSON.stringify(target.user)}`;
+    throw new HoldfastError("NOT_FOUND", `${name} does not exist in namespace ${namespace}`);
   }
 
   names(namespace: string): string[] {

@@ -1,5 +1,6 @@
 import type { RoomRef, RoomTarget } from "../../room-engine.js";
 import type { RoomOptions } from "../../room-options.js";
+import type { RoomWatchKind } from "../../room-watching.js";
 import { BLOCK_BYTES_MAX } from "../block.js";
 import type { KeyRange } from "../keys.js";
 import * as keys from "../keys.js";
@@ -79,6 +80,8 @@ export class Room extends LogState {
   /** When retention looks at its head next. */
   ageAt = Number.POSITIVE_INFINITY;
   removed = false;
+  /** What is told of it: nothing, as nearly always. */
+  watched: Set<RoomWatchKind> | undefined;
 
   constructor(number: number, namespace: string, target: RoomTarget, options: RoomOptions) {
     super(number, namespace, target.user ?? target.room);

@@ -14,6 +14,7 @@ import type { Device } from "./device.js";
 import { emitTo } from "./emit.js";
 import { type Feed, Feeds } from "./feeds.js";
 import { Membership } from "./membership.js";
+import { News } from "./news.js";
 import { Retention } from "./retention.js";
 import type { Room } from "./room.js";
 import { StoredBlock } from "./room-block.js";
@@ -34,6 +35,7 @@ export class Rooms {
   readonly catalog: RoomCatalog;
   readonly membership: Membership;
   readonly deliveries: Deliveries;
+  readonly news = new News();
   readonly #commit: CommitBuilder;
   readonly #deadlines = new Deadlines();
   readonly #feeds: Feeds;
@@ -43,7 +45,7 @@ export class Rooms {
   constructor({ life, commit, catalog, feed, get }: RoomsContext) {
     this.#commit = commit;
     this.catalog = new RoomCatalog(catalog, commit);
-    this.deliveries = new Deliveries(this.#deadlines);
+    this.deliveries = new Deliveries(this.#deadlines, this.news);
     this.#retention = new Retention(commit, get);
     const host = {
       feed,
@@ -51,7 +53,7 @@ export class Rooms {
       want: (device: Device) => this.#want(device),
     };
     this.#feeds = new Feeds(host, this.#deadlines);
-    this.membership = new Membership(life, this.catalog, this.deliveries, this.#feeds, this.#deadlines);
+    this.membership = new Membership(life, this.catalog, this.deliveries, this.#feeds, this.#deadlines, this.news);
   }
 
   /** What was restored begins to live. */
@@ -80,6 +82,7 @@ export class Rooms {
     for (const device of room.feeds) this.#feeds.forget(device);
     this.#cache.drop(room.cached);
     this.#deadlines.forget(room);
+    this.news.removed(room);
     this.catalog.remove(room);
   }
 
@@ -236,6 +239,7 @@ export class Rooms {
   committed(marks: readonly RoomMark[]): void {
     for (const { room, next, blocks } of marks) {
       room.fresh = [];
+      this.news.receipts(room);
       if (room.removed || blocks.length === 0) continue;
       room.durableNext = next;
       const wanted = room.live.size > 0 || room.feeds.size > 0;

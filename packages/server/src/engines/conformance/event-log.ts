@@ -1,5 +1,6 @@
 import type { ErrorReply } from "holdfast-client/protocol";
 import type { EngineEvents, QueueAddress } from "../../engine.js";
+import type { RoomNews } from "../../room-watching.js";
 
 /** Everything an engine told, in order. */
 export class EventLog implements EngineEvents {
@@ -12,6 +13,7 @@ export class EventLog implements EngineEvents {
   readonly skipped: { readonly queue: string; readonly schedule: string; readonly error: ErrorReply }[] = [];
   readonly roomWork: number[] = [];
   readonly sessionsEnded: { readonly session: number; readonly reason: "replaced" | "engine-restarted" }[] = [];
+  readonly roomNews: RoomNews[] = [];
   readonly states: (Error | undefined)[] = [];
 
   onWork({ namespace, queue }: QueueAddress): void {
@@ -46,6 +48,10 @@ export class EventLog implements EngineEvents {
     this.roomWork.push(...sessions);
   }
 
+  onRoomNews(news: readonly RoomNews[]): void {
+    this.roomNews.push(...news);
+  }
+
   onSessionEnded(session: number, reason: "replaced" | "engine-restarted"): void {
     this.sessionsEnded.push({ session, reason });
   }
@@ -57,7 +63,7 @@ export class EventLog implements EngineEvents {
   /** Forgets what was told so far. */
   clear(): void {
     const lists = [this.work, this.expired, this.capacity, this.revoked, this.detached, this.removed, this.skipped, this.states];
-    for (const list of [...lists, this.roomWork, this.sessionsEnded]) list.length = 0;
+    for (const list of [...lists, this.roomWork, this.roomNews, this.sessionsEnded]) list.length = 0;
   }
 }
 
@@ -74,6 +80,7 @@ export function eventsOfOneLife(target: EngineEvents): { readonly events: Engine
       onRemoved: (address) => over || target.onRemoved(address),
       onSkipped: (address, schedule, error) => over || target.onSkipped(address, schedule, error),
       onRoomWork: (sessions) => over || target.onRoomWork(sessions),
+      onRoomNews: (news) => over || target.onRoomNews(news),
       onSessionEnded: (session, reason) => over || target.onSessionEnded(session, reason),
       onState: (error) => over || target.onState(error),
     },
