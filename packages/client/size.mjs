@@ -7,7 +7,8 @@ import { rolldown } from "rolldown";
 const STORED = "stored/open.js";
 const REQUESTER = "requester.js";
 const ROOMS = "rooms/rooms.js";
-const LOADED_LATER = [STORED, REQUESTER, ROOMS];
+const WATCHES = "rooms/watches.js";
+const LOADED_LATER = [STORED, REQUESTER, ROOMS, WATCHES];
 
 const ENTRIES = [
   { name: "holdfast-client", file: "index.js", bytesMax: 10_400 },
@@ -15,6 +16,7 @@ const ENTRIES = [
   { name: "holdfast-client/together", file: "together.js", bytesMax: 500 },
   { name: "requests, with the first one", file: REQUESTER, bytesMax: 1_000 },
   { name: "rooms, with the first one", file: ROOMS, bytesMax: 2_500 },
+  { name: "watches of rooms, with the first one", file: WATCHES, bytesMax: 1_300 },
   { name: "stored outbox, with idb", file: STORED, bytesMax: 3_700 },
 ];
 

@@ -9,6 +9,7 @@ export default defineConfig({
     "src/stored/open.ts",
     "src/requester.ts",
     "src/rooms/rooms.ts",
+    "src/rooms/watches.ts",
     "src/platform/node.ts",
     "src/platform/browser.ts",
   ],

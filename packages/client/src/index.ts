@@ -9,5 +9,19 @@ export type { Backoff, Queue, QueueOptions, QueueStats } from "./queue.js";
 export type { Page } from "./page.js";
 export type { Headers } from "./record.js";
 export type { RestoredMessage } from "./stored/restored.js";
-export type { EmitOptions, JoinOptions, Room, RoomDelivery, RoomGap, RoomHandler, RoomMember, RoomReceipts } from "./room.js";
+export type {
+  EmitOptions,
+  JoinOptions,
+  PresenceChange,
+  PresenceListener,
+  ReceiptsListener,
+  Room,
+  RoomDelivery,
+  RoomGap,
+  RoomHandler,
+  RoomMember,
+  RoomMessageCounts,
+  RoomReceipts,
+  RoomWatch,
+} from "./room.js";
 export type { DeliveryStream } from "./stream.js";

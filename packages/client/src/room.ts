@@ -59,6 +59,33 @@ export type RoomMember =
   | { readonly user: string; readonly since: number; readonly devices: number; readonly online: boolean }
   | { readonly queue: string; readonly since: number };
 
+/** What became of a user of a room. */
+export interface PresenceChange {
+  readonly user: string;
+  /** Whether a device of the user is connected. */
+  readonly online: boolean;
+  /** Given when it became a member (true), or ceased to be one (false). */
+  readonly member?: boolean;
+}
+
+/** Called with all who are in the room and connected now, and what changed since the last call; the first time with no change. */
+export type PresenceListener = (online: readonly string[], changes: readonly PresenceChange[]) => unknown;
+
+/** How many users have a message: each member but those who were excepted, this user too; any device of a user counts. */
+export interface RoomMessageCounts {
+  readonly id: string;
+  readonly sequence: number;
+  readonly counts: { readonly delivered: number; readonly pending: number; readonly failed: number };
+}
+
+/** Called with the messages whose counts changed, each with its counts now. */
+export type ReceiptsListener = (messages: readonly RoomMessageCounts[]) => unknown;
+
+/** Something that is watched until `stop`. */
+export interface RoomWatch {
+  stop(): Promise<void>;
+}
+
 interface PageOptions {
   readonly after?: number | undefined;
   readonly limit?: number | undefined;
@@ -136,4 +163,31 @@ export interface Room {
 
   /** Users that are connected now, with the names of those devices; a page may be short, or empty, and have a `next`. */
   presence(page?: PageOptions): Promise<Page<{ readonly user: string; readonly devices: readonly string[] }, number>>;
+
+  /**
+   * Calls `listener` with who is connected, now and whenever that changes: at most 4 times a second, and not for a user who
+   * is away for less than 2 s. After a reconnect it goes on by itself, with what changed meanwhile. When this user is a
+   * member no more, or the room is gone, it is called with nobody, for the last time. For members, else `FORBIDDEN`.
+   *
+   * @example
+   * const watch = await kitchen.watchPresence((online, changes) => show(online));
+   * await watch.stop();
+   */
+  watchPresence(listener: PresenceListener): Promise<RoomWatch>;
+
+  /**
+   * Calls `listener` with what became of messages that this user emitted, on whichever device, when it changes: at most 4
+   * times a second, as long as they are pending with somebody. After a reconnect it goes on by itself. At most 1,000
+   * messages of all rooms are watched; of more the one that was watched longest is given up.
+   *
+   * @param options `from`: also messages that were emitted before, from this sequence on: the newest 1,000 of this user among
+   *   the newest 10,000 of the room. Without it only those that are emitted from now on
+   * @throws HoldfastError by rejection. `NOT_FOUND`: there is no such room
+   *
+   * @example
+   * await kitchen.watchReceipts((messages) => {
+   *   for (const { id, counts } of messages) showTicks(id, counts.delivered, counts.delivered + counts.pending + counts.failed);
+   * }, { from: oldestShown });
+   */
+  watchReceipts(listener: ReceiptsListener, options?: { readonly from?: number | undefined }): Promise<RoomWatch>;
 }

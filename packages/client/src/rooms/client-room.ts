@@ -1,13 +1,24 @@
 import type { Reply } from "../connection.js";
 import type { Host } from "../host.js";
 import type { Receipt } from "../message.js";
-import type { EmitOptions, JoinOptions, RoomDelivery, RoomGap, RoomHandler } from "../room.js";
+import type {
+  EmitOptions,
+  JoinOptions,
+  PresenceListener,
+  ReceiptsListener,
+  RoomDelivery,
+  RoomGap,
+  RoomHandler,
+  RoomWatch,
+} from "../room.js";
 import { Emitter } from "./emitter.js";
+import type { Watches } from "./watches.js";
 import { type Callback, type Work, Works } from "./work.js";
 
-/** Who says to the server which device this client is. */
-interface Devices {
+/** What all rooms of a client have in common: which device it is, and what it watches. */
+interface Shared {
   become(device: string | undefined): void;
+  readonly watches: Promise<Watches>;
 }
 
 type PageOptions = { readonly after?: number | undefined; readonly limit?: number | undefined };
@@ -21,16 +32,16 @@ export class ClientRoom {
   readonly emitter: Emitter;
   /** It was joined by this client. */
   joined = false;
-  readonly #devices: Devices;
+  readonly #shared: Shared;
   readonly #host: Host;
   readonly #handlers = new Map<string, Set<RoomHandler>>();
   readonly #gapListeners = new Set<(gap: RoomGap) => unknown>();
   readonly #messages = new Works();
   readonly #gaps = new Works();
 
-  constructor(name: string, devices: Devices, host: Host) {
+  constructor(name: string, shared: Shared, host: Host) {
     this.name = name;
-    this.#devices = devices;
+    this.#shared = shared;
     this.#host = host;
     this.emitter = new Emitter(name, host);
     this.#gaps.release();
@@ -41,7 +52,7 @@ export class ClientRoom {
   }
 
   async join({ from, device }: JoinOptions = {}): Promise<number> {
-    this.#devices.become(device);
+    this.#shared.become(device);
     // Its messages may come before the reply.
     this.joined = true;
     const { sequence } = await this.#ask("join", { from, device, meta: true });
@@ -63,6 +74,14 @@ export class ClientRoom {
 
   presence(page?: PageOptions): Promise<Reply> {
     return this.#ask("presence", page);
+  }
+
+  async watchPresence(listener: PresenceListener): Promise<RoomWatch> {
+    return (await this.#shared.watches).presence(this.name, listener);
+  }
+
+  async watchReceipts(listener: ReceiptsListener, { from }: { readonly from?: number } = {}): Promise<RoomWatch> {
+    return (await this.#shared.watches).receipts(this.name, listener, from);
   }
 
   /** For what may be sent twice. */

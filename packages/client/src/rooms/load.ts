@@ -21,7 +21,20 @@ export function loadRooms(host: Host, socket: Socket): Promise<Rooms> {
   return rooms;
 }
 
-const METHODS = ["join", "leave", "on", "off", "onGap", "emit", "emitWith", "receipts", "members", "presence"] as const;
+const METHODS = [
+  "join",
+  "leave",
+  "on",
+  "off",
+  "onGap",
+  "emit",
+  "emitWith",
+  "receipts",
+  "members",
+  "presence",
+  "watchPresence",
+  "watchReceipts",
+] as const;
 
 /** A room whose methods are carried out, in the order of the calls, once they are loaded. */
 export function roomOf(name: string, rooms: Promise<Rooms>): Room {

@@ -4,6 +4,7 @@ import type { HoldfastError } from "../errors.js";
 import type { Host } from "../host.js";
 import type { Room, RoomDelivery, RoomGap } from "../room.js";
 import { ClientRoom } from "./client-room.js";
+import type { Watches } from "./watches.js";
 import type { Callback } from "./work.js";
 
 /** What is used of Socket.IO's client beyond its public interface. */
@@ -27,6 +28,7 @@ export class Rooms implements Party {
   /** The application's function for `auth`, as it is wrapped here. */
   #auth: Socket["auth"] | undefined;
   #closing = false;
+  #watches: Promise<Watches> | undefined;
 
   constructor(host: Host, socket: Socket, auth: Socket["auth"]) {
     this.#host = host;
@@ -60,6 +62,18 @@ export class Rooms implements Party {
   become(device: string | undefined): void {
     if (device !== undefined) this.#said.device = device;
     this.#say();
+  }
+
+  /** A chunk of its own, loaded with the first watch. */
+  get watches(): Promise<Watches> {
+    this.#watches ??= import("./watches.js").then(
+      ({ Watches }) => new Watches(this.#host, this.#socket),
+      (error: unknown) => {
+        this.#watches = undefined;
+        throw error;
+      },
+    );
+    return this.#watches;
   }
 
   #say(): void {
