@@ -37,6 +37,7 @@ import { testRoomsGaps } from "./rooms-gaps.js";
 import { testRoomsRetention } from "./rooms-retention.js";
 import { testRoomsLedger } from "./rooms-ledger.js";
 import { testRoomsQueueMember } from "./rooms-queue-member.js";
+import { testRoomsWatching } from "./rooms-watching.js";
 import { testSchedules } from "./schedules.js";
 import { testSettle } from "./settle.js";
 import { testShutdown } from "./shutdown.js";
@@ -89,6 +90,7 @@ export const TOPICS = [
   testRoomsRetention,
   testRoomsLedger,
   testRoomsQueueMember,
+  testRoomsWatching,
 ];
 
 /**
