@@ -15,7 +15,7 @@ export type State = "delivered" | "pending" | "failed";
 export function ledgerOf(
   room: Room,
   sequence: number,
-  block: StoredBlock | undefined,
+  block: Pick<StoredBlock, "isExcluded"> | undefined,
   after: number,
   limit: number,
 ): Omit<RoomLedger, "record"> {
