@@ -9,7 +9,7 @@ import type { RoomCounts, RoomWatching } from "./room-watching.js";
 /** Counts are told at most 4 times a second. */
 const TELL_MS = 250;
 /** What may be looked at in that time; who asks for more is told less often, so that counting never takes the time of the rest. */
-const COST_MAX = 250_000;
+const COST_MAX = 125_000;
 const ROOMS_MAX = 100;
 const FOUND_MAX = 1_000;
 
