@@ -96,7 +96,9 @@ export class PresenceWatch {
         after = next;
       }
     } while (this.#again);
-    this.#become(this.#coming);
+    const list = this.#coming;
+    this.#coming = new Set();
+    this.#become(list);
   }
 
   #page(fields: object): Promise<Readonly<Record<string, unknown>>> {
