@@ -16,7 +16,7 @@ export interface PresenceWatcher {
   whenRoom(wake: () => void): void;
   /** @param changes each of another user */
   tell(room: string, changes: readonly PresenceChange[]): void;
-  /** What was told is not all: it is to ask again. */
+  /** What was told is not all, or it watches no more: it is to ask again, and hears why. */
   askAgain(room: string): void;
   /** It does not watch this room any more: it left, or the room is gone. */
   ended(room: string): void;

@@ -25,6 +25,7 @@ export class Presence {
   readonly #changed = new Set<PresenceRoom>();
   readonly #pulse: Pulse;
   #cancel: (() => void) | undefined;
+  #stopped = false;
 
   constructor(engine: RoomWatching, clock: Clock) {
     this.#engine = engine;
@@ -94,6 +95,7 @@ export class Presence {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#pulse.stop();
     this.#cancel?.();
   }
@@ -115,7 +117,7 @@ export class Presence {
 
   /** All graces are equally long, so one timer for all looks at those that are over and runs again for the next. */
   #arm(): void {
-    if (this.#cancel !== undefined) return;
+    if (this.#stopped || this.#cancel !== undefined) return;
     const deadlines = [...this.#rooms.values()].map(({ nextDeadline }) => nextDeadline);
     const next = Math.min(...deadlines);
     if (next === Number.POSITIVE_INFINITY) return;
@@ -152,10 +154,11 @@ export class Presence {
     if (watchers.size === 0) this.#forget(room);
   }
 
-  /** The watcher is no member any more, which it was told, or hears when it asks again. */
+  /** The watcher is no member any more, and hears that when it asks again: a client may not know which user it is. */
   #dismiss({ address, watchers, behind }: PresenceRoom, watcher: PresenceWatcher): void {
     watchers.delete(watcher);
     watcher.ended(address.room);
     if (behind.delete(watcher)) watcher.whenRoom(() => watcher.askAgain(address.room));
+    else watcher.askAgain(address.room);
   }
 }

@@ -16,14 +16,14 @@ export interface PresenceNews {
 }
 
 /** Something was stored in a watched room, or settled: its counts may be others. Only a hint. */
-export interface ReceiptsNews {
+interface ReceiptsNews {
   readonly kind: "receipts";
   readonly namespace: string;
   readonly target: RoomTarget;
 }
 
 /** A watched room is gone, and with it whoever watched it. */
-export interface RemovedNews {
+interface RemovedNews {
   readonly kind: "removed";
   readonly namespace: string;
   readonly target: RoomTarget;

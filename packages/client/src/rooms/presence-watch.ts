@@ -40,7 +40,10 @@ export class PresenceWatch {
   async remove(listener: PresenceListener): Promise<void> {
     if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
     this.#over();
-    await this.#page({ watch: false, limit: 1 });
+    const sent = this.#page({ watch: false, limit: 1 });
+    // Without a connection nothing is watched; it is sent with the next one all the same, after what waits for that.
+    if (this.#host.connection.ready) await sent;
+    else sent.catch(() => {});
   }
 
   /** @param changes undefined when some were missed: the list is asked for again */

@@ -35,7 +35,10 @@ export class ReceiptsWatch {
   async remove(listener: ReceiptsListener): Promise<void> {
     if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
     this.#over();
-    await this.#host.requests.send("holdfast:receipts", { room: this.#room, watch: false });
+    const sent = this.#host.requests.send("holdfast:receipts", { room: this.#room, watch: false });
+    // Without a connection nothing is watched; it is sent with the next one all the same, after what waits for that.
+    if (this.#host.connection.ready) await sent;
+    else sent.catch(() => {});
   }
 
   take(items: readonly RoomMessageCounts[]): void {

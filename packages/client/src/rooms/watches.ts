@@ -10,6 +10,8 @@ type RoomUpdate = RoomMessageCounts & { readonly room?: string };
 
 /** What this client watches of its rooms; loaded with the first watch. On each connection it watches again. */
 export class Watches implements Party {
+  /** A client that closes does not wait for it. */
+  readonly idle = true;
   readonly #host: Host;
   readonly #presence = new Map<string, PresenceWatch>();
   readonly #receipts = new Map<string, ReceiptsWatch>();

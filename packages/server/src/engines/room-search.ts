@@ -30,7 +30,7 @@ export async function searchRoom(
       const at = sequence - block.first;
       const record = block.bytes.subarray(block.offsets[at], block.offsets[at + 1]);
       if (!accepts(record, sequence)) continue;
-      found.push({ id: new RecordView(record, 0, record.length).id, sequence, excluded: block.exclusionOf(sequence) });
+      found.push({ id: new RecordView(record, 0, record.length).id, sequence, excluded: block.exclusionOf(sequence)?.detached() });
     }
     if (to <= start || found.length === countMax) break;
   }

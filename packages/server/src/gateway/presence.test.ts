@@ -141,7 +141,8 @@ describe("watching presence", () => {
     await settled(ann, bob, cid);
     const left = { room: "kitchen", changes: [{ user: "bob", online: false, member: false }] };
     expect(toldTo(ann)).toEqual([]);
-    expect(toldTo(bob)).toEqual([left]);
+    expect(toldTo(bob)).toEqual([left, { room: "kitchen", again: true }]);
+    expect((await watch(bob)).error).toMatchObject({ code: "FORBIDDEN" });
     expect(toldTo(cid)).toEqual([left, { room: "kitchen", changes: [{ user: "eve", online: false, member: true }] }]);
     await host.holdfast.room("kitchen").delete();
     await settled(cid);

@@ -35,6 +35,11 @@ export class Exclusion {
     return bit >= 0 && ((this.#bits[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
   }
 
+  /** The same, without the bytes of the block that it was read from. */
+  detached(): Exclusion {
+    return new Exclusion(this.#lowest, this.#bits.slice(), this.#list);
+  }
+
   /** Their numbers. */
   *values(): Generator<number> {
     yield* this.#list;
