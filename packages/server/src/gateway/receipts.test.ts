@@ -133,6 +133,30 @@ describe("watching receipts", () => {
     expect(eventsTo(ann)[1]).toEqual({ room: "kitchen", again: true });
   });
 
+  it("tells who did not read meanwhile the newest counts alone", async () => {
+    const ann = await peer("ann");
+    const [socket] = host.io.of("/").sockets.values();
+    const { transport } = socket?.conn ?? {};
+    if (transport === undefined) throw new Error("no transport");
+    await watch(ann);
+    await emit(ann, "m1");
+    await told(ann, 1);
+    transport.writable = false;
+    for (let n = 0; n < 10; n++) socket?.emit("noise", "x".repeat(10_000));
+    for (const user of ["bob", "cid"]) {
+      const reader = await peer(user);
+      await reader.events.count(1);
+      await reader.ask("list", { kind: "rooms" });
+      for (let round = 0; round < 4; round++) await clock.advance(TELL_MS);
+    }
+    transport.writable = true;
+    transport.emit("drain");
+    transport.emit("ready");
+    await told(ann, 2);
+    await settled(ann);
+    expect(toldTo(ann)).toEqual(["m1 0/2/0", "m1 2/0/0"]);
+  });
+
   it("gives up the message watched longest above 1,000, and watches 100 rooms", async () => {
     const ann = await peer("ann");
     await watch(ann);
