@@ -72,7 +72,7 @@ export class Pending {
   id: string;
   /** What the record says besides: the id's origin and the priority. */
   readonly traits: number;
-  /** Event, key, headers, replyTo and correlationId. */
+  /** Event, key, headers, replyTo and correlationId; of an emit also who is excepted, as JSON. */
   readonly texts: readonly (string | undefined)[];
   readonly body: PackedBody;
   /** When it may be delivered; undefined when that is at once and for ever. */
@@ -94,11 +94,12 @@ export class Pending {
     options: MessageOptions | undefined,
     readonly resolve: Resolve,
     readonly reject: Reject,
+    except?: string,
   ) {
     this.body = packBody(body);
     this.id = options?.id ?? "";
     this.traits = traitsOf(options?.id !== undefined, options?.priority ?? 0);
-    this.texts = options === undefined ? NONE : packOptions(options);
+    this.texts = options === undefined ? NONE : packOptions(options, except);
     this.timing = options && packTiming(options);
     this.bytes = RECORD_BYTES + sizeOf(this.body);
     for (const text of this.texts) if (text !== undefined) this.bytes += text.length;
@@ -121,7 +122,10 @@ export class Pending {
 const RECORD_BYTES = 48;
 const NONE: readonly string[] = [];
 
-function packOptions({ id, key, event, headers, replyTo, correlationId, priority }: MessageOptions): (string | undefined)[] {
+function packOptions(
+  { id, key, event, headers, replyTo, correlationId, priority }: MessageOptions,
+  except: string | undefined,
+): (string | undefined)[] {
   if (priority !== undefined) checkWhole("priority", priority, 0, LIMITS.priorityMax);
   checkText("id", id, LIMITS.idBytesMax);
   checkText("key", key, LIMITS.keyBytesMax);
@@ -131,7 +135,7 @@ function packOptions({ id, key, event, headers, replyTo, correlationId, priority
   for (const value of Object.values(headers ?? {})) checkText("header", value, LIMITS.headersBytesMax, 0);
   const packed = headers && JSON.stringify(headers);
   checkText("headers", packed, LIMITS.headersBytesMax);
-  return [event, key, packed, replyTo, correlationId];
+  return [event, key, packed, replyTo, correlationId, except];
 }
 
 function checkText(name: string, text: string | undefined, bytesMax: number, bytesMin = 1): void {

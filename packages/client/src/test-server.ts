@@ -16,6 +16,7 @@ import {
   sectionsOf,
 } from "./frame.js";
 import { type ConnectOptions, connect, type Holdfast } from "./index.js";
+import { ROOM_MARK } from "./names.js";
 import { writeRecord } from "./record.js";
 import { RecordView } from "./record-view.js";
 
@@ -90,8 +91,9 @@ export class TestServer {
     const answer = new FrameWriter();
     this.frames.push(frame);
     for (const { type, content } of sectionsOf(bytes)) {
-      if (type === SECTION.publish) {
-        const section = readPublish(content);
+      if (type === SECTION.publish || type === SECTION.emit) {
+        const { queue, ...read } = readPublish(content);
+        const section = { ...read, queue: type === SECTION.emit ? ROOM_MARK + queue : queue };
         frame.publishes.push(section);
         const runs = this.onPublish(section, socket);
         if (runs !== undefined) answer.receipts(section.request, runs);
@@ -197,7 +199,7 @@ export const refusal = (code: "PRODUCER_GAP" | "QUEUE_FULL" | "ID_CONFLICT", cou
   error: { code, message: `${code} by the test`, retryable: code !== "ID_CONFLICT" },
 });
 
-const recordsOf = ({ records }: PublishSection): RecordView[] => {
+export const recordsOf = ({ records }: PublishSection): RecordView[] => {
   const views: RecordView[] = [];
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   for (let at = 0; at < records.length; at += view.getUint32(at, true)) {

@@ -1,6 +1,5 @@
 import type { Socket } from "socket.io-client";
 import type { Connection, Party } from "../connection.js";
-import type { HoldfastError } from "../errors.js";
 import type { Host } from "../host.js";
 import type { Room, RoomDelivery, RoomGap } from "../room.js";
 import { ClientRoom } from "./client-room.js";
@@ -94,7 +93,6 @@ export class Rooms implements Party {
       const { device } = this.#said;
       for (const room of this.#rooms.values()) if (room.joined) room.join({ device }).catch(() => {});
     }
-    for (const room of this.#rooms.values()) room.emitter.go();
   }
 
   /** No handler is at work. */
@@ -106,9 +104,7 @@ export class Rooms implements Party {
     this.#closing = true;
   }
 
-  onRefused(error: HoldfastError): void {
-    for (const room of this.#rooms.values()) room.emitter.abandon(error);
-  }
+  onRefused(): void {}
 }
 
 function isDelivery(value: unknown): value is RoomDelivery {
