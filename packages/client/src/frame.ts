@@ -1,6 +1,5 @@
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { type ErrorReply, HoldfastError } from "./errors.js";
-import { ROOM_MARK } from "./names.js";
 import { checkRecord } from "./record.js";
 import { RecordReader } from "./record-view.js";
 import * as SECTION from "./section.js";
@@ -100,10 +99,10 @@ export class RequestWriter {
 
   publish(section: PublishSection): void {
     const writer = this.writer;
-    const start = this.open(section.queue[0] === ROOM_MARK ? SECTION.emit : SECTION.publish);
+    const start = this.open(SECTION.publish);
     writer.u32(section.request);
     writer.u8(section.atomic ? 1 : 0);
-    writer.text8(section.queue.replace(ROOM_MARK, ""));
+    writer.text8(section.queue);
     writer.text8(section.producer);
     writer.u48(section.firstNumber);
     writer.u48(section.oldestOpen);
@@ -224,7 +223,7 @@ export type FrameText = () => string | undefined;
 /** The request number of a section that could not be read whole. */
 export const requestOf = (content: ByteReader): number => content.peekU32(content.at);
 
-/** Reads a publish or an emit section and checks every record's bounds; the name of a room is given without its mark. */
+/** Reads a publish section and checks every record's bounds. */
 export function readPublish(content: ByteReader): PublishSection {
   const request = content.u32();
   const atomic = content.u8() === 1;

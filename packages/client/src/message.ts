@@ -1,4 +1,5 @@
 import { type PackedBody, packBody } from "./body.js";
+import { encoder } from "./bytes.js";
 import { checkQueue, checkSize, checkWhole } from "./check.js";
 import { type ErrorCode, HoldfastError } from "./errors.js";
 import * as LIMITS from "./limits.js";
@@ -144,8 +145,6 @@ function checkText(name: string, text: string | undefined, bytesMax: number, byt
   if (isText && text.length >= bytesMin && (text.length * 3 <= bytesMax || encoder.encode(text).length <= bytesMax)) return;
   throw new HoldfastError("BAD_REQUEST", `${name} has length ${String(text).length}, expected text of ${bytesMin} to ${bytesMax} bytes`);
 }
-
-const encoder = new TextEncoder();
 
 /** `TOO_LARGE` unless the messages may be stored all or none; returns their bytes. */
 export function checkArray(entries: readonly Pending[]): number {

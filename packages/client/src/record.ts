@@ -21,7 +21,7 @@ export const HAS_HEADERS = 4;
 export const HAS_REPLY_TO = 8;
 export const HAS_CORRELATION_ID = 16;
 export const HAS_HISTORY = 32;
-/** In an emit section, where no record has a history. */
+/** Of a message for a room, which has no history: who gets nothing of it, as JSON. */
 export const HAS_EXCEPT = HAS_HISTORY;
 export const HAS_TIMING = 64;
 export const PRESENT_MASK = 127;

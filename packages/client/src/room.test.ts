@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { RoomDelivery } from "./index.js";
+import type { Holdfast, RoomDelivery } from "./index.js";
 import { bodiesOf, recordsOf, refusal, TestServer, turnsUntil } from "./test-server.js";
 
 let server: TestServer;
@@ -19,28 +19,57 @@ const tell = (...args: unknown[]): Promise<unknown[]> =>
 
 const payloads = (event: string): unknown[] => server.requests.filter((request) => request.event === event).map(({ payload }) => payload);
 
-test("asks as the protocol says, from the CONNECT packet on, also when the application's auth is a function or changed", async () => {
+test("is no device until a room is joined or listened to, then the one that was asked for, on every connection", async () => {
   const holdfast = server.connect({ auth: { user: "ann" } });
+  await holdfast.room("kitchen").emit("n", 1);
+  expect(server.socket?.handshake.auth).toEqual({ user: "ann", rooms: false });
+  expect(payloads("holdfast:hello")).toEqual([{ frames: 1, rooms: false }]);
+
   const kitchen = holdfast.room("kitchen");
+  await kitchen.on("n", () => undefined);
   expect(await kitchen.join({ from: "earliest", device: "phone" })).toBe(1);
-  expect(payloads("holdfast:join")).toEqual([{ room: "kitchen", from: "earliest", device: "phone", meta: true }]);
-  expect(server.socket?.handshake.auth).toEqual({ user: "ann", device: "phone", meta: true });
+  await kitchen.join();
+  expect(server.requests.slice(1)).toEqual([
+    { event: "holdfast:hello", payload: { frames: 1, rooms: { meta: true } } },
+    { event: "holdfast:hello", payload: { frames: 1, rooms: { meta: true, device: "phone" } } },
+    { event: "holdfast:join", payload: { room: "kitchen", from: "earliest", device: "phone", meta: true } },
+    { event: "holdfast:join", payload: { room: "kitchen", meta: true } },
+  ]);
+  await expect(kitchen.join({ device: "not a name" })).rejects.toMatchObject({
+    code: "BAD_REQUEST",
+    message: expect.stringContaining("device"),
+  });
 
-  Object.assign(holdfast.socket.auth, { user: "bob" });
-  server.cut();
+  // Whatever the application does with `auth`.
+  const auths: Holdfast["socket"]["auth"][] = [{ user: "bob" }, (send) => send({ user: "bob" })];
+  for (const auth of auths) {
+    holdfast.socket.auth = auth;
+    const hellos = payloads("holdfast:hello").length;
+    server.cut();
+    await server.until(() => payloads("holdfast:hello").length > hellos);
+    expect(server.socket?.handshake.auth).toEqual({ user: "bob", rooms: false });
+    expect(payloads("holdfast:hello").at(-1)).toEqual({ frames: 1, rooms: { meta: true, device: "phone" } });
+  }
+});
+
+test("a client that is asked for a room before it is connected says so in its first hello", async () => {
+  const holdfast = server.connect({ autoConnect: false });
+  await holdfast.room("kitchen").on("n", () => undefined);
+  holdfast.socket.connect();
+  await holdfast.room("kitchen").emit("n", 1);
+  expect(payloads("holdfast:hello")).toEqual([{ frames: 1, rooms: { meta: true } }]);
+});
+
+test("a client that is asked for a room while its hello is under way says so once that is answered", async () => {
+  const holdfast = server.connect();
   await server.until(() => server.socket !== undefined);
-  expect(server.socket?.handshake.auth).toEqual({ user: "bob", device: "phone", meta: true });
-
-  holdfast.socket.auth = { user: "cid" };
-  server.cut();
-  await server.until(() => payloads("holdfast:join").length === 2);
-  server.cut();
-  await server.until(() => server.socket !== undefined);
-  expect(server.socket?.handshake.auth).toEqual({ user: "cid", device: "phone", meta: true });
-
-  const other = server.connect({ auth: (send: (data: object) => void) => send({ user: "dan" }) });
-  await other.room("kitchen").join();
-  expect(server.socket?.handshake.auth).toEqual({ user: "dan", meta: true });
+  const wait = server.hello;
+  server.hello = { ok: false, error: { code: "ENGINE_UNAVAILABLE", message: "by the test", retryable: true } };
+  await server.until(() => payloads("holdfast:hello").length === 1);
+  await holdfast.room("kitchen").on("n", () => undefined);
+  server.hello = wait;
+  await holdfast.room("kitchen").emit("n", 1);
+  expect(payloads("holdfast:hello").at(-1)).toEqual({ frames: 1, rooms: { meta: true } });
 });
 
 test("acks when all handlers returned, nacks when one threw, and acks what nobody here handles", async () => {

@@ -2,7 +2,6 @@
 
 export const publish = 1;
 export const settle = 2;
-export const emit = 4;
 export const receipts = 16;
 export const settled = 17;
 export const refused = 18;

@@ -16,7 +16,6 @@ import {
   sectionsOf,
 } from "./frame.js";
 import { type ConnectOptions, connect, type Holdfast } from "./index.js";
-import { ROOM_MARK } from "./names.js";
 import { writeRecord } from "./record.js";
 import { RecordView } from "./record-view.js";
 
@@ -91,9 +90,8 @@ export class TestServer {
     const answer = new FrameWriter();
     this.frames.push(frame);
     for (const { type, content } of sectionsOf(bytes)) {
-      if (type === SECTION.publish || type === SECTION.emit) {
-        const { queue, ...read } = readPublish(content);
-        const section = { ...read, queue: type === SECTION.emit ? ROOM_MARK + queue : queue };
+      if (type === SECTION.publish) {
+        const section = readPublish(content);
         frame.publishes.push(section);
         const runs = this.onPublish(section, socket);
         if (runs !== undefined) answer.receipts(section.request, runs);

@@ -6,12 +6,12 @@ import type { OpenBytes } from "./open-bytes.js";
 import type {
   EmitRequest,
   JoinFrom,
+  RoomSession as LiveSession,
   RoomAddress,
   RoomEngine,
   RoomLedger,
   RoomMember,
   RoomMemberInfo,
-  RoomSession as LiveSession,
   RoomStats,
   RoomTarget,
 } from "./room-engine.js";

@@ -5,7 +5,7 @@ import type { EmitOptions, JoinOptions, RoomDelivery, RoomGap, RoomHandler } fro
 import { Emitter } from "./emitter.js";
 import { type Callback, type Work, Works } from "./work.js";
 
-/** Who says to the server which device this client is. */
+/** Who says to the server that this client is a device, and which. */
 interface Devices {
   become(device: string | undefined): void;
 }
@@ -79,6 +79,7 @@ export class ClientRoom {
   }
 
   on(event: string, handler: RoomHandler): void {
+    this.#devices.become(undefined);
     const handlers = this.#handlers.get(event) ?? new Set();
     this.#handlers.set(event, handlers.add(handler));
     // Later, since the handlers of other events may be added in the same turn.
@@ -97,6 +98,7 @@ export class ClientRoom {
   }
 
   onGap(listener: (gap: RoomGap) => unknown): void {
+    this.#devices.become(undefined);
     this.#gapListeners.add(listener);
   }
 

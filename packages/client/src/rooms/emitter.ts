@@ -1,3 +1,4 @@
+import { encoder } from "../bytes.js";
 import { HoldfastError } from "../errors.js";
 import type { Host } from "../host.js";
 import type { Lane } from "../lane.js";
@@ -12,7 +13,7 @@ const EXCEPT_MAX = 1_000;
 const EXCEPT_BYTES_MAX = 65_535;
 const USER_BYTES_MAX = 256;
 
-const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
+const bytesOf = (text: string): number => encoder.encode(text).length;
 
 const refuse = (what: string, value: unknown, expected: string): HoldfastError =>
   new HoldfastError("BAD_REQUEST", `${what} is ${JSON.stringify(value)}, expected ${expected}`);

@@ -6,7 +6,7 @@ import { store, storeOne, storeUntil } from "./log.js";
 import type { LogState } from "./log-state.js";
 import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
 import type { Queue } from "./queue.js";
-import { fits, makeSpace, type SpaceMaker, refusalOfAll } from "./space.js";
+import { fits, makeSpace, refusalOfAll, type SpaceMaker } from "./space.js";
 import { delayOf, expireAtOf, NEVER, ttlGrowth, withDefaultTtl } from "./timing.js";
 
 /** Producers remembered per queue; past it new ones are refused, unless one has been idle for long enough to be forgotten. */

@@ -5,6 +5,7 @@ import {
   type PublishSection,
   type ReceiptRun,
   RecordView,
+  ROOM_MARK,
   writePacked,
 } from "holdfast-client/protocol";
 import { z } from "zod";
@@ -17,7 +18,7 @@ import type { Rooms } from "../rooms.js";
 import { preview, validate } from "../validate.js";
 import { checkRecordLimits } from "./record-limits.js";
 
-/** Who sent an emit section, and under which name its producer is known. */
+/** Who sent a publish section for a room, and under which name its producer is known. */
 interface Sender {
   readonly namespace: string;
   readonly user: string;
@@ -27,7 +28,7 @@ interface Sender {
 const exceptList = z.array(targetName).max(EXCEPT_MAX);
 
 /**
- * Checks the records of an emit section, and writes into each who sent it. Bodies are read, since devices get them as
+ * Checks the records of a publish section for a room, and writes into each who sent it. Bodies are read, since devices get them as
  * arguments of an event, and copied byte for byte.
  *
  * @returns in order, one request for consecutive messages with the same exceptions
@@ -35,8 +36,8 @@ const exceptList = z.array(targetName).max(EXCEPT_MAX);
  */
 export function readEmissions(section: PublishSection, { namespace, user, producer }: Sender, bodyBytesMax: number): EmitRequest[] {
   const { records, firstNumber, oldestOpen } = section;
-  const room = validate(roomName, section.queue, "room");
-  if (section.atomic) throw new HoldfastError("BAD_REQUEST", "an emit section is atomic, expected single messages");
+  const room = validate(roomName, section.queue.slice(ROOM_MARK.length), "room");
+  if (section.atomic) throw new HoldfastError("BAD_REQUEST", "a section for a room is atomic, expected single messages");
   checkRecordLimits(records, bodyBytesMax, HAS_EXCEPT);
   const requests: EmitRequest[] = [];
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);

@@ -4,6 +4,7 @@ import {
   LIMITS,
   type PublishSection,
   type ReceiptRun,
+  ROOM_MARK,
   readPublish,
   readSettle,
   requestOf,
@@ -25,7 +26,6 @@ import { unidentified } from "./rooms.js";
 
 /** After so many frames that were not understood the socket is disconnected. */
 const MALFORMED_MAX = 20;
-const CLIENT_SECTIONS = [SECTION.publish, SECTION.settle, SECTION.emit];
 /** Settlements of one frame: those of a turn of many consumers, but not so many that others wait for them. */
 const SETTLEMENTS_MAX = 100_000;
 
@@ -72,8 +72,7 @@ export class Frames {
   #section(connection: Connection, { type, content }: Section, budget: Budget): void {
     if (type === SECTION.publish) this.#publish(connection, content);
     else if (type === SECTION.settle) this.#settle(connection, content, budget);
-    else if (type === SECTION.emit) this.#emit(connection, content);
-    else throw new HoldfastError("BAD_REQUEST", `malformed frame: section ${type}, expected one of ${CLIENT_SECTIONS.join(", ")}`);
+    else throw new HoldfastError("BAD_REQUEST", `malformed frame: section ${type}, expected ${SECTION.publish} or ${SECTION.settle}`);
   }
 
   #malformed(connection: Connection, request: number, error: unknown): void {
@@ -87,8 +86,12 @@ export class Frames {
 
   #publish(connection: Connection, content: ByteReader): void {
     const section = readPublish(content);
-    const address = this.#addressOf(connection, section.queue);
     checkNumbers(section);
+    if (section.queue.startsWith(ROOM_MARK)) {
+      this.#emit(connection, section);
+      return;
+    }
+    const address = this.#addressOf(connection, section.queue);
     checkRecordLimits(section.records, this.#settings.limits.bodyBytesMax);
     const { count, records, firstNumber, oldestOpen } = section;
     const producer = { id: producerOf(section, connection.identity), firstNumber, oldestOpen };
@@ -96,14 +99,12 @@ export class Frames {
     void this.#store(connection, section, async () => (await this.#broker.publish([append], section.atomic))[0] ?? []);
   }
 
-  #emit(connection: Connection, content: ByteReader): void {
-    const section = readPublish(content);
+  #emit(connection: Connection, section: PublishSection): void {
     const { device, namespace } = connection;
     if (device === undefined) {
       connection.outbox.refused(section.request, unidentified().toReply());
       return;
     }
-    checkNumbers(section);
     const producer = producerOf(section, connection.identity);
     const requests = readEmissions(section, { namespace, user: device.user, producer }, this.#settings.limits.bodyBytesMax);
     void this.#store(connection, section, () => storeEmissions(this.#broker.rooms, requests));
