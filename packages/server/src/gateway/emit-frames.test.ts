@@ -1,4 +1,4 @@
-import { ByteWriter, type FrameWriter, type PublishSection, writePacked } from "holdfast-client/protocol";
+import { ByteWriter, FRAME_EVENT, type FrameWriter, type PublishSection, writePacked } from "holdfast-client/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FrameClient } from "./frame-client.js";
 import { Peer } from "./peer.js";
@@ -71,6 +71,18 @@ describe("emit sections", () => {
     const sender = await Peer.connect(host, { user: "ann", device: "other" });
     expect(await sender.ask("receipts", { room: "kitchen", id: "mine" })).toMatchObject({ ok: true, delivered: ["bob"] });
     expect(await bob.ask("receipts", { room: "kitchen", id: "mine" })).toMatchObject({ error: { code: "FORBIDDEN" } });
+  });
+
+  it("as PROTOCOL.md writes them, byte for byte", async () => {
+    const frame = "01 4f000000 01000000 00 08 236b69746368656e 01 70 010000000000 010000000000 0100";
+    const record = "31000000 00 21 02 03 702d31 0500 6f72646572 1000 5b7b2275736572223a22626f62227d5d 5b7b227461626c65223a347d5d";
+    const cid = await Peer.connect(host, { user: "cid" });
+    await cid.ask("join", { room: "kitchen" });
+    ann.socket.emit(FRAME_EVENT, Buffer.from(`${frame}${record}`.replaceAll(" ", ""), "hex"));
+    expect(await ann.receipts.count(1)).toMatchObject([{ request: 1, runs: [{ count: 1, sequence: 1, duplicate: false }] }]);
+    expect(await cid.events.count(1)).toEqual([["order", { table: 4 }]]);
+    ann.section(emit(numbered(2), { firstNumber: 2 }));
+    expect(await bob.events.count(1)).toEqual([["n", 2]]);
   });
 
   it("P5: numbers are stored once and without a hole, those of another user are others", async () => {
