@@ -120,7 +120,8 @@ export class Connection {
     const internals = socket as unknown as SocketInternals;
     const { packet } = internals;
     // It is no device before hello. Said here, whatever the application does with the socket's `auth`.
-    internals.packet = (sent) => packet.call(socket, sent.type === CONNECT ? { ...sent, data: { ...sent.data, rooms: false } } : sent);
+    internals.packet = (sent) =>
+      packet.call(socket, sent.type === CONNECT ? { ...sent, data: { ...sent.data, "holdfast:rooms": false } } : sent);
     this.#on("connect", () => this.#hello());
     this.#on("disconnect", () => this.#lost());
     this.#on(FRAME_EVENT, (frame) => this.#onFrame(frame));

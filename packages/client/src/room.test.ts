@@ -22,7 +22,7 @@ const payloads = (event: string): unknown[] => server.requests.filter((request) 
 test("is no device until a room is joined or listened to, then the one that was asked for, on every connection", async () => {
   const holdfast = server.connect({ auth: { user: "ann" } });
   await holdfast.room("kitchen").emit("n", 1);
-  expect(server.socket?.handshake.auth).toEqual({ user: "ann", rooms: false });
+  expect(server.socket?.handshake.auth).toEqual({ user: "ann", "holdfast:rooms": false });
   expect(payloads("holdfast:hello")).toEqual([{ frames: 1, rooms: false }]);
 
   const kitchen = holdfast.room("kitchen");
@@ -47,7 +47,7 @@ test("is no device until a room is joined or listened to, then the one that was 
     const hellos = payloads("holdfast:hello").length;
     server.cut();
     await server.until(() => payloads("holdfast:hello").length > hellos);
-    expect(server.socket?.handshake.auth).toEqual({ user: "bob", rooms: false });
+    expect(server.socket?.handshake.auth).toEqual({ user: "bob", "holdfast:rooms": false });
     expect(payloads("holdfast:hello").at(-1)).toEqual({ frames: 1, rooms: { meta: true, device: "phone" } });
   }
 });

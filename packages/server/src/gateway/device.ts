@@ -42,7 +42,7 @@ export class Device {
     const { auth } = this.#connection.socket.handshake;
     this.#metaDefault = auth.meta === true;
     const { success } = deviceName.optional().safeParse(auth.device);
-    if (success && auth.rooms !== false) this.#become(this.#named);
+    if (success && auth["holdfast:rooms"] !== false) this.#become(this.#named);
   }
 
   /**

@@ -19,7 +19,7 @@ const about = (sequence: number, redelivered = false): object => ({ id: `m${sequ
 
 describe("a connection that says it is no device", () => {
   it("is sent nothing, and is not counted, until hello says that it is one", async () => {
-    const bob = await Peer.connect(host, { user: "bob", rooms: false });
+    const bob = await Peer.connect(host, { user: "bob", "holdfast:rooms": false });
     await emit(1);
     expect(await bob.ask("hello", { frames: 1, rooms: false })).toMatchObject({ ok: true });
     expect(await devices()).toEqual([]);
@@ -30,7 +30,7 @@ describe("a connection that says it is no device", () => {
   });
 
   it("is the device that hello names, else that of the handshake, and keeps it when it says the same again", async () => {
-    const phone = await Peer.connect(host, { user: "bob", device: "phone", rooms: false });
+    const phone = await Peer.connect(host, { user: "bob", device: "phone", "holdfast:rooms": false });
     await phone.ask("hello", { frames: 1, rooms: {} });
     expect(await devices()).toEqual([{ user: "bob", devices: ["phone"] }]);
     phone.answers = () => undefined;
@@ -48,7 +48,7 @@ describe("a connection that says it is no device", () => {
   });
 
   it("is one by a join as well", async () => {
-    const bob = await Peer.connect(host, { user: "bob", rooms: false });
+    const bob = await Peer.connect(host, { user: "bob", "holdfast:rooms": false });
     expect(await bob.ask("join", { room: "kitchen" })).toMatchObject({ ok: true });
     await emit(1);
     expect(await bob.events.count(1)).toEqual([["n", 1]]);
@@ -71,7 +71,7 @@ describe("a connection that says it is no device", () => {
   });
 
   it("a name that is none is told by name; without an identity hello changes nothing", async () => {
-    const bob = await Peer.connect(host, { user: "bob", rooms: false });
+    const bob = await Peer.connect(host, { user: "bob", "holdfast:rooms": false });
     expect((await bob.ask("hello", { frames: 1, rooms: { device: "no name" } })).error).toMatchObject({ code: "BAD_REQUEST" });
     expect((await bob.ask("hello", { frames: 1, rooms: true })).error).toMatchObject({ code: "BAD_REQUEST" });
     const nobody = await Peer.connect(host, {});
