@@ -9,6 +9,7 @@ export default defineConfig({
       { find: "#platform", replacement: source("packages/client/src/platform/node.ts") },
       { find: /^holdfast-client$/, replacement: source("packages/client/src/index.ts") },
       { find: /^holdfast-client\/admin$/, replacement: source("packages/client/src/admin.ts") },
+      { find: /^holdfast-client\/waiting$/, replacement: source("packages/client/src/waiting.ts") },
       { find: /^holdfast-client\/together$/, replacement: source("packages/client/src/together.ts") },
       { find: /^holdfast-client\/protocol$/, replacement: source("packages/client/src/protocol.ts") },
       { find: /^holdfast$/, replacement: source("packages/server/src/index.ts") },

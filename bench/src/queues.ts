@@ -1,4 +1,4 @@
-import { type Contender, COMPARE_HEADING, compare, compareRows, medianRate } from "./compare.js";
+import { COMPARE_HEADING, type Contender, compare, compareRows, medianRate } from "./compare.js";
 import { makeDirectory, removeDirectory } from "./directory.js";
 import type { QueueBench } from "./queue.js";
 import { describeMachine, ratioLine, table } from "./report.js";

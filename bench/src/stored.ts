@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Contender, COMPARE_HEADING, compare, compareRows, medianRate } from "./compare.js";
+import { COMPARE_HEADING, type Contender, compare, compareRows, medianRate } from "./compare.js";
 import { directoryBytes, makeDirectory, removeDirectory } from "./directory.js";
 import { runLoad, ServerProcess } from "./processes.js";
 import type { QueueBench } from "./queue.js";

@@ -1,5 +1,5 @@
 import { connect } from "holdfast-client";
-import { storedBytes, makeDirectory, removeDirectory } from "./directory.js";
+import { makeDirectory, removeDirectory, storedBytes } from "./directory.js";
 import { runLoad, ServerProcess, startHolding } from "./processes.js";
 import { describeMachine, progress, table } from "./report.js";
 

@@ -14,6 +14,7 @@ const ENTRIES = [
   { name: "holdfast-client", file: "index.js", bytesMax: 10_400 },
   { name: "holdfast-client/admin", file: "admin.js", bytesMax: 500 },
   { name: "holdfast-client/together", file: "together.js", bytesMax: 500 },
+  { name: "holdfast-client/waiting", file: "waiting.js", bytesMax: 100 },
   { name: "requests, with the first one", file: REQUESTER, bytesMax: 1_000 },
   { name: "rooms, with the first one", file: ROOMS, bytesMax: 2_500 },
   { name: "watches of rooms, with the first one", file: WATCHES, bytesMax: 1_300 },

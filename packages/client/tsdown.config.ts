@@ -5,6 +5,7 @@ export default defineConfig({
     "src/index.ts",
     "src/admin.ts",
     "src/together.ts",
+    "src/waiting.ts",
     "src/protocol.ts",
     "src/stored/open.ts",
     "src/requester.ts",

@@ -110,6 +110,48 @@ test("what a page published while it was offline is delivered once and in order,
   expect(browser.errors).toEqual([]);
 });
 
+test("what a page emitted while it was offline is delivered once and in order, though the page was loaded again", async () => {
+  await server.queue("fed").define({ ordering: "fifo" });
+  const fed: unknown[] = [];
+  const consumer = server.queue("fed").consume(({ body }) => {
+    fed.push(body);
+    wake();
+  });
+  await server.room("kitchen").add({ queue: "fed" });
+  const page = await browser.page(url);
+  /** Emits without waiting for receipts; resolves once all of it is in the database. */
+  const emit = (numbers: readonly number[]): Promise<void> =>
+    page.evaluate(async (each) => {
+      const kitchen = window.holdfast.room("kitchen");
+      for (const number of each) kitchen.emit("n", number).catch(() => undefined);
+      await kitchen.off("n");
+      await window.holdfast.host.stored;
+      await window.holdfast.host.outbox.keeper?.settled();
+    }, numbers);
+  await connect(page, "emits");
+  await page.waitForFunction(() => window.holdfast.socket.connected);
+  await page.evaluate(() => window.holdfast.room("kitchen").emit("n", 1));
+  await browser.offline(true);
+  await emit([2, 3]);
+  await browser.reload(page);
+  await browser.offline(false);
+  await connect(page, "emits");
+  await page.evaluate(() => window.holdfast.room("kitchen").emit("n", 4));
+  expect(await page.evaluate(() => window.restored.map(({ room, body }) => [room, body]))).toEqual([
+    ["kitchen", [2]],
+    ["kitchen", [3]],
+  ]);
+  while (fed.length < 4) {
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+  }
+  expect(fed).toEqual([[1], [2], [3], [4]]);
+  await consumer.cancel();
+  await page.close();
+  expect(browser.errors).toEqual([]);
+});
+
 test("a tab sends what another left that was closed", async () => {
   const [first, second] = [await browser.page(url), await browser.page(url)];
   await browser.offline(true);

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Holdfast } from "holdfast";
-import { connect, type Holdfast as Client, type RoomDelivery, type RoomGap } from "holdfast-client";
+import { type Holdfast as Client, connect, type RoomDelivery, type RoomGap } from "holdfast-client";
 import { Server } from "socket.io";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
@@ -76,6 +76,25 @@ function client(user: string): Client {
   clients.push(made);
   return made;
 }
+
+it("a client that only publishes, consumes and emits is no device: what its user's rooms have waits for one that listens", async () => {
+  const ann = client("ann");
+  const bob = client("bob");
+  const seen = new Seen<[unknown, RoomDelivery]>();
+  await life.holdfast.room("kitchen").add({ user: "bob" });
+  await bob.queue("orders").publish(1);
+  await ann.room("kitchen").emit("n", 1);
+  await bob.room("kitchen").emit("n", 2);
+  expect((await bob.room("kitchen").presence()).items).toEqual([]);
+  const events: unknown[] = [];
+  bob.socket.onAny((event) => void events.push(event));
+  await bob.room("kitchen").on("n", (n, delivery) => seen.add([n, delivery]));
+  expect((await seen.count(2)).map(([n, { redelivered }]) => [n, redelivered])).toEqual([
+    [1, false],
+    [2, false],
+  ]);
+  expect(events.filter((event) => event === "n")).toEqual([]);
+});
 
 it("every member gets what is emitted, and who was away gets it later, in order, before what comes live", async () => {
   const kitchen = client("ann").room("kitchen");

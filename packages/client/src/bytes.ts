@@ -2,6 +2,7 @@ import { textWriter } from "#platform";
 import { HoldfastError } from "./errors.js";
 
 const utf8 = new TextDecoder("utf-8");
+export const encoder = new TextEncoder();
 const TWO_POW_32 = 0x1_0000_0000;
 
 /** A growing little-endian buffer. Reused from frame to frame: `take` hands out a copy and starts again. */

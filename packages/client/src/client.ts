@@ -3,7 +3,7 @@ import { Host } from "./host.js";
 import { type ConnectOptions, type HoldfastOptions, type Settings, settingsOf } from "./options.js";
 import { Queue } from "./queue.js";
 import type { Room } from "./room.js";
-import { loadRooms, roomOf } from "./rooms/load.js";
+import { roomOf } from "./rooms/load.js";
 import type { Rooms } from "./rooms/rooms.js";
 
 /**
@@ -63,11 +63,12 @@ export class Holdfast {
   }
 
   /**
-   * A durable room by name; nothing is sent. Ask for the first one in the turn of `connect`: what a member missed comes
-   * right after the connect. From then on every room event has one argument more before its callback.
+   * A durable room by name; nothing is sent. Once a room is joined or listened to, this client is a device of its user, and
+   * what the user's rooms have for it comes; not before.
    */
   room(name: string): Room {
-    this.#rooms ??= loadRooms(this.host, this.socket);
+    // A chunk of its own. Nothing of any room comes meanwhile: this client is no device yet.
+    this.#rooms ??= import("./rooms/rooms.js").then((chunk) => new chunk.Rooms(this.host, this.socket));
     return roomOf(name, this.#rooms);
   }
 

@@ -48,8 +48,24 @@ export interface Party {
   onCancelled?(consumer: unknown, reason: unknown): void;
 }
 
+/** What hello says: that frames are spoken, and which device of its user this client is in rooms, if any. */
+export interface Greeting {
+  readonly frames: number;
+  readonly rooms: false | { readonly meta: true; readonly device?: string | undefined };
+}
+
+interface Packet {
+  readonly type: number;
+  readonly data?: object;
+}
+
+/** Socket.IO's type of the packet that joins a namespace. */
+const CONNECT = 0;
+
 /** What is used of Socket.IO's client beyond its public interface. */
 interface SocketInternals {
+  /** Sends it, and every packet. */
+  packet(packet: Packet): void;
   readonly sendBuffer: unknown[];
   /** Of the next `emit`. */
   readonly flags: { fromQueue?: boolean };
@@ -72,6 +88,8 @@ const backoffMs = (attempt: number): number => Math.min(100 * 2 ** attempt, 5_00
 export class Connection {
   readonly frame = new RequestWriter();
   ready = false;
+  /** To be replaced as a whole. */
+  greeting: Greeting = { frames: FRAME_VERSION, rooms: false };
   /** Bytes that this server takes in one record. */
   recordBytesMax = 0;
   /** Why nothing can be asked for as long as this connection lasts. */
@@ -99,6 +117,11 @@ export class Connection {
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    const internals = socket as unknown as SocketInternals;
+    const { packet } = internals;
+    // It is no device before hello. Said here, whatever the application does with the socket's `auth`.
+    internals.packet = (sent) =>
+      packet.call(socket, sent.type === CONNECT ? { ...sent, data: { ...sent.data, "holdfast:rooms": false } } : sent);
     this.#on("connect", () => this.#hello());
     this.#on("disconnect", () => this.#lost());
     this.#on(FRAME_EVENT, (frame) => this.#onFrame(frame));
@@ -195,7 +218,7 @@ export class Connection {
       else if (!error.retryable) this.#refuse(error);
       else this.pause(this.#attempt++, () => generation === this.#generation && this.#hello());
     };
-    this.request("holdfast:hello", { frames: FRAME_VERSION }, onReply, HELLO_TIMEOUT_MS);
+    this.request("holdfast:hello", this.greeting, onReply, HELLO_TIMEOUT_MS);
   }
 
   #enterReady({ frameBytesMax, limits }: Reply): void {

@@ -1,3 +1,4 @@
+import { encoder } from "./bytes.js";
 import { checkWhole } from "./check.js";
 import type { HoldfastError } from "./errors.js";
 import type { DeliveriesSection, Verb } from "./frame.js";
@@ -265,7 +266,6 @@ function handled(executor: (resolve: () => void, reject: (error: HoldfastError) 
 }
 
 const reasonBytes = new Uint8Array(LIMITS.reasonBytesMax);
-const encoder = new TextEncoder();
 
 /** As much of a reason as a server takes. */
 export const cutReason = (reason: string): string => reason.slice(0, encoder.encodeInto(reason, reasonBytes).read);

@@ -65,6 +65,7 @@ export class HoldfastError extends Error {
 
   /** What travels in a reply. */
   toReply(): ErrorReply {
-    return { code: this.code, message: this.message, retryable: this.retryable };
+    const { code, message, retryable } = this;
+    return { code, message, retryable };
   }
 }

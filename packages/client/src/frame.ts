@@ -16,11 +16,12 @@ export const FRAME_VERSION = 1;
 
 export * as SECTION from "./section.js";
 
-/** Messages of one queue with consecutive producer numbers. */
+/** Messages of one queue, or of one room, with consecutive producer numbers. */
 export interface PublishSection {
   readonly request: number;
   /** All or none: `publishAll` of the client. */
   readonly atomic: boolean;
+  /** Its name, or that of a room behind `ROOM_MARK`. */
   readonly queue: string;
   readonly producer: string;
   readonly firstNumber: number;

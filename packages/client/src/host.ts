@@ -12,8 +12,8 @@ export class Host {
   readonly connection: Connection;
   readonly requests: Requests;
   readonly outbox: Outbox;
-  #requester: Requester | undefined;
-  #loadingRequester: Promise<Requester> | undefined;
+  /** Being loaded, then there. */
+  #requester: Requester | Promise<Requester> | undefined;
   /** Of an outbox in IndexedDB: undefined once it failed to open. */
   readonly stored: Promise<StoredOutbox | undefined> | undefined;
 
@@ -36,10 +36,10 @@ export class Host {
 
   /** A chunk of its own: only a client that asks something loads it, with its first request. */
   get requester(): Requester | Promise<Requester> {
-    this.#loadingRequester ??= import("./requester.js").then(({ Requester }) => {
-      this.#requester = new Requester(this);
+    this.#requester ??= import("./requester.js").then((chunk) => {
+      this.#requester = new chunk.Requester(this);
       return this.#requester;
     });
-    return this.#requester ?? this.#loadingRequester;
+    return this.#requester;
   }
 }

@@ -5,10 +5,9 @@ export type { Delivery } from "./delivery.js";
 export { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
 export type { Message, MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
 export type { ConnectOptions, HoldfastOptions } from "./options.js";
-export type { Backoff, Queue, QueueOptions, QueueStats } from "./queue.js";
 export type { Page } from "./page.js";
+export type { Backoff, Queue, QueueOptions, QueueStats } from "./queue.js";
 export type { Headers } from "./record.js";
-export type { RestoredMessage } from "./stored/restored.js";
 export type {
   EmitOptions,
   JoinOptions,
@@ -24,4 +23,5 @@ export type {
   RoomReceipts,
   RoomWatch,
 } from "./room.js";
+export type { RestoredMessage } from "./stored/restored.js";
 export type { DeliveryStream } from "./stream.js";

@@ -24,7 +24,7 @@ const SENT_EARLY = LIMITS.producerOpenMax / 2;
 const records = new ByteWriter(65_536);
 
 /**
- * The messages of one queue on their way, in the order they were published.
+ * The messages of one queue, or of one room, on their way, in the order they were published.
  *
  * A message waits without a number until it is first sent; then it is open, under that number, until its fate is known.
  * `#cursor` is the next number to send: below the end of the open ones while they are sent again. When a message is
@@ -32,6 +32,7 @@ const records = new ByteWriter(65_536);
  * answered, and after a pause, all of it goes again from the oldest open number.
  */
 export class Lane {
+  /** Its name, or that of a room behind `ROOM_MARK`. */
   readonly queue: string;
   readonly #host: LaneHost;
   readonly #open = new Fifo<Pending>();

@@ -1,4 +1,5 @@
 import { type PackedBody, packBody } from "./body.js";
+import { encoder } from "./bytes.js";
 import { checkQueue, checkSize, checkWhole } from "./check.js";
 import { type ErrorCode, HoldfastError } from "./errors.js";
 import * as LIMITS from "./limits.js";
@@ -72,7 +73,7 @@ export class Pending {
   id: string;
   /** What the record says besides: the id's origin and the priority. */
   readonly traits: number;
-  /** Event, key, headers, replyTo and correlationId. */
+  /** Event, key, headers, replyTo and correlationId; of an emit also who is excepted, as JSON. */
   readonly texts: readonly (string | undefined)[];
   readonly body: PackedBody;
   /** When it may be delivered; undefined when that is at once and for ever. */
@@ -94,11 +95,12 @@ export class Pending {
     options: MessageOptions | undefined,
     readonly resolve: Resolve,
     readonly reject: Reject,
+    except?: string,
   ) {
     this.body = packBody(body);
     this.id = options?.id ?? "";
     this.traits = traitsOf(options?.id !== undefined, options?.priority ?? 0);
-    this.texts = options === undefined ? NONE : packOptions(options);
+    this.texts = options === undefined ? NONE : packOptions(options, except);
     this.timing = options && packTiming(options);
     this.bytes = RECORD_BYTES + sizeOf(this.body);
     for (const text of this.texts) if (text !== undefined) this.bytes += text.length;
@@ -121,7 +123,10 @@ export class Pending {
 const RECORD_BYTES = 48;
 const NONE: readonly string[] = [];
 
-function packOptions({ id, key, event, headers, replyTo, correlationId, priority }: MessageOptions): (string | undefined)[] {
+function packOptions(
+  { id, key, event, headers, replyTo, correlationId, priority }: MessageOptions,
+  except: string | undefined,
+): (string | undefined)[] {
   if (priority !== undefined) checkWhole("priority", priority, 0, LIMITS.priorityMax);
   checkText("id", id, LIMITS.idBytesMax);
   checkText("key", key, LIMITS.keyBytesMax);
@@ -131,7 +136,7 @@ function packOptions({ id, key, event, headers, replyTo, correlationId, priority
   for (const value of Object.values(headers ?? {})) checkText("header", value, LIMITS.headersBytesMax, 0);
   const packed = headers && JSON.stringify(headers);
   checkText("headers", packed, LIMITS.headersBytesMax);
-  return [event, key, packed, replyTo, correlationId];
+  return [event, key, packed, replyTo, correlationId, except];
 }
 
 function checkText(name: string, text: string | undefined, bytesMax: number, bytesMin = 1): void {
@@ -140,8 +145,6 @@ function checkText(name: string, text: string | undefined, bytesMax: number, byt
   if (isText && text.length >= bytesMin && (text.length * 3 <= bytesMax || encoder.encode(text).length <= bytesMax)) return;
   throw new HoldfastError("BAD_REQUEST", `${name} has length ${String(text).length}, expected text of ${bytesMin} to ${bytesMax} bytes`);
 }
-
-const encoder = new TextEncoder();
 
 /** `TOO_LARGE` unless the messages may be stored all or none; returns their bytes. */
 export function checkArray(entries: readonly Pending[]): number {

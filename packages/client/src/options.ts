@@ -16,7 +16,7 @@ export interface HoldfastOptions {
    * client is, so where users take turns at a browser, make it the user's name.
    */
   readonly outboxName?: string | undefined;
-  /** Called with what earlier pages published and nobody confirmed; it is sent again by itself. */
+  /** Called with what earlier pages published or emitted and nobody confirmed; it is sent again by itself. */
   readonly onRestored?: ((messages: readonly RestoredMessage[]) => void) | undefined;
   /** Messages unconfirmed at a time. Default 10,000. */
   readonly outboxMessagesMax?: number | undefined;

@@ -26,13 +26,6 @@ export interface Keeper {
   settled(): Promise<void>;
 }
 
-/** Who keeps messages in order, and sends them. */
-export interface Line {
-  add(entry: Pending): void;
-  /** Takes out a message that was never sent, with the rest of its array. */
-  remove(entry: Pending): Pending[];
-}
-
 type Settlers = { resolve: (receipt: Receipt) => void; reject: (error: HoldfastError) => void };
 
 const captured = {} as Settlers;
@@ -42,7 +35,7 @@ const capture = (resolve: Settlers["resolve"], reject: Settlers["reject"]): void
   captured.reject = reject;
 };
 
-/** Every message published and not confirmed yet, by queue and in order; in memory, unless it has a keeper. */
+/** Every message published or emitted and not confirmed yet, by queue or room and in order; in memory, unless it has a keeper. */
 export class Outbox implements Party, LaneHost {
   readonly connection: Connection;
   /** Who this client is to the servers that number its messages. */
@@ -53,7 +46,7 @@ export class Outbox implements Party, LaneHost {
   /** Why nothing can be taken. */
   refusal: HoldfastError | undefined;
   readonly #limits: OutboxLimits;
-  /** By queue. */
+  /** By queue, and by room behind `ROOM_MARK`. */
   readonly lanes = new Map<string, Lane>();
   #messages = 0;
   #bytes = 0;
@@ -73,11 +66,12 @@ export class Outbox implements Party, LaneHost {
     return lane;
   }
 
-  publish(lane: Line, body: unknown, options?: MessageOptions & WaitOptions): Promise<Receipt> {
+  /** @param except of an emit: JSON of who gets nothing of it */
+  publish(lane: Lane, body: unknown, options?: MessageOptions & WaitOptions, except?: string): Promise<Receipt> {
     const promise = new Promise<Receipt>(capture);
     const { resolve, reject } = captured;
     try {
-      const entry = new Pending(body, options, resolve, reject);
+      const entry = new Pending(body, options, resolve, reject, except);
       this.admit(entry, 1, entry.bytes, [lane], options);
       this.add(lane, entry);
     } catch (error) {
@@ -102,17 +96,16 @@ export class Outbox implements Party, LaneHost {
   }
 
   /** To be sent behind everything that was added to that lane before. */
-  add(lane: Line, entry: Pending): void {
-    // What is emitted to rooms stays in memory.
-    if (this.keeper !== undefined && lane instanceof Lane) this.keeper.add(lane, entry);
-    else lane.add(entry);
+  add(lane: Lane, entry: Pending): void {
+    if (this.keeper === undefined) lane.add(entry);
+    else this.keeper.add(lane, entry);
   }
 
   /**
    * Takes responsibility for a message, or for the array or the group that it begins: counts it as unconfirmed, and gives
    * it up when it was waited for long enough. Throws why it may not be taken.
    */
-  admit(entry: Pending, count: number, size: number, lanes: readonly Pick<Line, "remove">[], wait: WaitOptions | undefined): void {
+  admit(entry: Pending, count: number, size: number, lanes: readonly Lane[], wait: WaitOptions | undefined): void {
     const { outboxMessagesMax, outboxBytesMax, publishTimeoutMs } = this.#limits;
     this.connection.assertOpen();
     if (this.refusal !== undefined) throw this.refusal;

@@ -7,12 +7,13 @@ export { ERROR_CODES, type ErrorCode, type ErrorReply, HoldfastError } from "./e
 export { Fifo } from "./fifo.js";
 export * from "./frame.js";
 export * as LIMITS from "./limits.js";
-export { DIED_EVENT, NAME_PATTERN } from "./names.js";
+export { DIED_EVENT, NAME_PATTERN, ROOM_MARK } from "./names.js";
 export type { EngineEnd } from "./platform.js";
 export {
   checkRecord,
   HAS_CORRELATION_ID,
   HAS_EVENT,
+  HAS_EXCEPT,
   HAS_HEADERS,
   HAS_HISTORY,
   HAS_KEY,
@@ -21,6 +22,7 @@ export {
   type Headers,
   type RecordFields,
   type Timing,
+  writePacked,
   writeRecord,
   writeTiming,
 } from "./record.js";

@@ -118,6 +118,11 @@ export class RecordView extends RecordReader {
     return this.end - this.start;
   }
 
+  /** The bits of its traits: `record.ts`. */
+  get traits(): number {
+    return this.bytes[this.start + 6] ?? 0;
+  }
+
   get format(): number {
     return this.bytes[this.start + 4] ?? 0;
   }

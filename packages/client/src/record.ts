@@ -21,6 +21,8 @@ export const HAS_HEADERS = 4;
 export const HAS_REPLY_TO = 8;
 export const HAS_CORRELATION_ID = 16;
 export const HAS_HISTORY = 32;
+/** The same bit, of a message for a room, which has no history: who gets nothing of it, as JSON. */
+export const HAS_EXCEPT = 32;
 export const HAS_TIMING = 64;
 export const PRESENT_MASK = 127;
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { RoomDelivery } from "./index.js";
-import { TestServer, turnsUntil } from "./test-server.js";
+import type { Holdfast, RoomDelivery } from "./index.js";
+import { bodiesOf, recordsOf, refusal, TestServer, turnsUntil } from "./test-server.js";
 
 let server: TestServer;
 
@@ -19,28 +19,62 @@ const tell = (...args: unknown[]): Promise<unknown[]> =>
 
 const payloads = (event: string): unknown[] => server.requests.filter((request) => request.event === event).map(({ payload }) => payload);
 
-test("asks as the protocol says, from the CONNECT packet on, also when the application's auth is a function or changed", async () => {
+test("is no device until a room is joined or listened to, then the one that was asked for, on every connection", async () => {
   const holdfast = server.connect({ auth: { user: "ann" } });
+  await holdfast.room("kitchen").emit("n", 1);
+  expect(server.socket?.handshake.auth).toEqual({ user: "ann", "holdfast:rooms": false });
+  expect(payloads("holdfast:hello")).toEqual([{ frames: 1, rooms: false }]);
+
   const kitchen = holdfast.room("kitchen");
+  await kitchen.on("n", () => undefined);
   expect(await kitchen.join({ from: "earliest", device: "phone" })).toBe(1);
-  expect(payloads("holdfast:join")).toEqual([{ room: "kitchen", from: "earliest", device: "phone", meta: true }]);
-  expect(server.socket?.handshake.auth).toEqual({ user: "ann", device: "phone", meta: true });
+  await kitchen.join();
+  expect(server.requests.slice(1)).toEqual([
+    { event: "holdfast:hello", payload: { frames: 1, rooms: { meta: true } } },
+    { event: "holdfast:hello", payload: { frames: 1, rooms: { meta: true, device: "phone" } } },
+    { event: "holdfast:join", payload: { room: "kitchen", from: "earliest", device: "phone", meta: true } },
+    { event: "holdfast:join", payload: { room: "kitchen", meta: true } },
+  ]);
+  await expect(kitchen.join({ device: "not a name" })).rejects.toMatchObject({
+    code: "BAD_REQUEST",
+    message: expect.stringContaining("device"),
+  });
 
-  Object.assign(holdfast.socket.auth, { user: "bob" });
-  server.cut();
-  await server.until(() => server.socket !== undefined);
-  expect(server.socket?.handshake.auth).toEqual({ user: "bob", device: "phone", meta: true });
+  // Whatever the application does with `auth`.
+  const auths: Holdfast["socket"]["auth"][] = [{ user: "bob" }, (send) => send({ user: "bob" })];
+  for (const auth of auths) {
+    holdfast.socket.auth = auth;
+    const hellos = payloads("holdfast:hello").length;
+    server.cut();
+    await server.until(() => payloads("holdfast:hello").length > hellos);
+    expect(server.socket?.handshake.auth).toEqual({ user: "bob", "holdfast:rooms": false });
+    expect(payloads("holdfast:hello").at(-1)).toEqual({ frames: 1, rooms: { meta: true, device: "phone" } });
+  }
+});
 
-  holdfast.socket.auth = { user: "cid" };
-  server.cut();
-  await server.until(() => payloads("holdfast:join").length === 2);
-  server.cut();
-  await server.until(() => server.socket !== undefined);
-  expect(server.socket?.handshake.auth).toEqual({ user: "cid", device: "phone", meta: true });
+test("a client that is asked for a room before it is connected says so in its first hello", async () => {
+  const holdfast = server.connect({ autoConnect: false });
+  await holdfast.room("kitchen").on("n", () => undefined);
+  holdfast.socket.connect();
+  await holdfast.room("kitchen").emit("n", 1);
+  expect(payloads("holdfast:hello")).toEqual([{ frames: 1, rooms: { meta: true } }]);
+});
 
-  const other = server.connect({ auth: (send: (data: object) => void) => send({ user: "dan" }) });
-  await other.room("kitchen").join();
-  expect(server.socket?.handshake.auth).toEqual({ user: "dan", meta: true });
+test("a client that is asked for a room while its hello is under way says so once that is answered", async () => {
+  const { hello } = server;
+  let answer = (): void => undefined;
+  server.hello = new Promise((resolve) => {
+    answer = () => resolve(hello);
+  });
+  const holdfast = server.connect();
+  await server.until(() => payloads("holdfast:hello").length === 1);
+  await holdfast.room("kitchen").on("n", () => undefined);
+  answer();
+  await holdfast.room("kitchen").emit("n", 1);
+  expect(payloads("holdfast:hello")).toEqual([
+    { frames: 1, rooms: false },
+    { frames: 1, rooms: { meta: true } },
+  ]);
 });
 
 test("acks when all handlers returned, nacks when one threw, and acks what nobody here handles", async () => {
@@ -129,7 +163,6 @@ test("the application's own events of the same name are its own, and room messag
 
 test("a room that is only emitted to leaves its messages to the application", async () => {
   const holdfast = server.connect();
-  server.onRequest = () => ({ ok: true, receipts: [{ id: "a", sequence: 1, duplicate: false }] });
   holdfast.socket.on("order", (_order, _meta, callback: (answer: string) => void) => callback("mine"));
   await holdfast.room("kitchen").emit("order", 1);
   expect(await tell("order", 1, about(1))).toEqual(["mine"]);
@@ -154,28 +187,55 @@ test("S4: a gap is confirmed once its listener returned", async () => {
   expect(confirmed).toBe(false);
 });
 
-test("P5: emits go one after the other, again after a passing refusal and a lost connection, with the same id and what they held", async () => {
+test("P5: emits go together and in order, again after a passing refusal and a lost connection, with the same id and what they held", async () => {
   const kitchen = server.connect().room("kitchen");
   const order = { table: 1 };
-  server.onRequest = () => undefined;
-  const receipts = [kitchen.emitWith({ key: "k", except: [{ user: "bob" }] }, "order", order), kitchen.emit("order", Buffer.from([2]))];
-  await server.until(() => payloads("holdfast:emit").length === 1);
+  server.onPublish = () => undefined;
+  const options = { id: "mine", key: "k", headers: { trace: "7" }, ttlMs: 5_000, except: ["bar", { user: "bob" }] };
+  const receipts = [kitchen.emitWith(options, "order", order, 2), kitchen.emit("order", Buffer.from([2])), kitchen.emit("bare")];
+  await server.until(() => server.publishes().length === 1);
   order.table = 9;
   let refusals = 1;
-  server.onRequest = (_event, { id }) =>
-    refusals-- > 0
-      ? { ok: false, error: { code: "ENGINE_UNAVAILABLE", message: "by the test", retryable: true } }
-      : { ok: true, receipts: [{ id, sequence: 1, duplicate: false }] };
+  server.onPublish = (section) => (refusals-- > 0 ? [refusal("QUEUE_FULL", section.count)] : server.store(section));
   server.cut();
-  const ids = (await Promise.all(receipts)).map(({ id }) => id);
-  const first = { room: "kitchen", event: "order", args: [{ table: 1 }], id: ids[0], key: "k", except: [{ user: "bob" }] };
-  expect(payloads("holdfast:emit")).toEqual([
-    first,
-    first,
-    first,
-    { room: "kitchen", event: "order", args: [Buffer.from([2])], id: ids[1] },
+  expect(await Promise.all(receipts)).toMatchObject([
+    { id: "mine", sequence: 1 },
+    { id: expect.stringMatching(/-2$/), sequence: 2 },
+    { id: expect.stringMatching(/-3$/), sequence: 3 },
   ]);
-  expect(new Set(ids).size).toBe(2);
+  expect(server.stored.get("#kitchen")).toEqual([[{ table: 1 }, 2], [new Uint8Array([2])], []]);
+  const sections = server.publishes();
+  expect(sections.map(({ queue, count, firstNumber }) => [queue, count, firstNumber])).toEqual(new Array(3).fill(["#kitchen", 3, 1]));
+  for (const { records } of sections) expect(records).toEqual(sections[0]?.records);
+  const [first] = sections.flatMap(recordsOf);
+  expect(first).toMatchObject({ id: "mine", chosenId: true, event: "order", key: "k", headers: { trace: "7" }, timing: { ttlMs: 5_000 } });
+  expect(first?.history).toBe('["bar",{"user":"bob"}]');
+});
+
+const refusedEmits: readonly { readonly name: string; readonly room?: string; readonly event?: unknown; readonly options?: object }[] = [
+  { name: "event", event: "connect" },
+  { name: "event", event: "holdfast:gap" },
+  { name: "event", event: 7 },
+  { name: "event", event: "" },
+  { name: "room", room: "not a name" },
+  { name: "header", options: { headers: { "holdfast:sender": "bob" } } },
+  { name: "header", options: { headers: { trace: "x".repeat(9_000) } } },
+  { name: "ttlMs", options: { ttlMs: -1 } },
+  { name: "id", options: { id: "" } },
+  { name: "except", options: { except: "bar" } },
+  { name: "except", options: { except: ["not a name"] } },
+  { name: "except", options: { except: [{ user: "" }] } },
+  { name: "except", options: { except: [{ user: "bob", room: "bar" }] } },
+  { name: "except", options: { except: new Array(1_001).fill("bar") } },
+];
+
+test.each(refusedEmits)("an emit with a wrong $name is refused by name, and nothing is sent of it", async (wrong) => {
+  const { name, room = "kitchen", event = "order", options = {} } = wrong;
+  const holdfast = server.connect();
+  const refused = holdfast.room(room).emitWith(options, event as string, 1);
+  await expect(refused).rejects.toMatchObject({ code: "BAD_REQUEST", retryable: false, message: expect.stringContaining(name) });
+  await holdfast.room("bar").emit("order", 2);
+  expect(server.publishes().map(({ queue, count }) => [queue, count])).toEqual([["#bar", 1]]);
 });
 
 test("P2: an emit that was not sent in time never will be; one that was sent is UNKNOWN", async () => {
@@ -187,12 +247,13 @@ test("P2: an emit that was not sent in time never will be; one that was sent is 
   const abort = new AbortController();
   const sent = kitchen.emitWith({ signal: abort.signal }, "n", 3);
   const closed = kitchen.emit("n", 4);
+  server.onPublish = () => undefined;
   holdfast.socket.connect();
-  await server.until(() => payloads("holdfast:emit").length === 1);
+  await server.until(() => server.publishes().length === 1);
   abort.abort();
   await expect(sent).rejects.toMatchObject({ code: "UNKNOWN", retryable: true });
-  expect(payloads("holdfast:emit")).toMatchObject([{ args: [3] }]);
-  await Promise.all([holdfast.close({ timeoutMs: 0 }), expect(closed).rejects.toMatchObject({ code: "SHUTTING_DOWN", retryable: false })]);
+  expect(server.publishes().map(bodiesOf)).toEqual([[[3], [4]]]);
+  await Promise.all([holdfast.close({ timeoutMs: 0 }), expect(closed).rejects.toMatchObject({ code: "UNKNOWN" })]);
 });
 
 test("close waits for running handlers", async () => {

@@ -34,14 +34,14 @@ export interface JoinOptions {
 
 /** What may accompany an event, and how long its receipt is waited for. */
 export interface EmitOptions extends WaitOptions {
-  /** Your own id, up to 128 bytes: emitted again within 10 minutes, it is stored once. */
+  /** Your own id, up to 128 bytes: emitted again within 10 minutes, whoever emits it, it is stored once. */
   readonly id?: string | undefined;
   /** Ordering key in the queues that the room feeds: up to 256 bytes. */
   readonly key?: string | undefined;
   readonly headers?: Headers | undefined;
   /** Nobody gets it once this time after it was stored is over: 0 (for ever) to 31,536,000,000. */
   readonly ttlMs?: number | undefined;
-  /** Users, and rooms whose members, get nothing of it: up to 1,000. */
+  /** Users, and rooms whose members, get nothing of it: up to 1,000, of up to 65,535 bytes as JSON. */
   readonly except?: readonly (string | { readonly user: string })[] | undefined;
 }
 
@@ -93,6 +93,7 @@ interface PageOptions {
 
 /**
  * A durable room, as this client sees it: every member gets every message, in order, also what came while it was away.
+ * With the first `join`, `on` or `onGap` this client becomes a device of its user, which what the user's rooms have is sent to.
  * What it takes to be in one is loaded when a client asks for its first room.
  *
  * @example
@@ -138,8 +139,8 @@ export interface Room {
   onGap(listener: (gap: RoomGap) => unknown): Promise<void>;
 
   /**
-   * Stores an event for all members, those of this user too. Emits to a room are stored in the order of the calls; one
-   * waits for the receipt of the one before. While the server is away it waits, and it is sent again with the same id.
+   * Stores an event for all members, those of this user too. Emits of one turn travel together; emits to one room are stored
+   * in the order of the calls. While the server is away they wait in the outbox, and are sent again with the same ids.
    *
    * @param args JSON values or buffers, as the body of a publish; not to be changed until this resolves
    * @returns resolves once the message survives a crash of the server

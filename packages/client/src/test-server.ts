@@ -44,7 +44,14 @@ export class TestServer {
   /** Bodies stored by the default `onPublish`, by queue, and what it knows of producers. */
   readonly stored = new Map<string, unknown[]>();
   readonly #numbers = new Map<string, Map<number, number>>();
-  hello: object = { ok: true, frames: 1, epoch: "e1", frameBytesMax: 1_000_000, limits: { bodyBytesMax: 262_144, maxInFlightMax: 10_000 } };
+  /** The answer to hello, or what it will be. */
+  hello: object | Promise<object> = {
+    ok: true,
+    frames: 1,
+    epoch: "e1",
+    frameBytesMax: 1_000_000,
+    limits: { bodyBytesMax: 262_144, maxInFlightMax: 10_000 },
+  };
   onPublish: OnPublish = (section) => this.store(section);
   onSettle: OnSettle = (section) => section.runs.map(({ count }) => ({ count }));
   /** Answers plain events but hello; undefined is no answer yet. */
@@ -79,7 +86,8 @@ export class TestServer {
       if (event === FRAME_EVENT || reply === undefined) return;
       this.requests.push({ event, payload });
       const answer = event === "holdfast:hello" ? this.hello : this.onRequest(event, payload);
-      if (answer !== undefined) reply(answer);
+      if (answer instanceof Promise) void answer.then(reply);
+      else if (answer !== undefined) reply(answer);
       this.#changed();
     });
     this.#changed();
@@ -197,7 +205,7 @@ export const refusal = (code: "PRODUCER_GAP" | "QUEUE_FULL" | "ID_CONFLICT", cou
   error: { code, message: `${code} by the test`, retryable: code !== "ID_CONFLICT" },
 });
 
-const recordsOf = ({ records }: PublishSection): RecordView[] => {
+export const recordsOf = ({ records }: PublishSection): RecordView[] => {
   const views: RecordView[] = [];
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   for (let at = 0; at < records.length; at += view.getUint32(at, true)) {

@@ -1,6 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Broker } from "./broker.js";
-import { EXCEPT_MAX, type EmitOptions, emitOne, emitOptions, roomEvent, TARGETS_MAX } from "./emit.js";
+import { type EmitOptions, EXCEPT_MAX, emitOne, emitOptions, roomEvent, TARGETS_MAX } from "./emit.js";
 import type { Receipt } from "./publish.js";
 import { type TargetName, targetName } from "./room-names.js";
 import type { Settings } from "./settings.js";

@@ -68,7 +68,7 @@ function receiptOf(run: ReceiptRun | undefined, id: string): Receipt {
 }
 
 /** Each of them once, in the order of the first. */
-function targetsOf(names: readonly TargetName[]): RoomTarget[] {
+export function targetsOf(names: readonly TargetName[]): RoomTarget[] {
   const rooms = new Set<string>();
   const users = new Set<string>();
   const targets: RoomTarget[] = [];
@@ -81,7 +81,8 @@ function targetsOf(names: readonly TargetName[]): RoomTarget[] {
   return targets;
 }
 
-function headersWith(headers: EmitOptions["headers"], sender: string | undefined): EmitOptions["headers"] {
+/** The headers of an emit with who sent it; `BAD_REQUEST` when they have what only the server writes. */
+export function headersWith(headers: EmitOptions["headers"], sender: string | undefined): EmitOptions["headers"] {
   const reserved = Object.keys(headers ?? {}).find((name) => name.startsWith(RESERVED_HEADERS));
   if (reserved !== undefined) {
     throw new HoldfastError("BAD_REQUEST", `headers has ${preview(reserved)}, expected none that begins with ${RESERVED_HEADERS}`);

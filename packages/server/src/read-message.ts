@@ -63,7 +63,8 @@ export function readShared(record: Uint8Array): { content: MessageContent & { re
 
 const PLACEHOLDER = "body holds a `_placeholder`, which Socket.IO takes for a buffer";
 
-function readBody(view: RecordView): { body: unknown; contents: Contents } {
+/** A record's body, and what of it matters to Socket.IO; `BAD_REQUEST` when it cannot be read or is nested too deep. */
+export function readBody(view: RecordView): { body: unknown; contents: Contents } {
   const contents: Contents = { buffers: 0, placeholder: false };
   try {
     const body = view.body();

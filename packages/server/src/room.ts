@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { Broadcast } from "./broadcast.js";
 import type { Broker } from "./broker.js";
-import type { Page } from "./engine.js";
 import type { EmitOptions } from "./emit.js";
+import type { Page } from "./engine.js";
 import type { PresenceChange } from "./presence-watcher.js";
 import type { Receipt } from "./publish.js";
 import type { RoomAddress, RoomMemberInfo, RoomStats } from "./room-engine.js";

@@ -15,7 +15,7 @@ import { Emitter } from "./emitter.js";
 import type { Watches } from "./watches.js";
 import { type Callback, type Work, Works } from "./work.js";
 
-/** What all rooms of a client have in common: which device it is, and what it watches. */
+/** What all rooms of a client have in common: who says to the server that it is a device, and which, and what it watches. */
 interface Shared {
   become(device: string | undefined): void;
   readonly watches: Promise<Watches>;
@@ -98,6 +98,7 @@ export class ClientRoom {
   }
 
   on(event: string, handler: RoomHandler): void {
+    this.#shared.become(undefined);
     const handlers = this.#handlers.get(event) ?? new Set();
     this.#handlers.set(event, handlers.add(handler));
     // Later, since the handlers of other events may be added in the same turn.
@@ -116,6 +117,7 @@ export class ClientRoom {
   }
 
   onGap(listener: (gap: RoomGap) => unknown): void {
+    this.#shared.become(undefined);
     this.#gapListeners.add(listener);
   }
 

@@ -1,97 +1,66 @@
-import type { HoldfastError } from "../errors.js";
+import { encoder } from "../bytes.js";
+import { HoldfastError } from "../errors.js";
 import type { Host } from "../host.js";
-import type { Pending, Receipt } from "../message.js";
-import type { Line } from "../outbox.js";
+import type { Lane } from "../lane.js";
+import type { Receipt } from "../message.js";
+import { NAME_PATTERN, ROOM_MARK } from "../names.js";
 import type { EmitOptions } from "../room.js";
 
-/** An event on its way. */
-interface Emission {
-  readonly entry: Pending;
-  /** The same whenever it is sent, with its id. */
-  readonly payload: { readonly args: unknown; readonly [field: string]: unknown };
-}
+/** Names that Socket.IO and Holdfast keep for themselves. */
+const RESERVED = /^(connect|connect_error|disconnect|disconnecting|newListener|removeListener|holdfast:.*)$/s;
+const RESERVED_HEADERS = "holdfast:";
+const EXCEPT_MAX = 1_000;
+const EXCEPT_BYTES_MAX = 65_535;
+const USER_BYTES_MAX = 256;
 
-/** What is emitted to one room: one after the other, each sent again until its fate is known. It waits in the outbox. */
-export class Emitter implements Line {
+const bytesOf = (text: string): number => encoder.encode(text).length;
+
+const refuse = (what: string, value: unknown, expected: string): HoldfastError =>
+  new HoldfastError("BAD_REQUEST", `${what} is ${JSON.stringify(value)}, expected ${expected}`);
+
+/**
+ * What is emitted to one room. It takes the way of what is published to a queue: a lane of its own in the outbox, numbers
+ * of this client's producer, frames. A section with something wrong in it is refused whole, so all is checked before.
+ */
+export class Emitter {
   readonly #room: string;
   readonly #host: Host;
-  readonly #emissions: Emission[] = [];
-  #adding: Emission["payload"] | undefined;
-  #count = 0;
-  #going = false;
+  #lane: Lane | undefined;
 
   constructor(room: string, host: Host) {
     this.#room = room;
     this.#host = host;
   }
 
-  emit(event: string, args: readonly unknown[], options: EmitOptions): Promise<Receipt> {
-    const { id = `${this.#host.outbox.producer}-${++this.#count}`, key, headers, ttlMs, except } = options;
-    this.#adding = { room: this.#room, event, args, id, key, headers, ttlMs, except };
-    return this.#host.outbox.publish(this, args, { ...options, event });
-  }
-
-  /** The outbox took responsibility for what is being emitted. */
-  add(entry: Pending): void {
-    // As they are now, whatever their owner does to them before they are sent.
-    const args = typeof entry.body === "string" ? JSON.parse(entry.body) : structuredClone(this.#adding?.args);
-    this.#emissions.push({ entry, payload: { ...this.#adding, args } });
-    this.go();
-  }
-
-  /** Takes out what was never sent. */
-  remove(entry: Pending): Pending[] {
-    const at = this.#emissions.findIndex((emission) => emission.entry === entry);
-    return this.#emissions.splice(at, at < 0 ? 0 : 1).map((emission) => emission.entry);
-  }
-
-  /** To be called when the connection is there. */
-  go(): void {
-    if (!this.#going && this.#host.connection.ready) void this.#sendAll();
-  }
-
-  async #sendAll(): Promise<void> {
-    this.#going = true;
-    for (let first = this.#emissions[0]; first !== undefined && this.#host.connection.ready; first = this.#emissions[0]) {
-      await this.#store(first);
-      if (this.#emissions[0] === first) this.#emissions.shift();
+  async emit(event: string, args: readonly unknown[], { except, ...options }: EmitOptions): Promise<Receipt> {
+    const { outbox } = this.#host;
+    if (!NAME_PATTERN.test(this.#room)) throw refuse("room", this.#room, NAME_PATTERN.source);
+    if (typeof event !== "string" || RESERVED.test(event)) throw refuse("event", event, "none that Socket.IO or Holdfast keeps for itself");
+    for (const name in options.headers) {
+      if (name.startsWith(RESERVED_HEADERS)) throw refuse("header", name, `none that begins with ${RESERVED_HEADERS}`);
     }
-    this.#going = false;
+    const { id, key, headers, ttlMs, signal, timeoutMs } = options;
+    this.#lane ??= outbox.lane(ROOM_MARK + this.#room);
+    return outbox.publish(this.#lane, args, { event, id, key, headers, ttlMs, signal, timeoutMs }, packExcept(except));
   }
+}
 
-  /** Ends when the fate of the emission is known. */
-  async #store({ entry, payload }: Emission): Promise<void> {
-    const { connection, requests, outbox } = this.#host;
-    let doubtful = false;
-    const mayResend = (): boolean => {
-      doubtful = true;
-      return true;
-    };
-    for (let attempt = 0; !entry.done; attempt++) {
-      entry.number = 1;
-      try {
-        const { receipts } = await requests.send("holdfast:emit", payload, mayResend);
-        outbox.finish(entry);
-        const [receipt] = receipts as [Receipt];
-        entry.resolve(receipt);
-      } catch (thrown) {
-        const error = thrown as HoldfastError;
-        if (error.code === "UNKNOWN") doubtful = true;
-        if (error.retryable) {
-          await new Promise<void>((resolve) => connection.pause(attempt, resolve));
-        } else {
-          outbox.finish(entry);
-          entry.reject(doubtful && error.code !== "ID_CONFLICT" ? entry.failure(error.code, error.message) : error);
-        }
-      }
-    }
+function packExcept(except: EmitOptions["except"]): string | undefined {
+  if (except === undefined) return undefined;
+  const packed = JSON.stringify(except);
+  if (!Array.isArray(except) || except.length > EXCEPT_MAX || bytesOf(packed) > EXCEPT_BYTES_MAX) {
+    throw refuse("except", packed.slice(0, 100), `up to ${EXCEPT_MAX} rooms and users, of up to ${EXCEPT_BYTES_MAX} bytes in all`);
   }
+  for (const each of except as readonly unknown[]) {
+    if (!isTarget(each)) throw refuse("except", each, `rooms, ${NAME_PATTERN.source}, and users, { user } of 1 to ${USER_BYTES_MAX} bytes`);
+  }
+  return packed;
+}
 
-  /** Fails everything: the server refuses this client, or it is closed. */
-  abandon({ code, message }: HoldfastError): void {
-    for (const { entry } of this.#emissions.splice(0)) {
-      this.#host.outbox.finish(entry);
-      entry.fail(code, message);
-    }
-  }
+function isTarget(target: unknown): boolean {
+  if (typeof target === "string") return NAME_PATTERN.test(target);
+  if (typeof target !== "object" || target === null) return false;
+  const { user, ...others } = target as { readonly user?: unknown };
+  if (typeof user !== "string" || Object.keys(others).length > 0) return false;
+  return user !== "" && bytesOf(user) <= USER_BYTES_MAX;
 }

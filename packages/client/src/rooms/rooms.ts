@@ -1,7 +1,8 @@
 import type { Socket } from "socket.io-client";
 import type { Connection, Party } from "../connection.js";
-import type { HoldfastError } from "../errors.js";
+import { HoldfastError } from "../errors.js";
 import type { Host } from "../host.js";
+import { NAME_PATTERN } from "../names.js";
 import type { Room, RoomDelivery, RoomGap } from "../room.js";
 import { ClientRoom } from "./client-room.js";
 import type { Watches } from "./watches.js";
@@ -15,22 +16,21 @@ interface SocketInternals {
 
 /**
  * The rooms of a client. Their messages are taken out of the events of the socket before any listener sees them; all
- * other events go on as they were. They are told by the argument that `meta: true` asks for, which the CONNECT packet
- * does, since messages come right after it, and each join for the connection it is made on.
+ * other events go on as they were. They are told by the argument that `meta: true` of hello asks for.
+ *
+ * The client is no device, and gets nothing of any room, until a room is joined or listened to.
  */
 export class Rooms implements Party {
   readonly #host: Host;
   readonly #connection: Connection;
   readonly #socket: Socket;
   readonly #rooms = new Map<string, ClientRoom>();
-  /** What the CONNECT packet says beside what the application does. */
-  readonly #said: { readonly meta: true; device?: string } = { meta: true };
-  /** The application's function for `auth`, as it is wrapped here. */
-  #auth: Socket["auth"] | undefined;
+  /** This connection was not told what this client is by now. */
+  #unsaid = false;
   #closing = false;
   #watches: Promise<Watches> | undefined;
 
-  constructor(host: Host, socket: Socket, auth: Socket["auth"]) {
+  constructor(host: Host, socket: Socket) {
     this.#host = host;
     this.#connection = host.connection;
     this.#socket = socket;
@@ -39,8 +39,6 @@ export class Rooms implements Party {
     internals.emitEvent = (args) => {
       if (!this.#take(args)) emitEvent(args);
     };
-    socket.auth = auth;
-    this.#say();
     this.#connection.join(this);
   }
 
@@ -58,10 +56,18 @@ export class Rooms implements Party {
     return (this.room(name)[method] as (...args: readonly never[]) => unknown)(...args);
   }
 
-  /** The next connections are that device from the beginning. */
+  /** This client is a device from now on, of that name or the one that `auth` says; this connection and all that follow. */
   become(device: string | undefined): void {
-    if (device !== undefined) this.#said.device = device;
-    this.#say();
+    const { greeting } = this.#connection;
+    const rooms = greeting.rooms || undefined;
+    if (rooms !== undefined && (device === undefined || device === rooms.device)) return;
+    if (device !== undefined && !NAME_PATTERN.test(device)) {
+      throw new HoldfastError("BAD_REQUEST", `device is ${JSON.stringify(device)}, expected ${NAME_PATTERN.source}`);
+    }
+    this.#connection.greeting = { ...greeting, rooms: { meta: true, device } };
+    // Hello may be on its way without it.
+    this.#unsaid = this.#socket.connected;
+    if (this.#connection.ready) this.onReady();
   }
 
   /** A chunk of its own, loaded with the first watch. */
@@ -74,16 +80,6 @@ export class Rooms implements Party {
       },
     );
     return this.#watches;
-  }
-
-  #say(): void {
-    const { auth } = this.#socket;
-    if (typeof auth !== "function") {
-      this.#socket.auth = { ...auth, ...this.#said };
-    } else if (auth !== this.#auth) {
-      this.#auth = (send) => auth((data) => send({ ...data, ...this.#said }));
-      this.#socket.auth = this.#auth;
-    }
   }
 
   /** Takes a message or gap of one of these rooms; false for any other event. */
@@ -101,14 +97,10 @@ export class Rooms implements Party {
   }
 
   onReady(): void {
-    const { auth } = this.#socket;
-    if (auth !== this.#auth && (typeof auth === "function" || auth?.meta !== true)) {
-      // The application gave the socket another `auth`, so this connection does not know.
-      this.#say();
-      const { device } = this.#said;
-      for (const room of this.#rooms.values()) if (room.joined) room.join({ device }).catch(() => {});
-    }
-    for (const room of this.#rooms.values()) room.emitter.go();
+    if (!this.#unsaid) return;
+    this.#unsaid = false;
+    // A server that does not answer it is lost, and the next connection says it from the beginning.
+    this.#connection.request("holdfast:hello", this.#connection.greeting, () => undefined);
   }
 
   /** No handler is at work. */
@@ -120,9 +112,7 @@ export class Rooms implements Party {
     this.#closing = true;
   }
 
-  onRefused(error: HoldfastError): void {
-    for (const room of this.#rooms.values()) room.emitter.abandon(error);
-  }
+  onRefused(): void {}
 }
 
 function isDelivery(value: unknown): value is RoomDelivery {

@@ -2,7 +2,7 @@ import { type DBSchema, type IDBPDatabase, openDB, unwrap } from "idb";
 import type { PackedBody } from "../body.js";
 import type { MessageOptions } from "../message.js";
 
-/** Where a message rests; in the order of a queue's numbers. */
+/** Where a message rests; in the order of a queue's numbers. A room's name stands behind `ROOM_MARK` in place of a queue's. */
 export type MessageKey = [producer: string, queue: string, number: number];
 
 /** A message as it was packed by `publish`. */

@@ -1,22 +1,27 @@
 import type { PackedBody } from "../body.js";
 import { FORMAT_BINARY, readMixed } from "../body.js";
 import { Pending, type Receipt } from "../message.js";
+import { ROOM_MARK } from "../names.js";
 import type { Outbox } from "../outbox.js";
 import { TRAIT_CHOSEN_ID } from "../record.js";
 import { packTiming } from "../timing.js";
 import type { KeptMessage, KeptQueue, MessageKey } from "./database.js";
 import type { OutboxKeeper } from "./keeper.js";
 
-/** A message that an earlier page published, and that was found unconfirmed. */
-export interface RestoredMessage {
-  readonly queue: string;
+/** A message that is kept since its fate is unknown: published to a queue, or emitted to a room. */
+export type WaitingMessage = {
   readonly id: string;
   readonly event: string | undefined;
   readonly key: string | undefined;
+  /** Of an emit: its arguments, an array. */
   readonly body: unknown;
-  /** In the place of the promise that `publish` gave to the earlier page. It need not be looked at. */
+} & ({ readonly queue: string; readonly room: undefined } | { readonly queue: undefined; readonly room: string });
+
+/** A message that an earlier page published or emitted, and that was found unconfirmed. */
+export type RestoredMessage = WaitingMessage & {
+  /** In the place of the promise that `publish` or `emit` gave to the earlier page. It need not be looked at. */
   readonly receipt: Promise<Receipt>;
-}
+};
 
 const ignore = (): void => {};
 
@@ -44,7 +49,7 @@ export function restore(outbox: Outbox, keeper: OutboxKeeper, queues: readonly K
         outbox.count(1, entry.bytes);
       });
       receipt.catch(ignore);
-      restored.push({ ...describe(message, `${outbox.producer}-${key[2].toString(36)}`), queue, receipt });
+      restored.push({ ...describe(key, message), receipt });
     }
     keeper.resume(queue, next, kept);
     const lane = outbox.lane(queue);
@@ -54,9 +59,12 @@ export function restore(outbox: Outbox, keeper: OutboxKeeper, queues: readonly K
   return restored;
 }
 
-function describe({ id, traits, texts, body }: KeptMessage, ownId: string): Omit<RestoredMessage, "queue" | "receipt"> {
+/** What an application is told of a message in the database. */
+export function describe([producer, queue, number]: MessageKey, { id, traits, texts, body }: KeptMessage): WaitingMessage {
   const [event, key] = texts;
-  return { id: (traits & TRAIT_CHOSEN_ID) === 0 ? ownId : id, event, key, body: unpack(body) };
+  const ownId = `${producer}-${number.toString(36)}`;
+  const said = { id: (traits & TRAIT_CHOSEN_ID) === 0 ? ownId : id, event, key, body: unpack(body) };
+  return queue[0] === ROOM_MARK ? { ...said, queue: undefined, room: queue.slice(1) } : { ...said, queue, room: undefined };
 }
 
 function unpack(body: PackedBody): unknown {

@@ -3,7 +3,7 @@ import type { HoldfastOptions } from "../options.js";
 import { Outbox } from "../outbox.js";
 import type { Database, KeptQueue } from "./database.js";
 import { OutboxKeeper, release } from "./keeper.js";
-import { type RestoredMessage, restore } from "./restored.js";
+import { describe, type RestoredMessage, restore, type WaitingMessage } from "./restored.js";
 
 /** How often the producers of pages that are gone are looked for. A page that is reloaded comes first, most of the time. */
 const LOOK_MS = 5_000;
@@ -139,10 +139,21 @@ export class StoredOutbox {
     return this.end();
   }
 
+  /** What is kept by this page now: by producer, queue and number. */
+  async waiting(): Promise<WaitingMessage[]> {
+    await this.#written();
+    const queues = await Promise.all(Array.from(this.#held.keys(), (producer) => this.#database.read(producer)));
+    return queues.flat().flatMap(({ rows }) => rows.map(({ key, message }) => describe(key, message)));
+  }
+
+  async #written(): Promise<void> {
+    await Promise.all(Array.from(this.#keepers, (keeper) => keeper.settled()));
+  }
+
   /** Lets the next page have it. */
   async end(): Promise<void> {
     this.#closed = true;
-    await Promise.all(Array.from(this.#keepers, (keeper) => keeper.settled()));
+    await this.#written();
     this.#database.close();
     for (const producer of [...this.#held.keys()]) this.#release(producer);
   }

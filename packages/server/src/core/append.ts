@@ -6,10 +6,10 @@ import { store, storeOne, storeUntil } from "./log.js";
 import type { LogState } from "./log-state.js";
 import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
 import type { Queue } from "./queue.js";
-import { fits, makeSpace, type SpaceMaker, refusalOfAll } from "./space.js";
+import { fits, makeSpace, refusalOfAll, type SpaceMaker } from "./space.js";
 import { delayOf, expireAtOf, NEVER, ttlGrowth, withDefaultTtl } from "./timing.js";
 
-/** Producers remembered per queue; past it new ones are refused, unless one has been idle for long enough to be forgotten. */
+/** Producers remembered per queue or room; past it new ones are refused, unless one has been idle for long enough to be forgotten. */
 const PRODUCERS_MAX = 100_000;
 
 /** What storing messages may take besides the queue. */
@@ -118,7 +118,7 @@ export function beginProducer(log: LogState, request: NumberedRequest, now: numb
   const producer = known ?? new Producer(id);
   producer.check(firstNumber, request.count, oldestOpen);
   if (known === undefined) {
-    if (log.producers.size >= PRODUCERS_MAX) forgetIdleProducers(log, now);
+    makeRoomForProducer(log, now);
     if (log.producers.size >= PRODUCERS_MAX)
       throw new HoldfastError("QUEUE_FULL", `${log.name} has ${PRODUCERS_MAX} producers, no more are taken`);
     log.producers.set(id, producer);
@@ -134,11 +134,18 @@ export function noteRefusal(queue: Queue, request: AppendRequest, error: ErrorRe
   if (producer !== undefined && producer.next === request.producer?.firstNumber) producer.note(request.count, 0, error);
 }
 
-/** Forgets the producers that were idle for 30 days. */
-export function forgetIdleProducers(log: LogState, now: number): void {
+/** Forgets those that were idle the longest where there are too many, but none that the log has to remember. */
+function makeRoomForProducer(log: LogState, now: number): void {
+  for (let idleMs = PRODUCER_IDLE_MS; log.producers.size >= PRODUCERS_MAX && idleMs >= log.producerIdleMinMs; idleMs /= 4) {
+    forgetIdleProducers(log, now, idleMs);
+  }
+}
+
+/** Forgets the producers that were idle for so long. */
+export function forgetIdleProducers(log: LogState, now: number, idleMs: number = PRODUCER_IDLE_MS): void {
   log.producersCheckedAt = now;
   for (const { id, usedAt } of log.producers.values()) {
-    if (usedAt + PRODUCER_IDLE_MS > now) continue;
+    if (usedAt + idleMs > now) continue;
     log.producers.delete(id);
     log.idleProducers.push(id);
   }

@@ -4,6 +4,7 @@ import type { AppendRequest } from "../engine.js";
 import { Core } from "./core.js";
 
 const ADDRESS = { namespace: "/", queue: "orders" };
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
 const START = 1_700_000_000_000;
@@ -46,6 +47,24 @@ describe("producers", () => {
     expect(publishAs(core, "one-more", START + DAY_MS)).toBe("QUEUE_FULL");
     expect(publishAs(core, "one-more", START + 31 * DAY_MS)).toBe("stored");
     expect(publishAs(core, "another", START + 31 * DAY_MS)).toBe("stored");
+  });
+});
+
+describe("producers of a room", () => {
+  it("C2: at their limit those that were idle the longest are forgotten, and none that emitted within 10 minutes", () => {
+    const core = newCore();
+    const emitAs = (id: string, now: number): void => {
+      const producer = { id, firstNumber: 1, oldestOpen: 1 };
+      core.rooms.emit({ namespace: "/", to: [{ room: "kitchen" }], except: [], count: 1, records: RECORD, producer }, now);
+    };
+    for (let n = 0; n < PRODUCERS_MAX; n++) emitAs(`producer-${n}`, n < 10 ? START : START + 5 * MINUTE_MS);
+    commit(core, START + 5 * MINUTE_MS);
+    expect(() => emitAs("one-more", START + 5 * MINUTE_MS)).toThrow("100000 producers");
+    emitAs("one-more", START + 11 * MINUTE_MS);
+    const { producers } = core.rooms.catalog.find("/", { room: "kitchen" }) ?? { producers: new Map() };
+    expect(producers.size).toBe(PRODUCERS_MAX - 9);
+    expect(producers.has("producer-9")).toBe(false);
+    expect(producers.has("producer-10")).toBe(true);
   });
 });
 

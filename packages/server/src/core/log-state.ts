@@ -27,6 +27,9 @@ export abstract class LogState {
     this.name = name;
   }
 
+  /** A producer that was idle for less than this is not forgotten, however many there are. */
+  abstract readonly producerIdleMinMs: number;
+
   /** Where the store may have space to give back once blocks were deleted. */
   abstract drainedRanges(): KeyRange[];
 }

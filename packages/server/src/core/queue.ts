@@ -5,12 +5,13 @@ import type { Consumer } from "./consumer.js";
 import { DelayStore } from "./delay-store.js";
 import type { DueMark } from "./due-mark.js";
 import { Horizon } from "./horizon.js";
-import type { Pending } from "./log.js";
 import type { KeyRange } from "./keys.js";
 import * as keys from "./keys.js";
+import type { Pending } from "./log.js";
 import { LogState } from "./log-state.js";
 import { Pace } from "./pace.js";
 import { PriorityLevels } from "./priority-levels.js";
+import { PRODUCER_IDLE_MS } from "./producer.js";
 import type { Reservation } from "./reserve.js";
 
 /** Below this the window is filled from the store, so that a consumer never waits for a read. */
@@ -38,6 +39,7 @@ export interface Counts {
  *      |  or settled  |  leased at once    |                   |
  */
 export class Queue extends LogState {
+  readonly producerIdleMinMs = PRODUCER_IDLE_MS;
   options: QueueOptions;
   definitionDirty = true;
 

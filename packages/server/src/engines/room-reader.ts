@@ -1,7 +1,7 @@
+import * as keys from "../core/keys.js";
 import type { Device } from "../core/rooms/device.js";
 import type { Room } from "../core/rooms/room.js";
 import type { Rooms } from "../core/rooms/rooms.js";
-import * as keys from "../core/keys.js";
 import type { Entry, Store } from "../store.js";
 
 /** Reads of all rooms that run at once. */

@@ -12,8 +12,8 @@ const DEVICE_DEFAULT = "default";
 
 /**
  * The device that a connection is in durable rooms. It is attached from the connect on, so that a member receives without
- * having asked for anything: as the device that the handshake names, or as `default`. A join may name another one, which
- * the connection is from then on.
+ * having asked for anything: as the device that the handshake names, or as `default`; unless the handshake or hello says
+ * that it is none. Hello or a join may name another one, which the connection is from then on.
  */
 export class Device {
   readonly #broker: Broker;
@@ -42,7 +42,31 @@ export class Device {
     const { auth } = this.#connection.socket.handshake;
     this.#metaDefault = auth.meta === true;
     const { success } = deviceName.optional().safeParse(auth.device);
-    if (success) this.#become(this.#named);
+    if (success && auth["holdfast:rooms"] !== false) this.#become(this.#named);
+  }
+
+  /**
+   * It is here from now on, as hello says; what was sent to it before and is not settled comes again if it is told otherwise.
+   *
+   * @param device undefined: the one it is, or that the handshake names. A handshake's name that is none is told to whoever joins
+   */
+  appear(device: string | undefined, meta: boolean): void {
+    const current = this.#current;
+    const { success } = deviceName.optional().safeParse(this.#connection.socket.handshake.auth.device);
+    const name = device ?? current?.address.device ?? (success ? this.#named : undefined);
+    const changes = meta !== this.#metaDefault || current === undefined || current.address.device !== name;
+    this.#metaDefault = meta;
+    if (changes && name !== undefined) this.#become(name);
+  }
+
+  /** It is none, until it appears or joins a room. */
+  retire(): void {
+    if (this.#session !== undefined) this.#broker.rooms.sessions.detach(this.#session);
+    this.#session = undefined;
+  }
+
+  get #current(): RoomSession | undefined {
+    return this.#session?.over === false ? this.#session : undefined;
   }
 
   get #named(): string {
@@ -56,7 +80,7 @@ export class Device {
    * @param meta whether the room's events have an argument that tells of the message
    */
   async join(room: string, device: string | undefined, from: JoinFrom, meta: boolean | undefined): Promise<number> {
-    const current = this.#session?.over === false ? this.#session : undefined;
+    const current = this.#current;
     const name = device ?? current?.address.device ?? this.#named;
     const session = current?.address.device === name ? current : this.#become(name);
     if (meta !== undefined) this.#meta.set(room, meta);

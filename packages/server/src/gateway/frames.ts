@@ -3,6 +3,8 @@ import {
   HoldfastError,
   LIMITS,
   type PublishSection,
+  type ReceiptRun,
+  ROOM_MARK,
   readPublish,
   readSettle,
   requestOf,
@@ -18,7 +20,9 @@ import { isQueueName } from "../options.js";
 import type { Settings } from "../settings.js";
 import { preview } from "../validate.js";
 import type { Connection } from "./connection.js";
+import { readEmissions, storeEmissions } from "./emit-section.js";
 import { checkRecordLimits } from "./record-limits.js";
+import { unidentified } from "./rooms.js";
 
 /** After so many frames that were not understood the socket is disconnected. */
 const MALFORMED_MAX = 20;
@@ -82,18 +86,35 @@ export class Frames {
 
   #publish(connection: Connection, content: ByteReader): void {
     const section = readPublish(content);
+    checkNumbers(section);
+    if (section.queue.startsWith(ROOM_MARK)) {
+      this.#emit(connection, section);
+      return;
+    }
     const address = this.#addressOf(connection, section.queue);
-    checkPublish(section, this.#settings.limits.bodyBytesMax);
-    void this.#store(connection, address, section);
+    checkRecordLimits(section.records, this.#settings.limits.bodyBytesMax);
+    const { count, records, firstNumber, oldestOpen } = section;
+    const producer = { id: producerOf(section, connection.identity), firstNumber, oldestOpen };
+    const append = { ...address, count, records, producer };
+    void this.#store(connection, section, async () => (await this.#broker.publish([append], section.atomic))[0] ?? []);
   }
 
-  async #store(connection: Connection, address: QueueAddress, section: PublishSection): Promise<void> {
-    const { request, records } = section;
+  #emit(connection: Connection, section: PublishSection): void {
+    const { device, namespace } = connection;
+    if (device === undefined) {
+      connection.outbox.refused(section.request, unidentified().toReply());
+      return;
+    }
+    const producer = producerOf(section, connection.identity);
+    const requests = readEmissions(section, { namespace, user: device.user, producer }, this.#settings.limits.bodyBytesMax);
+    void this.#store(connection, section, () => storeEmissions(this.#broker.rooms, requests));
+  }
+
+  async #store(connection: Connection, { request, records }: PublishSection, store: () => Promise<readonly ReceiptRun[]>): Promise<void> {
     connection.openBytes += records.length;
     try {
       this.#assertBytes(connection);
-      const [runs] = await this.#broker.publish([appendOf(address, section, connection.identity)], section.atomic);
-      connection.outbox.receipts(request, runs ?? []);
+      connection.outbox.receipts(request, await store());
     } catch (error) {
       connection.outbox.refused(request, this.#replyOf(error));
     } finally {
@@ -147,13 +168,10 @@ function frameOf(connection: Connection, args: readonly unknown[]): Uint8Array {
 }
 
 /** A producer belongs to who publishes: nobody else can use up its numbers. */
-function appendOf(address: QueueAddress, section: PublishSection, identity: string | undefined): Parameters<Broker["publish"]>[0][number] {
-  const { count, records, producer, firstNumber, oldestOpen } = section;
-  const id = `${identity?.length ?? 0}:${identity ?? ""}${producer}`;
-  return { namespace: address.namespace, queue: address.queue, count, records, producer: { id, firstNumber, oldestOpen } };
-}
+const producerOf = ({ producer }: PublishSection, identity: string | undefined): string =>
+  `${identity?.length ?? 0}:${identity ?? ""}${producer}`;
 
-function checkPublish(section: PublishSection, bodyBytesMax: number): void {
+function checkNumbers(section: PublishSection): void {
   const { producer, firstNumber, oldestOpen, atomic, count, records } = section;
   if (producer === "" || producer.length > LIMITS.idBytesMax) {
     throw new HoldfastError("BAD_REQUEST", `producer is ${preview(producer)}, expected 1 to ${LIMITS.idBytesMax} characters`);
@@ -167,7 +185,6 @@ function checkPublish(section: PublishSection, bodyBytesMax: number): void {
       `${count} messages of ${records.length} bytes, at most ${LIMITS.arrayMessagesMax} of ${LIMITS.arrayBytesMax}`,
     );
   }
-  checkRecordLimits(records, bodyBytesMax);
 }
 
 /** Returns how many settlements the section has. */

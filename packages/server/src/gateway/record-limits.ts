@@ -20,8 +20,10 @@ const ID_BYTES_AT = 7;
 /**
  * Checks records that a client packed, whose bounds are known to be right: lengths within the limits, an id, no history
  * of its own making. Fails with `BAD_REQUEST` or `TOO_LARGE`. Reads in place: it runs for every message.
+ *
+ * @param unchecked a field that is checked elsewhere: `HAS_EXCEPT` of an emit
  */
-export function checkRecordLimits(records: Uint8Array, bodyBytesMax: number): void {
+export function checkRecordLimits(records: Uint8Array, bodyBytesMax: number, unchecked = 0): void {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   for (let start = 0; start < records.length; ) {
     const size = view.getUint32(start, true);
@@ -29,18 +31,23 @@ export function checkRecordLimits(records: Uint8Array, bodyBytesMax: number): vo
     const idBytes = view.getUint8(start + ID_BYTES_AT);
     if (size > bodyBytesMax) throw new HoldfastError("TOO_LARGE", `a message takes ${size} bytes, at most ${bodyBytesMax} are allowed`);
     if (idBytes === 0 || idBytes > LIMITS.idBytesMax) throw tooLong("id", idBytes, LIMITS.idBytesMax);
-    if (present !== 0) checkFields(records, view, start + HEADER_BYTES + idBytes, present);
+    if (present !== 0) checkFields(records, view, start + HEADER_BYTES + idBytes, present, unchecked);
     start += size;
   }
 }
 
-function checkFields(records: Uint8Array, view: DataView, fieldsAt: number, present: number): void {
-  if ((present & HAS_HISTORY) !== 0) throw new HoldfastError("BAD_REQUEST", "a message has a history, which only the server writes");
+function checkFields(records: Uint8Array, view: DataView, fieldsAt: number, present: number, unchecked: number): void {
+  if ((present & ~unchecked & HAS_HISTORY) !== 0)
+    throw new HoldfastError("BAD_REQUEST", "a message has a history, which only the server writes");
   let at = fieldsAt;
   for (let bits = present; bits !== 0; bits &= bits - 1) {
     const bit = bits & -bits;
     const bytes = view.getUint16(at, true);
     const bytesMax = bit === HAS_CORRELATION_ID ? LIMITS.idBytesMax : LIMITS.keyBytesMax;
+    if (bit === unchecked) {
+      at += 2 + bytes;
+      continue;
+    }
     if (bit === HAS_TIMING) checkTiming(records, at + 2, bytes);
     else if (bit === HAS_HEADERS) checkHeaders(records, at + 2, bytes);
     else if (bytes === 0 || bytes > bytesMax) throw tooLong(fieldName(bit), bytes, bytesMax);

@@ -90,9 +90,11 @@ export class Requests {
   }
 
   #hello(connection: Connection, payload: object): Answer {
-    validate(schemas.helloRequest, payload, "hello");
+    const { rooms } = validate(schemas.helloRequest, payload, "hello");
     this.#broker.assertOpen();
     connection.speaksFrames = true;
+    if (rooms === false) connection.device?.retire();
+    else if (rooms !== undefined) connection.device?.appear(rooms.device, rooms.meta);
     const { bodyBytesMax, maxInFlightMax } = this.#settings.limits;
     const { frameBytesMax } = connection;
     const limits = { bodyBytesMax, maxInFlightMax };

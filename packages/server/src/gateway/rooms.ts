@@ -48,8 +48,11 @@ const defineRequest = roomOptions.extend({ room: roomName });
 /** The device of a connection; `UNAUTHENTICATED` when it belongs to nobody in particular. */
 function deviceOf({ device }: Connection): Device {
   if (device !== undefined) return device;
-  throw new HoldfastError("UNAUTHENTICATED", "rooms are for users, and this connection belongs to none: expected auth { user } or a token");
+  throw unidentified();
 }
+
+export const unidentified = (): HoldfastError =>
+  new HoldfastError("UNAUTHENTICATED", "rooms are for users, and this connection belongs to none: expected auth { user } or a token");
 
 const addressOf = ({ namespace }: Connection, room: string): RoomAddress => ({ namespace, room });
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { extendOptions, nackOptions, rejectOptions } from "../delivery.js";
 import { messageKey, messageOptions } from "../message.js";
 import { queueName, queueOptions } from "../options.js";
+import { deviceName } from "../room-names.js";
 import { preview, validate } from "../validate.js";
 
 const PAGE_MAX = 1_000;
@@ -56,7 +57,10 @@ export const listRequest = z.discriminatedUnion(
 export const statsRequest = z.strictObject({ queue: queueName });
 export const peekRequest = z.strictObject({ queue: queueName, after: lease.default(0), limit });
 export const keyRequest = z.strictObject({ queue: queueName, key: messageKey.optional(), action: z.enum(["skip", "retry"]) });
-export const helloRequest = z.strictObject({ frames: z.literal(1) });
+export const helloRequest = z.strictObject({
+  frames: z.literal(1),
+  rooms: z.union([z.literal(false), z.strictObject({ device: deviceName.optional(), meta: z.boolean().default(false) })]).optional(),
+});
 
 type Settlement = z.output<typeof settlement>;
 

@@ -3,8 +3,8 @@ import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";
 import type { News } from "./news.js";
 import { addGap, addRange, type GapReason } from "./ranges.js";
-import type { Session } from "./session.js";
 import type { StoredBlock } from "./room-block.js";
+import type { Session } from "./session.js";
 
 const LEASE_MS = 30_000;
 /** Deliveries of one message to one device that may end without an acknowledgement. */

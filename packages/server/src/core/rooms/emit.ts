@@ -5,10 +5,7 @@ import { hashRecord } from "../id-index.js";
 import type { Producer } from "../producer.js";
 import { expireAtOf, NEVER } from "../timing.js";
 import type { Exclusion } from "./exclusion.js";
-import type { Room } from "./room.js";
-
-/** How long a room remembers ids that the application chose. */
-export const ROOM_DEDUP_MS = 600_000;
+import { ROOM_DEDUP_MS, type Room } from "./room.js";
 
 /** A room that gets a message, and the members that do not. */
 export interface EmitTarget {

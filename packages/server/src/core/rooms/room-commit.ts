@@ -1,10 +1,9 @@
 import { Block } from "../block.js";
 import * as keys from "../keys.js";
 import { sealDedup, type Writer } from "../seal-dedup.js";
-import { ROOM_DEDUP_MS } from "./emit.js";
 import { packExcluded } from "./exclusion.js";
 import { packMembers } from "./member-chunk.js";
-import { packRoomState, type Room } from "./room.js";
+import { packRoomState, ROOM_DEDUP_MS, type Room } from "./room.js";
 import { StoredBlock } from "./room-block.js";
 
 /** What of a room is durable with a commit. */

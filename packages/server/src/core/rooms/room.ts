@@ -11,6 +11,9 @@ import type { ExcludedRun, Exclusion } from "./exclusion.js";
 import type { Member } from "./member.js";
 import type { StoredBlock } from "./room-block.js";
 
+/** How long a room remembers ids that the application chose. */
+export const ROOM_DEDUP_MS = 600_000;
+
 /** Members whose devices are stored in one value. */
 const CHUNK_MEMBERS = 32;
 
@@ -43,6 +46,8 @@ export interface HeadBlock {
  * at its head.
  */
 export class Room extends LogState {
+  /** Many pages emit to a room, each as a producer of its own; the ids that they had without one are remembered as long. */
+  readonly producerIdleMinMs = ROOM_DEDUP_MS;
   readonly target: RoomTarget;
   readonly ref: RoomRef;
   options: RoomOptions;

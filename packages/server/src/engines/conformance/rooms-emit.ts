@@ -133,6 +133,27 @@ export function testRoomsEmit(suite: Suite): void {
     });
 
     suite.eachRestart(
+      (way) => `P4 P5: a producer's numbers are recognised days later and after ${way}`,
+      async (h, way) => {
+        const rooms = new RoomsOf(h);
+        const emit = (firstNumber: number, oldestOpen: number, ...bodies: string[]): Promise<unknown> => {
+          const producer = { id: "tab", firstNumber, oldestOpen };
+          return h.engine.emit({ namespace: "/", to: [{ room: "a" }], except: [], ...h.packed(...bodies), producer });
+        };
+        await emit(1, 1, "one", "two");
+        await h.clock.advance(6 * 86_400_000);
+        await h.restart(way);
+        expect(await emit(2, 2, "two", "three")).toMatchObject([
+          [
+            { count: 1, sequence: 2, duplicate: true },
+            { count: 1, sequence: 3, duplicate: false },
+          ],
+        ]);
+        expect(await h.engine.roomStats(rooms.address("a"))).toMatchObject({ published: 3 });
+      },
+    );
+
+    suite.eachRestart(
       (way) => `P1 S1: messages, members, exclusions and ids survive ${way}`,
       async (h, way) => {
         const rooms = new RoomsOf(h);

@@ -30,20 +30,20 @@ import { testRate } from "./rate.js";
 import { testRedrive } from "./redrive.js";
 import { testRequests } from "./requests.js";
 import { testRoomsCatalog } from "./rooms-catalog.js";
-import { testRoomsEmit } from "./rooms-emit.js";
-import { testRoomsOrder } from "./rooms-order.js";
 import { testRoomsDevices } from "./rooms-devices.js";
+import { testRoomsEmit } from "./rooms-emit.js";
 import { testRoomsGaps } from "./rooms-gaps.js";
-import { testRoomsRetention } from "./rooms-retention.js";
 import { testRoomsLedger } from "./rooms-ledger.js";
+import { testRoomsOrder } from "./rooms-order.js";
 import { testRoomsQueueMember } from "./rooms-queue-member.js";
+import { testRoomsRetention } from "./rooms-retention.js";
 import { testRoomsWatching } from "./rooms-watching.js";
 import { testSchedules } from "./schedules.js";
 import { testSettle } from "./settle.js";
 import { testShutdown } from "./shutdown.js";
 import { testStats } from "./stats.js";
-import { testTimeToLive } from "./time-to-live.js";
 import { Suite } from "./suite.js";
+import { testTimeToLive } from "./time-to-live.js";
 
 /** Everything that is tested of an engine. */
 export const TOPICS = [
