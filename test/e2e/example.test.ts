@@ -33,6 +33,11 @@ it("the kitchen serves every order and leaves nothing behind", async () => {
   expect(lines).toEqual(expect.arrayContaining(["cook    dropped the hake", "cook    served hake, attempt 2"]));
 });
 
+it("the board lets in who may, and its administrator lists, disconnects and deletes", async () => {
+  const lines = await linesOf("admin/admin.js");
+  expect(lines.at(-1)).toBe("counts  1 message and 1 notice for dan, 0 of bob's: as it should be");
+});
+
 it("the parcel service loses nothing: not with a driver, not while a vendor is away, not when the hub is killed", async () => {
   const lines = await linesOf("caps/run.js", 120_000);
   expect(lines.at(-1)).toContain("20 parcels, 40 changes: each once per state, in order, nothing missed");
