@@ -2,8 +2,12 @@
 
 const STATES = ["in-transit", "delivered"];
 
-/** What is wrong, in words: nothing, when each parcel was told of once per state, in order, and none was missed. */
-export function complaintsOf(events, { ready, inFlight, delayed, dead, acked }) {
+/**
+ * What is wrong, in words: nothing, when each parcel was told of once per state, in order, and none was missed.
+ *
+ * @param counts of the queue of pickups; undefined when nobody could ask
+ */
+export function complaintsOf(events, counts) {
   const complaints = [];
   const ordered = events.filter(({ did }) => did === "orders");
   const heard = events.filter(({ did }) => did === "hears");
@@ -24,6 +28,8 @@ export function complaintsOf(events, { ready, inFlight, delayed, dead, acked }) 
       if (at > 0 && sequence <= sequences[at - 1]) complaints.push(`${who} heard number ${sequence} after number ${sequences[at - 1]}`);
   }
 
+  if (counts === undefined) return complaints;
+  const { ready, inFlight, delayed, dead, acked } = counts;
   const left = ready + inFlight + delayed + dead;
   if (left > 0) complaints.push(`${ready} pickups are ready, ${inFlight} in flight, ${delayed} delayed, ${dead} dead, expected none`);
   if (acked !== ordered.length) complaints.push(`${acked} pickups are done, expected ${ordered.length}`);

@@ -8,24 +8,32 @@ export class Day {
   events = [];
   #running = new Set();
   #wakes = [];
-  #patience;
+  /** Why the day cannot go on. */
+  #failure;
 
   /** @param patienceMs how long the whole day may take */
   constructor(patienceMs) {
-    this.#patience = AbortSignal.timeout(patienceMs);
-    this.#patience.addEventListener("abort", () => this.#wake());
+    AbortSignal.timeout(patienceMs).addEventListener("abort", () => this.#fail(`it took longer than ${patienceMs} ms`));
   }
 
   /** Starts hub.js, vendor.js or driver.js; its lines go where ours go. */
   start(script, ...args) {
     const person = fork(fileURLToPath(new URL(script, import.meta.url)), args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#running.add(person);
-    person.once("exit", () => this.#running.delete(person));
+    person.once("exit", (code) => {
+      // Those that are asked to end were taken out before.
+      if (this.#running.delete(person)) this.#fail(`${[script, ...args].join(" ")} ended by itself with ${code}`);
+    });
     person.on("message", (event) => {
       this.events.push(event);
       this.#wake();
     });
     return person;
+  }
+
+  #fail(why) {
+    this.#failure ??= new Error(why);
+    this.#wake();
   }
 
   #wake() {
@@ -34,13 +42,17 @@ export class Day {
 
   /** Ends one of them: `SIGTERM` lets it finish what it is at, `SIGKILL` does not. */
   async end(person, signal = "SIGTERM") {
-    if (person.exitCode !== null || person.signalCode !== null) return;
+    if (!this.#running.delete(person)) return;
     person.kill(signal);
     await once(person, "exit");
   }
 
+  /** Ends everybody, the hub last, since the others still have something to say to it. */
   async endAll() {
-    await Promise.all([...this.#running].map((person) => this.end(person)));
+    const isHub = ({ spawnargs }) => spawnargs.some((argument) => argument.endsWith("hub.js"));
+    const people = [...this.#running];
+    for (const group of [people.filter((person) => !isHub(person)), people.filter(isHub)])
+      await Promise.all(group.map((person) => this.end(person)));
   }
 
   /** What was done, by whom if that is given, since the event of that number. */
@@ -48,10 +60,10 @@ export class Day {
     return this.events.slice(since).filter((event) => event.did === what && (who === undefined || event.who === who));
   }
 
-  /** Waits for `holds`, which is asked after each report. Rejects when the day takes too long. */
+  /** Waits for `holds`, which is asked after each report. Rejects when somebody ended by itself, or the day takes too long. */
   async until(holds) {
     while (!holds()) {
-      this.#patience.throwIfAborted();
+      if (this.#failure !== undefined) throw this.#failure;
       await new Promise((resolve) => this.#wakes.push(resolve));
     }
   }

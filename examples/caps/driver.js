@@ -15,7 +15,7 @@ const name = positionals[0] ?? "ann";
 const hub = connect(`${values.url}/caps`, { auth: { user: name }, reconnectionDelayMax: 1_000 });
 
 onStop(async () => {
-  await hub.close(); // brings the parcel it has first, and waits until the hub knows
+  await hub.close({ timeoutMs: 10_000 }); // brings the parcel it has first, and waits until the hub knows
   tell(name, "goes home", { did: "closes" });
 });
 

@@ -93,7 +93,7 @@ try {
   process.exitCode = complaints.length === 0 ? 0 : 1;
 } catch (error) {
   news(`WRONG: the day did not end: ${error.message}`);
-  for (const complaint of complaintsOf(day.events, {})) news(`missing: ${complaint}`);
+  for (const complaint of complaintsOf(day.events)) news(`missing: ${complaint}`);
   process.exitCode = 1;
 } finally {
   await day.endAll();

@@ -23,7 +23,7 @@ const hub = connect(`${values.url}/caps`, { auth: { user: store }, reconnectionD
 const changes = hub.room(store);
 
 onStop(async () => {
-  await hub.close(); // waits until handlers are done and what was published is stored
+  await hub.close({ timeoutMs: 5_000 }); // waits until handlers are done and what was published is stored
   tell(store, "closes", { did: "closes" });
 });
 

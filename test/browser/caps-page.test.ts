@@ -93,3 +93,15 @@ test("the page shows each change live, what it missed while it was closed, and e
   expect(await third.locator("#connection").innerText()).toBe("live");
   expect(browser.errors).toEqual([]);
 }, 60_000);
+
+test("the hub serves the page and the client, nothing else, and lets no other page in", async () => {
+  const statusOf = async (path: string, headers: Record<string, string> = {}): Promise<number> =>
+    (await fetch(`${url}${path}`, { headers })).status;
+  expect(await statusOf("/")).toBe(200);
+  expect(await statusOf("/client/rooms/rooms.js")).toBe(200);
+  for (const path of ["/hub.js", "/client/none.js", "/client/%2e%2e/package.json", "/client/..%2fpackage.json", "/page/../hub.js"])
+    expect(await statusOf(path), path).toBe(404);
+  const handshake = "/socket.io/?EIO=4&transport=polling";
+  expect(await statusOf(handshake, { origin: url })).toBe(200);
+  expect(await statusOf(handshake, { origin: "http://evil.example" })).toBe(403);
+});
