@@ -33,8 +33,9 @@ async function openHub(port = 0): Promise<void> {
 }
 
 async function killHub(): Promise<void> {
+  const ended = hub.exitCode === null && hub.signalCode === null ? once(hub, "exit") : undefined;
   hub.kill("SIGKILL");
-  await once(hub, "exit");
+  await ended;
 }
 
 beforeAll(async () => {
