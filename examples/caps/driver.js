@@ -14,11 +14,6 @@ const name = positionals[0] ?? "ann";
 
 const hub = connect(`${values.url}/caps`, { auth: { user: name }, reconnectionDelayMax: 1_000 });
 
-onStop(async () => {
-  await hub.close({ timeoutMs: 10_000 }); // brings the parcel it has first, and waits until the hub knows
-  tell(name, "goes home", { did: "closes" });
-});
-
 // The pickup is leased to this driver: nobody else has it meanwhile. It is done (acked) when the handler returns. Pull the
 // plug in between, and the hub gives it to another driver: kill this process with -9 and watch.
 const handler = async ({ body: { store, orderId, customer }, attempt }) => {
@@ -35,5 +30,11 @@ const handler = async ({ body: { store, orderId, customer }, attempt }) => {
   await change("delivered");
   tell(name, `delivered ${orderId}`, { did: "delivers", orderId });
 };
-hub.queue("pickup").consume(handler, { maxInFlight: 1 });
+const pickups = hub.queue("pickup").consume(handler, { maxInFlight: 1 });
+
+onStop(async () => {
+  await pickups.cancel(); // takes no more, but brings the parcel it has
+  await hub.close();
+  tell(name, "goes home", { did: "closes" });
+});
 tell(name, "is ready", { did: "waits" });

@@ -22,8 +22,8 @@ const store = positionals[0] ?? "acme-widgets";
 const hub = connect(`${values.url}/caps`, { auth: { user: store }, reconnectionDelayMax: 1_000 });
 const changes = hub.room(store);
 
-onStop(async () => {
-  await hub.close({ timeoutMs: 5_000 }); // waits until handlers are done and what was published is stored
+const stopping = onStop(async () => {
+  await hub.close(); // waits until handlers are done and what was published is stored
   tell(store, "closes", { did: "closes" });
 });
 
@@ -46,7 +46,7 @@ await changes.join();
 
 const CUSTOMERS = ["Ada Byrne", "Chidi Okoye", "Emma Lind", "Goran Horvat", "Ines Kato", "Kim Larsen", "Mia Nowak"];
 const pickups = hub.queue("pickup");
-for (let number = 1; number <= Number(values.parcels); number++) {
+for (let number = 1; number <= Number(values.parcels) && !stopping.aborted; number++) {
   const orderId = `${store}-${randomUUID().slice(0, 8)}`;
   const customer = CUSTOMERS[number % CUSTOMERS.length];
   // Resolves when the pickup is on the hub's disk. The id makes it safe to publish again when in doubt: stored once. The key
