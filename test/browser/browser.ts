@@ -72,6 +72,14 @@ export class Browser {
     return page;
   }
 
+  /** A tab that shows what the server at `url` serves. */
+  async visit(url: string): Promise<Page> {
+    const page = await this.#context.newPage();
+    page.on("pageerror", (error) => this.errors.push(error));
+    await page.goto(url);
+    return page;
+  }
+
   /** Loads the tab again: nothing of its memory is left. */
   async reload(page: Page): Promise<void> {
     await page.reload();

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Driver, Hub, type State, Vendor } from "./caps.js";
 
-// CAPS, a parcel service: vendors publish pickups, drivers compete for them, and every change of a parcel's state comes to
-// its vendor, in order, also if the vendor was away. The hub is a real server in a process of its own.
+// CAPS, a parcel service by queues alone (examples/caps is the one with rooms): vendors publish pickups, drivers compete for
+// them, and every change of a parcel's state comes to its vendor, in order, also if the vendor was away. The hub is a real
+// server in a process of its own.
 
 const ORDERS = 12;
 const PATIENCE_MS = 20_000;

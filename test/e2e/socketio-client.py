@@ -13,7 +13,8 @@ WAIT_S = 30
 
 
 def say(what, **fields):
-    print(json.dumps({"what": what, **fields}), flush=True)
+    # Line and end in one write: each event is handled in a thread of its own.
+    print(json.dumps({"what": what, **fields}) + "\n", end="", flush=True)
 
 
 def connect(url):
