@@ -32,17 +32,45 @@ export function withoutHistory(record: Uint8Array): Buffer {
   return copy;
 }
 
-/** A copy of a record with its history; the body's bytes stay what they are. */
-export function withHistory(record: Uint8Array, history: History): Buffer {
+/** What tells one death in a queue from another. */
+export interface Death {
+  readonly reason: DeadReason;
+  readonly error: string | undefined;
+  readonly attempts: number;
+  readonly sequence: number;
+  readonly publishedAt: number;
+}
+
+/** Where messages die: the part of a history that is the same for all of a queue. */
+export const originText = (namespace: string, queue: string): string =>
+  `{"namespace":${JSON.stringify(namespace)},"queue":${JSON.stringify(queue)},`;
+
+/** The JSON of a `History`, put together by hand: a storm of dead letters makes one for each. */
+function textOf(origin: string, { reason, error, attempts, sequence, publishedAt }: Death, deadAt: number): string {
+  const said = error === undefined ? "" : `"error":${JSON.stringify(error)},`;
+  return `${origin}"reason":"${reason}",${said}"attempts":${attempts},"sequence":${sequence},"publishedAt":${publishedAt},"deadAt":${deadAt}}`;
+}
+
+/** Bytes of UTF-8 that one character of a text may need. */
+const CHARACTER_BYTES_MAX = 3;
+let scratch = Buffer.allocUnsafeSlow(4_096);
+
+/**
+ * A copy of a record with its history; the body's bytes stay what they are.
+ *
+ * @param origin the queue's `originText`
+ */
+export function withHistory(record: Uint8Array, origin: string, death: Death, deadAt: number): Buffer {
   const { start, end } = new RecordView(record, 0, record.length).fieldAt(HAS_HISTORY);
-  const text = JSON.stringify(history);
-  const textBytes = Buffer.byteLength(text);
-  const rest = record.subarray(end);
-  const copy = Buffer.allocUnsafe(start + 2 + textBytes + rest.length);
+  const text = textOf(origin, death, deadAt);
+  if (text.length * CHARACTER_BYTES_MAX > scratch.length) scratch = Buffer.allocUnsafeSlow(text.length * CHARACTER_BYTES_MAX);
+  const textBytes = scratch.write(text, 0, "utf8");
+  const restAt = start + 2 + textBytes;
+  const copy = Buffer.allocUnsafe(restAt + record.length - end);
   copy.set(record.subarray(0, start));
+  copy.set(record.subarray(end), restAt);
   copy.writeUInt16LE(textBytes, start);
-  copy.write(text, start + 2, "utf8");
-  copy.set(rest, start + 2 + textBytes);
+  copy.set(scratch.subarray(0, textBytes), start + 2);
   copy.writeUInt32LE(copy.length, 0);
   copy[5] = (copy[5] ?? 0) | HAS_HISTORY;
   return copy;

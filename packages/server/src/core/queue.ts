@@ -4,6 +4,7 @@ import { Chains } from "./chains.js";
 import type { Consumer } from "./consumer.js";
 import { DelayStore } from "./delay-store.js";
 import type { DueMark } from "./due-mark.js";
+import { originText } from "./history.js";
 import { Horizon } from "./horizon.js";
 import type { KeyRange } from "./keys.js";
 import * as keys from "./keys.js";
@@ -42,6 +43,8 @@ export class Queue extends LogState {
   readonly producerIdleMinMs = PRODUCER_IDLE_MS;
   options: QueueOptions;
   definitionDirty = true;
+  /** Of the history of its dead letters. */
+  readonly originText: string;
 
   /** One past the last sequence in the log, and the last one of it that is durable: those after have a priority or a delay. */
   logEnd = 1;
@@ -128,6 +131,7 @@ export class Queue extends LogState {
   constructor(number: number, namespace: string, name: string, options: QueueOptions) {
     super(number, namespace, name);
     this.options = options;
+    this.originText = originText(namespace, name);
     this.order();
   }
 

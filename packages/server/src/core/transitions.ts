@@ -7,7 +7,7 @@ import { diedAnswer } from "./died-answer.js";
 import type { DueEntries } from "./due-entries.js";
 import { type DueFields, type DueMessage, unpackDue } from "./due-list.js";
 import { BLOCKED, type HeldFields, type HeldMessage, unpackHeld } from "./held-message.js";
-import { type DeadReason, withHistory } from "./history.js";
+import { type DeadReason, type Death, withHistory } from "./history.js";
 import type { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
@@ -185,12 +185,7 @@ export class Transitions implements Settling {
     this.#entries.add(queue, record, { list, due: at, sequence: lease.sequence, attempts, publishedAt: lease.publishedAt, reason });
   }
 
-  #died(
-    queue: Queue,
-    record: Uint8Array,
-    death: { reason: DeadReason; error: string | undefined; attempts: number; sequence: number; publishedAt: number },
-    now: number,
-  ): void {
+  #died(queue: Queue, record: Uint8Array, death: Death, now: number): void {
     queue.live--;
     queue.bytes -= record.length;
     const { deadLetter } = queue.options;
@@ -199,7 +194,7 @@ export class Transitions implements Settling {
     if (deadLetter === false) return;
     const address = { namespace: queue.namespace, queue: deadLetter };
     const target = this.#catalog.find(address) ?? this.#catalog.define(address, {});
-    const records = withHistory(record, { namespace: queue.namespace, queue: queue.name, ...death, deadAt: now });
+    const records = withHistory(record, queue.originText, death, now);
     store(target, { records, count: 1, expires: false }, now);
     this.#commit.touch(target);
   }
