@@ -246,9 +246,13 @@ export class Connection {
   /** Sends the frame and begins another; false when there was nothing in it. */
   sendFrame(): boolean {
     if (this.frame.length === 0) return false;
-    const bytes = this.frame.take();
-    this.#emit(() => inOneWrite(this.#socket.io.engine as unknown as EngineEnd, () => this.#socket.emit(FRAME_EVENT, bytes)));
+    this.send(this.frame.take());
     return true;
+  }
+
+  /** Sends a frame on this connection. */
+  send(frame: unknown): void {
+    this.#emit(() => inOneWrite(this.#socket.io.engine as unknown as EngineEnd, () => this.#socket.emit(FRAME_EVENT, frame)));
   }
 
   /** A number for a section of a frame, whose answer goes to `onAnswer` unless the connection is lost before it. */

@@ -24,23 +24,23 @@ test("asks as the protocol says, from the CONNECT packet on, also when the appli
   const kitchen = holdfast.room("kitchen");
   expect(await kitchen.join({ from: "earliest", device: "phone" })).toBe(1);
   expect(payloads("holdfast:join")).toEqual([{ room: "kitchen", from: "earliest", device: "phone", meta: true }]);
-  expect(server.socket?.handshake.auth).toEqual({ user: "ann", device: "phone", meta: true });
+  expect(server.socket?.handshake.auth).toEqual({ user: "ann", device: "phone", meta: true, frames: 1 });
 
   Object.assign(holdfast.socket.auth, { user: "bob" });
   server.cut();
   await server.until(() => server.socket !== undefined);
-  expect(server.socket?.handshake.auth).toEqual({ user: "bob", device: "phone", meta: true });
+  expect(server.socket?.handshake.auth).toEqual({ user: "bob", device: "phone", meta: true, frames: 1 });
 
   holdfast.socket.auth = { user: "cid" };
   server.cut();
   await server.until(() => payloads("holdfast:join").length === 2);
   server.cut();
   await server.until(() => server.socket !== undefined);
-  expect(server.socket?.handshake.auth).toEqual({ user: "cid", device: "phone", meta: true });
+  expect(server.socket?.handshake.auth).toEqual({ user: "cid", device: "phone", meta: true, frames: 1 });
 
   const other = server.connect({ auth: (send: (data: object) => void) => send({ user: "dan" }) });
   await other.room("kitchen").join();
-  expect(server.socket?.handshake.auth).toEqual({ user: "dan", meta: true });
+  expect(server.socket?.handshake.auth).toEqual({ user: "dan", meta: true, frames: 1 });
 });
 
 test("acks when all handlers returned, nacks when one threw, and acks what nobody here handles", async () => {

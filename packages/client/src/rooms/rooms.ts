@@ -4,7 +4,14 @@ import type { HoldfastError } from "../errors.js";
 import type { Host } from "../host.js";
 import type { Room, RoomDelivery, RoomGap } from "../room.js";
 import { ClientRoom } from "./client-room.js";
-import type { Callback } from "./work.js";
+import { callbackFor } from "./passing-on.js";
+import { isRoomFrame, type RoomFrame } from "./room-frame.js";
+import { type Answers, Settling } from "./settling.js";
+
+type Callback = (answer?: object) => void;
+
+/** Characters of a reason; they are at most 1,024 bytes. */
+const REASON_MAX = 340;
 
 /** What is used of Socket.IO's client beyond its public interface. */
 interface SocketInternals {
@@ -14,8 +21,8 @@ interface SocketInternals {
 
 /**
  * The rooms of a client. Their messages are taken out of the events of the socket before any listener sees them; all
- * other events go on as they were. They are told by the argument that `meta: true` asks for, which the CONNECT packet
- * does, since messages come right after it, and each join for the connection it is made on.
+ * other events go on as they were. The CONNECT packet asks for frames, since messages come right after it. On a connection
+ * whose packet could not ask, each join asks for `meta: true`: messages are events then, told by that argument.
  */
 export class Rooms implements Party {
   readonly #host: Host;
@@ -23,19 +30,24 @@ export class Rooms implements Party {
   readonly #socket: Socket;
   readonly #rooms = new Map<string, ClientRoom>();
   /** What the CONNECT packet says beside what the application does. */
-  readonly #said: { readonly meta: true; device?: string } = { meta: true };
+  readonly #said: { readonly meta: true; readonly frames: 1; device?: string } = { meta: true, frames: 1 };
+  /** Of this connection. */
+  #settling: Settling;
   /** The application's function for `auth`, as it is wrapped here. */
   #auth: Socket["auth"] | undefined;
   #closing = false;
+  /** To the listeners of the application. */
+  readonly #emitEvent: SocketInternals["emitEvent"];
 
   constructor(host: Host, socket: Socket, auth: Socket["auth"]) {
     this.#host = host;
     this.#connection = host.connection;
     this.#socket = socket;
+    this.#settling = new Settling(this.#connection);
     const internals = socket as unknown as SocketInternals;
-    const emitEvent = internals.emitEvent.bind(socket);
+    this.#emitEvent = internals.emitEvent.bind(socket);
     internals.emitEvent = (args) => {
-      if (!this.#take(args)) emitEvent(args);
+      if (!this.#take(args)) this.#emitEvent(args);
     };
     socket.auth = auth;
     this.#say();
@@ -72,18 +84,51 @@ export class Rooms implements Party {
     }
   }
 
-  /** Takes a message or gap of one of these rooms; false for any other event. */
+  /** Takes a message or gap of one of these rooms, or a frame of messages; false for any other event. */
   #take(args: readonly unknown[]): boolean {
+    const [event, frame] = args;
+    if (event === "holdfast:frame" && Array.isArray(frame)) return this.#takeFrame(frame);
     const callback = args.at(-1);
     if (this.#closing || typeof callback !== "function") return false;
-    const [event] = args;
     const about = args.at(-2);
     if (event === "holdfast:gap") {
       const gap = about as RoomGap;
-      return this.#rooms.get(gap.room)?.takeGap(gap, callback as Callback) === true;
+      return this.#rooms.get(gap.room)?.takeGap(gap, () => callback()) === true;
     }
     if (!isDelivery(about)) return false;
-    return this.#rooms.get(about.room)?.take(String(event), args.slice(1, -2), about, callback as Callback) === true;
+    return this.#rooms.get(about.room)?.take(String(event), args.slice(1, -2), about, answersBy(callback as Callback)) === true;
+  }
+
+  #takeFrame(frame: readonly unknown[]): true {
+    if (!isRoomFrame(frame)) this.#socket.io.engine.close();
+    else if (!this.#closing) this.#handOut(frame);
+    return true;
+  }
+
+  #handOut([number, target, first, redelivered, messages]: RoomFrame): void {
+    const answers = this.#settling.answersOf(number);
+    const room = target.room === undefined ? undefined : this.#rooms.get(target.room);
+    let sequence = first;
+    for (const [event, id, args, sender, key, headers] of messages) {
+      const details = { sender: sender ?? undefined, key: key ?? undefined, headers };
+      const delivery = { id, room: target.room ?? "", sequence, redelivered, ...details };
+      if (room?.take(event, args, delivery, answers) !== true) {
+        this.#passOn([event, ...args, { id, ...target, sequence, redelivered, ...details }, callbackFor(sequence, answers)]);
+      }
+      sequence++;
+    }
+  }
+
+  /** Hands a message to the listeners of the application, as the event that it would be without frames. */
+  #passOn(args: readonly unknown[]): void {
+    try {
+      this.#emitEvent(args);
+    } catch (error) {
+      // Nobody catches what a listener throws; but the other messages of the frame are none of its business.
+      setTimeout(() => {
+        throw error;
+      });
+    }
   }
 
   onReady(): void {
@@ -95,15 +140,23 @@ export class Rooms implements Party {
       for (const room of this.#rooms.values()) if (room.joined) room.join({ device }).catch(() => {});
     }
     for (const room of this.#rooms.values()) room.emitter.go();
+    this.#settling.tell();
   }
 
-  /** No handler is at work. */
+  onLost(): void {
+    this.#settling.end();
+    this.#settling = new Settling(this.#connection);
+    if (this.#closing) this.#settling.hurry();
+  }
+
+  /** No handler is at work, and what they did is told. */
   get idle(): boolean {
-    return [...this.#rooms.values()].every((room) => room.idle);
+    return this.#settling.idle && [...this.#rooms.values()].every((room) => room.idle);
   }
 
   leave(): void {
     this.#closing = true;
+    this.#settling.hurry();
   }
 
   onRefused(error: HoldfastError): void {
@@ -115,3 +168,9 @@ function isDelivery(value: unknown): value is RoomDelivery {
   const { id, room, sequence, redelivered } = (value ?? {}) as Partial<RoomDelivery>;
   return typeof id === "string" && typeof room === "string" && typeof sequence === "number" && typeof redelivered === "boolean";
 }
+
+/** Answers by the callback of an event. */
+const answersBy = (callback: Callback): Answers => ({
+  ack: () => callback(),
+  nack: (_sequence, { reason }) => callback({ nack: { reason: reason?.slice(0, REASON_MAX) } }),
+});

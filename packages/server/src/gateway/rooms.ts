@@ -45,7 +45,7 @@ const membersRequest = roomRequest.extend({ after: sequence.default(0), limit: l
 const defineRequest = roomOptions.extend({ room: roomName });
 
 /** The device of a connection; `UNAUTHENTICATED` when it belongs to nobody in particular. */
-function deviceOf({ device }: Connection): Device {
+export function deviceOf({ device }: Connection): Device {
   if (device !== undefined) return device;
   throw new HoldfastError("UNAUTHENTICATED", "rooms are for users, and this connection belongs to none: expected auth { user } or a token");
 }

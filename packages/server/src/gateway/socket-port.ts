@@ -7,11 +7,15 @@ export const WAITING_BYTES_MAX = 65_536;
 type AckCallback = (...args: unknown[]) => void;
 
 /** An event made ready once, to be written to any number of sockets of one namespace. */
-export interface EncodedEvent {
-  readonly id: number;
+export interface EncodedPacket {
   /** What Socket.IO's encoder made of it: a text, and its buffers. */
   readonly parts: readonly (string | Uint8Array)[];
   readonly options: WriteOptions;
+}
+
+/** One that is answered. */
+export interface EncodedEvent extends EncodedPacket {
+  readonly id: number;
 }
 
 /** `wsPreEncodedFrame`: the WebSocket frame, which is then copied and not made anew for each socket. */
@@ -49,7 +53,9 @@ interface SocketInternals {
 
 /** The parser that the application gave to its server, or Socket.IO's own. */
 interface Encoder {
-  encode(packet: { type: number; nsp: string; data: unknown[]; id: number }): (string | Uint8Array)[];
+  encode(packet: { type: number; nsp: string; data: unknown[]; id?: number }): (string | Uint8Array)[];
+  /** Of Socket.IO's own: what `JSON.stringify` is called with. */
+  readonly replacer?: unknown;
 }
 
 interface Transport {
@@ -141,10 +147,24 @@ export class SocketPort {
   /** Makes an event ready for this socket and every other one of its namespace that has the same `encoder`. */
   encode(event: string, args: readonly unknown[], id: number): EncodedEvent {
     const { client, nsp } = this.#socket;
-    const parts = client.encoder.encode({ type: EVENT, nsp: nsp.name, data: [event, ...args], id });
-    const [text] = parts;
-    const isText = parts.length === 1 && typeof text === "string";
-    return { id, parts, options: isText ? { preEncoded: true, wsPreEncodedFrame: [textFrame(text)] } : { preEncoded: true } };
+    return { id, ...packetOf(client.encoder.encode({ type: EVENT, nsp: nsp.name, data: [event, ...args], id })) };
+  }
+
+  /** As `encode`, of an event with one argument and without an answer. */
+  encodeOnly(event: string, argument: unknown): EncodedPacket {
+    const { client, nsp } = this.#socket;
+    return packetOf(client.encoder.encode({ type: EVENT, nsp: nsp.name, data: [event, argument] }));
+  }
+
+  /**
+   * As `encodeOnly`, of an argument that is JSON already: it is not parsed and written anew. Undefined when the encoder that the
+   * application gave to its server does not write JSON as it is.
+   */
+  encodeJson(event: string, json: string): EncodedPacket | undefined {
+    const { client, nsp } = this.#socket;
+    const [text, ...more] = client.encoder.encode({ type: EVENT, nsp: nsp.name, data: [event, 0] });
+    const isJson = typeof text === "string" && text.endsWith(JSON_PLACE) && more.length === 0 && client.encoder.replacer === undefined;
+    return isJson ? packetOf([`${text.slice(0, -JSON_PLACE.length)},${json}]`]) : undefined;
   }
 
   /** Sends what `encode` made; the client's acknowledgement calls `answered`, at most once. */
@@ -153,6 +173,12 @@ export class SocketPort {
     if (!connected) return;
     client.writeToEngine(parts, options);
     acks.set(id, answered);
+  }
+
+  /** Sends what `encodeOnly` or `encodeJson` made. */
+  sendPacket({ parts, options }: EncodedPacket): void {
+    const { connected, client } = this.#socket;
+    if (connected) client.writeToEngine(parts, options);
   }
 
   /** Has what `send` sends written to the system together. */
@@ -223,6 +249,16 @@ export class SocketPort {
     this.#wakes.clear();
     for (const wake of wakes) wake();
   };
+}
+
+/** The end of a packet with a number in the place of its last argument. */
+const JSON_PLACE = ",0]";
+
+/** What an encoder made, with the WebSocket frame when it is one text. */
+function packetOf(parts: readonly (string | Uint8Array)[]): EncodedPacket {
+  const [text] = parts;
+  const isText = parts.length === 1 && typeof text === "string";
+  return { parts, options: isText ? { preEncoded: true, wsPreEncodedFrame: [textFrame(text)] } : { preEncoded: true } };
 }
 
 const MESSAGE = "4";
