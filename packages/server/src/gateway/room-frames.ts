@@ -1,13 +1,9 @@
-import { FRAME_EVENT, type Headers, RecordView } from "holdfast-client/protocol";
+import { ByteWriter, FORMAT_JSON, FRAME_EVENT, type Headers, RecordView } from "holdfast-client/protocol";
 import { givenHeaders, senderIn } from "../emit.js";
 import type { RoomBlock, RoomSlice } from "../room-engine.js";
+import { RecentFrames } from "./recent-frames.js";
 import { DEFAULT_EVENT, readArgs } from "./room-packets.js";
 import type { EncodedPacket, SocketPort } from "./socket-port.js";
-
-/** Of what was encoded, the texts and their WebSocket frames, so much is kept. */
-const KEPT_BYTES_MAX = 8_388_608;
-/** A text and its frame. */
-const COPIES = 2;
 
 /** Messages of one room that follow each other without a hole, all of them first deliveries, or none. */
 export type RoomRun = readonly [RoomSlice, ...RoomSlice[]];
@@ -24,53 +20,27 @@ interface Details {
   readonly key?: string | undefined;
 }
 
-/** Packets by what is in them, those that were not asked for the longest go first. */
-class Kept {
-  readonly #frames = new Map<string, { readonly frames: RunFrames; readonly bytes: number }>();
-  #bytes = 0;
-
-  get(key: string): RunFrames | undefined {
-    const known = this.#frames.get(key);
-    if (known === undefined) return undefined;
-    this.#frames.delete(key);
-    this.#frames.set(key, known);
-    return known.frames;
-  }
-
-  add(key: string, frames: RunFrames): void {
-    let bytes = 0;
-    for (const { parts } of frames.packets) for (const part of parts) bytes += part.length * COPIES;
-    this.#frames.set(key, { frames, bytes });
-    this.#bytes += bytes;
-    for (const [oldest, { bytes: freed }] of this.#frames) {
-      if (this.#bytes <= KEPT_BYTES_MAX) break;
-      this.#frames.delete(oldest);
-      this.#bytes -= freed;
-    }
-  }
-}
-
 /**
  * Room messages as frames: many in one packet, encoded once for all devices that come to the same place, now or a little
  * later. A packet says nothing of a device, so it may go to any.
  */
 export class RoomFrames {
-  readonly #byEncoder = new WeakMap<object, Kept>();
+  readonly #byEncoder = new WeakMap<object, RecentFrames>();
 
   /** The frames of a run, for this socket and every other one of its namespace that has the same encoder. */
   of(run: RoomRun, port: SocketPort): RunFrames {
     const { encoder } = port;
-    let kept = this.#byEncoder.get(encoder);
-    if (kept === undefined) {
-      kept = new Kept();
-      this.#byEncoder.set(encoder, kept);
+    let recent = this.#byEncoder.get(encoder);
+    if (recent === undefined) {
+      recent = new RecentFrames();
+      this.#byEncoder.set(encoder, recent);
     }
     const [{ block, from, redelivered }] = run;
     const key = `${block.room.number} ${block.first + from} ${endOf(run)} ${redelivered}`;
-    const known = kept.get(key);
+    const known = recent.get(key);
     if (known !== undefined) return known;
     const frames = encodeRun(run, port);
-    kept.add(key, frames);
+    recent.add(key, frames);
     return frames;
   }
 }
@@ -81,26 +51,28 @@ export function endOf(run: RoomRun): number {
   return block.first + to;
 }
 
+/** What is being written: never more than one run at a time. */
+const writer = new ByteWriter();
+
 function encodeRun(run: RoomRun, port: SocketPort): RunFrames {
   const packets: EncodedPacket[] = [];
   const unreadable: number[] = [];
   const [{ block, redelivered }] = run;
   const { number, target } = block.room;
-  let texts: string[] = [];
-  let first = 0;
   const endText = (): void => {
-    if (texts.length === 0) return;
-    const json = `[${number},${JSON.stringify(target)},${first},${redelivered},[${texts.join(",")}]]`;
-    packets.push(port.encodeJson(FRAME_EVENT, json) ?? port.encodeOnly(FRAME_EVENT, JSON.parse(json)));
-    texts = [];
+    if (writer.length === 0) return;
+    writer.text("]]");
+    const json = writer.view();
+    packets.push(port.encodeJson(FRAME_EVENT, json) ?? port.encodeOnly(FRAME_EVENT, JSON.parse(Buffer.from(json).toString())));
+    writer.rewind(0);
   };
   for (const slice of run) {
     for (let index = slice.from; index < slice.to; index++) {
       const sequence = slice.block.first + index;
-      const text = textOf(slice.block, index);
-      if (text !== undefined) {
-        if (texts.length === 0) first = sequence;
-        texts.push(text);
+      const view = viewOf(slice.block, index);
+      if (isText(view)) {
+        writer.text(writer.length === 0 ? `[${number},${JSON.stringify(target)},${sequence},${redelivered},[` : ",");
+        writeMessage(view);
         continue;
       }
       endText();
@@ -113,14 +85,20 @@ function encodeRun(run: RoomRun, port: SocketPort): RunFrames {
   return { packets, unreadable };
 }
 
-/** A message as JSON, with its arguments as they were packed; undefined when there are buffers among them. */
-function textOf({ bytes, offsets }: RoomBlock, index: number): string | undefined {
-  const view = new RecordView(bytes, offsets[index] ?? 0, offsets[index + 1] ?? 0);
-  const args = view.bodyText();
-  if (args?.startsWith("[") !== true) return undefined;
+const viewOf = ({ bytes, offsets }: RoomBlock, index: number): RecordView =>
+  new RecordView(bytes, offsets[index] ?? 0, offsets[index + 1] ?? 0);
+
+const ARRAY_BEGINS = 0x5b;
+
+/** Whether there are no buffers among the arguments: they are an array, packed as JSON by the server that took the emit. */
+const isText = (view: RecordView): boolean => view.format === FORMAT_JSON && view.bodyBytes[0] === ARRAY_BEGINS;
+
+/** Writes a message as JSON, with its arguments as they were packed. */
+function writeMessage(view: RecordView): void {
+  writer.text(`[${JSON.stringify(view.event ?? DEFAULT_EVENT)},${JSON.stringify(view.id)},`);
+  writer.bytes(view.bodyBytes);
   const details = detailsOf(view);
-  const rest = details.length === 0 ? "" : `,${JSON.stringify(details).slice(1, -1)}`;
-  return `[${JSON.stringify(view.event ?? DEFAULT_EVENT)},${JSON.stringify(view.id)},${args}${rest}]`;
+  writer.text(details.length === 0 ? "]" : `,${JSON.stringify(details).slice(1)}`);
 }
 
 /** The same for one with buffers, which the encoder sends beside the packet; undefined when it cannot be read. */

@@ -157,14 +157,20 @@ export class SocketPort {
   }
 
   /**
-   * As `encodeOnly`, of an argument that is JSON already: it is not parsed and written anew. Undefined when the encoder that the
-   * application gave to its server does not write JSON as it is.
+   * As `encodeOnly`, of an argument that is JSON already, in UTF-8: it is not parsed and written anew. Undefined when the encoder
+   * that the application gave to its server does not write JSON as it is.
    */
-  encodeJson(event: string, json: string): EncodedPacket | undefined {
+  encodeJson(event: string, json: Uint8Array): EncodedPacket | undefined {
     const { client, nsp } = this.#socket;
     const [text, ...more] = client.encoder.encode({ type: EVENT, nsp: nsp.name, data: [event, 0] });
     const isJson = typeof text === "string" && text.endsWith(JSON_PLACE) && more.length === 0 && client.encoder.replacer === undefined;
-    return isJson ? packetOf([`${text.slice(0, -JSON_PLACE.length)},${json}]`]) : undefined;
+    if (!isJson) return undefined;
+    const head = Buffer.from(`${text.slice(0, -JSON_PLACE.length)},`);
+    const { frame, start } = textFrame(head.length + json.length + 1);
+    frame.set(head, start);
+    frame.set(json, start + head.length);
+    frame[frame.length - 1] = ARRAY_ENDS;
+    return { parts: [frame.toString("utf8", start)], options: { preEncoded: true, wsPreEncodedFrame: [frame] } };
   }
 
   /** Sends what `encode` made; the client's acknowledgement calls `answered`, at most once. */
@@ -254,19 +260,24 @@ export class SocketPort {
 /** The end of a packet with a number in the place of its last argument. */
 const JSON_PLACE = ",0]";
 
+const ARRAY_ENDS = 0x5d;
+
 /** What an encoder made, with the WebSocket frame when it is one text. */
 function packetOf(parts: readonly (string | Uint8Array)[]): EncodedPacket {
   const [text] = parts;
-  const isText = parts.length === 1 && typeof text === "string";
-  return { parts, options: isText ? { preEncoded: true, wsPreEncodedFrame: [textFrame(text)] } : { preEncoded: true } };
+  if (parts.length !== 1 || typeof text !== "string") return { parts, options: { preEncoded: true } };
+  const { frame, start } = textFrame(Buffer.byteLength(text));
+  frame.write(text, start);
+  return { parts, options: { preEncoded: true, wsPreEncodedFrame: [frame] } };
 }
 
-const MESSAGE = "4";
+/** Engine.IO's packet type "message". */
+const MESSAGE = 0x34;
 const FINAL_TEXT = 0x81;
 
-/** A Socket.IO packet as Engine.IO's message in a WebSocket frame from a server: RFC 6455, section 5.2. */
-function textFrame(packet: string): Buffer {
-  const bytes = Buffer.byteLength(packet) + MESSAGE.length;
+/** A WebSocket frame from a server for Engine.IO's message with a Socket.IO packet of so many bytes, to be put at `start`: RFC 6455, section 5.2. */
+function textFrame(packetBytes: number): { readonly frame: Buffer; readonly start: number } {
+  const bytes = packetBytes + 1;
   const head = bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10;
   const frame = Buffer.allocUnsafe(head + bytes);
   frame[0] = FINAL_TEXT;
@@ -280,6 +291,6 @@ function textFrame(packet: string): Buffer {
     frame.writeUIntBE(0, 2, 2);
     frame.writeUIntBE(bytes, 4, 6);
   }
-  frame.write(MESSAGE + packet, head);
-  return frame;
+  frame[head] = MESSAGE;
+  return { frame, start: head + 1 };
 }
