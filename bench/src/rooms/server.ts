@@ -19,7 +19,7 @@ import {
 /** The server under test, in a process of its own. */
 
 /** Emits that wait for their receipts at a time, while a store is filled. */
-const FILL_WINDOW = 2_000;
+const FILL_WINDOW = 200;
 const RSS_LOOK_MS = 20;
 
 const http = createServer();
@@ -112,6 +112,7 @@ function usage(): ServerUsage {
   const rssBytes = process.memoryUsage.rss();
   const result = { cpuUs: user + system, rssBytes, rssBytesMax: Math.max(rssBytes, rssBytesMax) };
   rssBytesMax = 0;
+
   return result;
 }
 
