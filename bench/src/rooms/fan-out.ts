@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { median, progress, quantile, table } from "../report.js";
-import type { Mode } from "./protocol.js";
+import { type Mode, ROOM } from "./protocol.js";
 import { pause, Stage } from "./stage.js";
 
 export interface RoomsBench {
@@ -81,8 +81,9 @@ async function measure(mode: Mode, options: RoomsBench, directory: string): Prom
   if (mode !== "plain") await stage.acknowledged(members);
   const after = await stage.usage();
   const deliveries = emits * members;
-  const steadyMs = await stage.steadily("kitchen", STEADY_PER_SECOND, bodyBytes, pause(seconds * 1_000));
+  const steady = await stage.steadily(ROOM, STEADY_PER_SECOND, bodyBytes, pause(seconds * 1_000));
   await stage.close();
+  const steadyMs = steady.map(([, ms]) => ms);
   return { perSecond: deliveries / took, cpuUs: (after.cpuUs - before.cpuUs) / deliveries, steadyMs };
 }
 
@@ -115,7 +116,7 @@ export async function benchAway(options: RoomsBench, path: string): Promise<stri
 async function measureAway(all: number, options: RoomsBench, directory: string): Promise<{ rate: number; cpuUs: number }> {
   const { online, burst, seconds, bodyBytes } = options;
   const stage = await Stage.open("frames", directory);
-  await stage.add("kitchen", 0, all);
+  await stage.add(ROOM, 0, all);
   await stage.connect(online, 1);
   await stage.bursts(WARM_UP_MS, burst, AHEAD, bodyBytes);
   const before = await stage.usage();
@@ -125,7 +126,7 @@ async function measureAway(all: number, options: RoomsBench, directory: string):
   return { rate: emits / took, cpuUs: (after.cpuUs - before.cpuUs) / emits };
 }
 
-const verdict = (met: boolean): string => (met ? "met" : "NOT met");
+export const verdict = (met: boolean): string => (met ? "met" : "NOT met");
 export const atLeast = (what: string, value: number, target: number): string =>
   `ratio     ${what} ${value.toFixed(2)}x, target ${target}x or more: ${verdict(value >= target)}`;
 export const atMost = (what: string, value: number, target: number): string =>

@@ -1,7 +1,17 @@
 import { connect, type Holdfast } from "holdfast-client";
 import { io, type Socket } from "socket.io-client";
 import { answerParent } from "./child.js";
-import { BEGIN_EVENT, type Body, EVENT, type MembersQuestion, nowUs, PROGRESS_EVENT, userOf } from "./protocol.js";
+import {
+  BEGIN_EVENT,
+  type Body,
+  EVENT,
+  type Latency,
+  type MembersQuestion,
+  nowUs,
+  PROGRESS_EVENT,
+  type Return,
+  userOf,
+} from "./protocol.js";
 
 /** Members of a room, many in one process: each has a connection of its own, and a handler. */
 
@@ -9,13 +19,13 @@ const clients: Holdfast[] = [];
 const sockets: Socket[] = [];
 let members = 0;
 let received = 0;
-let latenciesMs: number[] = [];
+let latencies: Latency[] = [];
 /** Calls `whenReached` at so many messages. */
 let goal = Number.POSITIVE_INFINITY;
 let whenReached: () => void = () => undefined;
 
 function receive({ at }: Body): void {
-  latenciesMs.push((nowUs() - at) / 1_000);
+  latencies.push([at, (nowUs() - at) / 1_000]);
   if (++received >= goal) whenReached();
 }
 
@@ -25,7 +35,7 @@ async function watch(port: number): Promise<void> {
   sockets.push(socket);
   socket.on(BEGIN_EVENT, (burst: number, done: () => void) => {
     received = 0;
-    latenciesMs = [];
+    latencies = [];
     const step = burst * members;
     goal = step;
     whenReached = () => {
@@ -66,23 +76,28 @@ async function enter({ mode, port, room, first, count, watch: watches }: Extract
   if (watches) await watch(port);
 }
 
-/** Resolves to how long it took, in seconds. */
-async function catchUp({ port, room, first, count, messages }: Extract<MembersQuestion, { ask: "catch-up" }>): Promise<number> {
+async function catchUp({ port, room, first, count, messages }: Extract<MembersQuestion, { ask: "catch-up" }>): Promise<Return> {
   received = 0;
   goal = count * messages;
   const done = new Promise<void>((resolve) => {
     whenReached = resolve;
   });
-  const start = performance.now();
+  let waiting = count;
+  let here = 0;
   for (let index = 0; index < count; index++) {
     const client = connect(`http://127.0.0.1:${port}`, { forceNew: true, auth: { user: userOf(first + index) } });
     clients.push(client);
+    let isHere = false;
     void client.room(room).on(EVENT, () => {
+      if (!isHere) {
+        isHere = true;
+        if (--waiting === 0) here = nowUs();
+      }
       if (++received >= goal) whenReached();
     });
   }
   await done;
-  return (performance.now() - start) / 1_000;
+  return { here, done: nowUs() };
 }
 
 async function stop(): Promise<void> {
@@ -98,8 +113,8 @@ answerParent(async (question: MembersQuestion): Promise<unknown> => {
     case "catch-up":
       return catchUp(question);
     case "latencies": {
-      const taken = latenciesMs;
-      latenciesMs = [];
+      const taken = latencies;
+      latencies = [];
       return taken;
     }
     case "stop":

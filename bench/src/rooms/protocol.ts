@@ -54,6 +54,8 @@ export interface ServerUsage {
   readonly rssBytes: number;
   /** The most since it was asked last. */
   readonly rssBytesMax: number;
+  /** Of the resident bytes those of mapped files, which the system takes back at need. */
+  readonly mappedBytes: number;
 }
 
 /** What the parent asks a process of members. */
@@ -68,7 +70,7 @@ export type MembersQuestion =
       readonly count: number;
       readonly watch: boolean;
     }
-  /** Connects them, to come back to what they missed, and waits until each has so many messages. */
+  /** Connects them, to come back to what they missed, and waits until each has so many messages: `Return`. */
   | {
       readonly ask: "catch-up";
       readonly port: number;
@@ -77,9 +79,18 @@ export type MembersQuestion =
       readonly count: number;
       readonly messages: number;
     }
-  /** Latencies in milliseconds since it was asked last. */
+  /** `Latency`s since it was asked last. */
   | { readonly ask: "latencies" }
   | { readonly ask: "stop" };
+
+/** When a message was emitted, by `nowUs`, and how many milliseconds it took to the handler. */
+export type Latency = readonly [at: number, ms: number];
+
+/** When each had something, by `nowUs`, and when each had all. */
+export interface Return {
+  readonly here: number;
+  readonly done: number;
+}
 
 /** Told by the server to a process of members over their own connection, and by that to the server. */
 export const BEGIN_EVENT = "begin";

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Holdfast } from "holdfast";
@@ -20,7 +21,7 @@ import {
 
 /** Emits that wait for their receipts at a time, while a store is filled. */
 const FILL_WINDOW = 200;
-const RSS_LOOK_MS = 20;
+const RSS_LOOK_MS = 100;
 
 const http = createServer();
 const io = new Server(http, { serveClient: false, transports: ["websocket"] });
@@ -107,10 +108,15 @@ function emitSteadily(room: string, perSecond: number, bodyBytes: number): void 
   resting = () => clearInterval(timer);
 }
 
+function mappedBytes(): number {
+  const [, kib] = /RssFile:\s*(\d+)/.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return Number(kib) * 1_024;
+}
+
 function usage(): ServerUsage {
   const { user, system } = process.cpuUsage();
   const rssBytes = process.memoryUsage.rss();
-  const result = { cpuUs: user + system, rssBytes, rssBytesMax: Math.max(rssBytes, rssBytesMax) };
+  const result = { cpuUs: user + system, rssBytes, rssBytesMax: Math.max(rssBytes, rssBytesMax), mappedBytes: mappedBytes() };
   rssBytesMax = 0;
 
   return result;

@@ -1,5 +1,15 @@
 import { Child } from "./child.js";
-import { type Bursts, type MembersQuestion, type Mode, ROOM, type ServerQuestion, type ServerUsage } from "./protocol.js";
+import {
+  type Bursts,
+  type Latency,
+  type MembersQuestion,
+  type Mode,
+  nowUs,
+  type Return,
+  ROOM,
+  type ServerQuestion,
+  type ServerUsage,
+} from "./protocol.js";
 
 /** A server and its members, in processes of their own. */
 export class Stage {
@@ -37,14 +47,21 @@ export class Stage {
     );
   }
 
-  /** Lets users come back; resolves to the seconds until the last one has all its messages. */
-  async catchUp(count: number, processes: number, messages: number, room = ROOM): Promise<number> {
-    const seconds = await Promise.all(
-      shares(count, processes, 0).map((share) => {
-        return this.#process().ask<number>({ ask: "catch-up", port: this.#port, room, messages, ...share });
+  /** Lets users come back, and waits until they have all their messages. */
+  async catchUp(
+    count: number,
+    processes: number,
+    messages: number,
+    { room = ROOM, first = 0 } = {},
+  ): Promise<Return & { readonly seconds: number }> {
+    const start = nowUs();
+    const all = await Promise.all(
+      shares(count, processes, first).map((share) => {
+        return this.#process().ask<Return>({ ask: "catch-up", port: this.#port, room, messages, ...share });
       }),
     );
-    return Math.max(...seconds);
+    const done = Math.max(...all.map((each) => each.done));
+    return { here: Math.max(...all.map((each) => each.here)), done, seconds: (done - start) / 1_000_000 };
   }
 
   #process(): Child<MembersQuestion> {
@@ -57,8 +74,8 @@ export class Stage {
     return this.#server.ask({ ask: "bursts", ms, burst, ahead, bodyBytes });
   }
 
-  /** Emits steadily for a time; resolves to the latencies of all deliveries meanwhile, in milliseconds. */
-  async steadily(room: string, perSecond: number, bodyBytes: number, until: Promise<unknown>): Promise<number[]> {
+  /** Emits steadily for a time; resolves to the latencies of all deliveries meanwhile. */
+  async steadily(room: string, perSecond: number, bodyBytes: number, until: Promise<unknown>): Promise<Latency[]> {
     await this.latencies();
     await this.#server.ask({ ask: "emit", room, perSecond, bodyBytes });
     await until;
@@ -66,8 +83,8 @@ export class Stage {
     return this.latencies();
   }
 
-  async latencies(): Promise<number[]> {
-    return (await Promise.all(this.#processes.map((child) => child.ask<number[]>({ ask: "latencies" })))).flat();
+  async latencies(): Promise<Latency[]> {
+    return (await Promise.all(this.#processes.map((child) => child.ask<Latency[]>({ ask: "latencies" })))).flat();
   }
 
   /** Resolves once so many members have acknowledged the newest message; fails when they never do. */
