@@ -127,7 +127,7 @@ async function measureAway(all: number, options: RoomsBench, directory: string):
 }
 
 export const verdict = (met: boolean): string => (met ? "met" : "NOT met");
-export const atLeast = (what: string, value: number, target: number): string =>
+const atLeast = (what: string, value: number, target: number): string =>
   `ratio     ${what} ${value.toFixed(2)}x, target ${target}x or more: ${verdict(value >= target)}`;
 export const atMost = (what: string, value: number, target: number): string =>
   `ratio     ${what} ${value.toFixed(2)}x, target ${target}x or less: ${verdict(value <= target)}`;

@@ -47,9 +47,12 @@ export class Settling {
 
   #ack(room: number, sequence: number): void {
     const last = this.#settlements.at(-1);
-    if (last === undefined || last.length > 3 || last[0] !== room || last[1] + last[2] !== sequence) return this.#add([room, sequence, 1]);
-    last[2]++;
-    this.#counted();
+    if (last === undefined || last.length > 3 || last[0] !== room || last[1] + last[2] !== sequence) {
+      this.#add([room, sequence, 1]);
+    } else {
+      last[2]++;
+      this.#counted();
+    }
   }
 
   #add(settlement: Settlement): void {

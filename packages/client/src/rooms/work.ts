@@ -26,10 +26,9 @@ export class Works {
     // Nearly always it is done at once, and nothing has to be remembered of it.
     if (!this.#held && this.#works.size === 0) {
       const outcome = work.run();
-      if (!(outcome instanceof Promise)) return work.answer(outcome);
-      const key = keyOf();
-      this.#works.set(key, work);
-      return this.#await(key, work, outcome);
+      if (outcome instanceof Promise) this.#await(keyOf(), work, outcome);
+      else work.answer(outcome);
+      return;
     }
     const key = keyOf();
     const known = this.#works.get(key);
@@ -54,12 +53,16 @@ export class Works {
 
   #run(key: string, work: Work): void {
     const outcome = work.run();
-    if (outcome instanceof Promise) return this.#await(key, work, outcome);
+    if (outcome instanceof Promise) {
+      this.#await(key, work, outcome);
+      return;
+    }
     this.#works.delete(key);
     work.answer(outcome);
   }
 
   #await(key: string, work: Work, outcome: Promise<Outcome>): void {
+    this.#works.set(key, work);
     this.#running.add(key);
     void outcome.then((result) => {
       this.#running.delete(key);

@@ -76,7 +76,7 @@ function encodeRun(run: RoomRun, port: SocketPort): RunFrames {
         continue;
       }
       endText();
-      const message = valueOf(slice.block, index);
+      const message = asValues(slice.block, index);
       if (message === undefined) unreadable.push(sequence);
       else packets.push(port.encodeOnly(FRAME_EVENT, [number, target, sequence, redelivered, [message]]));
     }
@@ -102,7 +102,7 @@ function writeMessage(view: RecordView): void {
 }
 
 /** The same for one with buffers, which the encoder sends beside the packet; undefined when it cannot be read. */
-function valueOf({ bytes, offsets }: RoomBlock, index: number): readonly unknown[] | undefined {
+function asValues({ bytes, offsets }: RoomBlock, index: number): readonly unknown[] | undefined {
   const message = readArgs(bytes, offsets[index] ?? 0, offsets[index + 1] ?? 0);
   if (message === undefined) return undefined;
   const { content, args } = message;
