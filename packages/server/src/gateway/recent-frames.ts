@@ -1,7 +1,7 @@
 import type { RunFrames } from "./room-frames.js";
 
 /** Of the texts and their WebSocket frames so many bytes are kept: of those that nobody else asked for yet, and of the others. */
-const NEW_BYTES_MAX = 524_288;
+const NEW_BYTES_MAX = 262_144;
 const SHARED_BYTES_MAX = 8_388_608;
 /** A text and its frame. */
 const COPIES = 2;

@@ -66,13 +66,16 @@ function encodeRun(run: RoomRun, port: SocketPort): RunFrames {
     packets.push(port.encodeJson(FRAME_EVENT, json) ?? port.encodeOnly(FRAME_EVENT, JSON.parse(Buffer.from(json).toString())));
     writer.rewind(0);
   };
+  // One that failed may have left something.
+  writer.rewind(0);
   for (const slice of run) {
     for (let index = slice.from; index < slice.to; index++) {
       const sequence = slice.block.first + index;
       const view = viewOf(slice.block, index);
-      if (isText(view)) {
+      const args = argsOf(view);
+      if (args !== undefined) {
         writer.text(writer.length === 0 ? `[${number},${JSON.stringify(target)},${sequence},${redelivered},[` : ",");
-        writeMessage(view);
+        writeMessage(view, args);
         continue;
       }
       endText();
@@ -90,13 +93,17 @@ const viewOf = ({ bytes, offsets }: RoomBlock, index: number): RecordView =>
 
 const ARRAY_BEGINS = 0x5b;
 
-/** Whether there are no buffers among the arguments: they are an array, packed as JSON by the server that took the emit. */
-const isText = (view: RecordView): boolean => view.format === FORMAT_JSON && view.bodyBytes[0] === ARRAY_BEGINS;
+/** The arguments as JSON, as the server that took the emit packed them; undefined when there are buffers among them. */
+function argsOf(view: RecordView): Uint8Array | undefined {
+  if (view.format !== FORMAT_JSON) return undefined;
+  const body = view.bodyBytes;
+  return body[0] === ARRAY_BEGINS ? body : undefined;
+}
 
-/** Writes a message as JSON, with its arguments as they were packed. */
-function writeMessage(view: RecordView): void {
+/** Writes a message as JSON. */
+function writeMessage(view: RecordView, args: Uint8Array): void {
   writer.text(`[${JSON.stringify(view.event ?? DEFAULT_EVENT)},${JSON.stringify(view.id)},`);
-  writer.bytes(view.bodyBytes);
+  writer.bytes(args);
   const details = detailsOf(view);
   writer.text(details.length === 0 ? "]" : `,${JSON.stringify(details).slice(1)}`);
 }

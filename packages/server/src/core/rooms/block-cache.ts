@@ -8,7 +8,7 @@ const STRETCH_BYTES = 256 * 1024;
 const STRETCH_BYTES_SHORT = 64 * 1024;
 /** Of what was read so much is kept for each device that is behind. What is kept longer is dead long before it is collected. */
 const STRETCHES_KEPT = 2;
-const READ_BYTES_MIN = 4 * STRETCH_BYTES;
+const READ_BYTES_MIN = STRETCHES_KEPT * STRETCH_BYTES;
 
 /** Blocks of one room in memory, in order of sequence. */
 export class CachedBlocks {
