@@ -6,6 +6,7 @@ import { benchKeys } from "./keys.js";
 import { benchOrder } from "./order.js";
 import { benchAttached, benchQueue } from "./queue.js";
 import { benchQueues } from "./queues.js";
+import { benchRooms, ROOM_PARTS } from "./rooms.js";
 import { benchStored } from "./stored.js";
 import { benchSurvivors } from "./survivors.js";
 
@@ -116,5 +117,30 @@ program
   .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
   .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchStored);
+
+const parts = (text: string): string[] => {
+  const names = text.split(",");
+  const unknown = names.find((name) => !ROOM_PARTS.includes(name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`${unknown} is none of ${ROOM_PARTS.join(", ")}.`);
+  return names;
+};
+
+program
+  .command("rooms")
+  .description("durable rooms against io.to(room).emit: live members, catching up, coming back at once, members who are away")
+  .option("--parts <names>", `which of ${ROOM_PARTS.join(", ")}`, parts, ROOM_PARTS)
+  .option("--rounds <n>", "rounds of each, in turn", count, 5)
+  .option("--seconds <n>", "length of a round", count, 5)
+  .option("--members <n>", "live members", count, 1_000)
+  .option("--processes <n>", "processes of members", count, 2)
+  .option("--burst <n>", "messages of a burst", count, 10)
+  .option("--missed <n>", "messages that one device missed", count, 1_000_000)
+  .option("--devices <n>", "devices that come back at once", count, 1_000)
+  .option("--behind <n>", "messages that each of them missed", count, 10_000)
+  .option("--away <n>", "members of whom most are away", count, 10_000)
+  .option("--online <n>", "those of them who are not", count, 100)
+  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
+  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
+  .action(benchRooms);
 
 await program.parseAsync();

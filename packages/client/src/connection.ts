@@ -51,7 +51,7 @@ export interface Party {
 /** What hello says: that frames are spoken, and which device of its user this client is in rooms, if any. */
 export interface Greeting {
   readonly frames: number;
-  readonly rooms: false | { readonly meta: true; readonly device?: string | undefined };
+  readonly rooms: false | { readonly meta: true; readonly frames: 1; readonly device?: string | undefined };
 }
 
 interface Packet {
@@ -88,7 +88,7 @@ const backoffMs = (attempt: number): number => Math.min(100 * 2 ** attempt, 5_00
 export class Connection {
   readonly frame = new RequestWriter();
   ready = false;
-  /** To be replaced as a whole. */
+  /** To be replaced as a whole; who does so on a connection that is ready tells the server. */
   greeting: Greeting = { frames: FRAME_VERSION, rooms: false };
   /** Bytes that this server takes in one record. */
   recordBytesMax = 0;
@@ -213,12 +213,15 @@ export class Connection {
 
   #hello(): void {
     const generation = this.#generation;
+    const { greeting } = this;
     const onReply = (error: HoldfastError | undefined, reply: Reply): void => {
-      if (error === undefined) this.#enterReady(reply);
+      // What it says was replaced meanwhile: nothing comes before the server knows.
+      if (greeting !== this.greeting) this.#hello();
+      else if (error === undefined) this.#enterReady(reply);
       else if (!error.retryable) this.#refuse(error);
       else this.pause(this.#attempt++, () => generation === this.#generation && this.#hello());
     };
-    this.request("holdfast:hello", this.greeting, onReply, HELLO_TIMEOUT_MS);
+    this.request("holdfast:hello", greeting, onReply, HELLO_TIMEOUT_MS);
   }
 
   #enterReady({ frameBytesMax, limits }: Reply): void {
@@ -269,9 +272,13 @@ export class Connection {
   /** Sends the frame and begins another; false when there was nothing in it. */
   sendFrame(): boolean {
     if (this.frame.length === 0) return false;
-    const bytes = this.frame.take();
-    this.#emit(() => inOneWrite(this.#socket.io.engine as unknown as EngineEnd, () => this.#socket.emit(FRAME_EVENT, bytes)));
+    this.send(this.frame.take());
     return true;
+  }
+
+  /** Sends a frame on this connection. */
+  send(frame: unknown): void {
+    this.#emit(() => inOneWrite(this.#socket.io.engine as unknown as EngineEnd, () => this.#socket.emit(FRAME_EVENT, frame)));
   }
 
   /** A number for a section of a frame, whose answer goes to `onAnswer` unless the connection is lost before it. */

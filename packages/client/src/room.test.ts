@@ -30,8 +30,8 @@ test("is no device until a room is joined or listened to, then the one that was 
   expect(await kitchen.join({ from: "earliest", device: "phone" })).toBe(1);
   await kitchen.join();
   expect(server.requests.slice(1)).toEqual([
-    { event: "holdfast:hello", payload: { frames: 1, rooms: { meta: true } } },
-    { event: "holdfast:hello", payload: { frames: 1, rooms: { meta: true, device: "phone" } } },
+    { event: "holdfast:hello", payload: { frames: 1, rooms: { meta: true, frames: 1 } } },
+    { event: "holdfast:hello", payload: { frames: 1, rooms: { meta: true, frames: 1, device: "phone" } } },
     { event: "holdfast:join", payload: { room: "kitchen", from: "earliest", device: "phone", meta: true } },
     { event: "holdfast:join", payload: { room: "kitchen", meta: true } },
   ]);
@@ -48,7 +48,7 @@ test("is no device until a room is joined or listened to, then the one that was 
     server.cut();
     await server.until(() => payloads("holdfast:hello").length > hellos);
     expect(server.socket?.handshake.auth).toEqual({ user: "bob", "holdfast:rooms": false });
-    expect(payloads("holdfast:hello").at(-1)).toEqual({ frames: 1, rooms: { meta: true, device: "phone" } });
+    expect(payloads("holdfast:hello").at(-1)).toEqual({ frames: 1, rooms: { meta: true, frames: 1, device: "phone" } });
   }
 });
 
@@ -57,7 +57,7 @@ test("a client that is asked for a room before it is connected says so in its fi
   await holdfast.room("kitchen").on("n", () => undefined);
   holdfast.socket.connect();
   await holdfast.room("kitchen").emit("n", 1);
-  expect(payloads("holdfast:hello")).toEqual([{ frames: 1, rooms: { meta: true } }]);
+  expect(payloads("holdfast:hello")).toEqual([{ frames: 1, rooms: { meta: true, frames: 1 } }]);
 });
 
 test("a client that is asked for a room while its hello is under way says so once that is answered", async () => {
@@ -69,12 +69,14 @@ test("a client that is asked for a room while its hello is under way says so onc
   const holdfast = server.connect();
   await server.until(() => payloads("holdfast:hello").length === 1);
   await holdfast.room("kitchen").on("n", () => undefined);
+  const joined = holdfast.room("kitchen").join();
   answer();
-  await holdfast.room("kitchen").emit("n", 1);
+  await joined;
   expect(payloads("holdfast:hello")).toEqual([
     { frames: 1, rooms: false },
-    { frames: 1, rooms: { meta: true } },
+    { frames: 1, rooms: { meta: true, frames: 1 } },
   ]);
+  expect(server.requests.at(-1)?.event, "first which device it is, then what it joins").toBe("holdfast:join");
 });
 
 test("acks when all handlers returned, nacks when one threw, and acks what nobody here handles", async () => {

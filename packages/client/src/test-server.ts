@@ -40,6 +40,8 @@ export class TestServer {
   readonly #waiters: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
   /** Everything received, in order. */
   readonly frames: ReceivedFrame[] = [];
+  /** Frames with what was settled of rooms. */
+  readonly roomSettlements: unknown[][] = [];
   readonly requests: { readonly event: string; readonly payload: Payload }[] = [];
   /** Bodies stored by the default `onPublish`, by queue, and what it knows of producers. */
   readonly stored = new Map<string, unknown[]>();
@@ -81,7 +83,11 @@ export class TestServer {
 
   #accept(socket: Socket): void {
     this.socket = socket;
-    socket.on(FRAME_EVENT, (bytes: Uint8Array) => this.#onFrame(socket, new Uint8Array(bytes)));
+    socket.on(FRAME_EVENT, (frame: Uint8Array | unknown[]) => {
+      if (!Array.isArray(frame)) return this.#onFrame(socket, new Uint8Array(frame));
+      this.roomSettlements.push(frame);
+      this.#changed();
+    });
     socket.onAny((event: string, payload: Payload, reply?: Callback) => {
       if (event === FRAME_EVENT || reply === undefined) return;
       this.requests.push({ event, payload });

@@ -25,7 +25,7 @@ export interface BrokerSettings {
 
 /** What was ignored because it was late or wrong. */
 export interface Counters {
-  /** Acknowledgement callbacks that came after their lease had ended. */
+  /** Acknowledgement callbacks that came after their lease had ended, and settlements of rooms in frames that changed nothing. */
   staleCallbacks: number;
   /** Acknowledgement callbacks with something else than a settlement. */
   invalidCallbacks: number;

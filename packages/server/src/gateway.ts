@@ -8,6 +8,7 @@ import { OPERATIONS, type Operation } from "./gateway/events.js";
 import { Frames } from "./gateway/frames.js";
 import { type Identify, identityOf } from "./gateway/identity.js";
 import { Requests } from "./gateway/requests.js";
+import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
 import { AckIds } from "./gateway/socket-port.js";
 import type { Settings } from "./settings.js";
@@ -36,7 +37,7 @@ export class Gateway {
   readonly #requests: Requests;
   readonly #frames: Frames;
   readonly #ids: AckIds;
-  readonly #packets = new RoomPackets();
+  readonly #encodings = { packets: new RoomPackets(), frames: new RoomFrames() };
   readonly #connections = new WeakMap<Socket, Connection>();
   readonly #identify = new WeakMap<Socket, Identify>();
   #closed = false;
@@ -126,7 +127,7 @@ export class Gateway {
     const connection = new Connection(socket, namespace, identity, this.#ids);
     this.#connections.set(socket, connection);
     if (identity !== undefined) {
-      connection.device = new Device(this.#broker, connection, this.#packets, identity);
+      connection.device = new Device(this.#broker, connection, this.#encodings, identity);
       connection.device.open();
     }
     socket.once("disconnect", () => {

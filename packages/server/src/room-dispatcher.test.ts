@@ -4,19 +4,39 @@ import { RoomDispatcher } from "./room-dispatcher.js";
 import type { RoomItem } from "./room-engine.js";
 import { RoomSession, type RoomSink } from "./room-session.js";
 
-/** Has a number of items for each session, of which a pull brings one. */
+/** Has a number of items for each session, of which a pull brings one, or messages, of which it brings a hundred. */
 class Source {
   readonly left = new Map<number, number>();
+  readonly hundreds = new Map<number, number>();
   readonly pulls: number[] = [];
 
   pull(session: number): readonly RoomItem[] {
     this.pulls.push(session);
+    const hundreds = this.hundreds.get(session) ?? 0;
+    if (hundreds > 0) {
+      this.hundreds.set(session, hundreds - 1);
+      return [hundred];
+    }
     const left = this.left.get(session) ?? 0;
     if (left === 0) return [];
     this.left.set(session, left - 1);
     return [{ kind: "gap", room: { number: 1, target: { room: "kitchen" } }, from: left, to: left, reason: "retention" }];
   }
 }
+
+const hundred: RoomItem = {
+  kind: "messages",
+  block: {
+    room: { number: 1, target: { room: "kitchen" } },
+    first: 1,
+    publishedAt: 0,
+    bytes: new Uint8Array(),
+    offsets: new Uint32Array(101),
+  },
+  from: 0,
+  to: 100,
+  redelivered: false,
+};
 
 class Sink implements RoomSink {
   readonly delivered: number[] = [];
@@ -44,6 +64,7 @@ function session(number: number): { session: RoomSession; sink: Sink } {
   const sink = new Sink();
   const made = new RoomSession({ namespace: "/", user: "bob", device: `d${number}` }, sink);
   made.number = number;
+  made.isBehind = false;
   return { session: made, sink };
 }
 
@@ -84,6 +105,29 @@ describe("RoomDispatcher", () => {
     expect(source.pulls).toHaveLength(1_000);
     await turns(5);
     expect(many.filter(({ sink }) => sink.delivered.length === 1)).toHaveLength(2_500);
+  });
+
+  it("gives what is new at once, however many others catch up, a little in each turn", async () => {
+    const source = new Source();
+    const dispatcher = new RoomDispatcher(source, silentLog);
+    const behind = Array.from({ length: 50 }, (_, number) => session(number + 1));
+    const live = session(99);
+    for (const [index, each] of behind.entries()) {
+      source.hundreds.set(index + 1, 3);
+      each.session.isBehind = true;
+    }
+    dispatcher.wake(behind.map((each) => each.session));
+    expect(source.pulls).toHaveLength(20);
+    source.left.set(99, 1);
+    dispatcher.wake([live.session]);
+    expect(live.sink.delivered).toEqual([1]);
+    expect(source.pulls).toHaveLength(22);
+    await turns(10);
+    expect([...source.hundreds.values()].every((left) => left === 0)).toBe(true);
+    source.left.set(1, 1);
+    dispatcher.wake([live.session, behind[0]?.session ?? live.session]);
+    expect(behind[0]?.sink.delivered).toEqual([1]);
+    expect(behind[0]?.session.isBehind).toBe(false);
   });
 
   it("goes on with the others when a sink fails, and pulls for nobody once stopped", () => {

@@ -1,24 +1,33 @@
 import type { Log } from "./log.js";
-import type { RoomEngine } from "./room-engine.js";
+import type { RoomEngine, RoomItem } from "./room-engine.js";
 import type { RoomSession } from "./room-session.js";
 
 /** Bytes that one pull brings: at most this, and what may wait already, lies in a socket. */
 const PULL_BYTES_MAX = 65_536;
-/** Sessions served before others in this process have their turn of the event loop. */
+/** Live sessions served before others in this process have their turn of the event loop. */
 const SESSIONS_A_TURN = 1_000;
+/** A session that gets so much at a time is behind; and so much do all of those get in a turn: about a millisecond's work. */
+const BEHIND_EFFORT = 64;
+const EFFORT_A_TURN = 2_000;
+/** Effort is one for each message, and one for so many bytes. */
+const BYTES_EFFORT = 512;
 
 /**
  * Pulls messages from the engine for devices whose sinks take them.
  *
  * A session is asked for while it may have something and its sink has room, in turn with the others, a stretch at a time.
- * So live messages and what a device missed take the same way, and a slow one keeps nothing but its cursor.
+ * So live messages and what a device missed take the same way, and a slow one keeps nothing but its cursor. Those that get
+ * much at a time have turns of their own, so that however many of them catch up, the others get what is new at once.
  */
 export class RoomDispatcher {
   readonly #engine: Pick<RoomEngine, "pull">;
   readonly #log: Log;
   /** Sessions to ask for next, in turn. Those that get the same messages follow each other, so that one encoding serves all. */
-  readonly #ready = new Set<RoomSession>();
+  readonly #live = new Set<RoomSession>();
+  readonly #behind = new Set<RoomSession>();
   #later: NodeJS.Immediate | undefined;
+  /** More live sessions wait than have a turn together. */
+  #overfull = false;
   #isRunning = false;
   #stopped = false;
 
@@ -29,55 +38,95 @@ export class RoomDispatcher {
 
   /** The sessions may have something, or room, that they did not have. */
   wake(sessions: Iterable<RoomSession>): void {
-    for (const session of sessions) this.#ready.add(session);
-    if (this.#later === undefined) this.#run();
+    for (const session of sessions) (session.isBehind ? this.#behind : this.#live).add(session);
+    if (this.#later === undefined) this.#run(true);
+    else if (!this.#overfull) this.#run(false);
   }
 
   /** Pulls for it no more. */
   remove(session: RoomSession): void {
-    this.#ready.delete(session);
+    this.#live.delete(session);
+    this.#behind.delete(session);
   }
 
   /** Pulls for nobody any more. */
   stop(): void {
     this.#stopped = true;
-    this.#ready.clear();
+    this.#live.clear();
+    this.#behind.clear();
     clearImmediate(this.#later);
   }
 
-  /** Not while it runs: what a sink does may wake others, whose turn comes. */
-  #run(): void {
+  /**
+   * Not while it runs: what a sink does may wake others, whose turn comes.
+   *
+   * @param alsoBehind it is the turn of those that are behind, too
+   */
+  #run(alsoBehind: boolean): void {
     if (this.#isRunning || this.#stopped) return;
     this.#isRunning = true;
-    let left = SESSIONS_A_TURN;
-    for (const session of this.#ready) {
-      this.#ready.delete(session);
-      this.#serve(session);
-      if (--left === 0) break;
-    }
+    this.#serveLive();
+    if (alsoBehind) this.#serveBehind();
     this.#isRunning = false;
-    if (this.#ready.size === 0) return;
+    if (this.#later !== undefined || this.#live.size + this.#behind.size === 0) return;
     this.#later = setImmediate(() => {
       this.#later = undefined;
-      this.#run();
+      this.#run(true);
     });
   }
 
-  #serve(session: RoomSession): void {
+  #serveLive(): void {
+    let left = SESSIONS_A_TURN;
+    for (const session of this.#live) {
+      this.#live.delete(session);
+      this.#serve(session);
+      if (--left === 0) break;
+    }
+    this.#overfull = this.#live.size > 0;
+  }
+
+  #serveBehind(): void {
+    let left = EFFORT_A_TURN;
+    for (const session of this.#behind) {
+      if (left <= 0) return;
+      this.#behind.delete(session);
+      left -= this.#serve(session);
+    }
+  }
+
+  /** Returns what effort it was. */
+  #serve(session: RoomSession): number {
     const { number, sink } = session;
-    if (number === undefined) return;
+    if (number === undefined) return 0;
     if (!sink.hasRoom()) {
       sink.whenRoom(() => this.wake([session]));
-      return;
+      return 0;
     }
     const items = this.#engine.pull(number, PULL_BYTES_MAX);
-    if (items.length === 0) return;
+    // It may be here again, or have to settle something first; it is as far behind as it was.
+    if (items.length === 0) return 0;
     try {
       sink.deliver(session, items);
     } catch (error) {
       const { user, device } = session.address;
       this.#log.error(`messages for device ${device} of ${user} were not handed over, they will come again: ${String(error)}`);
     }
-    this.#ready.add(session);
+    const effort = effortOf(items);
+    session.isBehind = effort >= BEHIND_EFFORT;
+    (session.isBehind ? this.#behind : this.#live).add(session);
+    return effort;
   }
+}
+
+function effortOf(items: readonly RoomItem[]): number {
+  let effort = 0;
+  for (const item of items) {
+    if (item.kind === "gap") {
+      effort++;
+    } else {
+      const { offsets } = item.block;
+      effort += item.to - item.from + ((offsets[item.to] ?? 0) - (offsets[item.from] ?? 0)) / BYTES_EFFORT;
+    }
+  }
+  return effort;
 }

@@ -25,6 +25,8 @@ export class RoomSession {
   /** The engine's; the keeper's of all sessions, as everything here. */
   number: number | undefined;
   over = false;
+  /** It may have to catch up: it was given much at a time, or nothing yet. The dispatcher's. */
+  isBehind = true;
   /** Resolves when attaching it was tried, never fails. */
   entering: Promise<void> = Promise.resolve();
   /** Why it is not attached. */

@@ -12,8 +12,9 @@ import type {
   RoomWatch,
 } from "../room.js";
 import { Emitter } from "./emitter.js";
+import type { Answers } from "./settling.js";
 import type { Watches } from "./watches.js";
-import { type Callback, type Work, Works } from "./work.js";
+import { type Outcome, Works } from "./work.js";
 
 /** What all rooms of a client have in common: who says to the server that it is a device, and which, and what it watches. */
 interface Shared {
@@ -22,9 +23,6 @@ interface Shared {
 }
 
 type PageOptions = { readonly after?: number | undefined; readonly limit?: number | undefined };
-
-/** Characters of a reason; they are at most 1,024 bytes. */
-const REASON_MAX = 340;
 
 /** One room: who handles its messages here, and what is emitted to it. */
 export class ClientRoom {
@@ -122,41 +120,50 @@ export class ClientRoom {
   }
 
   /** False when this client did not ask for the room's messages, only emits to it. */
-  take(event: string, args: readonly unknown[], delivery: RoomDelivery, callback: Callback): boolean {
+  take(event: string, args: readonly unknown[], delivery: RoomDelivery, answers: Answers): boolean {
     if (!this.joined && this.#handlers.size === 0) return false;
-    const work: Work = {
-      callback,
-      run: async () => {
-        const handlers = [...(this.#handlers.get(event) ?? [])];
-        const failure = await failureOf(handlers.map(async (handler) => handler(...args, delivery)));
-        if (failure === undefined) work.callback();
-        else work.callback({ nack: { reason: failure.slice(0, REASON_MAX) } });
-      },
-    };
-    this.#messages.add(`${delivery.sequence} ${delivery.id}`, work);
+    const { sequence, id } = delivery;
+    this.#messages.add(() => `${sequence} ${id}`, {
+      run: () => outcomeOf(this.#handlers.get(event) ?? [], (handler) => handler(...args, delivery)),
+      answer: (failure) => (failure === undefined ? answers.ack(sequence) : answers.nack(sequence, { reason: failure })),
+    });
     return true;
   }
 
   /** False when nobody here wants to know: the server tells it again. */
-  takeGap(gap: RoomGap, callback: Callback): boolean {
+  takeGap(gap: RoomGap, confirm: () => void): boolean {
     if (this.#gapListeners.size === 0) return false;
-    const work: Work = {
-      callback,
-      run: async () => {
-        const failure = await failureOf([...this.#gapListeners].map(async (listener) => listener(gap)));
-        if (failure === undefined) work.callback();
+    this.#gaps.add(() => `${gap.from} ${gap.to}`, {
+      run: () => outcomeOf(this.#gapListeners, (listener) => listener(gap)),
+      answer: (failure) => {
+        if (failure === undefined) confirm();
       },
-    };
-    this.#gaps.add(`${gap.from} ${gap.to}`, work);
+    });
     return true;
   }
 }
 
-/** Why one of them failed, once all have ended; undefined when none did. */
-async function failureOf(calls: readonly Promise<unknown>[]): Promise<string | undefined> {
-  const results = await Promise.allSettled(calls);
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed === undefined) return undefined;
-  const reason: unknown = failed.reason;
-  return String((reason as Partial<Error> | undefined)?.message ?? reason);
+/** Calls each, and says why one of them failed; at once when none of them gave a promise. */
+function outcomeOf<Callee>(callees: Iterable<Callee>, call: (callee: Callee) => unknown): Outcome | Promise<Outcome> {
+  let failure: Outcome;
+  const promises: PromiseLike<unknown>[] = [];
+  // What one of them adds is for later messages.
+  for (const callee of [...callees]) {
+    try {
+      const result = call(callee);
+      if (isPromise(result)) promises.push(result);
+    } catch (error) {
+      failure ??= reasonOf(error);
+    }
+  }
+  if (promises.length === 0) return failure;
+  return Promise.allSettled(promises).then((results) => {
+    for (const result of results) if (result.status === "rejected") failure ??= reasonOf(result.reason);
+    return failure;
+  });
 }
+
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof (value as PromiseLike<unknown> | undefined)?.then === "function";
+
+const reasonOf = (error: unknown): string => String((error as Partial<Error> | undefined)?.message ?? error);

@@ -5,8 +5,15 @@ import type { Host } from "../host.js";
 import { NAME_PATTERN } from "../names.js";
 import type { Room, RoomDelivery, RoomGap } from "../room.js";
 import { ClientRoom } from "./client-room.js";
+import { callbackFor } from "./passing-on.js";
+import { isRoomFrame, type RoomFrame } from "./room-frame.js";
+import { type Answers, Settling } from "./settling.js";
 import type { Watches } from "./watches.js";
-import type { Callback } from "./work.js";
+
+type Callback = (answer?: object) => void;
+
+/** Characters of a reason; they are at most 1,024 bytes. */
+const REASON_MAX = 340;
 
 /** What is used of Socket.IO's client beyond its public interface. */
 interface SocketInternals {
@@ -16,7 +23,8 @@ interface SocketInternals {
 
 /**
  * The rooms of a client. Their messages are taken out of the events of the socket before any listener sees them; all
- * other events go on as they were. They are told by the argument that `meta: true` of hello asks for.
+ * other events go on as they were. Hello asks for frames; where messages come as events all the same, they are told by the
+ * argument that `meta: true` asks for.
  *
  * The client is no device, and gets nothing of any room, until a room is joined or listened to.
  */
@@ -25,19 +33,22 @@ export class Rooms implements Party {
   readonly #connection: Connection;
   readonly #socket: Socket;
   readonly #rooms = new Map<string, ClientRoom>();
-  /** This connection was not told what this client is by now. */
-  #unsaid = false;
+  /** Of this connection. */
+  #settling: Settling;
   #closing = false;
+  /** To the listeners of the application. */
+  readonly #emitEvent: SocketInternals["emitEvent"];
   #watches: Promise<Watches> | undefined;
 
   constructor(host: Host, socket: Socket) {
     this.#host = host;
     this.#connection = host.connection;
     this.#socket = socket;
+    this.#settling = new Settling(this.#connection);
     const internals = socket as unknown as SocketInternals;
-    const emitEvent = internals.emitEvent.bind(socket);
+    this.#emitEvent = internals.emitEvent.bind(socket);
     internals.emitEvent = (args) => {
-      if (!this.#take(args)) emitEvent(args);
+      if (!this.#take(args)) this.#emitEvent(args);
     };
     this.#connection.join(this);
   }
@@ -64,10 +75,9 @@ export class Rooms implements Party {
     if (device !== undefined && !NAME_PATTERN.test(device)) {
       throw new HoldfastError("BAD_REQUEST", `device is ${JSON.stringify(device)}, expected ${NAME_PATTERN.source}`);
     }
-    this.#connection.greeting = { ...greeting, rooms: { meta: true, device } };
-    // Hello may be on its way without it.
-    this.#unsaid = this.#socket.connected;
-    if (this.#connection.ready) this.onReady();
+    this.#connection.greeting = { ...greeting, rooms: { meta: true, frames: 1, device } };
+    // A server that does not answer is lost, and the next connection says it from the beginning.
+    if (this.#connection.ready) this.#connection.request("holdfast:hello", this.#connection.greeting, () => undefined);
   }
 
   /** A chunk of its own, loaded with the first watch. */
@@ -82,34 +92,71 @@ export class Rooms implements Party {
     return this.#watches;
   }
 
-  /** Takes a message or gap of one of these rooms; false for any other event. */
+  /** Takes a message or gap of one of these rooms, or a frame of messages; false for any other event. */
   #take(args: readonly unknown[]): boolean {
+    const [event, frame] = args;
+    if (event === "holdfast:frame" && Array.isArray(frame)) return this.#takeFrame(frame);
     const callback = args.at(-1);
     if (this.#closing || typeof callback !== "function") return false;
-    const [event] = args;
     const about = args.at(-2);
     if (event === "holdfast:gap") {
       const gap = about as RoomGap;
-      return this.#rooms.get(gap.room)?.takeGap(gap, callback as Callback) === true;
+      return this.#rooms.get(gap.room)?.takeGap(gap, () => callback()) === true;
     }
     if (!isDelivery(about)) return false;
-    return this.#rooms.get(about.room)?.take(String(event), args.slice(1, -2), about, callback as Callback) === true;
+    return this.#rooms.get(about.room)?.take(String(event), args.slice(1, -2), about, answersBy(callback as Callback)) === true;
+  }
+
+  #takeFrame(frame: readonly unknown[]): true {
+    if (!isRoomFrame(frame)) this.#socket.io.engine.close();
+    else if (!this.#closing) this.#handOut(frame);
+    return true;
+  }
+
+  #handOut([number, target, first, redelivered, messages]: RoomFrame): void {
+    const answers = this.#settling.answersOf(number);
+    const room = target.room === undefined ? undefined : this.#rooms.get(target.room);
+    let sequence = first;
+    for (const [event, id, args, sender, key, headers] of messages) {
+      const details = { sender: sender ?? undefined, key: key ?? undefined, headers };
+      const delivery = { id, room: target.room ?? "", sequence, redelivered, ...details };
+      if (room?.take(event, args, delivery, answers) !== true) {
+        this.#passOn([event, ...args, { id, ...target, sequence, redelivered, ...details }, callbackFor(sequence, answers)]);
+      }
+      sequence++;
+    }
+  }
+
+  /** Hands a message to the listeners of the application, as the event that it would be without frames. */
+  #passOn(args: readonly unknown[]): void {
+    try {
+      this.#emitEvent(args);
+    } catch (error) {
+      // Nobody catches what a listener throws; but the other messages of the frame are none of its business.
+      setTimeout(() => {
+        throw error;
+      });
+    }
   }
 
   onReady(): void {
-    if (!this.#unsaid) return;
-    this.#unsaid = false;
-    // A server that does not answer it is lost, and the next connection says it from the beginning.
-    this.#connection.request("holdfast:hello", this.#connection.greeting, () => undefined);
+    this.#settling.tell();
   }
 
-  /** No handler is at work. */
+  onLost(): void {
+    this.#settling.end();
+    this.#settling = new Settling(this.#connection);
+    if (this.#closing) this.#settling.hurry();
+  }
+
+  /** No handler is at work, and what they did is told. */
   get idle(): boolean {
-    return [...this.#rooms.values()].every((room) => room.idle);
+    return this.#settling.idle && [...this.#rooms.values()].every((room) => room.idle);
   }
 
   leave(): void {
     this.#closing = true;
+    this.#settling.hurry();
   }
 
   onRefused(): void {}
@@ -119,3 +166,9 @@ function isDelivery(value: unknown): value is RoomDelivery {
   const { id, room, sequence, redelivered } = (value ?? {}) as Partial<RoomDelivery>;
   return typeof id === "string" && typeof room === "string" && typeof sequence === "number" && typeof redelivered === "boolean";
 }
+
+/** Answers by the callback of an event. */
+const answersBy = (callback: Callback): Answers => ({
+  ack: () => callback(),
+  nack: (_sequence, { reason }) => callback({ nack: { reason: reason?.slice(0, REASON_MAX) } }),
+});

@@ -1,14 +1,29 @@
-import { HoldfastError } from "holdfast-client/protocol";
+import { FRAME_VERSION, HoldfastError } from "holdfast-client/protocol";
 import type { Broker } from "../broker.js";
-import type { JoinFrom } from "../room-engine.js";
+import type { JoinFrom, RoomSettleRun } from "../room-engine.js";
 import { deviceName } from "../room-names.js";
-import type { RoomSession } from "../room-session.js";
+import type { RoomSession, RoomSink } from "../room-session.js";
 import { validate } from "../validate.js";
 import type { Connection } from "./connection.js";
+import { FrameRoomSink } from "./frame-room-sink.js";
 import { PlainRoomSink } from "./plain-room-sink.js";
+import type { RoomFrames } from "./room-frames.js";
 import type { RoomPackets } from "./room-packets.js";
 
 const DEVICE_DEFAULT = "default";
+
+/** What is made of a message once, for all devices. */
+export interface RoomEncodings {
+  readonly packets: RoomPackets;
+  readonly frames: RoomFrames;
+}
+
+/** What hello says of the device that a connection is. */
+export interface Appearance {
+  readonly device?: string | undefined;
+  readonly meta: boolean;
+  readonly frames?: typeof FRAME_VERSION | undefined;
+}
 
 /**
  * The device that a connection is in durable rooms. It is attached from the connect on, so that a member receives without
@@ -18,18 +33,20 @@ const DEVICE_DEFAULT = "default";
 export class Device {
   readonly #broker: Broker;
   readonly #connection: Connection;
-  readonly #packets: RoomPackets;
+  readonly #encodings: RoomEncodings;
   readonly #user: string;
   /** Of rooms that were joined here, whether their events have an argument more. */
   readonly #meta = new Map<string, boolean>();
   #metaDefault = false;
+  /** Whether its messages come in frames: the handshake says so, since they come right after it, or hello. */
+  #takesFrames = false;
   #session: RoomSession | undefined;
   #closed = false;
 
-  constructor(broker: Broker, connection: Connection, packets: RoomPackets, user: string) {
+  constructor(broker: Broker, connection: Connection, encodings: RoomEncodings, user: string) {
     this.#broker = broker;
     this.#connection = connection;
-    this.#packets = packets;
+    this.#encodings = encodings;
     this.#user = user;
   }
 
@@ -41,6 +58,7 @@ export class Device {
   open(): void {
     const { auth } = this.#connection.socket.handshake;
     this.#metaDefault = auth.meta === true;
+    this.#takesFrames = auth.frames === FRAME_VERSION;
     const { success } = deviceName.optional().safeParse(auth.device);
     if (success && auth["holdfast:rooms"] !== false) this.#become(this.#named);
   }
@@ -49,13 +67,17 @@ export class Device {
    * It is here from now on, as hello says; what was sent to it before and is not settled comes again if it is told otherwise.
    *
    * @param device undefined: the one it is, or that the handshake names. A handshake's name that is none is told to whoever joins
+   * @param frames whether its messages come in frames; undefined: as the handshake says
    */
-  appear(device: string | undefined, meta: boolean): void {
+  appear({ device, meta, frames }: Appearance): void {
     const current = this.#current;
     const { success } = deviceName.optional().safeParse(this.#connection.socket.handshake.auth.device);
     const name = device ?? current?.address.device ?? (success ? this.#named : undefined);
-    const changes = meta !== this.#metaDefault || current === undefined || current.address.device !== name;
+    const takesFrames = frames === FRAME_VERSION || this.#takesFrames;
+    const isOther = meta !== this.#metaDefault || takesFrames !== this.#takesFrames;
+    const changes = isOther || current === undefined || current.address.device !== name;
     this.#metaDefault = meta;
+    this.#takesFrames = takesFrames;
     if (changes && name !== undefined) this.#become(name);
   }
 
@@ -97,10 +119,20 @@ export class Device {
     const { sessions } = this.#broker.rooms;
     const { namespace } = this.#connection;
     if (this.#session !== undefined) sessions.detach(this.#session);
-    const wantsMeta = (room: string | undefined): boolean => (room === undefined ? undefined : this.#meta.get(room)) ?? this.#metaDefault;
-    const sink = new PlainRoomSink(this.#connection, this.#broker, this.#packets, wantsMeta);
-    this.#session = sessions.attach({ namespace, user: this.#user, device }, sink);
+    this.#session = sessions.attach({ namespace, user: this.#user, device }, this.#sink());
     return this.#session;
+  }
+
+  #sink(): RoomSink {
+    const { packets, frames } = this.#encodings;
+    if (this.#takesFrames) return new FrameRoomSink(this.#connection, this.#broker, frames);
+    const wantsMeta = (room: string | undefined): boolean => (room === undefined ? undefined : this.#meta.get(room)) ?? this.#metaDefault;
+    return new PlainRoomSink(this.#connection, this.#broker, packets, wantsMeta);
+  }
+
+  /** Settles messages that came in frames; returns how many of them it changed anything for. */
+  settle(room: number, runs: readonly RoomSettleRun[]): number {
+    return this.#session === undefined ? 0 : this.#broker.rooms.sessions.settle(this.#session, room, runs);
   }
 
   /** The connection is gone. */

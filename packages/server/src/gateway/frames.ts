@@ -22,7 +22,8 @@ import { preview } from "../validate.js";
 import type { Connection } from "./connection.js";
 import { readEmissions, storeEmissions } from "./emit-section.js";
 import { checkRecordLimits } from "./record-limits.js";
-import { unidentified } from "./rooms.js";
+import { readRoomSettlements } from "./room-settlements.js";
+import { deviceOf, unidentified } from "./rooms.js";
 
 /** After so many frames that were not understood the socket is disconnected. */
 const MALFORMED_MAX = 20;
@@ -47,10 +48,12 @@ export class Frames {
     this.#settings = settings;
   }
 
-  /** One `holdfast:frame` event: one buffer and nothing else, after `holdfast:hello`. */
+  /** One `holdfast:frame` event: one buffer, or an array with what is settled of rooms, and nothing else, after `holdfast:hello`. */
   receive(connection: Connection, args: readonly unknown[]): void {
     try {
-      this.#sections(connection, frameOf(connection, args));
+      const frame = frameOf(connection, args);
+      if (frame instanceof Uint8Array) this.#sections(connection, frame);
+      else this.#settleRooms(connection, frame);
     } catch (error) {
       this.#malformed(connection, 0, error);
     }
@@ -140,6 +143,14 @@ export class Frames {
       );
   }
 
+  /** Nothing is answered: what the server did not get comes again. */
+  #settleRooms(connection: Connection, frame: readonly unknown[]): void {
+    const device = deviceOf(connection);
+    for (const [room, runs] of readRoomSettlements(frame)) {
+      if (device.settle(room, runs) === 0) this.#broker.counters.staleCallbacks++;
+    }
+  }
+
   #addressOf(connection: Connection, queue: string): QueueAddress {
     const { namespace, queues } = connection;
     const known = queues.get(queue);
@@ -158,13 +169,14 @@ export class Frames {
   }
 }
 
-function frameOf(connection: Connection, args: readonly unknown[]): Uint8Array {
+function frameOf(connection: Connection, args: readonly unknown[]): Uint8Array | readonly unknown[] {
   const [frame] = args;
   if (!connection.speaksFrames) throw new HoldfastError("BAD_REQUEST", "malformed frame: holdfast:hello comes first");
-  if (args.length !== 1 || !(frame instanceof Uint8Array)) {
-    throw new HoldfastError("BAD_REQUEST", `malformed frame: ${args.length} arguments, the first ${preview(frame)}, expected 1 buffer`);
-  }
-  return frame;
+  if (args.length === 1 && (frame instanceof Uint8Array || Array.isArray(frame))) return frame;
+  throw new HoldfastError(
+    "BAD_REQUEST",
+    `malformed frame: ${args.length} arguments, the first ${preview(frame)}, expected 1 buffer or array`,
+  );
 }
 
 /** A producer belongs to who publishes: nobody else can use up its numbers. */

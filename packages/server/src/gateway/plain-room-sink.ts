@@ -2,11 +2,11 @@ import { HoldfastError } from "holdfast-client/protocol";
 import { z } from "zod";
 import type { Broker } from "../broker.js";
 import { nackOptions } from "../delivery.js";
-import type { RoomGap, RoomItem, RoomRef, RoomSettleRun, RoomSlice } from "../room-engine.js";
+import type { RoomGap, RoomItem, RoomSettleRun, RoomSlice } from "../room-engine.js";
 import type { RoomSession, RoomSink } from "../room-session.js";
 import { validate } from "../validate.js";
 import type { Connection } from "./connection.js";
-import { GAP_EVENT, REPLACED_EVENT } from "./events.js";
+import { DeviceNotices } from "./device-notices.js";
 import { PendingAnswers } from "./pending-answers.js";
 import { encodeMessage, type RoomPackets } from "./room-packets.js";
 import type { EncodedEvent } from "./socket-port.js";
@@ -21,8 +21,7 @@ export class PlainRoomSink implements RoomSink {
   readonly #packets: RoomPackets;
   readonly #wantsMeta: (room: string | undefined) => boolean;
   readonly #pending: PendingAnswers;
-  /** The gap of each room that the client was told and has not taken note of. */
-  readonly #gaps = new Map<number, { readonly to: number; readonly id: number }>();
+  readonly #notices: DeviceNotices;
   #wake: (() => void) | undefined;
 
   /** @param wantsMeta whether the events of a room, or of the user's inbox (undefined), have an argument that tells of the message */
@@ -32,6 +31,7 @@ export class PlainRoomSink implements RoomSink {
     this.#packets = packets;
     this.#wantsMeta = wantsMeta;
     this.#pending = new PendingAnswers((id) => connection.port.dropAnswer(id));
+    this.#notices = new DeviceNotices(connection, broker);
   }
 
   hasRoom(): boolean {
@@ -94,28 +94,16 @@ export class PlainRoomSink implements RoomSink {
     if (this.#broker.rooms.sessions.settle(session, room, [run]) === 0) this.#broker.counters.staleCallbacks++;
   }
 
-  #gap(session: RoomSession, { room, from, to, reason }: RoomGap): void {
-    const { port } = this.#connection;
-    const told = this.#gaps.get(room.number);
-    if (told !== undefined) port.dropAnswer(told.id);
-    this.#pending.dropTo(room.number, to);
-    const id = port.sendForAnswer(GAP_EVENT, { ...nameOf(room), from, to, reason }, () => {
-      this.#gaps.delete(room.number);
-      this.#broker.rooms.sessions.settleGap(session, room.number, from, to);
-    });
-    this.#gaps.set(room.number, { to, id });
+  #gap(session: RoomSession, gap: RoomGap): void {
+    this.#pending.dropTo(gap.room.number, gap.to);
+    this.#notices.gap(session, gap);
   }
 
   ended(session: RoomSession, replaced: boolean): void {
     this.#pending.clear();
-    for (const { id } of this.#gaps.values()) this.#connection.port.dropAnswer(id);
-    this.#gaps.clear();
-    if (replaced) this.#connection.port.send(REPLACED_EVENT, { device: session.address.device });
+    this.#notices.ended(session, replaced);
   }
 }
-
-/** `{ room }`, or `{ user }` for an inbox. */
-const nameOf = ({ target }: RoomRef): object => ({ ...target });
 
 /** What a callback was called with: nothing means ack. */
 function roomAnswerOf(args: readonly unknown[]): Pick<RoomSettleRun, "verb" | "delayMs"> {

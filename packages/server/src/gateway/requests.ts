@@ -94,7 +94,7 @@ export class Requests {
     this.#broker.assertOpen();
     connection.speaksFrames = true;
     if (rooms === false) connection.device?.retire();
-    else if (rooms !== undefined) connection.device?.appear(rooms.device, rooms.meta);
+    else if (rooms !== undefined) connection.device?.appear(rooms);
     const { bodyBytesMax, maxInFlightMax } = this.#settings.limits;
     const { frameBytesMax } = connection;
     const limits = { bodyBytesMax, maxInFlightMax };

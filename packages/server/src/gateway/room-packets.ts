@@ -1,10 +1,13 @@
-import { givenHeaders } from "../emit.js";
+import { givenHeaders, senderIn } from "../emit.js";
 import { type MessageContent, readMessage } from "../read-message.js";
 import type { RoomBlock, RoomSlice } from "../room-engine.js";
 import type { EncodedEvent, SocketPort } from "./socket-port.js";
 
 /** Slices whose encoding is kept within a turn: those that many sessions get follow each other. */
 const SLICES_MAX = 16;
+
+/** Of a message that has none. */
+export const DEFAULT_EVENT = "message";
 
 /** A slice for sockets of one kind. */
 interface Encoding {
@@ -65,24 +68,31 @@ export function encodeMessage(
   if (message === undefined) return undefined;
   const { content, args } = message;
   const last = meta ? [metaOf(block, content, first + index, redelivered)] : [];
-  return port.encode(content.event ?? "message", [...args, ...last], id);
+  return port.encode(content.event ?? DEFAULT_EVENT, [...args, ...last], id);
 }
 
 /** What `meta: true` asks for. */
 function metaOf({ room }: RoomBlock, content: MessageContent, sequence: number, redelivered: boolean): object {
   const { id, key } = content;
   const headers = givenHeaders(content.headers);
+  const sender = senderIn(content.headers);
   return {
     id,
     ...room.target,
     sequence,
     redelivered,
+    ...(sender === undefined ? undefined : { sender }),
     ...(key === undefined ? undefined : { key }),
     ...(headers === undefined ? undefined : { headers }),
   };
 }
 
-function readArgs(bytes: Uint8Array, start: number, end: number): { content: MessageContent; args: readonly unknown[] } | undefined {
+/** A message with its arguments; undefined when its body is none that an event can carry. */
+export function readArgs(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): { readonly content: MessageContent; readonly args: readonly unknown[] } | undefined {
   try {
     const content = readMessage(bytes, start, end);
     return Array.isArray(content.body) ? { content, args: content.body } : undefined;

@@ -56,6 +56,7 @@ describe("holdfast:join and holdfast:emit", () => {
       room: "kitchen",
       sequence: 1,
       redelivered: false,
+      sender: "ann",
       headers: { trace: "7" },
     };
     expect(event).toEqual(["order", 1, meta]);

@@ -46,7 +46,7 @@ const watchRequest = receiptsRequest.pick({ room: true, user: true }).extend({ w
 const defineRequest = roomOptions.extend({ room: roomName });
 
 /** The device of a connection; `UNAUTHENTICATED` when it belongs to nobody in particular. */
-function deviceOf({ device }: Connection): Device {
+export function deviceOf({ device }: Connection): Device {
   if (device !== undefined) return device;
   throw unidentified();
 }

@@ -59,7 +59,12 @@ export const peekRequest = z.strictObject({ queue: queueName, after: lease.defau
 export const keyRequest = z.strictObject({ queue: queueName, key: messageKey.optional(), action: z.enum(["skip", "retry"]) });
 export const helloRequest = z.strictObject({
   frames: z.literal(1),
-  rooms: z.union([z.literal(false), z.strictObject({ device: deviceName.optional(), meta: z.boolean().default(false) })]).optional(),
+  rooms: z
+    .union([
+      z.literal(false),
+      z.strictObject({ device: deviceName.optional(), meta: z.boolean().default(false), frames: z.literal(1).optional() }),
+    ])
+    .optional(),
 });
 
 type Settlement = z.output<typeof settlement>;

@@ -7,11 +7,15 @@ export const WAITING_BYTES_MAX = 65_536;
 type AckCallback = (...args: unknown[]) => void;
 
 /** An event made ready once, to be written to any number of sockets of one namespace. */
-export interface EncodedEvent {
-  readonly id: number;
+export interface EncodedPacket {
   /** What Socket.IO's encoder made of it: a text, and its buffers. */
   readonly parts: readonly (string | Uint8Array)[];
   readonly options: WriteOptions;
+}
+
+/** One that is answered. */
+export interface EncodedEvent extends EncodedPacket {
+  readonly id: number;
 }
 
 /** `wsPreEncodedFrame`: the WebSocket frame, which is then copied and not made anew for each socket. */
@@ -49,7 +53,9 @@ interface SocketInternals {
 
 /** The parser that the application gave to its server, or Socket.IO's own. */
 interface Encoder {
-  encode(packet: { type: number; nsp: string; data: unknown[]; id: number }): (string | Uint8Array)[];
+  encode(packet: { type: number; nsp: string; data: unknown[]; id?: number }): (string | Uint8Array)[];
+  /** Of Socket.IO's own: what `JSON.stringify` is called with. */
+  readonly replacer?: unknown;
 }
 
 interface Transport {
@@ -141,10 +147,30 @@ export class SocketPort {
   /** Makes an event ready for this socket and every other one of its namespace that has the same `encoder`. */
   encode(event: string, args: readonly unknown[], id: number): EncodedEvent {
     const { client, nsp } = this.#socket;
-    const parts = client.encoder.encode({ type: EVENT, nsp: nsp.name, data: [event, ...args], id });
-    const [text] = parts;
-    const isText = parts.length === 1 && typeof text === "string";
-    return { id, parts, options: isText ? { preEncoded: true, wsPreEncodedFrame: [textFrame(text)] } : { preEncoded: true } };
+    return { id, ...packetOf(client.encoder.encode({ type: EVENT, nsp: nsp.name, data: [event, ...args], id })) };
+  }
+
+  /** As `encode`, of an event with one argument and without an answer. */
+  encodeOnly(event: string, argument: unknown): EncodedPacket {
+    const { client, nsp } = this.#socket;
+    return packetOf(client.encoder.encode({ type: EVENT, nsp: nsp.name, data: [event, argument] }));
+  }
+
+  /**
+   * As `encodeOnly`, of an argument that is JSON already, in UTF-8: it is not parsed and written anew. Undefined when the encoder
+   * that the application gave to its server does not write JSON as it is.
+   */
+  encodeJson(event: string, json: Uint8Array): EncodedPacket | undefined {
+    const { client, nsp } = this.#socket;
+    const [text, ...more] = client.encoder.encode({ type: EVENT, nsp: nsp.name, data: [event, 0] });
+    const isJson = typeof text === "string" && text.endsWith(JSON_PLACE) && more.length === 0 && client.encoder.replacer === undefined;
+    if (!isJson) return undefined;
+    const head = Buffer.from(`${text.slice(0, -JSON_PLACE.length)},`);
+    const { frame, start } = textFrame(head.length + json.length + 1);
+    frame.set(head, start);
+    frame.set(json, start + head.length);
+    frame[frame.length - 1] = ARRAY_ENDS;
+    return { parts: [frame.toString("utf8", start)], options: { preEncoded: true, wsPreEncodedFrame: [frame] } };
   }
 
   /** Sends what `encode` made; the client's acknowledgement calls `answered`, at most once. */
@@ -153,6 +179,12 @@ export class SocketPort {
     if (!connected) return;
     client.writeToEngine(parts, options);
     acks.set(id, answered);
+  }
+
+  /** Sends what `encodeOnly` or `encodeJson` made. */
+  sendPacket({ parts, options }: EncodedPacket): void {
+    const { connected, client } = this.#socket;
+    if (connected) client.writeToEngine(parts, options);
   }
 
   /** Has what `send` sends written to the system together. */
@@ -225,12 +257,27 @@ export class SocketPort {
   };
 }
 
-const MESSAGE = "4";
+/** The end of a packet with a number in the place of its last argument. */
+const JSON_PLACE = ",0]";
+
+const ARRAY_ENDS = 0x5d;
+
+/** What an encoder made, with the WebSocket frame when it is one text. */
+function packetOf(parts: readonly (string | Uint8Array)[]): EncodedPacket {
+  const [text] = parts;
+  if (parts.length !== 1 || typeof text !== "string") return { parts, options: { preEncoded: true } };
+  const { frame, start } = textFrame(Buffer.byteLength(text));
+  frame.write(text, start);
+  return { parts, options: { preEncoded: true, wsPreEncodedFrame: [frame] } };
+}
+
+/** Engine.IO's packet type "message". */
+const MESSAGE = 0x34;
 const FINAL_TEXT = 0x81;
 
-/** A Socket.IO packet as Engine.IO's message in a WebSocket frame from a server: RFC 6455, section 5.2. */
-function textFrame(packet: string): Buffer {
-  const bytes = Buffer.byteLength(packet) + MESSAGE.length;
+/** A WebSocket frame from a server for Engine.IO's message with a Socket.IO packet of so many bytes, to be put at `start`: RFC 6455, section 5.2. */
+function textFrame(packetBytes: number): { readonly frame: Buffer; readonly start: number } {
+  const bytes = packetBytes + 1;
   const head = bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10;
   const frame = Buffer.allocUnsafe(head + bytes);
   frame[0] = FINAL_TEXT;
@@ -244,6 +291,6 @@ function textFrame(packet: string): Buffer {
     frame.writeUIntBE(0, 2, 2);
     frame.writeUIntBE(bytes, 4, 6);
   }
-  frame.write(MESSAGE + packet, head);
-  return frame;
+  frame[head] = MESSAGE;
+  return { frame, start: head + 1 };
 }

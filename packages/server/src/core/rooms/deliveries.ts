@@ -24,6 +24,8 @@ export class Deliveries {
   readonly work = new Set<number>();
   /** Devices for which a block has to be read. */
   readonly wanting = new Set<Device>();
+  /** Devices that needed a block to be read and have not come to the end of their room since. */
+  readonly behind = new Set<Device>();
   /** Devices whose cursor moved since the last tick. */
   readonly moved = new Set<Device>();
   /** Bytes that the pull under way may still take. */
@@ -77,10 +79,12 @@ export class Deliveries {
       if (block === undefined) {
         room.waiting.add(device);
         this.wanting.add(device);
+        this.behind.add(device);
         return false;
       }
       if (!this.#handBlock(device, block, items, now)) return false;
     }
+    if (progress.sent >= room.durableNext) this.behind.delete(device);
     return false;
   }
 
@@ -269,6 +273,7 @@ export class Deliveries {
     device.session = undefined;
     device.lastSeen = now;
     this.wanting.delete(device);
+    this.behind.delete(device);
     device.member.room.waiting.delete(device);
     this.note(device, now);
   }

@@ -86,7 +86,10 @@ export class Membership {
   }
 
   exit(member: Member): void {
-    for (const device of member.devices.values()) this.#feeds.forget(device);
+    for (const device of member.devices.values()) {
+      this.#feeds.forget(device);
+      this.#deliveries.behind.delete(device);
+    }
     this.#news.member(member, false, false);
     this.#catalog.exit(member);
     this.#catalog.changed(member);

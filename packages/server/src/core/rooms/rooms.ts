@@ -80,6 +80,7 @@ export class Rooms {
 
   remove(room: Room): void {
     for (const device of room.feeds) this.#feeds.forget(device);
+    for (const device of room.live) this.deliveries.behind.delete(device);
     this.#cache.drop(room.cached);
     this.#deadlines.forget(room);
     this.news.removed(room);
@@ -192,18 +193,19 @@ export class Rooms {
 
   /** How much a read may bring. */
   get stretchBytes(): number {
-    return this.#cache.stretchBytes;
+    return this.#cache.stretchBytes(this.deliveries.behind.size);
   }
 
   /** Takes blocks that were read of a room for those who wait. */
   fill(room: Room, entries: readonly Entry[]): void {
     if (room.removed) return;
-    for (const [key, value] of entries) {
+    // The last ones first, and the one that is waited for last: when there is no space for all of them, it is there.
+    for (const [key, value] of [...entries].reverse()) {
       const block = Block.unpack(value);
       if (block.queue !== room.number || block.first !== keys.positionOf(key)) {
         throw new Error(`stored block ${room.number}/${keys.positionOf(key)} holds ${block.queue}/${block.first}`);
       }
-      this.#cache.add(room.cached, new StoredBlock(room.ref, block, value));
+      this.#cache.addRead(room.cached, new StoredBlock(room.ref, block, value), this.deliveries.behind.size);
     }
     const waiting = [...room.waiting];
     room.waiting.clear();
@@ -243,7 +245,7 @@ export class Rooms {
       if (room.removed || blocks.length === 0) continue;
       room.durableNext = next;
       const wanted = room.live.size > 0 || room.feeds.size > 0;
-      for (const block of blocks) if (wanted) this.#cache.add(room.cached, block);
+      for (const block of blocks) if (wanted) this.#cache.addStored(room.cached, block);
       for (const device of room.live) this.deliveries.wake(device);
       this.#feeds.wake(room);
     }

@@ -1,0 +1,91 @@
+import { join } from "node:path";
+import { progress, quantile } from "../report.js";
+import { atMost, type RoomsBench, verdict } from "./fan-out.js";
+import { type Latency, ROOM } from "./protocol.js";
+import { pause, Stage } from "./stage.js";
+
+const RATE_MIN = 100_000;
+const GROWTH_MIB_MAX = 64;
+/** The room whose traffic goes on while others catch up, and who is in it. */
+const LIVE_ROOM = "bar";
+const LIVE_MEMBERS = 10;
+const LIVE_FIRST = 1_000_000;
+const LIVE_PER_SECOND = 50;
+const QUIET_MS = 4_000;
+const LIVE_RATIO_MAX = 5;
+/** Until a server that did much has come to rest. */
+const SETTLE_MS = 2_000;
+const MIB = 2 ** 20;
+
+/** (c): one device that missed many messages, on the server that took them, and on one that has just begun. */
+export async function benchCatchUp({ missed, bodyBytes }: RoomsBench, path: string): Promise<string> {
+  const directory = join(path, "catch-up");
+  const first = await Stage.open("frames", directory);
+  await first.add(ROOM, 0, 2);
+  await first.fill(ROOM, missed, bodyBytes);
+  progress(`catch-up: ${missed} messages stored`);
+  await pause(SETTLE_MS);
+  const taker = await measureCatchUp(first, 0, missed);
+  const second = await Stage.open("frames", directory);
+  await pause(SETTLE_MS);
+  const beginner = await measureCatchUp(second, 1, missed);
+  return [
+    `(c) one device that missed ${missed} messages of ${bodyBytes} B`,
+    `rate      ${Math.round(taker.perSecond)}/s, target ${RATE_MIN}/s or more: ${verdict(taker.perSecond >= RATE_MIN)}; server CPU ${taker.cpuUs.toFixed(2)} us each`,
+    `memory    server RSS grew by ${taker.growthMiB.toFixed(0)} MiB, target below ${GROWTH_MIB_MAX}: ${verdict(taker.growthMiB < GROWTH_MIB_MAX)}`,
+    `          on a server that has just begun: ${Math.round(beginner.perSecond)}/s, and by ${beginner.growthMiB.toFixed(0)} MiB, of which ${beginner.mappedMiB.toFixed(0)} are tables of the store that are mapped`,
+  ].join("\n");
+}
+
+async function measureCatchUp(
+  stage: Stage,
+  user: number,
+  missed: number,
+): Promise<{ readonly perSecond: number; readonly cpuUs: number; readonly growthMiB: number; readonly mappedMiB: number }> {
+  const before = await stage.usage();
+  const { seconds } = await stage.catchUp(1, 1, missed, { first: user });
+  const after = await stage.usage();
+  await stage.close();
+  return {
+    perSecond: missed / seconds,
+    cpuUs: (after.cpuUs - before.cpuUs) / missed,
+    growthMiB: (after.rssBytesMax - before.rssBytes) / MIB,
+    mappedMiB: (after.mappedBytes - before.mappedBytes) / MIB,
+  };
+}
+
+/** (d): many devices come back at once, while others are live. */
+export async function benchReturn({ devices, behind, bodyBytes, processes }: RoomsBench, path: string): Promise<string> {
+  const directory = join(path, "return");
+  const taker = await Stage.open("frames", directory);
+  await taker.add(ROOM, 0, devices);
+  await taker.fill(ROOM, behind, bodyBytes);
+  await taker.close();
+  progress(`return: ${behind} messages stored for ${devices} devices`);
+  const stage = await Stage.open("frames", directory);
+  await stage.connect(LIVE_MEMBERS, 1, { room: LIVE_ROOM, first: LIVE_FIRST, watch: false });
+  await stage.steadily(LIVE_ROOM, LIVE_PER_SECOND, bodyBytes, pause(1_000));
+  const quietMs = p99(await stage.steadily(LIVE_ROOM, LIVE_PER_SECOND, bodyBytes, pause(QUIET_MS)));
+  progress(`return: live p99 ${quietMs.toFixed(1)} ms while it is quiet`);
+  const before = await stage.usage();
+  const returned = stage.catchUp(devices, processes, behind);
+  const busy = await stage.steadily(LIVE_ROOM, LIVE_PER_SECOND, bodyBytes, returned);
+  const after = await stage.usage();
+  const { seconds, here, done } = await returned;
+  await stage.close();
+  const messages = devices * behind;
+  const connecting = busy.filter(([at]) => at < here);
+  const catchingUp = busy.filter(([at]) => at >= here);
+  return [
+    `(d) ${devices} devices come back at once, each ${behind} messages behind, in ${processes} processes; ${LIVE_PER_SECOND} emits/s to ${LIVE_MEMBERS} live members of another room`,
+    `rate      all caught up in ${seconds.toFixed(1)} s, ${Math.round(messages / seconds)}/s; server CPU ${((after.cpuUs - before.cpuUs) / messages).toFixed(2)} us each`,
+    `live      p99 ${quietMs.toFixed(1)} ms quiet, ${p99(busy).toFixed(1)} ms meanwhile: ${p99(connecting).toFixed(1)} ms in the ${(seconds - (done - here) / 1_000_000).toFixed(1)} s until all were connected, ${p99(catchingUp).toFixed(1)} ms after that`,
+    atMost("live p99", p99(busy) / quietMs, LIVE_RATIO_MAX),
+  ].join("\n");
+}
+
+const p99 = (latencies: readonly Latency[]): number =>
+  quantile(
+    latencies.map(([, ms]) => ms),
+    0.99,
+  );

@@ -1,0 +1,93 @@
+import type { Connection } from "../connection.js";
+
+/** Who is told what became of a message. */
+export interface Answers {
+  ack(sequence: number): void;
+  nack(sequence: number, how: { readonly delayMs?: number | undefined; readonly reason?: string | undefined }): void;
+}
+
+/** A settlement as it travels: an ack, or with a delay or null (the server knows how long) a nack. */
+type Settlement = [room: number, first: number, count: number, delayMs?: number | null];
+
+/** So many wait at most: half of what the server sends of a room before it waits. */
+const WAITING_MAX = 128;
+/** They wait so long, and up to as long again so that clients do not all tell at once. */
+const PAUSE_MS = 100;
+
+/**
+ * What became of the messages that came in frames of one connection. It is told together: a few times a second, but at the
+ * end of the turn when the server might soon wait for it.
+ */
+export class Settling {
+  readonly #connection: Connection;
+  readonly #settlements: Settlement[] = [];
+  #waiting = 0;
+  #scheduled = false;
+  /** Nothing is to wait any more. */
+  #hurries = false;
+  /** Its connection is gone, and all that came on it comes again. */
+  #over = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Nothing waits to be told. */
+  get idle(): boolean {
+    return this.#waiting === 0;
+  }
+
+  /** For messages of the room with that number. */
+  answersOf(room: number): Answers {
+    return {
+      ack: (sequence) => this.#ack(room, sequence),
+      nack: (sequence, { delayMs }) => this.#add([room, sequence, 1, delayMs ?? null]),
+    };
+  }
+
+  #ack(room: number, sequence: number): void {
+    const last = this.#settlements.at(-1);
+    if (last === undefined || last.length > 3 || last[0] !== room || last[1] + last[2] !== sequence) {
+      this.#add([room, sequence, 1]);
+    } else {
+      last[2]++;
+      this.#counted();
+    }
+  }
+
+  #add(settlement: Settlement): void {
+    if (this.#over) return;
+    this.#settlements.push(settlement);
+    this.#counted();
+  }
+
+  #counted(): void {
+    if (++this.#waiting === WAITING_MAX || this.#hurries) queueMicrotask(() => this.tell());
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#connection.after(PAUSE_MS * (1 + Math.random()), () => {
+      this.#scheduled = false;
+      this.tell();
+    });
+  }
+
+  /** Tells what waits, now or when the server took the hello. */
+  tell(): void {
+    if (this.#over || this.#waiting === 0 || !this.#connection.ready) return;
+    this.#waiting = 0;
+    this.#connection.send(this.#settlements.splice(0));
+  }
+
+  /** The client is closing. */
+  hurry(): void {
+    this.#hurries = true;
+    this.tell();
+  }
+
+  /** The connection is lost. */
+  end(): void {
+    this.#over = true;
+    this.#waiting = 0;
+    this.#settlements.length = 0;
+  }
+}
