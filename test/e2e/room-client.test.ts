@@ -105,7 +105,7 @@ it("every member gets what is emitted, and who was away gets it later, in order,
   kitchen.on("n", (n, delivery) => seen.add([n, delivery]));
   const receipts = await Promise.all([1, 2, 3].map((n) => kitchen.emit("n", n)));
   expect(receipts.map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
-  const about = receipts.map(({ id, sequence }) => ({ id, room: "kitchen", sequence, redelivered: false }));
+  const about = receipts.map(({ id, sequence }) => ({ id, room: "kitchen", sequence, redelivered: false, sender: "ann" }));
   expect(await seen.count(3)).toEqual([1, 2, 3].map((n, index) => [n, about[index]]));
   expect((await kitchen.receipts(about[0]?.id ?? "")).pending).toContain("bob");
 

@@ -23,7 +23,7 @@ const RESERVED_EVENTS: ReadonlySet<string> = new Set([
 
 /** Headers that begin so are written by the server. */
 const RESERVED_HEADERS = "holdfast:";
-const SENDER_HEADER = "holdfast:sender";
+export const SENDER_HEADER = "holdfast:sender";
 
 /** What may come with an emit. */
 export const emitOptions = messageOptions.pick({ id: true, key: true, headers: true, ttlMs: true });

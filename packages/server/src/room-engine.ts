@@ -143,6 +143,13 @@ export interface RoomLedger {
   readonly next?: number;
 }
 
+/** A message of a room, as it is stored. */
+export interface RoomRecord {
+  readonly sequence: number;
+  readonly publishedAt: number;
+  readonly record: Uint8Array;
+}
+
 /** What an engine tells of rooms; every call is made from its own turn, never from inside a method of the engine. */
 export interface RoomEvents {
   /** These sessions may have something to pull that they did not have when `pull` last came back empty. Only a hint. */
@@ -247,4 +254,13 @@ export interface RoomEngine {
    * @param after 0, or `next` of the page before
    */
   ledger(namespace: string, target: RoomTarget, message: RoomMessage, after: number, limit: number): Promise<RoomLedger>;
+
+  /**
+   * Messages of a room with a sequence below `before`, the newest first, as a user sees them who is a member: all that the
+   * room keeps, also from before the user came, but nothing that expired or that the user was excepted from. It settles
+   * nothing. A page may be short, or empty, and have a `next`, which continues it as `before`.
+   *
+   * `NOT_FOUND` when there is no such room; `FORBIDDEN` when the user is no member of it.
+   */
+  history(address: RoomAddress, user: string, before: number, limit: number): Promise<Page<RoomRecord, number>>;
 }

@@ -14,6 +14,7 @@ import type {
   RoomLedger,
   RoomMember,
   RoomMemberInfo,
+  RoomRecord,
   RoomStats,
   RoomTarget,
 } from "./room-engine.js";
@@ -207,5 +208,11 @@ export class Rooms {
   async ledger(namespace: string, target: RoomTarget, id: string, after: number, limit: number): Promise<RoomLedger> {
     this.#host.assertOpen();
     return this.#engine.ledger(namespace, target, { id }, after, limit);
+  }
+
+  /** As `RoomEngine.history`. */
+  async history(address: RoomAddress, user: string, before: number, limit: number): Promise<Page<RoomRecord, number>> {
+    this.#host.assertOpen();
+    return this.#engine.history(address, user, before, limit);
   }
 }

@@ -19,6 +19,7 @@ import type {
   RoomMember,
   RoomMemberInfo,
   RoomMessage,
+  RoomRecord,
   RoomSession,
   RoomSettleRun,
   RoomStats,
@@ -655,6 +656,10 @@ export class StoredEngine implements Engine {
 
   ledger(namespace: string, target: RoomTarget, message: RoomMessage, after: number, limit: number): Promise<RoomLedger> {
     return this.#rooms.ledger(namespace, target, message, after, limit);
+  }
+
+  history(address: RoomAddress, user: string, before: number, limit: number): Promise<Page<RoomRecord, number>> {
+    return this.#rooms.history(address, user, before, limit);
   }
 
   // --- schedules -----------------------------------------------------------------------------------------------

@@ -84,6 +84,8 @@ export class Requests {
         return { reply: await rooms.members(this.#broker, connection, payload) };
       case "holdfast:presence":
         return { reply: await rooms.presence(this.#broker, connection, payload) };
+      case "holdfast:history":
+        return { reply: await rooms.history(this.#broker, connection, payload) };
       default:
         return operation satisfies never;
     }

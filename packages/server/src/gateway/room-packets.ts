@@ -1,4 +1,4 @@
-import { givenHeaders } from "../emit.js";
+import { givenHeaders, SENDER_HEADER } from "../emit.js";
 import { type MessageContent, readMessage } from "../read-message.js";
 import type { RoomBlock, RoomSlice } from "../room-engine.js";
 import type { EncodedEvent, SocketPort } from "./socket-port.js";
@@ -71,12 +71,14 @@ export function encodeMessage(
 /** What `meta: true` asks for. */
 function metaOf({ room }: RoomBlock, content: MessageContent, sequence: number, redelivered: boolean): object {
   const { id, key } = content;
+  const sender = content.headers?.[SENDER_HEADER];
   const headers = givenHeaders(content.headers);
   return {
     id,
     ...room.target,
     sequence,
     redelivered,
+    ...(sender === undefined ? undefined : { sender }),
     ...(key === undefined ? undefined : { key }),
     ...(headers === undefined ? undefined : { headers }),
   };
