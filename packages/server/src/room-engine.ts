@@ -180,6 +180,8 @@ export interface RoomEngine {
   removeRoom(address: RoomAddress): Promise<void>;
   /** Names of a namespace's rooms in order, those after `after`; inboxes are not among them. */
   listRooms(namespace: string, after: string | undefined, limit: number): Promise<Page<string, string>>;
+  /** As `listRooms`, of those that a user is a member of. */
+  roomsOf(namespace: string, user: string, after: string | undefined, limit: number): Promise<Page<string, string>>;
   /** `NOT_FOUND` when there is none. */
   roomStats(address: RoomAddress): Promise<RoomStats>;
 

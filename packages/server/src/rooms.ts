@@ -119,6 +119,12 @@ export class Rooms {
     return this.#engine.listRooms(namespace, after, limit);
   }
 
+  /** As `RoomEngine.roomsOf`. */
+  async listOf(namespace: string, user: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
+    this.#host.assertOpen();
+    return this.#engine.roomsOf(namespace, user, after, limit);
+  }
+
   async stats(address: RoomAddress): Promise<RoomStats> {
     this.#host.assertOpen();
     return this.#engine.roomStats(address);

@@ -606,6 +606,10 @@ export class StoredEngine implements Engine {
     return this.#rooms.listRooms(namespace, after, limit);
   }
 
+  roomsOf(namespace: string, user: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
+    return this.#rooms.roomsOf(namespace, user, after, limit);
+  }
+
   roomStats(address: RoomAddress): Promise<RoomStats> {
     return this.#rooms.roomStats(address);
   }

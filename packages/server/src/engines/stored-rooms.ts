@@ -145,6 +145,13 @@ export class StoredRooms implements RoomEngine {
     return pageOf(this.#host.running().rooms.catalog.names(namespace), after, limit);
   }
 
+  async roomsOf(namespace: string, user: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
+    const memberships = this.#host.running().rooms.catalog.user(namespace, user)?.memberships ?? [];
+    // An inbox has a user's name, and no room's.
+    const names = Array.from(memberships, ({ room }) => room.target.room).filter((name) => name !== undefined);
+    return pageOf(names, after, limit);
+  }
+
   async roomStats(address: RoomAddress): Promise<RoomStats> {
     return roomStatsOf(this.#require(address), this.#clock.now());
   }

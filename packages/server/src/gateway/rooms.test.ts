@@ -109,6 +109,7 @@ describe("holdfast:join and holdfast:emit", () => {
       ["add", { room: "kitchen", member: { user: "bob" } }],
       ["remove", { room: "kitchen", member: { user: "bob" } }],
       ["history", { room: "kitchen" }],
+      ["list", { kind: "memberships" }],
       ["members", { room: "kitchen" }],
       ["presence", { room: "kitchen" }],
       ["define", { room: "kitchen" }],
@@ -248,6 +249,19 @@ describe("looking after rooms", () => {
     expect(await ann.ask("define", { room: "kitchen" })).toEqual({ ok: true });
     expect((await ann.ask("define", { room: "bar" })).error).toMatchObject({ code: "TOO_LARGE" });
     expect(await ann.ask("join", { room: "kitchen" })).toEqual({ ok: true, sequence: 1 });
+  });
+});
+
+describe("holdfast:list", () => {
+  it("names the rooms, and those that the user is in", async () => {
+    const [ann, bob] = [await peer("ann"), await peer("bob")];
+    for (const room of ["kitchen", "bar"]) await ann.ask("join", { room });
+    await bob.ask("join", { room: "cellar" });
+    expect(await bob.ask("list", { kind: "rooms" })).toEqual({ ok: true, items: ["bar", "cellar", "kitchen"] });
+    expect(await bob.ask("list", { kind: "memberships" })).toEqual({ ok: true, items: ["cellar"] });
+    expect(await ann.ask("list", { kind: "memberships", limit: 1 })).toEqual({ ok: true, items: ["bar"], next: "bar" });
+    await ann.ask("leave", { room: "bar" });
+    expect(await ann.ask("list", { kind: "memberships" })).toEqual({ ok: true, items: ["kitchen"] });
   });
 });
 

@@ -192,14 +192,21 @@ export async function deleteRoom(broker: Broker, connection: Connection, payload
   return {};
 }
 
+interface ListPage {
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
 /** Names of the rooms, a page of them. */
-export async function listRooms(
-  broker: Broker,
-  connection: Connection,
-  { after, limit }: { readonly after?: string | undefined; readonly limit: number },
-): Promise<object> {
+export async function listRooms(broker: Broker, connection: Connection, { after, limit }: ListPage): Promise<object> {
   deviceOf(connection);
   return broker.rooms.list(connection.namespace, after, limit);
+}
+
+/** The same of those that the user is in. */
+export async function listMemberships(broker: Broker, connection: Connection, { after, limit }: ListPage): Promise<object> {
+  const { user } = deviceOf(connection);
+  return broker.rooms.listOf(connection.namespace, user, after, limit);
 }
 
 export async function stats(broker: Broker, connection: Connection, payload: object): Promise<object> {
