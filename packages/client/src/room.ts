@@ -9,7 +9,7 @@ export interface RoomDelivery {
   readonly sequence: number;
   /** It came before, here or to an earlier connection of this device. */
   readonly redelivered: boolean;
-  /** The user who emitted it, as the server knows; undefined when the server itself did. */
+  /** The user who emitted it; undefined when the server did. */
   readonly sender?: string | undefined;
   readonly key?: string | undefined;
   readonly headers?: Headers | undefined;

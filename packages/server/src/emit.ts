@@ -23,7 +23,7 @@ const RESERVED_EVENTS: ReadonlySet<string> = new Set([
 
 /** Headers that begin so are written by the server. */
 const RESERVED_HEADERS = "holdfast:";
-export const SENDER_HEADER = "holdfast:sender";
+const SENDER_HEADER = "holdfast:sender";
 
 /** What may come with an emit. */
 export const emitOptions = messageOptions.pick({ id: true, key: true, headers: true, ttlMs: true });
@@ -91,7 +91,10 @@ export function headersWith(headers: EmitOptions["headers"], sender: string | un
 }
 
 /** Who emitted a message; undefined when the server itself did. */
-export const senderOf = (record: Uint8Array): string | undefined => new RecordView(record, 0, record.length).headers?.[SENDER_HEADER];
+export const senderOf = (record: Uint8Array): string | undefined => senderIn(new RecordView(record, 0, record.length).headers);
+
+/** The same by the message's headers. */
+export const senderIn = (headers: EmitOptions["headers"]): string | undefined => headers?.[SENDER_HEADER];
 
 /** The headers that were given with an emit; undefined when there were none. */
 export function givenHeaders(headers: EmitOptions["headers"]): EmitOptions["headers"] {

@@ -15,7 +15,13 @@ afterEach(() => host.close());
 
 const emit = (n: number): Promise<unknown> => ann.ask("emit", { room: "kitchen", event: "n", args: [n], id: `m${n}` });
 const devices = async (): Promise<unknown> => (await ann.ask("presence", { room: "kitchen" })).items;
-const about = (sequence: number, redelivered = false): object => ({ id: `m${sequence}`, room: "kitchen", sequence, redelivered });
+const about = (sequence: number, redelivered = false): object => ({
+  id: `m${sequence}`,
+  room: "kitchen",
+  sequence,
+  redelivered,
+  sender: "ann",
+});
 
 describe("a connection that says it is no device", () => {
   it("is sent nothing, and is not counted, until hello says that it is one", async () => {

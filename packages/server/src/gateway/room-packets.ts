@@ -1,4 +1,4 @@
-import { givenHeaders, SENDER_HEADER } from "../emit.js";
+import { givenHeaders, senderIn } from "../emit.js";
 import { type MessageContent, readMessage } from "../read-message.js";
 import type { RoomBlock, RoomSlice } from "../room-engine.js";
 import type { EncodedEvent, SocketPort } from "./socket-port.js";
@@ -71,7 +71,7 @@ export function encodeMessage(
 /** What `meta: true` asks for. */
 function metaOf({ room }: RoomBlock, content: MessageContent, sequence: number, redelivered: boolean): object {
   const { id, key } = content;
-  const sender = content.headers?.[SENDER_HEADER];
+  const sender = senderIn(content.headers);
   const headers = givenHeaders(content.headers);
   return {
     id,

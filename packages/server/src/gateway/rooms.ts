@@ -1,7 +1,7 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { z } from "zod";
 import type { Broker } from "../broker.js";
-import { EXCEPT_MAX, emitOne, emitOptions, givenHeaders, roomEvent, SENDER_HEADER, senderOf, TARGETS_MAX } from "../emit.js";
+import { EXCEPT_MAX, emitOne, emitOptions, givenHeaders, roomEvent, senderIn, senderOf, TARGETS_MAX } from "../emit.js";
 import type { Page } from "../engine.js";
 import { readShared } from "../read-message.js";
 import { memberEntry } from "../room.js";
@@ -132,7 +132,7 @@ export async function history(broker: Broker, connection: Connection, payload: o
 function shownInHistory({ record, sequence, publishedAt }: RoomRecord): Shown<object, number> {
   const { content, buffers } = readShared(record);
   const { id, event, key, headers, body, invalid } = content;
-  const sender = headers?.[SENDER_HEADER];
+  const sender = senderIn(headers);
   const given = givenHeaders(headers);
   const item = {
     id,
