@@ -63,7 +63,7 @@ export class Chat extends Observable {
     socket.on("connect", () => {
       this.#connected("online");
       if (this.opened !== undefined) socket.emit("chat:open", this.opened.name);
-      void this.#refresh();
+      void this.#refresh(true);
     });
     socket.on("disconnect", (reason) => {
       if (this.connection !== "elsewhere") this.#connected("offline");
@@ -71,7 +71,11 @@ export class Chat extends Observable {
       if (reason === "io server disconnect" && this.connection !== "elsewhere") socket.connect();
     });
     socket.on("connect_error", () => this.#connected("offline"));
-    socket.on("holdfast:replaced", () => this.#connected("elsewhere"));
+    socket.on("holdfast:replaced", () => {
+      this.#connected("elsewhere");
+      // Each connection would take the place back, and the two tabs would do so for ever.
+      socket.disconnect();
+    });
     socket.on("chat:typing", ({ room, user }: { readonly room: string; readonly user: string }) => {
       if (user !== this.user) this.#conversations.get(room)?.typists.typed(user);
     });
@@ -80,7 +84,7 @@ export class Chat extends Observable {
     });
     // Nobody tells of rooms that others make.
     setInterval(() => {
-      if (this.connection === "online" && document.visibilityState === "visible") void this.#refresh();
+      if (this.connection === "online" && document.visibilityState === "visible") void this.#refresh(false);
     }, REFRESH_MS);
   }
 
@@ -106,13 +110,14 @@ export class Chat extends Observable {
   // --- rooms -----------------------------------------------------------------------------------------------------
 
   /** What the server knows goes: rooms joined on other devices appear here, rooms left there go. */
-  async #refresh(): Promise<void> {
+  async #refresh(isNewConnection: boolean): Promise<void> {
     const known = this.conversations.filter(({ hasBegun }) => hasBegun);
     try {
       const [mine, all] = await Promise.all([this.#list("memberships"), this.#list("rooms")]);
       await Promise.all(
         known.map(async (conversation) => {
-          if (!mine.includes(conversation.name) || (await conversation.isAnother())) await this.#drop(conversation);
+          const isGone = !mine.includes(conversation.name) || (isNewConnection && (await conversation.isAnother()));
+          if (isGone) await this.#drop(conversation);
         }),
       );
       void this.opened?.people.refresh();

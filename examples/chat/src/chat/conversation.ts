@@ -1,6 +1,6 @@
 import type { Receipt, Room, RoomDelivery, RoomGap } from "holdfast-client";
 import { Entries } from "./entries.js";
-import { type Body, bodyOf, type Entry, type Waiting } from "./entry.js";
+import { type Body, bodyOf, type Entry, type Message, type Waiting } from "./entry.js";
 import { randomName } from "./identity.js";
 import { Observable } from "./observable.js";
 import { People } from "./people.js";
@@ -36,6 +36,8 @@ export class Conversation extends Observable {
   draft = "";
   /** What came after this sequence was not seen when the conversation was opened. */
   newAfter: number | undefined;
+  /** The message of somebody else that came last, to be read out. */
+  latest: Message | undefined;
   isLoading = false;
   /** There is nothing before the first entry. */
   isAtBeginning = false;
@@ -89,7 +91,10 @@ export class Conversation extends Observable {
     await this.#host.store.put(entry);
     const isNew = this.#entries.add(entry);
     if (entry.kind === "message") this.#settle(entry.id);
-    if (isNew && entry.sequence > this.#state.read && entry.kind === "message" && entry.sender !== this.#host.user) this.unread++;
+    if (isNew && entry.sequence > this.#state.read && entry.kind === "message" && entry.sender !== this.#host.user) {
+      this.unread++;
+      this.latest = entry;
+    }
     if (this.#host.isSeen(this)) this.see();
     if (!this.#isOpen) this.trim();
     this.#follow();

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Chat } from "../chat/chat.js";
 import type { Conversation } from "../chat/conversation.js";
 import { Composer } from "./composer.js";
@@ -45,7 +45,7 @@ export function ConversationView({ chat, conversation }: Props): JSX.Element {
         <Composer chat={chat} conversation={conversation} />
       </main>
       <PeoplePanel chat={chat} conversation={conversation} isShown={showsPeople} onClose={closePeople} />
-      <Announcer chat={chat} conversation={conversation} />
+      <Announcer conversation={conversation} />
     </>
   );
 }
@@ -86,17 +86,11 @@ function Typing({ names }: { readonly names: readonly string[] }): JSX.Element {
 }
 
 /** Reads out what others write while the room is open, and nothing else: not old messages that are scrolled to. */
-function Announcer({ chat, conversation }: Props): JSX.Element {
-  const [opened] = useState(() => conversation.entries.at(-1)?.sequence);
-  const [text, setText] = useState("");
-  const last = conversation.entries.at(-1);
-  useEffect(() => {
-    if (last?.kind !== "message" || last.sender === chat.user || opened === undefined || last.sequence <= opened) return;
-    setText(`${last.sender}: ${last.text}`);
-  }, [last, chat, opened]);
+function Announcer({ conversation: { latest } }: { readonly conversation: Conversation }): JSX.Element {
+  const [before] = useState(latest);
   return (
     <p class="visually-hidden" role="status">
-      {text}
+      {latest !== undefined && latest !== before && `${latest.sender}: ${latest.text}`}
     </p>
   );
 }

@@ -52,7 +52,8 @@ export function rowsOf({ entries, waiting, newAfter, ticks }: Conversation, user
       last = undefined;
     }
     if (entry.kind === "gap") rows.push({ kind: "gap", key: `gap ${entry.sequence}`, gap: entry });
-    else add(entry.id, entry, entry.sender === user ? fateOf(ticks.of(entry.id)) : undefined);
+    else if (entry.sender === user) add(entry.id, entry, fateOf(ticks.of(entry.id)));
+    else add(`${entry.sequence}`, entry, undefined);
   }
   for (const each of waiting) {
     if (each.failure === undefined) add(each.id, { ...each, sender: user }, { state: "waiting" });
