@@ -39,6 +39,11 @@ declare global {
   }
 }
 
+export function launchChromium(): Promise<PlaywrightBrowser> {
+  if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is not there: apt-get install chromium`);
+  return chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+}
+
 /**
  * Chromium with a profile of its own, which is gone afterwards. Its pages have the origin of the server they talk to; what
  * they load comes from here, also while they are offline.
@@ -55,10 +60,9 @@ export class Browser {
   }
 
   static async launch(): Promise<Browser> {
-    if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is not there: apt-get install chromium`);
     // What comes from here, and not from the server's address, is taken for a public page, which may not call local servers.
     const permissions = ["local-network-access"];
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+    const browser = await launchChromium();
     return new Browser(browser, await browser.newContext({ permissions }));
   }
 

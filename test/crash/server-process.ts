@@ -28,11 +28,14 @@ export class ServerProcess {
   #child: ChildProcess | undefined;
   #said = "";
 
-  /** @param wrapper a program with its arguments that runs the server, such as `strace` */
-  constructor(directory: string, port: number, wrapper: readonly string[] = []) {
+  /**
+   * @param wrapper a program with its arguments that runs the server, such as `strace`
+   * @param flags of `holdfast serve`
+   */
+  constructor(directory: string, port: number, wrapper: readonly string[] = [], flags: readonly string[] = []) {
     if (!existsSync(BUILT)) throw new Error("the command is not built: npm run build");
     this.url = `http://127.0.0.1:${port}`;
-    this.#command = [...wrapper, process.execPath, HOLDFAST, "serve", "--port", String(port), "--directory", directory];
+    this.#command = [...wrapper, process.execPath, HOLDFAST, "serve", "--port", String(port), "--directory", directory, ...flags];
   }
 
   /** Starts the server and resolves when it serves. */

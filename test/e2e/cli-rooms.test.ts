@@ -33,7 +33,15 @@ describe("holdfast emit and join", () => {
     expect((await cid.ended).code).toBe(0);
     expect(parsed(bob)).toEqual([{ event: "order", args: [{ table: 4 }, 7] }]);
     expect(parsed(cid)).toEqual([
-      { event: "order", args: [{ table: 4 }, 7], id: expect.any(String), room: "kitchen", sequence: 1, redelivered: false },
+      {
+        event: "order",
+        args: [{ table: 4 }, 7],
+        id: expect.any(String),
+        room: "kitchen",
+        sequence: 1,
+        redelivered: false,
+        sender: expect.any(String),
+      },
     ]);
   });
 

@@ -38,6 +38,19 @@ describe("holdfast serve", () => {
     expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   });
 
+  it("serves the demo when it is asked for, and nothing at / otherwise", async () => {
+    const bare = await shell.serve(shell.directory());
+    expect((await fetch(bare.url)).status).toBe(404);
+    const server = await shell.serve(shell.directory(), 0, ["--demo"]);
+    const page = await fetch(server.url);
+    expect(page.status).toBe(200);
+    const html = await page.text();
+    for (const [, file] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) expect((await fetch(`${server.url}${file}`)).status, file).toBe(200);
+    expect(html).not.toMatch(/<script(?! type="module" crossorigin src=)|<style|style=| on[a-z]+=/);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    expect((await fetch(server.url, { method: "POST" })).status).toBe(405);
+  });
+
   it("logs each connect and disconnect with its reason", async () => {
     const server = await shell.serve(shell.directory());
     const socket = client(`${server.url}/orders`);

@@ -11,6 +11,7 @@ export type { Headers } from "./record.js";
 export type {
   EmitOptions,
   JoinOptions,
+  PastMessage,
   PresenceChange,
   PresenceListener,
   ReceiptsListener,

@@ -271,3 +271,11 @@ test("close waits for running handlers", async () => {
   expect(await told).toEqual([]);
   await closed;
 });
+
+test("asks for the past in pages", async () => {
+  const kitchen = server.connect().room("kitchen");
+  const item = { id: "a", sequence: 17, event: "order", args: [1], publishedAt: 5, sender: "ann" };
+  server.onRequest = () => ({ ok: true, items: [item], next: 17 });
+  expect(await kitchen.history({ before: 18, limit: 1 })).toMatchObject({ items: [item], next: 17 });
+  expect(payloads("holdfast:history")).toEqual([{ room: "kitchen", before: 18, limit: 1 }]);
+});

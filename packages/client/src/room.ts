@@ -56,6 +56,28 @@ export interface RoomReceipts {
   readonly next?: number | undefined;
 }
 
+/** A message of the past. */
+export interface PastMessage {
+  readonly id: string;
+  readonly sequence: number;
+  readonly event: string;
+  readonly args: readonly unknown[];
+  /** When the server stored it: milliseconds since 1970. */
+  readonly publishedAt: number;
+  readonly sender?: string | undefined;
+  readonly key?: string | undefined;
+  readonly headers?: Headers | undefined;
+  /** Why its arguments, then none, could not be read. */
+  readonly invalid?: string | undefined;
+}
+
+interface HistoryOptions {
+  /** Only messages with a lower sequence than this. Default: from the newest on. */
+  readonly before?: number | undefined;
+  /** Messages of the page, 1 to 1,000; default 100. */
+  readonly limit?: number | undefined;
+}
+
 /** A member: a user or a queue, and the first sequence that is for it. */
 export type RoomMember =
   | { readonly user: string; readonly since: number; readonly devices: number; readonly online: boolean }
@@ -160,6 +182,17 @@ export interface Room {
 
   /** Who got a message that this user emitted, 1,000 users a page. `FORBIDDEN` for another's, `NOT_FOUND` when it is not kept. */
   receipts(id: string, page?: PageOptions): Promise<RoomReceipts>;
+
+  /**
+   * What was emitted before, the newest first, for members: all that the room keeps. It acks nothing and moves no device on. A page may
+   * be short, or empty, and have a `next`: continue with it as `before`.
+   *
+   * @throws HoldfastError by rejection. `FORBIDDEN`: the user is no member. `NOT_FOUND`: there is no such room
+   *
+   * @example
+   * const { items, next } = await kitchen.history({ before: oldestShown, limit: 50 });
+   */
+  history(options?: HistoryOptions): Promise<Page<PastMessage, number>>;
 
   /** Members in the order in which they came, up to `limit` (100, at most 1,000). `NOT_FOUND` when there is no such room. */
   members(page?: PageOptions): Promise<Page<RoomMember, number>>;

@@ -143,6 +143,13 @@ export interface RoomLedger {
   readonly next?: number;
 }
 
+/** A message of a room, as it is stored. */
+export interface RoomRecord {
+  readonly sequence: number;
+  readonly publishedAt: number;
+  readonly record: Uint8Array;
+}
+
 /** What an engine tells of rooms; every call is made from its own turn, never from inside a method of the engine. */
 export interface RoomEvents {
   /** These sessions may have something to pull that they did not have when `pull` last came back empty. Only a hint. */
@@ -173,6 +180,8 @@ export interface RoomEngine {
   removeRoom(address: RoomAddress): Promise<void>;
   /** Names of a namespace's rooms in order, those after `after`; inboxes are not among them. */
   listRooms(namespace: string, after: string | undefined, limit: number): Promise<Page<string, string>>;
+  /** As `listRooms`, of those that a user is a member of. */
+  roomsOf(namespace: string, user: string, after: string | undefined, limit: number): Promise<Page<string, string>>;
   /** `NOT_FOUND` when there is none. */
   roomStats(address: RoomAddress): Promise<RoomStats>;
 
@@ -247,4 +256,13 @@ export interface RoomEngine {
    * @param after 0, or `next` of the page before
    */
   ledger(namespace: string, target: RoomTarget, message: RoomMessage, after: number, limit: number): Promise<RoomLedger>;
+
+  /**
+   * Messages of a room with a sequence below `before`, the newest first, as a user sees them who is a member: all that the
+   * room keeps, also from before the user came, but nothing that expired or that the user was excepted from. It settles
+   * nothing. A page may be short, or empty, and have a `next`, which continues it as `before`.
+   *
+   * `NOT_FOUND` when there is no such room; `FORBIDDEN` when the user is no member of it.
+   */
+  history(address: RoomAddress, user: string, before: number, limit: number): Promise<Page<RoomRecord, number>>;
 }

@@ -14,6 +14,7 @@ import type {
   RoomLedger,
   RoomMember,
   RoomMemberInfo,
+  RoomRecord,
   RoomStats,
   RoomTarget,
 } from "./room-engine.js";
@@ -118,6 +119,12 @@ export class Rooms {
     return this.#engine.listRooms(namespace, after, limit);
   }
 
+  /** As `RoomEngine.roomsOf`. */
+  async listOf(namespace: string, user: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
+    this.#host.assertOpen();
+    return this.#engine.roomsOf(namespace, user, after, limit);
+  }
+
   async stats(address: RoomAddress): Promise<RoomStats> {
     this.#host.assertOpen();
     return this.#engine.roomStats(address);
@@ -207,5 +214,11 @@ export class Rooms {
   async ledger(namespace: string, target: RoomTarget, id: string, after: number, limit: number): Promise<RoomLedger> {
     this.#host.assertOpen();
     return this.#engine.ledger(namespace, target, { id }, after, limit);
+  }
+
+  /** As `RoomEngine.history`. */
+  async history(address: RoomAddress, user: string, before: number, limit: number): Promise<Page<RoomRecord, number>> {
+    this.#host.assertOpen();
+    return this.#engine.history(address, user, before, limit);
   }
 }

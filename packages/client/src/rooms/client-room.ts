@@ -66,6 +66,10 @@ export class ClientRoom {
     return this.#ask("receipts", { id, ...page });
   }
 
+  history(options?: object): Promise<Reply> {
+    return this.#ask("history", options);
+  }
+
   members(page?: PageOptions): Promise<Reply> {
     return this.#ask("members", page);
   }

@@ -10,6 +10,7 @@ const METHODS = [
   "emit",
   "emitWith",
   "receipts",
+  "history",
   "members",
   "presence",
   "watchPresence",

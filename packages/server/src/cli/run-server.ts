@@ -2,7 +2,9 @@ import { once } from "node:events";
 import { createServer, type Server as HttpServer } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Holdfast } from "../holdfast.js";
+import { DemoFiles } from "./demo-files.js";
 import { CommandError, EXIT } from "./exit-codes.js";
 import { answerHealth } from "./health.js";
 import { type Log, openLog } from "./log.js";
@@ -16,13 +18,17 @@ export async function runServer(settings: ServeSettings): Promise<void> {
   await refuseOpenHost(settings);
   const interruption = new Interruption();
   const log = openLog();
+  const demo = settings.demo ? new DemoFiles(demoDirectory()) : undefined;
   const holdfast = await open(settings, log);
-  const http = createServer((request, response) => answerHealth(request, response, () => holdfast.failure));
+  const http = createServer((request, response) => {
+    if (demo?.answer(request, response) !== true) answerHealth(request, response, () => holdfast.failure);
+  });
   const sockets = new SocketServer(http, holdfast, settings, log.logger);
   try {
     await listen(http, settings);
     const directory = settings.engine === "memory" ? undefined : resolve(settings.directory);
     log.logger.info({ address: addressOf(http, settings.host), engine: holdfast.engine, directory }, "listening");
+    if (demo !== undefined) log.logger.info(`a chat to try is at ${addressOf(http, settings.host)}`);
     await interruption.wait();
     log.logger.info("closing");
   } finally {
@@ -34,6 +40,9 @@ export async function runServer(settings: ServeSettings): Promise<void> {
   log.flush();
   interruption.dispose();
 }
+
+/** Where the build puts the page, beside what runs here. */
+const demoDirectory = (): string => fileURLToPath(new URL("dist/demo", import.meta.resolve("holdfast/package.json")));
 
 async function open(settings: ServeSettings, log: Log): Promise<Holdfast> {
   const { directory, engine, autoCreate, queuesMax, roomsMax, namespacesMax, disconnectGraceMs } = settings;

@@ -12,6 +12,7 @@ GET /healthz says that the process runs, GET /readyz that messages can be stored
 
 Examples:
   $ holdfast serve
+  $ holdfast serve --demo
   $ holdfast serve --port 4000 --directory /var/lib/holdfast
   $ holdfast serve --origin https://example.org --origin http://localhost:5173
   $ holdfast serve --config /etc/holdfast.json
@@ -34,6 +35,7 @@ export function addServe(program: Command): void {
     .option("--rooms-max <number>", "how many rooms a namespace may have (default: 10000)", wholeNumber(1, 1_000_000))
     .option("--namespaces-max <number>", "how many namespaces clients may ask for beside / (default: 100)", wholeNumber(0, 10_000))
     .option("--disconnect-grace-ms <ms>", "how long a lost consumer may come back to its messages (default: 5000)", wholeNumber(0, 60_000))
+    .option("--demo", "also serve a chat at /, to try rooms in a browser")
     .option("--insecure", "listen beyond loopback although nobody has to say who they are")
     .option("--config <file>", "a JSON file with these options")
     .addHelpText("after", HELP)

@@ -47,6 +47,7 @@ describe("resolveSettings", () => {
       disconnectGraceMs: 5_000,
       pingIntervalMs: 25_000,
       pingTimeoutMs: 20_000,
+      demo: false,
       insecure: false,
     });
   });

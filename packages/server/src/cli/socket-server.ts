@@ -4,6 +4,7 @@ import { type Namespace, Server, type Socket } from "socket.io";
 import type { Holdfast } from "../holdfast.js";
 import { isOwnOrigin } from "./own-origin.js";
 import type { ServeSettings } from "./settings.js";
+import { relayTyping } from "./typing-relay.js";
 
 const HTTP_BUFFER_BYTES_MAX = 4_194_304;
 /** How long a connection may stay without having joined a namespace. */
@@ -50,6 +51,7 @@ export class SocketServer {
     });
     this.#io.engine.on("connection_error", (refused: RefusedRequest) => this.#logRefused(refused));
     this.#serve(this.#io.of("/"));
+    if (settings.demo) relayTyping(this.#io.of("/"));
     this.#io.on("new_namespace", (namespace) => this.#serve(namespace));
     this.#io.of((name, _auth, decide) => decide(null, this.#admits(name)));
   }

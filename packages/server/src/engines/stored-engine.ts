@@ -19,6 +19,7 @@ import type {
   RoomMember,
   RoomMemberInfo,
   RoomMessage,
+  RoomRecord,
   RoomSession,
   RoomSettleRun,
   RoomStats,
@@ -605,6 +606,10 @@ export class StoredEngine implements Engine {
     return this.#rooms.listRooms(namespace, after, limit);
   }
 
+  roomsOf(namespace: string, user: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
+    return this.#rooms.roomsOf(namespace, user, after, limit);
+  }
+
   roomStats(address: RoomAddress): Promise<RoomStats> {
     return this.#rooms.roomStats(address);
   }
@@ -655,6 +660,10 @@ export class StoredEngine implements Engine {
 
   ledger(namespace: string, target: RoomTarget, message: RoomMessage, after: number, limit: number): Promise<RoomLedger> {
     return this.#rooms.ledger(namespace, target, message, after, limit);
+  }
+
+  history(address: RoomAddress, user: string, before: number, limit: number): Promise<Page<RoomRecord, number>> {
+    return this.#rooms.history(address, user, before, limit);
   }
 
   // --- schedules -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import type {
   RoomMember,
   RoomMemberInfo,
   RoomMessage,
+  RoomRecord,
   RoomSession,
   RoomSettleRun,
   RoomStats,
@@ -24,6 +25,7 @@ import type { RoomOptions, RoomOptionsChange } from "../room-options.js";
 import type { Store } from "../store.js";
 import { looked } from "./looked.js";
 import { pageOf } from "./page-of.js";
+import { readHistory } from "./room-history.js";
 import { readLedger } from "./room-ledger.js";
 import { RoomReader } from "./room-reader.js";
 import { StoredWatching } from "./stored-watching.js";
@@ -143,6 +145,13 @@ export class StoredRooms implements RoomEngine {
     return pageOf(this.#host.running().rooms.catalog.names(namespace), after, limit);
   }
 
+  async roomsOf(namespace: string, user: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
+    const memberships = this.#host.running().rooms.catalog.user(namespace, user)?.memberships ?? [];
+    // An inbox has a user's name, and no room's.
+    const names = Array.from(memberships, ({ room }) => room.target.room).filter((name) => name !== undefined);
+    return pageOf(names, after, limit);
+  }
+
   async roomStats(address: RoomAddress): Promise<RoomStats> {
     return roomStatsOf(this.#require(address), this.#clock.now());
   }
@@ -170,6 +179,10 @@ export class StoredRooms implements RoomEngine {
   async ledger(namespace: string, target: RoomTarget, message: RoomMessage, after: number, limit: number): Promise<RoomLedger> {
     const room = this.#host.running().rooms.catalog.requireTarget(namespace, target);
     return looked(readLedger(this.#store, room, message, this.#clock.now(), after, limit));
+  }
+
+  async history(address: RoomAddress, user: string, before: number, limit: number): Promise<Page<RoomRecord, number>> {
+    return looked(readHistory(this.#store, this.#require(address), user, before, limit, this.#clock.now()));
   }
 
   // --- sessions ------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ export const OPERATIONS = [
   "holdfast:remove",
   "holdfast:members",
   "holdfast:presence",
+  "holdfast:history",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];

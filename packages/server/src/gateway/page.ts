@@ -13,17 +13,21 @@ export interface Shown<Item, Cursor> {
   readonly buffers: number;
 }
 
-/** Reads a page in small steps, so that many large messages are never in memory for one reply. */
+/**
+ * Reads a page in small steps, so that many large messages are never in memory for one reply. After `readsMax` of them it
+ * ends with what was found, for lists of which some, or all, is passed over.
+ */
 export async function fillPage<Found, Item, Cursor>(
   first: Cursor,
   limit: number,
   read: (after: Cursor, limit: number) => Promise<Page<Found, Cursor>>,
   show: (found: Found) => Shown<Item, Cursor>,
+  readsMax = Number.POSITIVE_INFINITY,
 ): Promise<Page<Item, Cursor>> {
   const items: Item[] = [];
   let bytes = 0;
   let buffers = 0;
-  for (let after = first; ; ) {
+  for (let [after, reads] = [first, 1]; ; reads++) {
     const page = await read(after, Math.min(CHUNK, limit - items.length));
     for (const found of page.items) {
       const shown = show(found);
@@ -36,6 +40,6 @@ export async function fillPage<Found, Item, Cursor>(
     }
     if (page.next === undefined) return { items };
     after = page.next;
-    if (items.length >= limit) return { items, next: after };
+    if (items.length >= limit || reads >= readsMax) return { items, next: after };
   }
 }

@@ -84,6 +84,8 @@ export class Requests {
         return { reply: await rooms.members(this.#broker, connection, payload) };
       case "holdfast:presence":
         return { reply: await rooms.presence(this.#broker, connection, payload) };
+      case "holdfast:history":
+        return { reply: await rooms.history(this.#broker, connection, payload) };
       default:
         return operation satisfies never;
     }
@@ -167,6 +169,7 @@ export class Requests {
   async #list(connection: Connection, payload: object): Promise<object> {
     const request = validate(schemas.listRequest, payload, "list");
     if (request.kind === "rooms") return rooms.listRooms(this.#broker, connection, request);
+    if (request.kind === "memberships") return rooms.listMemberships(this.#broker, connection, request);
     if (request.kind === "schedules") return listSchedules(this.#broker, connection, request);
     return this.#broker.list(connection.namespace, request.after, request.limit);
   }

@@ -74,8 +74,8 @@ export function encodeMessage(
 /** What `meta: true` asks for. */
 function metaOf({ room }: RoomBlock, content: MessageContent, sequence: number, redelivered: boolean): object {
   const { id, key } = content;
-  const headers = givenHeaders(content.headers);
   const sender = senderIn(content.headers);
+  const headers = givenHeaders(content.headers);
   return {
     id,
     ...room.target,

@@ -108,6 +108,8 @@ describe("holdfast:join and holdfast:emit", () => {
       ["receipts", { room: "kitchen", id: "a" }],
       ["add", { room: "kitchen", member: { user: "bob" } }],
       ["remove", { room: "kitchen", member: { user: "bob" } }],
+      ["history", { room: "kitchen" }],
+      ["list", { kind: "memberships" }],
       ["members", { room: "kitchen" }],
       ["presence", { room: "kitchen" }],
       ["define", { room: "kitchen" }],
@@ -247,5 +249,69 @@ describe("looking after rooms", () => {
     expect(await ann.ask("define", { room: "kitchen" })).toEqual({ ok: true });
     expect((await ann.ask("define", { room: "bar" })).error).toMatchObject({ code: "TOO_LARGE" });
     expect(await ann.ask("join", { room: "kitchen" })).toEqual({ ok: true, sequence: 1 });
+  });
+});
+
+describe("holdfast:list", () => {
+  it("names the rooms, and those that the user is in", async () => {
+    const [ann, bob] = [await peer("ann"), await peer("bob")];
+    for (const room of ["kitchen", "bar"]) await ann.ask("join", { room });
+    await bob.ask("join", { room: "cellar" });
+    expect(await bob.ask("list", { kind: "rooms" })).toEqual({ ok: true, items: ["bar", "cellar", "kitchen"] });
+    expect(await bob.ask("list", { kind: "memberships" })).toEqual({ ok: true, items: ["cellar"] });
+    expect(await ann.ask("list", { kind: "memberships", limit: 1 })).toEqual({ ok: true, items: ["bar"], next: "bar" });
+    await ann.ask("leave", { room: "bar" });
+    expect(await ann.ask("list", { kind: "memberships" })).toEqual({ ok: true, items: ["kitchen"] });
+  });
+});
+
+describe("holdfast:history", () => {
+  it("tells a member what was emitted before, backwards in pages, and settles nothing", async () => {
+    const [ann, bob] = [await peer("ann"), await peer("bob")];
+    await ann.ask("join", { room: "kitchen" });
+    const emits = [
+      { event: "order", args: [{ table: 4 }, Buffer.from([1, 2])], id: "o-1", key: "k", headers: { trace: "7" } },
+      { event: "secret", args: [], except: [{ user: "bob" }] },
+      { event: "ready", args: [4], id: "r-1" },
+    ];
+    for (const emit of emits) await ann.ask("emit", { room: "kitchen", ...emit });
+    await bob.ask("join", { room: "kitchen" });
+    await bob.ask("emit", { room: "kitchen", event: "thanks", args: [], id: "t-1" });
+    expect((await ann.ask("history", { room: "kitchen" })).items).toMatchObject([
+      { event: "thanks", sequence: 4, sender: "bob" },
+      { event: "ready", sequence: 3, sender: "ann" },
+      { event: "secret", sequence: 2 },
+      { event: "order", sequence: 1 },
+    ]);
+    const first = await ann.ask("history", { room: "kitchen", limit: 2 });
+    expect(first).toMatchObject({ items: [{ sequence: 4 }, { sequence: 3 }], next: 3 });
+    const rest = await ann.ask("history", { room: "kitchen", before: 3, limit: 2 });
+    expect(rest).toMatchObject({ items: [{ sequence: 2 }, { sequence: 1 }] });
+    expect(rest).not.toHaveProperty("next");
+    const publishedAt = expect.any(Number);
+    const order = { ...emits[0], sequence: 1, sender: "ann", publishedAt };
+    expect((await ann.ask("history", { room: "kitchen", before: 2 })).items).toEqual([order]);
+  });
+
+  it("is for members, and shows them nothing they were excepted from", async () => {
+    const [ann, eve] = [await peer("ann"), await peer("eve")];
+    await ann.ask("join", { room: "kitchen" });
+    await ann.ask("add", { room: "kitchen", member: { user: "bob" } });
+    await ann.ask("emit", { room: "kitchen", event: "party", args: [], except: [{ user: "bob" }] });
+    await ann.ask("emit", { room: "kitchen", event: "hello", args: [] });
+    const bob = await peer("bob");
+    expect((await bob.ask("history", { room: "kitchen" })).items).toMatchObject([{ event: "hello" }]);
+    const refused: [object, string, string][] = [
+      [{ room: "kitchen" }, "FORBIDDEN", "kitchen"],
+      [{ room: "bar" }, "NOT_FOUND", "bar"],
+      [{ room: "kitchen", before: -1 }, "BAD_REQUEST", "before"],
+      [{ room: "kitchen", limit: 1_001 }, "BAD_REQUEST", "limit"],
+      [{ room: "kitchen", after: 1 }, "BAD_REQUEST", "after"],
+    ];
+    for (const [payload, code, names] of refused) {
+      const { error } = await eve.ask("history", payload);
+      expect(error).toMatchObject({ code, retryable: false });
+      expect(error?.message).toContain(names);
+    }
   });
 });

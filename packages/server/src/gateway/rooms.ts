@@ -1,19 +1,24 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { z } from "zod";
 import type { Broker } from "../broker.js";
-import { EXCEPT_MAX, emitOne, emitOptions, roomEvent, senderOf, TARGETS_MAX } from "../emit.js";
+import { EXCEPT_MAX, emitOne, emitOptions, givenHeaders, roomEvent, senderIn, senderOf, TARGETS_MAX } from "../emit.js";
+import type { Page } from "../engine.js";
+import { readShared } from "../read-message.js";
 import { memberEntry } from "../room.js";
-import type { RoomAddress, RoomTarget } from "../room-engine.js";
+import type { RoomAddress, RoomRecord, RoomTarget } from "../room-engine.js";
 import { deviceName, memberObject, targetName, userObject } from "../room-names.js";
 import { roomName, roomOptions } from "../room-options.js";
 import { validate } from "../validate.js";
 import type { Connection } from "./connection.js";
 import type { Device } from "./device.js";
+import { fillPage, type Shown } from "./page.js";
 import { Watches } from "./watches.js";
 
 const PAGE_MAX = 1_000;
 const PAGE_DEFAULT = 100;
 const SEQUENCE_MAX = 0xffff_ffff_ffff;
+/** Pages that one look into the past goes through, for a member who is not to see much of it. */
+const HISTORY_READS_MAX = 128;
 
 const sequence = z.int().min(0).max(SEQUENCE_MAX);
 const limit = z.int().min(1).max(PAGE_MAX);
@@ -39,6 +44,7 @@ const receiptsRequest = z.strictObject({
   after: sequence.default(0),
   limit: limit.default(PAGE_MAX),
 });
+const historyRequest = roomRequest.extend({ before: sequence.default(SEQUENCE_MAX), limit: limit.default(PAGE_DEFAULT) });
 const memberRequest = roomRequest.extend({ member: memberObject });
 const membersRequest = roomRequest.extend({ after: sequence.default(0), limit: limit.default(PAGE_DEFAULT) });
 const presenceRequest = membersRequest.extend({ watch: z.boolean().optional() });
@@ -114,6 +120,34 @@ function targetOf({ room, user }: Pick<z.output<typeof receiptsRequest>, "room" 
   throw new HoldfastError("BAD_REQUEST", "receipts has both or none of room and user, expected 1");
 }
 
+/** What was emitted before, for a member: it settles nothing, and moves no cursor. */
+export async function history(broker: Broker, connection: Connection, payload: object): Promise<object> {
+  const { user } = deviceOf(connection);
+  const { room, before, limit } = validate(historyRequest, payload, "history");
+  const address = addressOf(connection, room);
+  const read = (from: number, count: number): Promise<Page<RoomRecord, number>> => broker.rooms.history(address, user, from, count);
+  return fillPage(before, limit, read, shownInHistory, HISTORY_READS_MAX);
+}
+
+function shownInHistory({ record, sequence, publishedAt }: RoomRecord): Shown<object, number> {
+  const { content, buffers } = readShared(record);
+  const { id, event, key, headers, body, invalid } = content;
+  const sender = senderIn(headers);
+  const given = givenHeaders(headers);
+  const item = {
+    id,
+    sequence,
+    event,
+    args: invalid === undefined ? body : [],
+    publishedAt,
+    ...(sender === undefined ? undefined : { sender }),
+    ...(key === undefined ? undefined : { key }),
+    ...(given === undefined ? undefined : { headers: given }),
+    ...(invalid === undefined ? undefined : { invalid }),
+  };
+  return { item, cursor: sequence, bytes: record.length, buffers };
+}
+
 export async function add(broker: Broker, connection: Connection, payload: object): Promise<object> {
   deviceOf(connection);
   const { room, member } = validate(memberRequest, payload, "add");
@@ -158,14 +192,21 @@ export async function deleteRoom(broker: Broker, connection: Connection, payload
   return {};
 }
 
+interface ListPage {
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
 /** Names of the rooms, a page of them. */
-export async function listRooms(
-  broker: Broker,
-  connection: Connection,
-  { after, limit }: { readonly after?: string | undefined; readonly limit: number },
-): Promise<object> {
+export async function listRooms(broker: Broker, connection: Connection, { after, limit }: ListPage): Promise<object> {
   deviceOf(connection);
   return broker.rooms.list(connection.namespace, after, limit);
+}
+
+/** The same of those that the user is in. */
+export async function listMemberships(broker: Broker, connection: Connection, { after, limit }: ListPage): Promise<object> {
+  const { user } = deviceOf(connection);
+  return broker.rooms.listOf(connection.namespace, user, after, limit);
 }
 
 export async function stats(broker: Broker, connection: Connection, payload: object): Promise<object> {

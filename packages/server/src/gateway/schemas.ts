@@ -51,8 +51,11 @@ export const deleteRequest = z.strictObject({ queue: queueName });
 const listPage = z.strictObject({ after: z.string().max(256).optional(), limit });
 export const listRequest = z.discriminatedUnion(
   "kind",
-  [listPage.extend({ kind: z.enum(["queues", "rooms"]) }), listPage.extend({ kind: z.literal("schedules"), queue: queueName })],
-  { error: '"queues", "rooms" or "schedules"' },
+  [
+    listPage.extend({ kind: z.enum(["queues", "rooms", "memberships"]) }),
+    listPage.extend({ kind: z.literal("schedules"), queue: queueName }),
+  ],
+  { error: '"queues", "rooms", "memberships" or "schedules"' },
 );
 export const statsRequest = z.strictObject({ queue: queueName });
 export const peekRequest = z.strictObject({ queue: queueName, after: lease.default(0), limit });

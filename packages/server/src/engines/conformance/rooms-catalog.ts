@@ -17,6 +17,23 @@ export function testRoomsCatalog(suite: Suite): void {
       await expect(h.engine.roomStats(rooms.address("d"))).rejects.toMatchObject({ code: "NOT_FOUND" });
     });
 
+    suite.eachRestart(
+      (way) => `S1: the rooms that a user is in are listed, without the inbox, also after ${way}`,
+      async (h, way) => {
+        const rooms = new RoomsOf(h);
+        for (const room of ["c", "a", "b", "d"]) await rooms.add(room, room === "d" ? "bob" : "anna");
+        await rooms.emit({ user: "anna" }, 1);
+        await rooms.remove("b", "anna");
+        const roomsOf = (user: string, after?: string, limit = 10): Promise<unknown> => h.engine.roomsOf("/", user, after, limit);
+        await h.restart(way);
+        expect(await roomsOf("anna", undefined, 1)).toEqual({ items: ["a"], next: "a" });
+        expect(await roomsOf("anna", "a")).toEqual({ items: ["c"] });
+        expect(await roomsOf("eve")).toEqual({ items: [] });
+        await h.engine.removeRoom(rooms.address("a"));
+        expect(await roomsOf("anna")).toEqual({ items: ["c"] });
+      },
+    );
+
     suite.case("C1: a room and a queue of one name have nothing to do with each other", async (h) => {
       const rooms = new RoomsOf(h);
       await h.define("a");

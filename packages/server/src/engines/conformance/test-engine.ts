@@ -33,6 +33,7 @@ import { testRoomsCatalog } from "./rooms-catalog.js";
 import { testRoomsDevices } from "./rooms-devices.js";
 import { testRoomsEmit } from "./rooms-emit.js";
 import { testRoomsGaps } from "./rooms-gaps.js";
+import { testRoomsHistory } from "./rooms-history.js";
 import { testRoomsLedger } from "./rooms-ledger.js";
 import { testRoomsOrder } from "./rooms-order.js";
 import { testRoomsQueueMember } from "./rooms-queue-member.js";
@@ -88,6 +89,7 @@ export const TOPICS = [
   testRoomsDevices,
   testRoomsGaps,
   testRoomsRetention,
+  testRoomsHistory,
   testRoomsLedger,
   testRoomsQueueMember,
   testRoomsWatching,
