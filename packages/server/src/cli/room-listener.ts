@@ -22,6 +22,7 @@ interface Meta {
   readonly room?: string;
   readonly sequence: number;
   readonly redelivered: boolean;
+  readonly sender?: string;
   readonly key?: string;
   readonly headers?: object;
 }
