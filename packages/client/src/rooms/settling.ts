@@ -11,18 +11,19 @@ type Settlement = [room: number, first: number, count: number, delayMs?: number 
 
 /** So many wait at most: half of what the server sends of a room before it waits. */
 const WAITING_MAX = 128;
-/** They wait so long, and up to as long again so that clients do not all tell at once. */
+/** So long after some were told the next ones wait, and up to as long again so that clients do not all tell at once. */
 const PAUSE_MS = 100;
 
 /**
- * What became of the messages that came in frames of one connection. It is told together: a few times a second, but at the
- * end of the turn when the server might soon wait for it.
+ * What became of the messages that came in frames of one connection. It is told together: the first at once, so that whoever
+ * leaves right after has told it, then a few times a second; and at the end of the turn when the server might soon wait for it.
  */
 export class Settling {
   readonly #connection: Connection;
   readonly #settlements: Settlement[] = [];
   #waiting = 0;
-  #scheduled = false;
+  /** Something was told a moment ago, or is at the end of this turn. */
+  #resting = false;
   /** Nothing is to wait any more. */
   #hurries = false;
   /** Its connection is gone, and all that came on it comes again. */
@@ -63,11 +64,17 @@ export class Settling {
 
   #counted(): void {
     if (++this.#waiting === WAITING_MAX || this.#hurries) queueMicrotask(() => this.tell());
-    if (this.#scheduled) return;
-    this.#scheduled = true;
+    if (this.#resting) return;
+    this.#resting = true;
+    this.#connection.after(0, () => this.#tellAndRest());
+  }
+
+  /** What comes while it rests is told when that is over. */
+  #tellAndRest(): void {
+    this.tell();
     this.#connection.after(PAUSE_MS * (1 + Math.random()), () => {
-      this.#scheduled = false;
-      this.tell();
+      if (this.#waiting > 0) this.#tellAndRest();
+      else this.#resting = false;
     });
   }
 

@@ -10,7 +10,7 @@ import { Interruption } from "./signals.js";
 
 const HELP = `
 Makes you a member of the room and writes each message as one line of standard output: { "event", "args" }. Bytes are
-{ "$base64": "..." }. With --meta a line has "id", "room", "sequence" and "redelivered" besides.
+{ "$base64": "..." }. With --meta a line has "id", "room", "sequence", "redelivered" and "sender" besides.
 
 A message is acknowledged only after its line was handed to the operating system. You stay a member when the command
 ends, and the next one goes on where this one was: what came meanwhile is written first. Another command for the same
