@@ -19,6 +19,8 @@ export class World {
   readonly server: SimulatedServer;
   readonly network: Network;
   readonly queues: readonly SimulatedQueue[];
+  /** Those that are published to. */
+  readonly origins: readonly SimulatedQueue[];
   readonly consumers: Consumers;
   readonly publishers: Publishers;
   /** What was done so far; each message published or settled counts. */
@@ -42,13 +44,9 @@ export class World {
     });
     this.network = new Network(this.time, this.random.fork(), this.server);
     this.queues = chooseQueues(this.random.fork());
+    this.origins = this.queues.filter(({ dead }) => !dead);
     this.consumers = new Consumers(this);
     this.publishers = new Publishers(this);
-  }
-
-  /** Queues that are published to. */
-  get origins(): SimulatedQueue[] {
-    return this.queues.filter(({ dead }) => !dead);
   }
 
   address(queue: string): QueueAddress {
