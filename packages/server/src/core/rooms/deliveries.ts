@@ -2,7 +2,7 @@ import type { RoomItem, RoomSettleRun } from "../../room-engine.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";
 import type { News } from "./news.js";
-import { addGap, addRange, type GapReason } from "./ranges.js";
+import { addGap, addRange, type GapReason, inRanges } from "./ranges.js";
 import type { StoredBlock } from "./room-block.js";
 import type { Session } from "./session.js";
 
@@ -110,8 +110,10 @@ export class Deliveries {
     return true;
   }
 
-  #skips({ progress, member }: Device, block: StoredBlock, sequence: number, now: number): boolean {
+  #skips(device: Device, block: StoredBlock, sequence: number, now: number): boolean {
+    const { progress, member } = device;
     if (block.isExcluded(member.number, sequence) || block.isExpired(sequence, now) || progress.isSettled(sequence)) return true;
+    if (isGivenUp(device, block, sequence)) return true;
     return !progress.isRegular && this.#isSpent(member.room.options.poison, progress.failures(sequence));
   }
 
@@ -124,10 +126,14 @@ export class Deliveries {
     const { progress, member, gaps } = device;
     const { cursor, sent } = progress;
     const isExcluded = block.isExcluded(member.number, sent);
-    const isLost = !isExcluded && !progress.isSettled(sent) && block.isExpired(sent, now);
+    const isPassed = isExcluded || isGivenUp(device, block, sent);
+    const isLost = !isPassed && !progress.isSettled(sent) && block.isExpired(sent, now);
     if (isLost && gaps.length >= GAPS_MAX) return false;
-    if (isLost) this.#lose(device, sent, sent, "expired");
-    if ((isLost || isExcluded) && !progress.isSettled(sent)) progress.settle(sent);
+    if (isLost) {
+      this.#lose(device, sent, sent, "expired");
+      this.note(device, now);
+    }
+    if ((isLost || isPassed) && !progress.isSettled(sent)) progress.settle(sent);
     progress.sent = Math.max(progress.sent, sent + 1);
     if (progress.cursor > cursor) this.#gotOn(device, now);
     // Before the messages that come after it, unless more of it follows.
@@ -278,3 +284,7 @@ export class Deliveries {
     this.note(device, now);
   }
 }
+
+/** It expired in an earlier session or life, and was told as a gap, while the cursor waited below: it stays one, whatever the clock says. */
+const isGivenUp = ({ failed }: Device, block: StoredBlock, sequence: number): boolean =>
+  block.expires && failed.length > 0 && inRanges(failed, sequence);

@@ -153,5 +153,38 @@ export function testRoomsGaps(suite: Suite): void {
       expect(phone.gaps).toMatchObject([{ from: 2, to: 3, reason: "expired" }]);
       expect(await rooms.ledger("a", 2)).toEqual({ anna: "failed" });
     });
+
+    suite.case("S4: an expired message behind one that is open is told as one gap, also to the next session", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      await rooms.emit("a", 1, { body: 2, ttlMs: 1_000 }, 3);
+      await h.clock.advance(1_000);
+      const phone = await Phone.attach(h, "anna");
+      await phone.take(2);
+      expect(phone.gaps).toMatchObject([{ from: 2, to: 2, reason: "expired" }]);
+      await phone.detach();
+      const next = await Phone.attach(h, "anna");
+      expect(sequencesOf(await next.take(2))).toEqual([1, 3]);
+      expect(next.gaps).toMatchObject([{ from: 2, to: 2, reason: "expired" }]);
+    });
+
+    suite.eachRestart(
+      (way) => `S4: a message that was told to be a gap never comes after ${way}, even when the clock goes back`,
+      async (h, way) => {
+        const rooms = new RoomsOf(h);
+        await rooms.add("a", "anna");
+        await rooms.emit("a", 1, { body: 2, ttlMs: 1_000 }, 3);
+        await h.clock.advance(1_000);
+        const phone = await Phone.attach(h, "anna");
+        await phone.take(2);
+        await h.clock.advance(100);
+        await h.quiet();
+        h.clock.jump(-60_000);
+        await h.restart(way);
+        const next = await Phone.attach(h, "anna");
+        expect(sequencesOf(await next.take(2))).toEqual([1, 3]);
+        expect(next.gaps).toMatchObject([{ from: 2, to: 2, reason: "expired" }]);
+      },
+    );
   });
 }
