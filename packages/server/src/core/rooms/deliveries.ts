@@ -72,7 +72,7 @@ export class Deliveries {
     const { room } = device.member;
     this.#overtake(device, now);
     this.#showGaps(device, items, now);
-    if (progress.sent < room.head) return false;
+    if (progress.sent < room.head || isHeld(device, now)) return false;
     while (progress.sent < room.durableNext && progress.sent < progress.limit) {
       if (this.#left <= 0 && items.length > 0) return true;
       const block = room.cached.find(progress.sent);
@@ -288,3 +288,7 @@ export class Deliveries {
 /** It expired in an earlier session or life, and was told as a gap, while the cursor waited below: it stays one, whatever the clock says. */
 const isGivenUp = ({ failed }: Device, block: StoredBlock, sequence: number): boolean =>
   block.expires && failed.length > 0 && inRanges(failed, sequence);
+
+/** It starts again from its cursor, and something that was nacked does not come yet: what is behind that waits, too. */
+const isHeld = ({ progress, resumeAt }: Device, now: number): boolean =>
+  resumeAt !== NEVER && resumeAt > now && progress.sent < progress.sessionSent;
