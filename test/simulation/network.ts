@@ -46,6 +46,14 @@ export class Network {
       });
   }
 
+  /** As `send`, of what belongs to a connection: it does not reach another life of the server. */
+  sendInLife(arrive: () => void, channel?: Channel): void {
+    const { lives } = this.#server;
+    this.send(() => {
+      if (this.#server.lives === lives) arrive();
+    }, channel);
+  }
+
   /** Whether the client gets to know the answer. */
   answers(): boolean {
     return !this.#isLost();

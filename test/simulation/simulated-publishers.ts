@@ -15,7 +15,7 @@ export interface Parcel {
 }
 
 /** How one message of a request ended; undefined when nobody knows. */
-type Fate = { readonly sequence: number; readonly duplicate: boolean } | { readonly code: string; readonly retryable: boolean };
+export type Fate = { readonly sequence: number; readonly duplicate: boolean } | { readonly code: string; readonly retryable: boolean };
 
 /** Ids that applications chose, remembered to be used again. */
 const KNOWN_MAX = 40;
@@ -157,7 +157,7 @@ export class Publishers {
   }
 }
 
-const fatesOf = (runs: readonly ReceiptRun[]): Fate[] =>
+export const fatesOf = (runs: readonly ReceiptRun[]): Fate[] =>
   runs.flatMap(({ count, sequence, duplicate, error }) =>
     Array.from({ length: count }, (_, index) =>
       error === undefined ? { sequence: sequence + index, duplicate } : { code: error.code, retryable: error.retryable },

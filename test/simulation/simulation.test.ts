@@ -26,13 +26,18 @@ describe("simulation", () => {
       crashes: 1,
       crashesInFlight: 0.8,
       redeliveries: 10,
-      expiries: 5,
+      expiries: 3,
       staleSettles: 3,
       duplicates: 5,
       unknown: 10,
       deadLetters: 3,
       redriven: 0.5,
       purged: 3,
+      emitted: 20,
+      heard: 200,
+      heardAgain: 50,
+      gaps: 5,
+      replaced: 1,
     }))
       expect(counts[what as keyof typeof counts], what).toBeGreaterThanOrEqual(least * SEEDS);
   });
