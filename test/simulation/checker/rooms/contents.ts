@@ -25,10 +25,10 @@ function checkSource(message: RoomMessage, report: Report): void {
     report.add("phantom", `${message} was refused for good, and is there`, ...before.map(({ doneIndex }) => doneIndex), firstSeen);
 }
 
-function checkHeard({ target, sequence, body, event, key, index }: Heard, messages: RoomMessages, report: Report): void {
+function checkHeard({ target, sequence, id, body, event, key, index }: Heard, messages: RoomMessages, report: Report): void {
   const message = messages.at(target, sequence);
   const sent = message?.emits.some(({ invoked }) => invoked.body === body && invoked.event === event && invoked.key === key) ?? false;
-  if (message !== undefined && message.emits.length > 0 && !sent)
+  if (message !== undefined && message.id === id && message.emits.length > 0 && !sent)
     report.add("altered", `${message} arrived as ${JSON.stringify({ body, event, key })}, which nobody sent`, index);
 }
 

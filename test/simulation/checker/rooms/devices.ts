@@ -4,7 +4,7 @@ import type { Report } from "../violation.js";
 import type { DurableCursors } from "./durable-cursors.js";
 import { checkGap } from "./gaps.js";
 import type { Change, Memberships } from "./memberships.js";
-import type { RoomMessages } from "./room-messages.js";
+import type { RoomMessage, RoomMessages } from "./room-messages.js";
 import type { JoinCall, RoomRun, SessionEvent, SessionRun } from "./room-run.js";
 import { Track } from "./track.js";
 
@@ -19,6 +19,13 @@ export class Devices {
   readonly #members: Memberships;
   readonly #durable: DurableCursors;
   readonly #report: Report;
+  /** Messages that a later one came before; one that came after all is an inversion. */
+  readonly #passedOver: {
+    readonly track: Track;
+    readonly missed: RoomMessage;
+    readonly text: string;
+    readonly proof: readonly number[];
+  }[] = [];
   readonly #joins = new Map<string, JoinCall[]>();
 
   constructor(run: RoomRun, messages: RoomMessages, members: Memberships, durable: DurableCursors, report: Report) {
@@ -34,6 +41,8 @@ export class Devices {
       this.#joins.set(key, [...(this.#joins.get(key) ?? []), call]);
     }
     for (const event of run.events) this.#take(event);
+    for (const { track, missed, text, proof } of this.#passedOver)
+      if (!track.times.has(missed.sequence)) report.add("missed", text, ...proof);
   }
 
   /** Joins of a device in a room that may have had an effect. */
@@ -199,7 +208,7 @@ export class Devices {
       )
         continue;
       const text = `${track} got sequence ${sequence} after ${highest}, and ${missed} neither came nor is a gap`;
-      this.#report.add("missed", text, this.#messages.storedFrom(missed), last, index);
+      this.#passedOver.push({ track, missed, text, proof: [this.#messages.storedFrom(missed), last, index] });
     }
   }
 

@@ -18,7 +18,7 @@ export class DurableCursors {
       if (event.type === "restart") {
         begun = new Map();
         through = Number.NEGATIVE_INFINITY;
-        lastSynced = event.at;
+        lastSynced = Number.NEGATIVE_INFINITY;
       } else if (event.type === "commit-begun") {
         begun.set(event.commit, event.at);
       } else if (event.type === "synced") {
@@ -26,7 +26,7 @@ export class DurableCursors {
         begun.delete(event.commit);
         lastSynced = event.at;
       } else if (event.type === "crash") {
-        const quiet = begun.size === 0 && event.at - lastSynced >= QUIET_MS;
+        const quiet = lastSynced !== Number.NEGATIVE_INFINITY && begun.size === 0 && event.at - lastSynced >= QUIET_MS;
         this.#through.set(event.index, quiet ? Math.max(through, event.at - WRITTEN_MS - QUIET_MS) : through);
       }
     }
