@@ -50,6 +50,6 @@ function checkRetention({ to, target, at }: GapTold, run: RoomRun, messages: Roo
   if (bytesMin !== Number.POSITIVE_INFINITY || run.run.timeline.wentBack) return;
   const message = messages.at(target, to);
   const isOld = message === undefined || message.emits.some(({ invoked }) => invoked.at + ageMsMin <= at);
-  const isFar = messages.highest(target) >= to + messagesMin;
+  const isFar = messages.highest(target) + messages.unknown(target) >= to + messagesMin;
   if (!isOld && !isFar) told(`and the room has to keep ${message}`, messages.storedFrom(message));
 }

@@ -95,6 +95,13 @@ export class RoomMessages {
     return Math.max(0, ...(this.#byTarget.get(nameOfTarget(target))?.keys() ?? []));
   }
 
+  /** How many messages it may have had that nobody was told of. */
+  unknown(target: Target): number {
+    const name = nameOfTarget(target);
+    const isOpen = (call: EmitCall): boolean => mayHaveHappened(call) && call.ok === undefined;
+    return this.#run.emits.list.filter((call) => isOpen(call) && call.invoked.to.some((other) => nameOfTarget(other) === name)).length;
+  }
+
   /** Those of an id in one target. */
   ofId(target: Target, id: string): readonly RoomMessage[] {
     return this.#byName.get(`${nameOfTarget(target)}\n${id}`) ?? [];

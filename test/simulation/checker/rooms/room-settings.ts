@@ -34,9 +34,9 @@ export class LoosestRoomSettings {
     return this.#defined.length > 0 && this.#defined.every(({ poison }) => poison === "block");
   }
 
-  /** What it was told last. */
-  get last(): RoomSettings | undefined {
-    return this.#defined.at(-1);
+  /** What it surely has: what it was told in the beginning, and never anything else. */
+  get only(): RoomSettings | undefined {
+    return this.#defined.length === 1 ? this.#defined[0] : undefined;
   }
 
   #least(limit: (options: RoomSettings) => number, undefinedLimit: number): number {

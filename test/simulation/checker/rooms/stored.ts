@@ -22,7 +22,7 @@ function checkCounts(run: RoomRun, scan: RoomScan, report: Report): void {
   if (messages.length !== expected) told(`has ${messages.length} messages, expected ${expected} from ${head} to ${next - 1}`);
   if (published !== next - 1) told(`counts ${published} published, expected ${next - 1}`);
   if (expired !== head - 1) told(`counts ${expired} expired, expected ${head - 1}`);
-  const most = run.settings(target).last?.maxMessages ?? 0;
+  const most = run.settings(target).only?.maxMessages ?? 0;
   if (most > 0 && messages.length > most) told(`has ${messages.length} messages, expected at most ${most}`);
 }
 
