@@ -2,7 +2,7 @@ import type { StoredEngine } from "../../packages/server/src/engines/stored-engi
 import type { JoinFrom, RoomGap, RoomItem, RoomSlice } from "../../packages/server/src/room-engine.js";
 import { failureOf } from "./failure.js";
 import { readRecord } from "./messages.js";
-import type { Channel } from "./network.js";
+import { type Channel, newChannel } from "./network.js";
 import type { Target } from "./room-history.js";
 import { DEVICES, USERS } from "./simulated-rooms.js";
 import type { World } from "./world.js";
@@ -113,7 +113,7 @@ export class Devices {
       device,
       bytesMax: random.chance(0.2) ? 100 : 65_536,
       slow: random.chance(0.25),
-      channel: { name, arrivesUs: 0 },
+      channel: newChannel(name),
       open: new Map(),
       gaps: [],
       gone: false,
@@ -160,7 +160,7 @@ export class Devices {
     if (engine === undefined) return;
     try {
       const sequence = await engine.join(session.number, room, from);
-      if (this.#world.network.answers()) this.#world.record({ type: "join-done", call, outcome: "ok", sequence });
+      this.#world.network.answer(() => this.#world.record({ type: "join-done", call, outcome: "ok", sequence }), session.channel);
     } catch (error) {
       const code = failureOf(error);
       if (code !== undefined) this.#world.record({ type: "join-done", call, outcome: "fail", code });

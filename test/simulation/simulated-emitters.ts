@@ -1,6 +1,6 @@
 import { failureOf } from "./failure.js";
 import { type Content, digestOf, packLetters, TTLS_MS } from "./messages.js";
-import type { Channel } from "./network.js";
+import { newChannel } from "./network.js";
 import { Producer } from "./producer.js";
 import type { Emit, Target } from "./room-history.js";
 import { type Fate, fatesOf } from "./simulated-publishers.js";
@@ -41,7 +41,7 @@ export class Emitters {
     this.#world = world;
     const { random, rooms } = world;
     this.all = rooms.map(({ name }, index) => {
-      const channel: Channel | undefined = random.chance(0.5) ? { name: `emitter-${name}`, arrivesUs: 0 } : undefined;
+      const channel = random.chance(0.5) ? newChannel(`emitter-${name}`) : undefined;
       const producer = new Producer<RoomLetter>(`e${index}`, name, channel);
       return { to: chooseTargets(rooms, random), except: chooseExcept(rooms, random), producer };
     });
@@ -125,7 +125,7 @@ export class Emitters {
       const retryable = (error as { readonly retryable?: boolean }).retryable === true;
       fates = to.map(() => letters.map(() => ({ code, retryable })));
     }
-    if (this.#world.network.answers()) this.#answer(parcel, calls, fates);
+    this.#world.network.answer(() => this.#answer(parcel, calls, fates), numbered?.producer.channel);
   }
 
   #answer({ to, numbered }: RoomParcel, calls: readonly number[], fates: readonly (readonly Fate[])[]): void {

@@ -14,7 +14,7 @@ export function sendMember(world: World, type: "member-add" | "member-remove", r
     const address = { namespace: "/", room };
     try {
       const since = type === "member-add" ? await engine.addMember(address, member) : await engine.removeMember(address, member);
-      if (world.network.answers()) world.record({ type: "member-done", call, outcome: "ok", ...(since === undefined ? {} : { since }) });
+      world.network.answer(() => world.record({ type: "member-done", call, outcome: "ok", ...(since === undefined ? {} : { since }) }));
     } catch (error) {
       const code = failureOf(error);
       if (code !== undefined) world.record({ type: "member-done", call, outcome: "fail", code });
