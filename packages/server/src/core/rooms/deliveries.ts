@@ -62,6 +62,7 @@ export class Deliveries {
       session.ready.delete(device);
       // Once more later: rooms take turns.
       if (this.#handOut(device, items, now)) session.ready.add(device);
+      this.#showGaps(device, items, now);
     }
     return items;
   }
@@ -91,7 +92,7 @@ export class Deliveries {
   /** Hands out a stretch of a block, or passes over one message; false when the device has to wait. */
   #handBlock(device: Device, block: StoredBlock, items: RoomItem[], now: number): boolean {
     const { progress } = device;
-    if (this.#skips(device, block, progress.sent, now)) return this.#skip(device, block, items, now);
+    if (this.#skips(device, block, progress.sent, now)) return this.#skip(device, block, now);
     const from = progress.sent - block.first;
     let to = Math.min(block.count, progress.limit - block.first);
     const redelivered = progress.sent < progress.sentMax;
@@ -102,6 +103,8 @@ export class Deliveries {
       to = end;
     }
     while (to > from + 1 && block.bytesOf(from, to) > this.#left) to--;
+    // A gap is told before the messages that come after it.
+    this.#showGaps(device, items, now);
     items.push(block.slice(from, to, redelivered));
     this.#left -= block.bytesOf(from, to);
     if (!progress.isOpen) device.leaseUntil = now + LEASE_MS;
@@ -122,7 +125,7 @@ export class Deliveries {
   }
 
   /** Passes over what is not for the device, was settled, or may not be sent any more. */
-  #skip(device: Device, block: StoredBlock, items: RoomItem[], now: number): boolean {
+  #skip(device: Device, block: StoredBlock, now: number): boolean {
     const { progress, member, gaps } = device;
     const { cursor, sent } = progress;
     const isExcluded = block.isExcluded(member.number, sent);
@@ -136,8 +139,6 @@ export class Deliveries {
     if ((isLost || isPassed) && !progress.isSettled(sent)) progress.settle(sent);
     progress.sent = Math.max(progress.sent, sent + 1);
     if (progress.cursor > cursor) this.#gotOn(device, now);
-    // Before the messages that come after it, unless more of it follows.
-    if (isLost && !block.isExpired(sent + 1, now)) this.#showGaps(device, items, now);
     return true;
   }
 
