@@ -26,6 +26,7 @@ export async function end(world: World): Promise<void> {
   await world.time.run(SECOND_US);
   if (world.rooms.length > 0) await lookAtRooms(world, engine);
   for (const { name } of world.queues) await lookAt(world, engine, name);
+  if (world.shed.queue !== undefined) await lookAt(world, engine, world.shed.queue);
 }
 
 /** The queue that rooms feed takes all they have, so that it is over once it is drained. */

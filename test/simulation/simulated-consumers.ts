@@ -6,6 +6,7 @@ import { failureOf } from "./failure.js";
 import type { Settle, Token } from "./history.js";
 import { readRecord } from "./messages.js";
 import { type Channel, newChannel } from "./network.js";
+import { engineName } from "./simulated-shed.js";
 import type { World } from "./world.js";
 
 /** A delivery as its consumer keeps it. */
@@ -61,6 +62,16 @@ export class Consumers {
 
   get all(): SimulatedConsumer[] {
     return [...this.#attached.values()];
+  }
+
+  of(queue: string): SimulatedConsumer[] {
+    return this.all.filter((consumer) => consumer.queue === queue);
+  }
+
+  /** Its queue was removed. */
+  removed(number: number): void {
+    const consumer = this.#attached.get(number);
+    if (consumer !== undefined) this.#leave(consumer);
   }
 
   /** A life began: some come at once, others when an operation lets them. */
@@ -120,7 +131,7 @@ export class Consumers {
 
   hint(queue: string): void {
     for (const consumer of this.#attached.values()) {
-      if (consumer.queue !== queue) continue;
+      if (engineName(consumer.queue) !== queue) continue;
       consumer.hinted = true;
       this.#world.spawn(this.pull(consumer));
     }

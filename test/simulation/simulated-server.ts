@@ -17,6 +17,8 @@ export interface ServerEvents {
   revoked(consumer: number, leases: readonly number[]): void;
   /** It is the consumer's turn in a `fifo` queue. */
   capacity(consumer: number): void;
+  /** The consumer is gone with its queue. */
+  removed(consumer: number): void;
   /** Sessions of devices may have something. */
   roomWork(sessions: readonly number[]): void;
   sessionEnded(session: number, reason: "replaced" | "engine-restarted"): void;
@@ -125,7 +127,9 @@ export class SimulatedServer {
         if (!process.over) this.#events.sessionEnded(session, reason);
       },
       onSkipped: () => {},
-      onDetached: () => {},
+      onDetached: (consumer, reason) => {
+        if (!process.over && reason === "deleted") this.#events.removed(consumer);
+      },
       onState: (error) => {
         if (process.over) return;
         if (error === undefined) this.#begin(process);

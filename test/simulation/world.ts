@@ -9,6 +9,7 @@ import { Devices } from "./simulated-devices.js";
 import { Emitters } from "./simulated-emitters.js";
 import { Publishers } from "./simulated-publishers.js";
 import { chooseRooms, FED_QUEUE, roomOptionsOf, type SimulatedRoom } from "./simulated-rooms.js";
+import { engineName, Shed } from "./simulated-shed.js";
 import { SimulatedServer } from "./simulated-server.js";
 import { SimulatedDisk } from "./simulated-store.js";
 import { VirtualTime } from "./virtual-time.js";
@@ -31,6 +32,7 @@ export class World {
   readonly publishers: Publishers;
   readonly devices: Devices;
   readonly emitters: Emitters;
+  readonly shed: Shed;
   /** What was done so far; each message published or settled counts. */
   operations = 0;
   /** Ids of dead letters that somebody saw. */
@@ -55,6 +57,7 @@ export class World {
       expired: (consumer, leases) => this.consumers.expire(consumer, leases),
       revoked: (consumer, leases) => this.consumers.revoke(consumer, leases),
       capacity: (consumer) => this.consumers.turn(consumer),
+      removed: (consumer) => this.consumers.removed(consumer),
       roomWork: (sessions) => this.devices.hint(sessions),
       sessionEnded: (session, reason) => this.devices.ended(session, reason),
     });
@@ -67,10 +70,11 @@ export class World {
     this.publishers = new Publishers(this);
     this.devices = new Devices(this);
     this.emitters = new Emitters(this);
+    this.shed = new Shed(this);
   }
 
   address(queue: string): QueueAddress {
-    return { namespace: "/", queue };
+    return { namespace: "/", queue: engineName(queue) };
   }
 
   nextCall(): number {

@@ -1,5 +1,6 @@
 import { type GapTold, type Heard, nameOfTarget, type SettleHeard, type Target } from "../../room-history.js";
 import { mayHaveHappened } from "../calls.js";
+import type { Life } from "../run.js";
 import type { Report } from "../violation.js";
 import type { DurableCursors } from "./durable-cursors.js";
 import { checkGap } from "./gaps.js";
@@ -41,6 +42,8 @@ export class Devices {
       this.#joins.set(key, [...(this.#joins.get(key) ?? []), call]);
     }
     for (const event of run.events) this.#take(event);
+    const last = run.run.lives.at(-1);
+    for (const track of this.tracks.values()) if (last !== undefined) this.#enter(track, last);
     for (const { track, missed, text, proof } of this.#passedOver)
       if (!track.times.has(missed.sequence)) report.add("missed", text, ...proof);
   }
@@ -101,12 +104,14 @@ export class Devices {
       this.#report.add("stale-accepted", `${track} settled on session ${event.session}, which was over`, end, event.index);
   }
 
+  #enter(track: Track, life: Life): void {
+    if (track.life === life) return;
+    track.beginLife(life, track.life === undefined ? Number.POSITIVE_INFINITY : this.#durable.through(track.life));
+  }
+
   /** What happened to the device since its last event. */
   #arrive(event: SessionEvent, track: Track, session: SessionRun): void {
-    const { life } = session;
-    if (life !== undefined && track.life !== life) {
-      track.beginLife(life, track.life === undefined ? Number.POSITIVE_INFINITY : this.#durable.through(track.life));
-    }
+    if (session.life !== undefined) this.#enter(track, session.life);
     this.#noteMoves(event, track);
     if (track.session !== event.session) track.beginSession(event.session, event.at);
   }

@@ -49,14 +49,15 @@ export class Ends {
 
   /** What came and was not settled came again. */
   #checkTrack(track: Track): void {
-    if (track.loose || this.#members.mayHaveLeft(track.target, { user: track.user }, track.lastIndex, this.#run.drained)) return;
-    if (this.#hasJoined(track)) return;
+    if (track.loose || this.#hasJoined(track)) return;
+    const stays = (from: number): boolean => this.#members.surely(track.target, { user: track.user }, from, this.#run.drained);
     for (const { sequence, answered, last } of track.known) {
-      if (!answered && !track.gaps.ever(sequence))
+      if (!answered && stays(last.index) && !track.gaps.ever(sequence))
         this.#report.add("skipped", `${track} did not settle sequence ${sequence}, and it did not come again`, last.index);
     }
     for (const { told } of track.gaps.open)
-      this.#report.add("gap-forgotten", `${track} was not told again of the gap from ${told.from} to ${told.to}`, told.index);
+      if (stays(told.index))
+        this.#report.add("gap-forgotten", `${track} was not told again of the gap from ${told.from} to ${told.to}`, told.index);
   }
 
   /** A join after its last event may have taken it elsewhere. */

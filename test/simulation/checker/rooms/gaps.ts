@@ -5,6 +5,8 @@ import type { RoomRun } from "./room-run.js";
 import type { Track } from "./track.js";
 
 const DELIVERIES_MAX = 5;
+/** Messages that are stored together have the age of the first. */
+const AGE_SLACK_MS = 500;
 
 /** Judges whether a gap that a device was told has the reason it names: S4. */
 export function checkGap(event: GapTold, track: Track, run: RoomRun, messages: RoomMessages, report: Report): void {
@@ -49,7 +51,7 @@ function checkRetention({ to, target, at }: GapTold, run: RoomRun, messages: Roo
   if (!settings.mayRemove) told("and the room keeps all");
   if (bytesMin !== Number.POSITIVE_INFINITY || run.run.timeline.wentBack) return;
   const message = messages.at(target, to);
-  const isOld = message === undefined || message.emits.some(({ invoked }) => invoked.at + ageMsMin <= at);
+  const isOld = message === undefined || message.emits.some(({ invoked }) => invoked.at + ageMsMin <= at + AGE_SLACK_MS);
   const isFar = messages.highest(target) + messages.unknown(target) >= to + messagesMin;
   if (!isOld && !isFar) told(`and the room has to keep ${message}`, messages.storedFrom(message));
 }
