@@ -41,8 +41,9 @@ export class Shed {
     this.#world = world;
   }
 
+  /** The queue that is surely there. */
   get queue(): string | undefined {
-    return this.#queue;
+    return this.#busy?.breaks ? undefined : this.#queue;
   }
 
   /** Does something with the queue. Returns false while it waits for the step before. */

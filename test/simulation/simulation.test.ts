@@ -24,7 +24,7 @@ describe("simulation", () => {
       published: 50,
       acked: 40,
       crashes: 1,
-      crashesInFlight: 0.8,
+      crashesInFlight: 0.6,
       redeliveries: 10,
       expiries: 3,
       staleSettles: 3,
