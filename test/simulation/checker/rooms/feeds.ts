@@ -63,7 +63,7 @@ function checkExpired(byId: ReadonlyMap<string, readonly Copy[]>, messages: Room
 
 /** Everything is there that the queue can have taken. */
 function checkAll(run: RoomRun, queue: QueueRun, messages: RoomMessages, members: Memberships, copies: Copies, report: Report): void {
-  if (queue.settings.mayOverflow || queue.settings.mayBeTooSmall || queue.purges.length > 0) return;
+  if (mayHaveDropped(queue)) return;
   const member: MemberName = { queue: queue.name };
   const seen = new Set(copies.all.map(({ identity }) => identity.id));
   for (const message of messages.all) {
@@ -74,6 +74,10 @@ function checkAll(run: RoomRun, queue: QueueRun, messages: RoomMessages, members
     report.add("lost", `${message} never came to queue ${queue.name}, a member of ${nameOfTarget(target)}`, from, queue.scan?.index ?? -1);
   }
 }
+
+/** Whether what the queue took may be gone without anybody having seen it. */
+const mayHaveDropped = ({ settings, purges, slips }: QueueRun): boolean =>
+  settings.mayOverflow || settings.mayBeTooSmall || purges.length > 0 || (settings.mayDiscard && slips.length >= settings.maxAttemptsMin);
 
 /** What may expire, or has no key where one is asked for, need not come. */
 const mayBeRefused = ({ emits }: RoomMessage, { settings }: QueueRun): boolean =>
