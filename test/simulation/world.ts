@@ -9,8 +9,8 @@ import { Devices } from "./simulated-devices.js";
 import { Emitters } from "./simulated-emitters.js";
 import { Publishers } from "./simulated-publishers.js";
 import { chooseRooms, FED_QUEUE, roomOptionsOf, type SimulatedRoom } from "./simulated-rooms.js";
-import { engineName, Shed } from "./simulated-shed.js";
 import { SimulatedServer } from "./simulated-server.js";
+import { engineName, Shed } from "./simulated-shed.js";
 import { SimulatedDisk } from "./simulated-store.js";
 import { VirtualTime } from "./virtual-time.js";
 
