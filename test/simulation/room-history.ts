@@ -84,7 +84,7 @@ export interface Session extends Call {
 export type SessionDone = Done<"session-done">;
 
 /** Nothing comes to the session any more: it left, or another one of its device came. Sessions also end with their life. */
-export interface SessionEnded extends Moment {
+interface SessionEnded extends Moment {
   readonly type: "session-ended";
   readonly session: string;
   readonly reason: "left" | "replaced";

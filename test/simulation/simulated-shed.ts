@@ -33,7 +33,6 @@ export class Shed {
   #made = 0;
   /** In the history; undefined while there is none. */
   #queue: string | undefined;
-  #letters = 0;
   /** The life in which a step is under way, and whether nobody can tell what becomes of the queue when that ends. */
   #busy: { readonly lives: number; readonly breaks: boolean } | undefined;
 
@@ -92,8 +91,9 @@ export class Shed {
   /** The ids are the same in each queue of the name: none remembers those of the one before. */
   async #publish(engine: StoredEngine, queue: string): Promise<void> {
     const { random } = this.#world;
-    const text = `s${++this.#letters % 5}`;
-    const letter = { id: `shed-${text}`, chosenId: true, text, bodyBytes: 20, key: random.pick(["a", "b"]) };
+    const number = random.below(6);
+    const text = `s${number}`;
+    const letter = { id: `shed-${text}`, chosenId: true, text, bodyBytes: 20, key: number % 2 === 0 ? "a" : "b" };
     const call = this.#world.nextCall();
     this.#world.record({ type: "publish", call, queue, id: letter.id, body: digestOf(letter), key: letter.key });
     try {

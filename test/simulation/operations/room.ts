@@ -5,7 +5,7 @@ import type { World } from "../world.js";
 import type { Operation } from "./operation.js";
 
 /** Sends a change of who is in a room. */
-export function sendMember(world: World, type: "member-add" | "member-remove", room: string, member: MemberName): void {
+function sendMember(world: World, type: "member-add" | "member-remove", room: string, member: MemberName): void {
   const call = world.nextCall();
   world.record({ type, call, room, member });
   const run = async (): Promise<void> => {

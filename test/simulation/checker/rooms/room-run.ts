@@ -7,7 +7,6 @@ import { LoosestRoomSettings } from "./room-settings.js";
 
 type Ok<Done> = Extract<Done, { outcome: "ok" }>;
 export type EmitCall = CallRecord<history.Emit, Ok<history.EmitDone>>;
-export type MemberChange = CallRecord<history.MemberCall, Ok<history.MemberDone>>;
 export type JoinCall = CallRecord<history.Join, Ok<history.JoinDone>>;
 type SessionCall = CallRecord<history.Session, Ok<history.SessionDone>>;
 
