@@ -1,3 +1,4 @@
+import type { QueueSettings } from "../history.js";
 import { KITCHEN, RoomStory } from "../room-story.js";
 import { testCaught } from "./bug.js";
 
@@ -37,6 +38,15 @@ testCaught("ledgers", [
   ],
 ]);
 
+const ORDERS: QueueSettings = {
+  ordering: "none",
+  leaseMs: 5_000,
+  maxAttempts: 3,
+  backoff: { type: "fixed", delayMs: 0, delayMaxMs: 0, jitter: 0 },
+  poison: "dead-letter",
+  deadLetter: false,
+  dedupWindowMs: 600_000,
+};
 const queueScan = { type: "scan", queue: "orders" } as const;
 const delivered = {
   type: "delivery",
@@ -82,8 +92,9 @@ testCaught("queues that are members", [
       const story = begin();
       story.feed("orders");
       story.emit("m1", { ttlMs: 500 });
+      story.add({ type: "define", queue: "orders", options: ORDERS });
       story.add({ type: "attached", consumer: "one", queue: "orders" });
-      story.wait(501).add({ ...delivered, token: { life: 1, number: 1 }, sequence: 1, publishedAt: 1_400 });
+      story.wait(501).add({ ...delivered, token: { life: 1, number: 1 }, sequence: 1, publishedAt: 1_400, leaseUntil: 6_501 });
       return story;
     },
   ],

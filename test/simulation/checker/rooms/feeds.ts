@@ -54,8 +54,11 @@ function checkExpired(byId: ReadonlyMap<string, readonly Copy[]>, messages: Room
       emits.some(({ ok, code }) => ok === undefined && code === undefined)
     )
       continue;
+    const leaseMsMax = copies[0]?.queue.settings.leaseMsMax ?? 0;
     for (const { delivery } of copies.flatMap(({ leases }) => leases)) {
-      if (delivery.at > call.doneAt + ttlMs)
+      // The lease must be in time; handing it over may take longer.
+      const leasedAt = Math.min(delivery.at, delivery.leaseUntil - leaseMsMax);
+      if (leasedAt > call.doneAt + ttlMs)
         report.add("expired-delivered", `queue ${delivery.queue} id ${id} lives for ${ttlMs} ms`, call.doneIndex, delivery.index);
     }
   }
