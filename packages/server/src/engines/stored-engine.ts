@@ -105,7 +105,8 @@ export class StoredEngine implements Engine {
     this.#random = options.random;
     this.#reclaimer = new Reclaimer(options.store, options.clock);
     this.#rooms = new StoredRooms(options.store, options.clock, {
-      core: () => this.#core,
+      // One that is being restored is not to be touched.
+      core: () => (this.#state === "running" || this.#state === "closing" ? this.#core : undefined),
       running: () => this.#running(),
       committed: (step) => this.#committed(step),
       attempt: (core, step) => this.#attempt(core, step),
@@ -173,6 +174,7 @@ export class StoredEngine implements Engine {
     const wasRunning = this.#state === "running";
     this.#state = "closing";
     this.#cancelAlarm?.();
+    this.#alarmAt = Number.POSITIVE_INFINITY;
     this.#reclaimer.stop();
     try {
       if (wasRunning) await this.#lastCommit();
@@ -392,8 +394,9 @@ export class StoredEngine implements Engine {
   }
 
   #wake(core: Core): void {
+    // It rang, whatever comes of it: another one may be set.
+    if (this.#core === core) this.#alarmAt = Number.POSITIVE_INFINITY;
     if (this.#core !== core || this.#state !== "running") return;
-    this.#alarmAt = Number.POSITIVE_INFINITY;
     // The first commit with space again lets go on what was due meanwhile.
     core.schedules.held = this.#diskFull;
     core.rooms.held = this.#diskFull;
