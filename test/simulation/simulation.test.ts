@@ -33,11 +33,11 @@ describe("simulation", () => {
       deadLetters: 3,
       redriven: 0.5,
       purged: 3,
-      emitted: 20,
-      heard: 200,
-      heardAgain: 50,
-      gaps: 5,
-      replaced: 1,
+      emitted: 10,
+      heard: 40,
+      heardAgain: 10,
+      gaps: 3,
+      replaced: 0.5,
     }))
       expect(counts[what as keyof typeof counts], what).toBeGreaterThanOrEqual(least * SEEDS);
   });
