@@ -111,6 +111,7 @@ export class StoredEngine implements Engine {
       committed: (step) => this.#committed(step),
       attempt: (core, step) => this.#attempt(core, step),
       durable: () => this.#durable(),
+      isWriting: () => this.#writing !== undefined,
       changed: () => this.#schedule(),
       arm: (core) => this.#arm(core),
       guard: (core, read) => this.#guard(core, read),
@@ -262,6 +263,8 @@ export class StoredEngine implements Engine {
 
   /** Resolves once all that was done up to now is durable. */
   #durable(): Promise<void> {
+    // With nothing new all of it is in the commit under way, and no other one need follow.
+    if (this.#writing !== undefined && this.#core?.hasChanges === false) return this.#writing.deferred.promise;
     const { promise } = this.#filling;
     this.#schedule();
     return promise;
