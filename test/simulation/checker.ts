@@ -11,6 +11,7 @@ import { checkPauses } from "./checker/pauses.js";
 import { checkPlaces } from "./checker/places.js";
 import { checkPoison } from "./checker/poison.js";
 import { checkRedriveOrder } from "./checker/redrives.js";
+import { checkRooms } from "./checker/rooms/index.js";
 import { Run } from "./checker/run.js";
 import { checkStarved } from "./checker/starved.js";
 import { checkTimes } from "./checker/times.js";
@@ -50,5 +51,6 @@ export function check(history: readonly HistoryEvent[]): Violation[] {
   checkRedriveOrder(run, copies, report);
   checkStarved(run, report);
   checkCounts(run, copies, fates, report);
+  checkRooms(history, run, copies, report);
   return report.violations;
 }

@@ -2,6 +2,8 @@ import type { StoredEngine } from "../../packages/server/src/engines/stored-engi
 import type { Counts, ScannedMessage } from "./history.js";
 import { readRecord, TTLS_MS } from "./messages.js";
 import { letGo } from "./operations/upkeep.js";
+import { optionsOf } from "./queues.js";
+import { drainRooms, lookAtRooms } from "./room-ending.js";
 import type { World } from "./world.js";
 
 const SECOND_US = 1_000_000;
@@ -15,12 +17,25 @@ export async function end(world: World): Promise<void> {
   for (const consumer of world.consumers.all)
     await world.time.until("a detach", world.consumers.detach(consumer, world.random.chance(0.5)));
   letGo(world);
+  await letFeed(world, engine);
+  if (world.rooms.length > 0) await drainRooms(world);
   // What expires goes to the dead letters by itself, also of a queue that is not drained: not after those were.
   await world.time.run((Math.max(...TTLS_MS) / 1_000 + 2) * SECOND_US);
   await drain(world, engine, drained);
   for (const consumer of world.consumers.all) await world.time.until("a detach", world.consumers.detach(consumer, false));
   await world.time.run(SECOND_US);
+  if (world.rooms.length > 0) await lookAtRooms(world, engine);
   for (const { name } of world.queues) await lookAt(world, engine, name);
+  if (world.shed.queue !== undefined) await lookAt(world, engine, world.shed.queue);
+}
+
+/** The queue that rooms feed takes all they have, so that it is over once it is drained. */
+async function letFeed(world: World, engine: StoredEngine): Promise<void> {
+  const { fed } = world;
+  if (fed === undefined) return;
+  fed.settings = { ...fed.settings, depthMax: 0, bytesMax: 0 };
+  world.record({ type: "define", queue: fed.name, options: fed.settings });
+  await world.time.until("a definition", engine.define(world.address(fed.name), optionsOf(fed.settings)));
 }
 
 /** No network and no disk fails any more, and a process runs. */
@@ -28,6 +43,7 @@ async function heal(world: World): Promise<StoredEngine> {
   world.disk.heal();
   world.network.healed = true;
   world.consumers.healed = true;
+  world.devices.healed = true;
   // A crash may be on its way.
   for (let round = 0; round === 0 || !world.server.serves; round++) {
     if (round > 100) throw new Error("the server does not come back, although nothing fails any more");

@@ -9,7 +9,10 @@ export class HistoryLog {
 
   /** Takes the entry over. */
   add(at: number, entry: HistoryEntry): HistoryEvent {
-    const event = Object.assign(entry, { at, index: this.events.length }) as HistoryEvent;
+    const moment = entry as HistoryEntry & { at: number; index: number };
+    moment.at = at;
+    moment.index = this.events.length;
+    const event = moment as HistoryEvent;
     this.events.push(event);
     return event;
   }

@@ -1,3 +1,5 @@
+import type { RoomEvent } from "./room-history.js";
+
 /**
  * What happened in a run, in one total order, as seen from outside the engine. The checker judges it afterwards.
  *
@@ -7,6 +9,7 @@
  * A network that duplicates a call makes each copy a call of its own.
  */
 export type HistoryEvent =
+  | RoomEvent
   | Define
   | Publish
   | PublishDone
@@ -37,20 +40,20 @@ export type HistoryEvent =
   | Scan
   | Stats;
 
-interface Moment {
+export interface Moment {
   /** Position in the total order of the run; rises with every event. */
   readonly index: number;
   /** What the server's clock says, in ms. It never goes back within a life; between two lives it may. */
   readonly at: number;
 }
 
-interface Call extends Moment {
+export interface Call extends Moment {
   /** Unique in the run. */
   readonly call: number;
 }
 
 /** How a call ended; `Ok` is what the client was told with it. */
-type Done<Type extends string, Ok = object> = Call & { readonly type: Type } & (
+export type Done<Type extends string, Ok = object> = Call & { readonly type: Type } & (
     | ({ readonly outcome: "ok" } & Ok)
     | { readonly outcome: "fail"; readonly code: string }
     | { readonly outcome: "info" }

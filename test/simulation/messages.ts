@@ -1,9 +1,8 @@
 import { ByteWriter, RecordView, writeRecord } from "holdfast-client/protocol";
 import type { DeathReason } from "./history.js";
 
-/** A message as its publisher keeps it, so that it can send it again. */
-export interface Letter {
-  readonly queue: string;
+/** What a message says, as its sender keeps it. */
+export interface Content {
   readonly id: string;
   readonly chosenId: boolean;
   /** What distinguishes its body; the body is this, filled up to `bodyBytes`. */
@@ -12,8 +11,13 @@ export interface Letter {
   readonly event?: string;
   readonly key?: string;
   readonly priority?: number;
-  readonly delayMs?: number;
   readonly ttlMs?: number;
+}
+
+/** A message for a queue, kept so that it can be sent again. */
+export interface Letter extends Content {
+  readonly queue: string;
+  readonly delayMs?: number;
 }
 
 /** Times to live of messages that have one. */
@@ -22,11 +26,11 @@ export const TTLS_MS: readonly [number, ...number[]] = [1, 50, 400, 3_000, 20_00
 const FILLER = ".";
 
 /** What a history says instead of a body. */
-export const digestOf = ({ text, bodyBytes }: Pick<Letter, "text" | "bodyBytes">): string => `${text}*${bodyBytes}`;
+export const digestOf = ({ text, bodyBytes }: Pick<Content, "text" | "bodyBytes">): string => `${text}*${bodyBytes}`;
 
 const writer = new ByteWriter();
 
-export function packLetters(letters: readonly Letter[]): Uint8Array {
+export function packLetters(letters: readonly Content[]): Uint8Array {
   for (const { id, chosenId, text, bodyBytes, event, key, priority, ttlMs } of letters)
     writeRecord(writer, { id, chosenId, event, key, priority, ttlMs }, text.padEnd(bodyBytes, FILLER));
   return writer.take();

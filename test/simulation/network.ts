@@ -2,11 +2,15 @@ import type { Random } from "./random.js";
 import type { SimulatedServer } from "./simulated-server.js";
 import { ms, type VirtualTime } from "./virtual-time.js";
 
-/** A connection on which nothing overtakes; undefined where requests travel on their own. */
+/** A connection on which nothing overtakes, one way or the other; undefined where requests travel on their own. */
 export interface Channel {
   readonly name: string;
+  /** When the last request arrives, and the last answer. */
   arrivesUs: number;
+  answersUs: number;
 }
+
+export const newChannel = (name: string): Channel => ({ name, arrivesUs: 0, answersUs: 0 });
 
 /** Carries requests to the server and answers back: late, lost, twice, and out of order, as chance has it. */
 export class Network {
@@ -46,9 +50,24 @@ export class Network {
       });
   }
 
-  /** Whether the client gets to know the answer. */
-  answers(): boolean {
-    return !this.#isLost();
+  /** As `send`, of what belongs to a connection: it does not reach another life of the server. */
+  sendInLife(arrive: () => void, channel?: Channel): void {
+    const { lives } = this.#server;
+    this.send(() => {
+      if (this.#server.lives === lives) arrive();
+    }, channel);
+  }
+
+  /** Lets a client hear an answer, which may be late or lost: it may come when the process that gave it is gone. */
+  answer(hear: () => void, channel?: Channel): void {
+    if (this.#isLost()) return;
+    let inUs = this.#latencyUs();
+    if (channel !== undefined) {
+      channel.answersUs = Math.max(channel.answersUs, this.#time.nowUs + inUs);
+      inUs = channel.answersUs - this.#time.nowUs;
+    }
+    if (inUs === 0) hear();
+    else this.#time.in(inUs, hear);
   }
 
   #isLost(): boolean {

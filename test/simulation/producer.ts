@@ -1,15 +1,16 @@
 import type { Letter } from "./messages.js";
 import type { Channel } from "./network.js";
 
-/** One application that numbers its messages of a queue, and sends again what it has no answer to. */
-export class Producer {
+/** One application that numbers its messages of a queue or of rooms, and sends again what it has no answer to. */
+export class Producer<Item = Letter> {
   readonly id: string;
+  /** The queue, or a name of where they go. */
   readonly queue: string;
   readonly channel: Channel | undefined;
   /** Messages without an answer, by number, rising. */
-  readonly #open = new Map<number, Letter>();
+  readonly #open = new Map<number, Item>();
   /** Arrays that are stored all or none, by their first number. */
-  readonly #arrays = new Map<number, readonly Letter[]>();
+  readonly #arrays = new Map<number, readonly Item[]>();
   #next = 1;
 
   constructor(id: string, queue: string, channel: Channel | undefined) {
@@ -27,7 +28,7 @@ export class Producer {
   }
 
   /** Takes messages into the outbox, and returns the first one's number. */
-  add(letters: readonly Letter[], array: boolean): number {
+  add(letters: readonly Item[], array: boolean): number {
     const first = this.#next;
     if (array) this.#arrays.set(first, letters);
     for (const letter of letters) this.#open.set(this.#next++, letter);
@@ -35,7 +36,7 @@ export class Producer {
   }
 
   /** The array that has the number, with its first number. */
-  arrayAt(number: number): { readonly first: number; readonly letters: readonly Letter[] } | undefined {
+  arrayAt(number: number): { readonly first: number; readonly letters: readonly Item[] } | undefined {
     for (const [first, letters] of this.#arrays) if (number >= first && number < first + letters.length) return { first, letters };
     return undefined;
   }
@@ -47,8 +48,8 @@ export class Producer {
   }
 
   /** Open messages from a number on, as far as their numbers follow each other and no array begins. */
-  from(number: number, countMax: number): Letter[] {
-    const letters: Letter[] = [];
+  from(number: number, countMax: number): Item[] {
+    const letters: Item[] = [];
     for (
       let letter = this.#open.get(number);
       letter !== undefined && letters.length < countMax && !this.#arrays.has(number + letters.length);

@@ -1,6 +1,7 @@
 import type { QueueOptions } from "../../packages/server/src/options.js";
 import type { QueueSettings } from "./history.js";
 import type { Random } from "./random.js";
+import { FED_QUEUE } from "./simulated-rooms.js";
 
 /** A queue of a run, with the options that it has now. */
 export interface SimulatedQueue {
@@ -15,11 +16,13 @@ export interface SimulatedQueue {
 }
 
 const NAMES = ["orders", "bills", "mail"] as const;
+const FED = 0.4;
 const DAY_MS = 86_400_000;
 
 /** The queues of a run: one to three, and where their dead letters go. */
 export function chooseQueues(random: Random): SimulatedQueue[] {
-  return NAMES.slice(0, random.between(1, NAMES.length)).flatMap((name) => {
+  const names = [...NAMES.slice(0, random.between(1, NAMES.length)), ...(random.chance(FED) ? [FED_QUEUE] : [])];
+  return names.flatMap((name) => {
     const settings = chooseSettings(name, random);
     const queue = { name, settings, defined: true, dead: false, pauses: 0 };
     const { deadLetter } = settings;

@@ -5,6 +5,8 @@ import { leaseOf, tokenOf } from "../../packages/server/src/gateway/token.js";
 import { failureOf } from "./failure.js";
 import type { Settle, Token } from "./history.js";
 import { readRecord } from "./messages.js";
+import { type Channel, newChannel } from "./network.js";
+import { engineName } from "./simulated-shed.js";
 import type { World } from "./world.js";
 
 /** A delivery as its consumer keeps it. */
@@ -29,6 +31,8 @@ export interface SimulatedConsumer {
   readonly bytesMax: number;
   /** It lets most of its leases run out. */
   readonly slow: boolean;
+  /** Settlements of some travel on a connection, of others each on its own. */
+  readonly channel: Channel | undefined;
   /** By lease number. */
   readonly held: Map<number, Held>;
   gone: boolean;
@@ -58,6 +62,16 @@ export class Consumers {
 
   get all(): SimulatedConsumer[] {
     return [...this.#attached.values()];
+  }
+
+  of(queue: string): SimulatedConsumer[] {
+    return this.all.filter((consumer) => consumer.queue === queue);
+  }
+
+  /** Its queue was removed. */
+  removed(number: number): void {
+    const consumer = this.#attached.get(number);
+    if (consumer !== undefined) this.#leave(consumer);
   }
 
   /** A life began: some come at once, others when an operation lets them. */
@@ -95,13 +109,15 @@ export class Consumers {
       failureOf(error);
       return;
     }
+    const name = `${queue}-${++this.#names}`;
     const consumer: SimulatedConsumer = {
-      name: `${queue}-${++this.#names}`,
+      name,
       number,
       queue,
       maxInFlight,
       bytesMax: random.chance(0.1) ? 100 : 65_536,
       slow: random.chance(0.2),
+      channel: random.chance(0.7) ? newChannel(name) : undefined,
       held: new Map(),
       gone: false,
       away: false,
@@ -115,7 +131,7 @@ export class Consumers {
 
   hint(queue: string): void {
     for (const consumer of this.#attached.values()) {
-      if (consumer.queue !== queue) continue;
+      if (engineName(consumer.queue) !== queue) continue;
       consumer.hinted = true;
       this.#world.spawn(this.pull(consumer));
     }
@@ -244,7 +260,7 @@ export class Consumers {
         this.#world.record({ type: "settle", call, consumer: consumer.name, token, ...settlement });
         return call;
       });
-      network.send(() => this.#world.spawn(this.#settleNow(consumer, helds, calls, settlement)));
+      network.send(() => this.#world.spawn(this.#settleNow(consumer, helds, calls, settlement)), consumer.channel);
     }
   }
 
@@ -259,8 +275,9 @@ export class Consumers {
     try {
       const results = await engine.settle(consumer.number, runs);
       const codes = results.flatMap(({ count, error }) => new Array<string | undefined>(count).fill(error?.code));
-      if (!this.#world.network.answers()) return;
-      for (const [index, call] of sent.entries()) this.#answer([call], codes[index]);
+      this.#world.network.answer(() => {
+        for (const [index, call] of sent.entries()) this.#answer([call], codes[index]);
+      }, consumer.channel);
       this.#world.spawn(this.pull(consumer));
     } catch (error) {
       const code = failureOf(error);

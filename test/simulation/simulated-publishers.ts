@@ -3,7 +3,7 @@ import type { AppendRequest } from "../../packages/server/src/engine.js";
 import { failureOf } from "./failure.js";
 import type { Publish } from "./history.js";
 import { digestOf, type Letter, packLetters, TTLS_MS } from "./messages.js";
-import type { Channel } from "./network.js";
+import { type Channel, newChannel } from "./network.js";
 import { Producer } from "./producer.js";
 import type { World } from "./world.js";
 
@@ -15,7 +15,7 @@ export interface Parcel {
 }
 
 /** How one message of a request ended; undefined when nobody knows. */
-type Fate = { readonly sequence: number; readonly duplicate: boolean } | { readonly code: string; readonly retryable: boolean };
+export type Fate = { readonly sequence: number; readonly duplicate: boolean } | { readonly code: string; readonly retryable: boolean };
 
 /** Ids that applications chose, remembered to be used again. */
 const KNOWN_MAX = 40;
@@ -44,7 +44,7 @@ export class Publishers {
 
   #newProducer(queue: string): Producer {
     const id = `p${++this.#letters}`;
-    const channel: Channel | undefined = this.#world.random.chance(0.5) ? { name: id, arrivesUs: 0 } : undefined;
+    const channel = this.#world.random.chance(0.5) ? newChannel(id) : undefined;
     return new Producer(id, queue, channel);
   }
 
@@ -128,8 +128,10 @@ export class Publishers {
       const retryable = (error as { readonly retryable?: boolean }).retryable === true;
       fates = parcels.map(({ letters }) => letters.map(() => ({ code, retryable })));
     }
-    if (!this.#world.network.answers()) return;
-    for (const [at, parcel] of parcels.entries()) this.#answer(parcel, calls[at] ?? [], fates[at] ?? []);
+    const channel = parcels.length === 1 ? parcels[0]?.numbered?.producer.channel : undefined;
+    this.#world.network.answer(() => {
+      for (const [at, parcel] of parcels.entries()) this.#answer(parcel, calls[at] ?? [], fates[at] ?? []);
+    }, channel);
   }
 
   #requestOf({ queue, letters, numbered }: Parcel): AppendRequest {
@@ -157,7 +159,7 @@ export class Publishers {
   }
 }
 
-const fatesOf = (runs: readonly ReceiptRun[]): Fate[] =>
+export const fatesOf = (runs: readonly ReceiptRun[]): Fate[] =>
   runs.flatMap(({ count, sequence, duplicate, error }) =>
     Array.from({ length: count }, (_, index) =>
       error === undefined ? { sequence: sequence + index, duplicate } : { code: error.code, retryable: error.retryable },

@@ -17,6 +17,11 @@ export interface ServerEvents {
   revoked(consumer: number, leases: readonly number[]): void;
   /** It is the consumer's turn in a `fifo` queue. */
   capacity(consumer: number): void;
+  /** The consumer is gone with its queue. */
+  removed(consumer: number): void;
+  /** Sessions of devices may have something. */
+  roomWork(sessions: readonly number[]): void;
+  sessionEnded(session: number, reason: "replaced" | "engine-restarted"): void;
 }
 
 interface Process {
@@ -38,6 +43,8 @@ export class SimulatedServer {
   #clock: SimulatedClock;
   #wallMs = 1_700_000_000_000;
   #commits = 0;
+  /** How often a life began. */
+  lives = 0;
   #living = false;
   #stopping = false;
 
@@ -112,11 +119,17 @@ export class SimulatedServer {
         if (!process.over) this.#events.capacity(consumer);
       },
       onRemoved: () => {},
-      onRoomWork: () => {},
       onRoomNews: () => {},
-      onSessionEnded: () => {},
+      onRoomWork: (sessions) => {
+        if (!process.over) this.#events.roomWork(sessions);
+      },
+      onSessionEnded: (session, reason) => {
+        if (!process.over) this.#events.sessionEnded(session, reason);
+      },
       onSkipped: () => {},
-      onDetached: () => {},
+      onDetached: (consumer, reason) => {
+        if (!process.over && reason === "deleted") this.#events.removed(consumer);
+      },
       onState: (error) => {
         if (process.over) return;
         if (error === undefined) this.#begin(process);
@@ -129,6 +142,7 @@ export class SimulatedServer {
     if (process.over) return;
     this.#clock = process.clock;
     this.#living = true;
+    this.lives++;
     this.record({ type: "restart", life: process.engine.life });
     this.#events.up();
   }

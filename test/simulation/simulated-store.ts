@@ -80,7 +80,7 @@ export class SimulatedStore implements Store {
   write(writes: readonly Write[]): Promise<void> {
     if (this.#dead) return forever();
     const { time } = this.#disk;
-    const own = writes.map(({ key, value }) => ({ key: Uint8Array.from(key), value: value && Uint8Array.from(value) }));
+    const own = writes.map(({ key, value }) => ({ key: Buffer.from(key), value: value && Buffer.from(value) }));
     this.#unsynced.push(own);
     const commit = this.#commits.begun();
     this.#syncEndsUs = Math.max(this.#syncEndsUs, time.nowUs) + this.#disk.syncUs();

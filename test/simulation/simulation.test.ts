@@ -24,15 +24,20 @@ describe("simulation", () => {
       published: 50,
       acked: 40,
       crashes: 1,
-      crashesInFlight: 0.8,
+      crashesInFlight: 0.6,
       redeliveries: 10,
-      expiries: 5,
+      expiries: 3,
       staleSettles: 3,
       duplicates: 5,
       unknown: 10,
       deadLetters: 3,
       redriven: 0.5,
       purged: 3,
+      emitted: 10,
+      heard: 40,
+      heardAgain: 10,
+      gaps: 3,
+      replaced: 0.5,
     }))
       expect(counts[what as keyof typeof counts], what).toBeGreaterThanOrEqual(least * SEEDS);
   });

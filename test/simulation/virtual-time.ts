@@ -9,8 +9,11 @@ interface Planned {
 
 const MS = 1_000;
 
-/** Lets everything run that the last step made runnable. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/**
+ * Lets everything run that the last step made runnable: what waits for a tick goes on once no promise has anything left to do.
+ * There is nothing else to wait for, because whatever takes time is planned.
+ */
+const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
 /**
  * Time that moves from one planned event to the next. Everything that takes time is planned here, so the order of a run

@@ -5,8 +5,12 @@ import { Network } from "./network.js";
 import { chooseQueues, optionsOf, type SimulatedQueue } from "./queues.js";
 import { Random } from "./random.js";
 import { Consumers } from "./simulated-consumers.js";
+import { Devices } from "./simulated-devices.js";
+import { Emitters } from "./simulated-emitters.js";
 import { Publishers } from "./simulated-publishers.js";
+import { chooseRooms, FED_QUEUE, roomOptionsOf, type SimulatedRoom } from "./simulated-rooms.js";
 import { SimulatedServer } from "./simulated-server.js";
+import { engineName, Shed } from "./simulated-shed.js";
 import { SimulatedDisk } from "./simulated-store.js";
 import { VirtualTime } from "./virtual-time.js";
 
@@ -19,8 +23,16 @@ export class World {
   readonly server: SimulatedServer;
   readonly network: Network;
   readonly queues: readonly SimulatedQueue[];
+  /** Those that are published to. */
+  readonly origins: readonly SimulatedQueue[];
+  readonly rooms: readonly SimulatedRoom[];
+  /** The queue that rooms feed, if there is one. */
+  readonly fed: SimulatedQueue | undefined;
   readonly consumers: Consumers;
   readonly publishers: Publishers;
+  readonly devices: Devices;
+  readonly emitters: Emitters;
+  readonly shed: Shed;
   /** What was done so far; each message published or settled counts. */
   operations = 0;
   /** Ids of dead letters that somebody saw. */
@@ -33,26 +45,36 @@ export class World {
     this.random = new Random(seed);
     this.disk = new SimulatedDisk(this.time, this.random.fork());
     this.server = new SimulatedServer(this.time, this.random.fork(), this.disk, this.log, {
-      up: () => this.consumers.arrive(),
-      down: () => this.consumers.forgetAll(),
+      up: () => {
+        this.consumers.arrive();
+        this.devices.arrive();
+      },
+      down: () => {
+        this.consumers.forgetAll();
+        this.devices.forgetAll();
+      },
       work: (queue) => this.consumers.hint(queue),
       expired: (consumer, leases) => this.consumers.expire(consumer, leases),
       revoked: (consumer, leases) => this.consumers.revoke(consumer, leases),
       capacity: (consumer) => this.consumers.turn(consumer),
+      removed: (consumer) => this.consumers.removed(consumer),
+      roomWork: (sessions) => this.devices.hint(sessions),
+      sessionEnded: (session, reason) => this.devices.ended(session, reason),
     });
     this.network = new Network(this.time, this.random.fork(), this.server);
     this.queues = chooseQueues(this.random.fork());
+    this.origins = this.queues.filter(({ dead, name }) => !dead && name !== FED_QUEUE);
+    this.rooms = chooseRooms(this.random.fork());
+    this.fed = this.queues.find(({ name }) => name === FED_QUEUE);
     this.consumers = new Consumers(this);
     this.publishers = new Publishers(this);
-  }
-
-  /** Queues that are published to. */
-  get origins(): SimulatedQueue[] {
-    return this.queues.filter(({ dead }) => !dead);
+    this.devices = new Devices(this);
+    this.emitters = new Emitters(this);
+    this.shed = new Shed(this);
   }
 
   address(queue: string): QueueAddress {
-    return { namespace: "/", queue };
+    return { namespace: "/", queue: engineName(queue) };
   }
 
   nextCall(): number {
@@ -98,6 +120,11 @@ export class World {
       this.record({ type: "define", queue: name, options: settings });
       if (defined) await this.time.until(`the definition of ${name}`, engine.define(this.address(name), optionsOf(settings)));
     }
+    for (const { name, settings } of this.rooms) {
+      this.record({ type: "define-room", room: name, options: settings });
+      await this.time.until(`the definition of ${name}`, engine.defineRoom({ namespace: "/", room: name }, roomOptionsOf(settings)));
+    }
     this.consumers.arrive();
+    this.devices.arrive();
   }
 }

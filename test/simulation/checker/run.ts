@@ -1,5 +1,6 @@
 import type * as history from "../history.js";
 import type { HistoryEvent, Token } from "../history.js";
+import type { Emit, RoomEvent } from "../room-history.js";
 import { CallLog, type CallRecord } from "./calls.js";
 import { QueueRun } from "./queue-run.js";
 import { Timeline } from "./timeline.js";
@@ -38,12 +39,15 @@ export class Run {
   readonly detachOf = new Map<string, DetachCall[]>();
   readonly lives: Life[] = [];
   readonly queues = new Map<string, QueueRun>();
+  /** Queues that rooms feed. */
+  readonly #fed = new Set<string>();
   /** Consumers that are attached, with their queues. */
   readonly #attached = new Map<string, QueueRun>();
   readonly #queueOfConsumer = new Map<string, QueueRun>();
 
   constructor(events: readonly HistoryEvent[]) {
     this.timeline = new Timeline(events);
+    for (const event of events) if (event.type === "member-add" && event.member.queue !== undefined) this.#fed.add(event.member.queue);
     for (const event of events) this.#take(event);
     for (const queue of [...this.queues.values()]) for (const name of queue.settings.deadLetters) this.queue(name).origins.push(queue);
     this.#noteUnseenExpiries();
@@ -140,8 +144,26 @@ export class Run {
       case "synced":
       case "clock-jump":
         break;
+      case "emit":
+        this.#feed(event);
+        break;
       default:
-        event satisfies never;
+        event satisfies RoomEvent;
+    }
+  }
+
+  /** What is emitted may come into each queue that is a member somewhere, as by a publish that is never answered. */
+  #feed({ index, at, id, body, event, key, ttlMs }: Emit): void {
+    const content = {
+      id,
+      body,
+      ...(event === undefined ? {} : { event }),
+      ...(key === undefined ? {} : { key }),
+      ...(ttlMs === undefined ? {} : { ttlMs }),
+    };
+    for (const queue of this.#fed) {
+      const call = -1 - this.publishes.list.length;
+      this.publishes.invoke({ index, at, type: "publish", call, queue, ...content });
     }
   }
 

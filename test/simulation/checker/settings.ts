@@ -19,6 +19,8 @@ export class LoosestSettings {
   mayDiscard = true;
   /** Whether messages may have had to give way to others. */
   mayOverflow = false;
+  /** Whether a message may have been too large for it. */
+  mayBeTooSmall = false;
   /** Names of its dead-letter queues. */
   deadLetters: readonly string[] = [];
 
@@ -34,6 +36,7 @@ export class LoosestSettings {
     this.ordering = all.every(({ ordering }) => ordering === options.ordering) ? options.ordering : "none";
     this.mayDiscard = all.some(({ deadLetter }) => deadLetter === false);
     this.mayOverflow = all.some(({ overflow }) => overflow === "dead-letter-oldest");
+    this.mayBeTooSmall = all.some(({ bytesMax = 0 }) => bytesMax > 0);
     this.deadLetters = [...new Set(all.flatMap(({ deadLetter }) => (deadLetter === false ? [] : [deadLetter])))];
   }
 

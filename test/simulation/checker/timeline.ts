@@ -1,6 +1,9 @@
 import type { HistoryEvent } from "../history.js";
 import { lowerBound, upperBound } from "./bounds.js";
 
+/** A process that fails to start is there for so long at most. */
+const UNSEEN_MS = 60_000;
+
 /** Finds events by time and by what was durable. */
 export class Timeline {
   readonly #indexes: number[] = [];
@@ -10,6 +13,8 @@ export class Timeline {
   readonly #begun: number[] = [];
   /** The first sync among the commits from here on. */
   readonly #syncedFrom: number[] = [];
+  /** What a process that never came to serve may have seen, between a jump and the next one. */
+  readonly #unseen: { readonly index: number; readonly at: number }[] = [];
   /** Whether the server's clock ever went back, which only a new life may show. */
   readonly wentBack: boolean;
   readonly lastIndex: number;
@@ -22,9 +27,16 @@ export class Timeline {
     let latest = Number.NEGATIVE_INFINITY;
     let last = -1;
     let wentBack = false;
+    let jumpedMs = 0;
     for (const event of events) {
       if (event.index <= last) throw new Error(`event ${event.index} comes after event ${last}`);
       last = event.index;
+      if (event.type === "restart") jumpedMs = 0;
+      if (event.type === "clock-jump") {
+        jumpedMs += event.byMs;
+        this.#unseen.push({ index: event.index, at: event.at + jumpedMs + UNSEEN_MS });
+        if (event.byMs < 0) wentBack = true;
+      }
       if (event.at < latest) wentBack = true;
       latest = Math.max(latest, event.at);
       this.#indexes.push(event.index);
@@ -48,6 +60,11 @@ export class Timeline {
 
   /** The first index from `after` on at which the clock showed the time; Infinity when it never did. */
   indexAt(at: number, after: number): number {
+    const unseen = this.#unseen.find((one) => one.index >= after && one.at >= at)?.index ?? Number.POSITIVE_INFINITY;
+    return Math.min(unseen, this.#shownAt(at, after));
+  }
+
+  #shownAt(at: number, after: number): number {
     const position = lowerBound(this.#indexes, after);
     for (let life = upperBound(this.#starts, position) - 1; life < this.#starts.length; life++) {
       // The clock rises within a life only.

@@ -22,6 +22,13 @@ export interface Tally {
   /** Publishes with a delay, and with a time to live. */
   delayed: number;
   mortal: number;
+  /** Messages that were emitted, and what came to devices: also again, and as gaps. */
+  emitted: number;
+  heard: number;
+  heardAgain: number;
+  gaps: number;
+  /** Sessions that another one of their device replaced. */
+  replaced: number;
 }
 
 /** Counts what happened in a run. */
@@ -41,6 +48,11 @@ export function tally(history: readonly HistoryEvent[]): Tally {
     purged: 0,
     delayed: 0,
     mortal: 0,
+    emitted: 0,
+    heard: 0,
+    heardAgain: 0,
+    gaps: 0,
+    replaced: 0,
   };
   const inFlight = new Set<string>();
   const open = new Map<number, HistoryEvent>();
@@ -65,6 +77,16 @@ export function tally(history: readonly HistoryEvent[]): Tally {
       case "expired":
         counts.expiries++;
         inFlight.delete(tokenKey(event.token));
+        break;
+      case "heard":
+        counts.heard++;
+        if (event.redelivered) counts.heardAgain++;
+        break;
+      case "gap":
+        counts.gaps++;
+        break;
+      case "session-ended":
+        if (event.reason === "replaced") counts.replaced++;
         break;
       case "crash":
         counts.crashes++;
@@ -98,6 +120,7 @@ function countDone(
     if (done.duplicate) counts.duplicates++;
     else counts.published++;
   }
+  if (done.type === "emit-done" && done.receipts.some(({ duplicate }) => !duplicate)) counts.emitted++;
   if (done.type === "redrive-done") counts.redriven += done.count;
   if (done.type === "purge-done") counts.purged += done.count;
   if (invoked?.type !== "settle" || invoked.verb === "extend") return;

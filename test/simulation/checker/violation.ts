@@ -52,6 +52,28 @@ export type ViolationKind =
   | "purge"
   /** Leased from a queue that was paused. */
   | "paused"
+  /** S1, S2, S4: a message that is for a device neither came nor was told as a gap. */
+  | "missed"
+  /** S2: a message came for the first time after a later one. */
+  | "inverted"
+  /** S3: a message came, was not settled, and never came again. */
+  | "skipped"
+  /** S3: a message came again that was settled for good. */
+  | "again"
+  /** S4: a gap was told that is none, or not for the reason it names. */
+  | "false-gap"
+  /** S4: a gap was told, not taken note of, and not told again. */
+  | "gap-forgotten"
+  /** A message came to somebody it was not for: no member, excepted, or served through another room. */
+  | "excepted"
+  /** A message is told to have come before, and did not; or the other way. */
+  | "false-redelivered"
+  /** Something came to a session that was over. */
+  | "ended-session"
+  /** More unsettled messages at a device than it may have. */
+  | "window"
+  /** A ledger says something else than what happened. */
+  | "ledger"
   /** C1: counts do not add up, or are not what happened. */
   | "counts";
 

@@ -34,4 +34,11 @@ const look: Operation = {
   },
 };
 
-export const queueOperations = [redefine, look];
+/** A queue is made, used, removed and made again. */
+const useShed: Operation = {
+  name: "use a queue that comes and goes",
+  weight: 4,
+  run: (world: World) => world.shed.use(),
+};
+
+export const queueOperations = [redefine, look, useShed];

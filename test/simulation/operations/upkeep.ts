@@ -20,8 +20,10 @@ function sendPurge(world: World, queue: string, purge: () => Promise<number> | u
   const run = async (): Promise<void> => {
     try {
       const count = await purge();
-      if (count === undefined || !world.network.answers()) return;
-      world.record({ type: "purge-done", call, outcome: "ok", count, through, throughMax: Number.MAX_SAFE_INTEGER });
+      if (count === undefined) return;
+      world.network.answer(() =>
+        world.record({ type: "purge-done", call, outcome: "ok", count, through, throughMax: Number.MAX_SAFE_INTEGER }),
+      );
     } catch (error) {
       const code = failureOf(error);
       if (code !== undefined) world.record({ type: "purge-done", call, outcome: "fail", code });
@@ -115,7 +117,7 @@ const redrive: Operation = {
     const run = async (): Promise<void> => {
       try {
         const count = await server.engine?.redrive(world.address(queue.name), ids);
-        if (count !== undefined && world.network.answers()) world.record({ type: "redrive-done", call, outcome: "ok", count });
+        if (count !== undefined) world.network.answer(() => world.record({ type: "redrive-done", call, outcome: "ok", count }));
       } catch (error) {
         const code = failureOf(error);
         if (code !== undefined) world.record({ type: "redrive-done", call, outcome: "fail", code });
@@ -168,7 +170,7 @@ function sendUnblock(world: World, { name, settings }: SimulatedQueue, key: stri
     if (engine === undefined) return;
     try {
       await engine.unblock(world.address(name), key, action);
-      if (world.network.answers()) world.record({ type: "key-action-done", call, outcome: "ok" });
+      world.network.answer(() => world.record({ type: "key-action-done", call, outcome: "ok" }));
     } catch (error) {
       const code = failureOf(error);
       if (code !== undefined) world.record({ type: "key-action-done", call, outcome: "fail", code });

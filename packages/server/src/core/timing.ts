@@ -64,6 +64,16 @@ export function withDefaultTtl(record: Uint8Array, ttlMs: number): Uint8Array {
   return timing?.ttlMs === undefined ? withTiming(record, { delayMs: timing?.delayMs, ttlMs }) : record;
 }
 
+/** A copy of records whose times to live are shorter by what they waited already; each has some left. */
+export function withLessTtl(records: Uint8Array, waitedMs: number): Uint8Array {
+  const copy = Buffer.from(records);
+  for (let start = 0; start < copy.length; start += copy.readUInt32LE(start)) {
+    const expireAt = expireAtOf(copy, start, 0);
+    if (expireAt !== NEVER) copy.writeUIntLE(Math.max(1, expireAt - waitedMs), fieldStart(copy, start) + 2 + DELAY_BYTES, 6);
+  }
+  return copy;
+}
+
 /** A copy of a record without its delay, which was over long ago. */
 export function withoutDelay(record: Uint8Array): Uint8Array {
   const { timing } = new RecordView(record, 0, record.length);

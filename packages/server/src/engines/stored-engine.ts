@@ -106,11 +106,13 @@ export class StoredEngine implements Engine {
     this.#random = options.random;
     this.#reclaimer = new Reclaimer(options.store, options.clock);
     this.#rooms = new StoredRooms(options.store, options.clock, {
-      core: () => this.#core,
+      // One that is being restored is not to be touched.
+      core: () => (this.#state === "running" || this.#state === "closing" ? this.#core : undefined),
       running: () => this.#running(),
       committed: (step) => this.#committed(step),
       attempt: (core, step) => this.#attempt(core, step),
       durable: () => this.#durable(),
+      isWriting: () => this.#writing !== undefined,
       changed: () => this.#schedule(),
       arm: (core) => this.#arm(core),
       guard: (core, read) => this.#guard(core, read),
@@ -174,6 +176,7 @@ export class StoredEngine implements Engine {
     const wasRunning = this.#state === "running";
     this.#state = "closing";
     this.#cancelAlarm?.();
+    this.#alarmAt = Number.POSITIVE_INFINITY;
     this.#reclaimer.stop();
     try {
       if (wasRunning) await this.#lastCommit();
@@ -261,6 +264,8 @@ export class StoredEngine implements Engine {
 
   /** Resolves once all that was done up to now is durable. */
   #durable(): Promise<void> {
+    // With nothing new all of it is in the commit under way, and no other one need follow.
+    if (this.#writing !== undefined && this.#core?.hasChanges === false) return this.#writing.deferred.promise;
     const { promise } = this.#filling;
     this.#schedule();
     return promise;
@@ -393,8 +398,9 @@ export class StoredEngine implements Engine {
   }
 
   #wake(core: Core): void {
+    // It rang, whatever comes of it: another one may be set.
+    if (this.#core === core) this.#alarmAt = Number.POSITIVE_INFINITY;
     if (this.#core !== core || this.#state !== "running") return;
-    this.#alarmAt = Number.POSITIVE_INFINITY;
     // The first commit with space again lets go on what was due meanwhile.
     core.schedules.held = this.#diskFull;
     core.rooms.held = this.#diskFull;

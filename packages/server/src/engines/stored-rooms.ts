@@ -39,6 +39,8 @@ export interface RoomsHost {
   committed<Result>(step: (core: Core, now: number) => Result): Promise<Result>;
   attempt<Result>(core: Core, step: () => Result): Result;
   durable(): Promise<void>;
+  /** A commit is under way. */
+  isWriting(): boolean;
   /** There is something to be committed. */
   changed(): void;
   arm(core: Core): void;
@@ -194,7 +196,8 @@ export class StoredRooms implements RoomEngine {
     const { number } = session;
     if (replaced !== undefined) this.#tellReplaced(replaced.number);
     this.#look(core);
-    if (!core.hasChanges) return number;
+    // What another connection of the device made of it may be on its way to the disk.
+    if (!core.hasChanges && !this.#host.isWriting()) return number;
     this.#attaching.add(number);
     try {
       await this.#host.durable();

@@ -2,7 +2,7 @@ import type { RoomItem, RoomSettleRun } from "../../room-engine.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";
 import type { News } from "./news.js";
-import { addGap, addRange, type GapReason } from "./ranges.js";
+import { addGap, addRange, type GapReason, inRanges } from "./ranges.js";
 import type { StoredBlock } from "./room-block.js";
 import type { Session } from "./session.js";
 
@@ -62,6 +62,7 @@ export class Deliveries {
       session.ready.delete(device);
       // Once more later: rooms take turns.
       if (this.#handOut(device, items, now)) session.ready.add(device);
+      this.#showGaps(device, items, now);
     }
     return items;
   }
@@ -72,7 +73,7 @@ export class Deliveries {
     const { room } = device.member;
     this.#overtake(device, now);
     this.#showGaps(device, items, now);
-    if (progress.sent < room.head) return false;
+    if (progress.sent < room.head || isHeld(device, now)) return false;
     while (progress.sent < room.durableNext && progress.sent < progress.limit) {
       if (this.#left <= 0 && items.length > 0) return true;
       const block = room.cached.find(progress.sent);
@@ -91,7 +92,7 @@ export class Deliveries {
   /** Hands out a stretch of a block, or passes over one message; false when the device has to wait. */
   #handBlock(device: Device, block: StoredBlock, items: RoomItem[], now: number): boolean {
     const { progress } = device;
-    if (this.#skips(device, block, progress.sent, now)) return this.#skip(device, block, items, now);
+    if (this.#skips(device, block, progress.sent, now)) return this.#skip(device, block, now);
     const from = progress.sent - block.first;
     let to = Math.min(block.count, progress.limit - block.first);
     const redelivered = progress.sent < progress.sentMax;
@@ -102,6 +103,8 @@ export class Deliveries {
       to = end;
     }
     while (to > from + 1 && block.bytesOf(from, to) > this.#left) to--;
+    // A gap is told before the messages that come after it.
+    this.#showGaps(device, items, now);
     items.push(block.slice(from, to, redelivered));
     this.#left -= block.bytesOf(from, to);
     if (!progress.isOpen) device.leaseUntil = now + LEASE_MS;
@@ -110,8 +113,10 @@ export class Deliveries {
     return true;
   }
 
-  #skips({ progress, member }: Device, block: StoredBlock, sequence: number, now: number): boolean {
+  #skips(device: Device, block: StoredBlock, sequence: number, now: number): boolean {
+    const { progress, member } = device;
     if (block.isExcluded(member.number, sequence) || block.isExpired(sequence, now) || progress.isSettled(sequence)) return true;
+    if (isGivenUp(device, block, sequence)) return true;
     return !progress.isRegular && this.#isSpent(member.room.options.poison, progress.failures(sequence));
   }
 
@@ -120,18 +125,20 @@ export class Deliveries {
   }
 
   /** Passes over what is not for the device, was settled, or may not be sent any more. */
-  #skip(device: Device, block: StoredBlock, items: RoomItem[], now: number): boolean {
+  #skip(device: Device, block: StoredBlock, now: number): boolean {
     const { progress, member, gaps } = device;
     const { cursor, sent } = progress;
     const isExcluded = block.isExcluded(member.number, sent);
-    const isLost = !isExcluded && !progress.isSettled(sent) && block.isExpired(sent, now);
+    const isPassed = isExcluded || isGivenUp(device, block, sent);
+    const isLost = !isPassed && !progress.isSettled(sent) && block.isExpired(sent, now);
     if (isLost && gaps.length >= GAPS_MAX) return false;
-    if (isLost) this.#lose(device, sent, sent, "expired");
-    if ((isLost || isExcluded) && !progress.isSettled(sent)) progress.settle(sent);
+    if (isLost) {
+      this.#lose(device, sent, sent, "expired");
+      this.note(device, now);
+    }
+    if ((isLost || isPassed) && !progress.isSettled(sent)) progress.settle(sent);
     progress.sent = Math.max(progress.sent, sent + 1);
     if (progress.cursor > cursor) this.#gotOn(device, now);
-    // Before the messages that come after it, unless more of it follows.
-    if (isLost && !block.isExpired(sent + 1, now)) this.#showGaps(device, items, now);
     return true;
   }
 
@@ -278,3 +285,11 @@ export class Deliveries {
     this.note(device, now);
   }
 }
+
+/** It expired in an earlier session or life, and was told as a gap, while the cursor waited below: it stays one, whatever the clock says. */
+const isGivenUp = ({ failed }: Device, block: StoredBlock, sequence: number): boolean =>
+  block.expires && failed.length > 0 && inRanges(failed, sequence);
+
+/** It starts again from its cursor, and something that was nacked does not come yet: what is behind that waits, too. */
+const isHeld = ({ progress, resumeAt }: Device, now: number): boolean =>
+  resumeAt !== NEVER && resumeAt > now && progress.sent < progress.sessionSent;

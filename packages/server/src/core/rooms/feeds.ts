@@ -1,4 +1,5 @@
 import type { ReceiptRun } from "holdfast-client/protocol";
+import { withLessTtl } from "../timing.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";
 import { addRange } from "./ranges.js";
@@ -108,7 +109,9 @@ export class Feeds {
     const { progress, member } = device;
     const first = progress.cursor;
     const [from, to] = [first - block.first, end - block.first];
-    const records = block.bytes.subarray(block.offsets[from], block.offsets[to]);
+    const stored = block.bytes.subarray(block.offsets[from], block.offsets[to]);
+    // A time to live counts from the emit, in the queue too.
+    const records = block.expires ? withLessTtl(stored, Math.max(0, now - block.publishedAt)) : stored;
     const runs = this.#host.feed(member.room.namespace, member.who.queue ?? "", records, to - from, now);
     if (runs === undefined) return false;
     let sequence = first;

@@ -151,13 +151,14 @@ export class Membership {
     if (known === undefined) this.add(room, { user: session.user.name }, at, now, session);
     const device = session.devices.get(room.number);
     if (device === undefined) throw new Error(`session ${session.number} is in room ${room.number} without a device`);
-    if (!device.begun) this.#begin(device, at, now);
+    if (!device.begun) this.#begin(device, at);
     return device.progress.cursor;
   }
 
-  #begin(device: Device, at: number, now: number): void {
+  #begin(device: Device, at: number): void {
     device.begun = true;
-    this.#deliveries.note(device, now);
+    // In the commit that the join waits for: its answer says where the device begins.
+    this.#catalog.changed(device.member);
     if (at === device.progress.cursor) return;
     device.moveTo(at);
     this.#deliveries.wake(device);

@@ -12,8 +12,8 @@ export interface Gap extends Range {
   readonly reason: GapReason;
 }
 
-/** Ranges a device remembers of what it failed to take. */
-const FAILED_MAX = 128;
+/** Ranges a device remembers of what it failed to take: twice what can lie above its cursor, where they have to be exact. */
+const FAILED_MAX = 256;
 
 /**
  * Adds a range. Of too many the two lowest become one with what lies between, so that rather a message that was taken

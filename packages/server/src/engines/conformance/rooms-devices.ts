@@ -68,6 +68,37 @@ export function testRoomsDevices(suite: Suite): void {
       expect(sequencesOf(await phone.take(2))).toEqual([1, 3]);
     });
 
+    suite.case("S3: of several nacks the longest delay holds, also when the first of them lets everything come at once", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      const phone = await Phone.attach(h, "anna");
+      await rooms.emit("a", 1, 2);
+      const [one, two] = await phone.take(2);
+      if (one === undefined || two === undefined) throw new Error("two messages are expected");
+      phone.nack([one], 0);
+      phone.nack([two], 1_000);
+      await rooms.emit("a", 3);
+      await h.clock.advance(999);
+      expect(await phone.rest()).toEqual([]);
+      await h.clock.advance(1);
+      expect(sequencesOf(await phone.take(3))).toEqual([1, 2, 3]);
+    });
+
+    suite.eachRestart(
+      (way) => `S4: where a join let a device begin it begins after ${way}, too`,
+      async (h, way) => {
+        const rooms = new RoomsOf(h);
+        await rooms.add("a", "anna");
+        await Phone.attach(h, "anna", "first");
+        await rooms.emit("a", 1, 2);
+        const later = await Phone.attach(h, "anna", "later");
+        expect(await later.join("a", "earliest")).toBe(1);
+        await h.restart(way);
+        const again = await Phone.attach(h, "anna", "later");
+        expect(sequencesOf(await again.take(2))).toEqual([1, 2]);
+      },
+    );
+
     suite.case("S3: a nack's delay is kept also when it is longer than the lease", async (h) => {
       const rooms = new RoomsOf(h);
       await rooms.add("a", "anna");

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import type { RoomItem } from "../../room-engine.js";
 import { Phone, RoomsOf, sequencesOf } from "./phone.js";
 import type { Suite } from "./suite.js";
 
@@ -153,5 +154,61 @@ export function testRoomsGaps(suite: Suite): void {
       expect(phone.gaps).toMatchObject([{ from: 2, to: 3, reason: "expired" }]);
       expect(await rooms.ledger("a", 2)).toEqual({ anna: "failed" });
     });
+
+    suite.case("S4: a gap is told before what comes after it, also when it ends with a message for others", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna", "bob");
+      const forOthers = [{ user: "anna" }];
+      await Promise.all([rooms.emit("a", { body: 1, ttlMs: 1_000 }), rooms.emitTo(["a"], forOthers, { body: 2, ttlMs: 1_000 })]);
+      await h.clock.advance(1_000);
+      const phone = await Phone.attach(h, "anna");
+      expect(await phone.gapsUntil(1)).toMatchObject([{ from: 1, to: 1, reason: "expired" }]);
+      await Promise.all([
+        rooms.emit("a", { body: 3, ttlMs: 1_000 }),
+        rooms.emitTo(["a"], forOthers, { body: 4, ttlMs: 1_000 }),
+        rooms.emit("a", 5),
+      ]);
+      await h.clock.advance(1_000);
+      const tablet = await Phone.attach(h, "anna");
+      const items: RoomItem[] = [];
+      await h.until("the last message", () => {
+        items.push(...h.engine.pull(tablet.session, 100_000));
+        return items.some(({ kind }) => kind === "messages");
+      });
+      expect(items).toMatchObject([{ kind: "gap", from: 1, to: 1 }, { kind: "gap", from: 3, to: 3 }, { kind: "messages" }]);
+    });
+
+    suite.case("S4: an expired message behind one that is open is told as one gap, also to the next session", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      await rooms.emit("a", 1, { body: 2, ttlMs: 1_000 }, 3);
+      await h.clock.advance(1_000);
+      const phone = await Phone.attach(h, "anna");
+      await phone.take(2);
+      expect(phone.gaps).toMatchObject([{ from: 2, to: 2, reason: "expired" }]);
+      await phone.detach();
+      const next = await Phone.attach(h, "anna");
+      expect(sequencesOf(await next.take(2))).toEqual([1, 3]);
+      expect(next.gaps).toMatchObject([{ from: 2, to: 2, reason: "expired" }]);
+    });
+
+    suite.eachRestart(
+      (way) => `S4: a message that was told to be a gap never comes after ${way}, even when the clock goes back`,
+      async (h, way) => {
+        const rooms = new RoomsOf(h);
+        await rooms.add("a", "anna");
+        await rooms.emit("a", 1, { body: 2, ttlMs: 1_000 }, 3);
+        await h.clock.advance(1_000);
+        const phone = await Phone.attach(h, "anna");
+        await phone.take(2);
+        await h.clock.advance(100);
+        await h.quiet();
+        h.clock.jump(-60_000);
+        await h.restart(way);
+        const next = await Phone.attach(h, "anna");
+        expect(sequencesOf(await next.take(2))).toEqual([1, 3]);
+        expect(next.gaps).toMatchObject([{ from: 2, to: 2, reason: "expired" }]);
+      },
+    );
   });
 }

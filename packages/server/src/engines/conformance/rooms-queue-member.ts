@@ -45,6 +45,28 @@ export function testRoomsQueueMember(suite: Suite): void {
       expect(bodies).toEqual(numbers(8));
     });
 
+    suite.case("T2: a message's time to live counts from its emit, also in a queue that it comes to later", async (h) => {
+      const rooms = new RoomsOf(h);
+      await h.define("orders", { depthMax: 1 });
+      await rooms.feed("a", "orders");
+      await rooms.emit("a", "first");
+      await rooms.emit("a", { body: "mortal", ttlMs: 5_000 }, "later");
+      await h.clock.advance(2_000);
+      const consumer = await h.attach("orders");
+      await h.ack(consumer, ...(await h.take(consumer, 1)));
+      await h.clock.advance(1_000);
+      await h.until("the second message in the queue", async () => (await h.stats("orders")).published >= 2);
+      await h.clock.advance(3_000);
+      const bodies: unknown[] = [];
+      await h.until("the third message", async () => {
+        const taken = await h.lease(consumer);
+        bodies.push(...taken.map(({ body }) => body));
+        await h.clock.advance(500);
+        return bodies.length > 0;
+      });
+      expect(bodies).toEqual(["later"]);
+    });
+
     suite.case("S1: what a queue refuses for good does not hold what comes after", async (h) => {
       const rooms = new RoomsOf(h);
       await h.define("orders", { ordering: "key" });

@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Harness } from "./conformance/harness.js";
+import { turn } from "./conformance/manual-clock.js";
+import { Phone, RoomsOf } from "./conformance/phone.js";
+import { StoredHost } from "./conformance/stored-host.js";
+import { GatedStore } from "./gated-store.js";
+import { createMemoryEngine } from "./memory/memory-engine.js";
+import { MemoryStore } from "./memory/memory-store.js";
+
+let store: GatedStore;
+let h: Harness;
+
+beforeEach(async () => {
+  store = new GatedStore(new MemoryStore());
+  h = await Harness.open(
+    new StoredHost({
+      store: () => store,
+      engine: (fragile, clock) => createMemoryEngine({ store: fragile, clock, random: () => 0 }),
+      destroy: async () => {},
+    }),
+  );
+});
+
+afterEach(() => h.close());
+
+/** Whether a call is over by now. */
+async function isOver(call: Promise<unknown>): Promise<boolean> {
+  let over = false;
+  void call.then(() => {
+    over = true;
+  });
+  for (let turns = 0; turns < 5; turns++) await turn();
+  return over;
+}
+
+describe("a call that changes nothing while a commit is under way", () => {
+  it("S1: to attach a device waits for what another connection made of it", async () => {
+    await new RoomsOf(h).add("a", "anna");
+    await Phone.attach(h, "anna", "first");
+    const write = store.hold("before write");
+    const other = Phone.attach(h, "anna", "later");
+    await write.reached;
+    const again = Phone.attach(h, "anna", "later");
+    expect(await isOver(again)).toBe(false);
+    await write.open();
+    await Promise.all([other, again]);
+  });
+
+  it("S1: to add a member again is answered with that commit", async () => {
+    const rooms = new RoomsOf(h);
+    const write = store.hold("before write");
+    const first = rooms.add("a", "anna");
+    await write.reached;
+    const again = rooms.add("a", "anna");
+    expect(await isOver(again)).toBe(false);
+    await write.open();
+    expect(await first).toEqual(await again);
+  });
+});

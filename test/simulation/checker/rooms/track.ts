@@ -1,0 +1,182 @@
+import type { Heard, SettleHeard, Target } from "../../room-history.js";
+import { nameOfTarget } from "../../room-history.js";
+import type { Life } from "../run.js";
+import { ToldGaps } from "./told-gaps.js";
+
+/** A message as one device knows it. */
+export interface KnownMessage {
+  readonly sequence: number;
+  last: Heard;
+  /** It was settled after it came last, as far as anybody can tell. */
+  answered: boolean;
+  /** It was surely settled in the session that runs, or passed. */
+  settled: boolean;
+  /** It came before a join that may have moved the device: what is known of it since says little. */
+  older: boolean;
+  /** When its last nack lets it come again; undefined when it was not nacked after it came last. */
+  nackedUntil: number | undefined;
+}
+
+/** What one device went through in one room, step by step. */
+export class Track {
+  readonly user: string;
+  readonly device: string;
+  readonly target: Target;
+  /** Nobody can tell any more where the device is: it may have been removed. */
+  loose = false;
+  /** A join is under way that may move the device. */
+  joining = false;
+  /** What a join answered: nothing below comes, in that life. */
+  floor = 0;
+  /** The life in which it surely settled or joined, so that no join moves it any more. */
+  begunIn: Life | undefined;
+  life: Life | undefined;
+  session: string | undefined;
+  /** When the lease of what is on its way began, at the earliest. */
+  leaseFrom = 0;
+  /** Some message was nacked in this session, since when; -1 when none was. */
+  nackedAt = -1;
+  lastIndex = -1;
+  readonly gaps = new ToldGaps();
+  /** How often each message came, ever. */
+  readonly times = new Map<number, number>();
+  /** Those it may have settled, ever. */
+  readonly acked = new Set<number>();
+  /** Messages in the order of their sequences. */
+  #order: KnownMessage[] = [];
+  #known = new Map<number, KnownMessage>();
+  /** All before this position in the order do not come again. */
+  #confirmed = 0;
+  /** How far that was, over the life. */
+  #checkpoints: { readonly at: number; readonly confirmed: number }[] = [];
+
+  constructor(user: string, device: string, target: Target) {
+    this.user = user;
+    this.device = device;
+    this.target = target;
+  }
+
+  get(sequence: number): KnownMessage | undefined {
+    return this.#known.get(sequence);
+  }
+
+  get known(): readonly KnownMessage[] {
+    return this.#order;
+  }
+
+  /** The highest sequence that came since it is known where the device is. */
+  get highest(): number | undefined {
+    return this.#order.findLast(({ older }) => !older)?.sequence;
+  }
+
+  /** Nothing can be said of the order in which messages come. */
+  get unsure(): boolean {
+    return this.loose || this.joining;
+  }
+
+  /** The lowest sequence that came and may come again. */
+  get lowestOpen(): number | undefined {
+    return this.#order[this.#confirmed]?.sequence;
+  }
+
+  isConfirmed(sequence: number): boolean {
+    const lowest = this.lowestOpen ?? Number.POSITIVE_INFINITY;
+    return this.#known.has(sequence) && sequence < lowest;
+  }
+
+  hear(event: Heard): void {
+    const { sequence } = event;
+    this.times.set(sequence, (this.times.get(sequence) ?? 0) + 1);
+    const known = this.#known.get(sequence);
+    if (known !== undefined) {
+      known.last = event;
+      known.answered = false;
+      known.older = false;
+      known.nackedUntil = undefined;
+      return;
+    }
+    const message = { sequence, last: event, answered: false, settled: false, older: false, nackedUntil: undefined };
+    this.#known.set(sequence, message);
+    const before = this.#order.findLastIndex((other) => other.sequence < sequence);
+    this.#order.splice(before + 1, 0, message);
+  }
+
+  /** A settlement of the session arrived. `sure`: the engine took all of it. */
+  settle({ first, count, verb, delayMs, at, changed }: SettleHeard): void {
+    const sure = changed === count;
+    for (let sequence = first; sequence < first + count; sequence++) {
+      if (verb === "ack" && changed > 0) this.acked.add(sequence);
+      const message = this.#known.get(sequence);
+      if (message === undefined || changed === 0) continue;
+      if (verb === "nack") {
+        if (sure) message.nackedUntil = at + (delayMs ?? 100);
+        this.nackedAt = at;
+        continue;
+      }
+      message.answered = true;
+      message.settled ||= sure;
+    }
+    this.advance(at);
+  }
+
+  /** Moves over what is settled or told as a gap. Returns whether the cursor surely moved. */
+  advance(at: number): boolean {
+    const before = this.#confirmed;
+    for (let message = this.#order[this.#confirmed]; message !== undefined; message = this.#order[++this.#confirmed])
+      if (!message.settled && this.gaps.holding(message.sequence) === undefined) break;
+    if (this.#confirmed === before) return false;
+    this.#checkpoints.push({ at, confirmed: this.#confirmed });
+    this.leaseFrom = at;
+    return true;
+  }
+
+  /** What was settled above the cursor is forgotten. */
+  beginSession(session: string, at: number): void {
+    this.session = session;
+    this.leaseFrom = at;
+    this.nackedAt = -1;
+    for (const message of this.#order.slice(this.#confirmed)) message.settled = false;
+  }
+
+  /** Another life began: what did not survive comes again. */
+  beginLife(life: Life, survivedThrough: number): void {
+    const last = this.#checkpoints.findLast(({ at }) => at <= survivedThrough);
+    this.#confirmed = last?.confirmed ?? 0;
+    this.#checkpoints = this.#confirmed === 0 ? [] : [{ at: Number.NEGATIVE_INFINITY, confirmed: this.#confirmed }];
+    if (this.life !== undefined) this.gaps.undo(survivedThrough, this.life.start);
+    for (const message of this.#order.slice(this.#confirmed)) message.settled = false;
+    this.life = life;
+    this.session = undefined;
+    this.begunIn = undefined;
+    if (survivedThrough !== Number.POSITIVE_INFINITY) this.floor = 0;
+  }
+
+  /**
+   * A join is over that may have moved the device: it is at `floor`, if that was answered, or anywhere.
+   */
+  rejoin(floor: number | undefined): void {
+    const kept = this.#order.filter(({ sequence }) => sequence >= (floor ?? 0));
+    this.forget();
+    this.#order = kept;
+    this.#known = new Map(kept.map((message) => [message.sequence, message]));
+    for (const message of kept) {
+      message.older = true;
+      message.settled = false;
+      message.answered ||= floor === undefined;
+    }
+    this.floor = floor ?? 0;
+  }
+
+  /** It is new in the room. */
+  forget(): void {
+    this.#order = [];
+    this.#known = new Map();
+    this.#confirmed = 0;
+    this.#checkpoints = [];
+    this.floor = 0;
+  }
+
+  toString(): string {
+    return `device ${this.device} of ${this.user} in ${nameOfTarget(this.target)}`;
+  }
+}

@@ -1,0 +1,126 @@
+import { RoomStory } from "../room-story.js";
+import { testCaught } from "./bug.js";
+
+const PHONE = "ann phone 1";
+const AGAIN = "ann phone 2";
+
+function begin(options: ConstructorParameters<typeof RoomStory>[0] = {}): RoomStory {
+  const story = new RoomStory(options);
+  story.member("member-add", "ann");
+  story.come(PHONE);
+  return story;
+}
+
+/** Ann's phone got a message five times and did not settle it. */
+function failed(options: ConstructorParameters<typeof RoomStory>[0] = {}): RoomStory {
+  const story = begin(options);
+  story.emit("m1");
+  for (let delivery = 1; delivery <= 5; delivery++) {
+    story.hear(PHONE, 1, { redelivered: delivery > 1 });
+    story.nack(PHONE, 1);
+  }
+  return story;
+}
+
+testCaught("gaps", [
+  [
+    "a message that is given up after two deliveries",
+    "false-gap",
+    () => {
+      const story = begin();
+      story.emit("m1");
+      story.hear(PHONE, 1);
+      story.nack(PHONE, 1);
+      story.hear(PHONE, 1, { redelivered: true });
+      story.gap(PHONE, 1, 1, "attempts");
+      return story;
+    },
+  ],
+  [
+    "a message that is given up in a room that blocks",
+    "false-gap",
+    () => {
+      const story = failed({ poison: "block" });
+      story.gap(PHONE, 1, 1, "attempts");
+      return story;
+    },
+  ],
+  [
+    "a room that keeps all, and is said not to",
+    "false-gap",
+    () => {
+      const story = begin();
+      story.emit("m1");
+      story.gap(PHONE, 1, 1, "retention");
+      return story;
+    },
+  ],
+  [
+    "a message that retention has to keep",
+    "false-gap",
+    () => {
+      const story = begin({ maxMessages: 2 });
+      for (const id of ["m1", "m2", "m3"]) story.emit(id);
+      story.gap(PHONE, 1, 2, "retention");
+      return story;
+    },
+  ],
+  [
+    "a message whose time to live is not over",
+    "false-gap",
+    () => {
+      const story = begin();
+      story.emit("m1", { ttlMs: 1_000 });
+      story.wait(999).gap(PHONE, 1, 1, "expired");
+      return story;
+    },
+  ],
+  [
+    "a gap of what comes after all",
+    "false-gap",
+    () => {
+      const story = failed();
+      story.gap(PHONE, 1, 1, "attempts");
+      story.hear(PHONE, 1, { redelivered: true });
+      return story;
+    },
+  ],
+  [
+    "a gap of what was settled",
+    "false-gap",
+    () => {
+      const story = begin({ maxMessages: 1 });
+      for (const id of ["m1", "m2", "m3"]) story.emit(id);
+      story.hear(PHONE, 1);
+      story.ack(PHONE, 1);
+      story.gap(PHONE, 1, 2, "retention");
+      return story;
+    },
+  ],
+  [
+    "a gap that the next session is not told",
+    "gap-forgotten",
+    () => {
+      const story = failed();
+      story.gap(PHONE, 1, 1, "attempts");
+      story.emit("m2");
+      story.go(PHONE);
+      story.come(AGAIN);
+      story.hear(AGAIN, 2);
+      return story;
+    },
+  ],
+  [
+    "a gap that is forgotten with a crash",
+    "gap-forgotten",
+    () => {
+      const story = failed();
+      story.gap(PHONE, 1, 1, "attempts");
+      story.emit("m2");
+      story.durable().crash();
+      story.come(AGAIN);
+      story.hear(AGAIN, 2);
+      return story;
+    },
+  ],
+]);
