@@ -14,7 +14,7 @@ export function checkStarved(run: Run, report: Report): void {
     for (const message of scan.messages) {
       const waits = message.state === "ready" || message.state === "parked";
       // What is far behind in a held line may be shown as ready.
-      if (!waits || held.has(lineOf(queue, message))) continue;
+      if (!waits || held.has(lineOf(queue, message)) || mayHaveDiedLate(run, message)) continue;
       const text = `queue ${queue.name} id ${message.id} sequence ${message.sequence} is ${message.state}, and never came`;
       report.add("starved", text, drained.index, scan.index);
     }
@@ -22,6 +22,9 @@ export function checkStarved(run: Run, report: Report): void {
 }
 
 const lineOf = (queue: QueueRun, { key }: ScannedMessage): string | undefined => (queue.settings.ordering === "key" ? key : "");
+
+/** When the clock went back a message may expire after its dead-letter queue was drained. */
+const mayHaveDiedLate = (run: Run, { reason }: ScannedMessage): boolean => reason === "expired" && run.timeline.wentBack;
 
 /** A blocked message, or one that waits for its time, holds its key. */
 function isHolding({ settings }: QueueRun, { state, attempts }: ScannedMessage): boolean {
