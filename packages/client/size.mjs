@@ -6,16 +6,18 @@ import { rolldown } from "rolldown";
 
 const STORED = "stored/open.js";
 const REQUESTER = "requester.js";
+const ANSWER = "answer.js";
 const ROOMS = "rooms/rooms.js";
 const WATCHES = "rooms/watches.js";
-const LOADED_LATER = [STORED, REQUESTER, ROOMS, WATCHES];
+const LOADED_LATER = [STORED, REQUESTER, ANSWER, ROOMS, WATCHES];
 
 const ENTRIES = [
-  { name: "holdfast-client", file: "index.js", bytesMax: 10_400 },
+  { name: "holdfast-client", file: "index.js", bytesMax: 10_240 },
   { name: "holdfast-client/admin", file: "admin.js", bytesMax: 500 },
   { name: "holdfast-client/together", file: "together.js", bytesMax: 500 },
   { name: "holdfast-client/waiting", file: "waiting.js", bytesMax: 100 },
   { name: "requests, with the first one", file: REQUESTER, bytesMax: 1_000 },
+  { name: "answers to requests, with the first one", file: ANSWER, bytesMax: 300 },
   { name: "rooms, with the first one", file: ROOMS, bytesMax: 2_500 },
   { name: "watches of rooms, with the first one", file: WATCHES, bytesMax: 1_300 },
   { name: "stored outbox, with idb", file: STORED, bytesMax: 3_700 },

@@ -9,6 +9,7 @@ export default defineConfig({
     "src/protocol.ts",
     "src/stored/open.ts",
     "src/requester.ts",
+    "src/answer.ts",
     "src/rooms/rooms.ts",
     "src/rooms/watches.ts",
     "src/platform/node.ts",

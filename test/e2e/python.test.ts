@@ -89,7 +89,7 @@ describe("a client in Python", () => {
     const receipt = { id: "order-17", sequence: 1 };
     expect(await ann.ask("holdfast:emit", order)).toEqual({ ok: true, receipts: [{ ...receipt, duplicate: false }] });
     expect(await ann.ask("holdfast:emit", order)).toEqual({ ok: true, receipts: [{ ...receipt, duplicate: true }] });
-    const about = { id: "order-17", room: "kitchen", sequence: 1, redelivered: false, key: "table-4" };
+    const about = { id: "order-17", room: "kitchen", sequence: 1, redelivered: false, sender: "ann", key: "table-4" };
     expect(await ann.count("heard", 1)).toEqual([{ what: "heard", event: "order", args: order.args, about }]);
     // Its acknowledgement is on the way to the server when the next request may be there already.
     await expect

@@ -88,7 +88,7 @@ export const DEPTH_MAX = 32;
 function holdsBuffers(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (asBytes(value) !== undefined) return true;
-  if (depth === DEPTH_MAX) throw new HoldfastError("BAD_REQUEST", `body is nested deeper than ${DEPTH_MAX}`);
+  if (depth === DEPTH_MAX) throw new HoldfastError("BAD_REQUEST", `body is deeper than ${DEPTH_MAX}`);
   if ("toJSON" in value && typeof value.toJSON === "function") return false;
   let found = false;
   for (const name in value) found = holdsBuffers((value as Record<string, unknown>)[name], depth + 1) || found;

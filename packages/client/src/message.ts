@@ -110,7 +110,7 @@ export class Pending {
   failure(code: ErrorCode, why: string): HoldfastError {
     return this.number === 0
       ? new HoldfastError(code, `publish was not sent: ${why}`, false)
-      : new HoldfastError("UNKNOWN", `publish was not answered: ${why}`);
+      : new HoldfastError("UNKNOWN", `no reply to publish: ${why}`);
   }
 
   /** Rejects with its failure. */

@@ -34,7 +34,7 @@ export class Requester {
     const correlationId = String(++this.#count);
     let stop = (): void => {};
     return new Promise((resolve, reject) => {
-      if (this.#open.size >= OPEN_MAX) throw new HoldfastError("OUTBOX_FULL", `${OPEN_MAX} requests wait for a reply`);
+      if (this.#open.size >= OPEN_MAX) throw new HoldfastError("OUTBOX_FULL", `${OPEN_MAX} requests are open`);
       const published = publish({ ...options, timeoutMs, replyTo: this.#replyQueue(), correlationId });
       this.#open.set(correlationId, { resolve, reject });
       published.catch(reject);

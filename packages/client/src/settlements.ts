@@ -143,4 +143,4 @@ const continues = (run: SettleRun, { lease, verb, terms }: Settlement): boolean 
 const lost = ({ lease, verb, sends }: Settlement): HoldfastError =>
   sends > 0 ? new HoldfastError("UNKNOWN", `no reply to ${verb} of lease ${lease}`, false) : staleLease(lease);
 
-export const staleLease = (lease: number): HoldfastError => new HoldfastError("STALE_LEASE", `lease ${lease} is settled or lost`);
+export const staleLease = (lease: number): HoldfastError => new HoldfastError("STALE_LEASE", `lease ${lease} is over`);

@@ -52,7 +52,7 @@ const refused: readonly (readonly [event: string, args: readonly unknown[], code
   ["publish", [{ queue: "q", body: 1, headers: { a: 1 } }], "BAD_REQUEST", "headers.a is 1, expected a string"],
   ["publish", [{ queue: "q", body: 1, headers: { a: "x".repeat(8_200) } }], "TOO_LARGE", "headers take"],
   ["publish", [{ queue: "q", body: "x".repeat(262_144) }], "TOO_LARGE", "at most 262144 are allowed"],
-  ["publish", [{ queue: "q", body: deep(33) }], "BAD_REQUEST", "body is nested deeper than 32"],
+  ["publish", [{ queue: "q", body: deep(33) }], "BAD_REQUEST", "body is deeper than 32"],
   ["publish", [{ queue: "q", messages: [] }], "BAD_REQUEST", "messages is an array of 0, expected at least 1 items"],
   ["publish", [{ queue: "q", messages: "x" }], "BAD_REQUEST", 'messages is "x", expected an array'],
   ["publish", [{ queue: "q", messages: [{ body: 1, queue: "p" }] }], "BAD_REQUEST", 'messages.0.queue is "p", expected no such field'],
