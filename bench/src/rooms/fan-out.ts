@@ -20,7 +20,7 @@ export interface RoomsBench {
 }
 
 /** Bursts that may be on their way. */
-const AHEAD = 4;
+const AHEAD = 16;
 const WARM_UP_MS = 1_500;
 const STEADY_PER_SECOND = 10;
 

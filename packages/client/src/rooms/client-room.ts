@@ -22,6 +22,8 @@ interface Shared {
   readonly watches: Promise<Watches>;
 }
 
+const NOBODY: readonly never[] = [];
+
 type PageOptions = { readonly after?: number | undefined; readonly limit?: number | undefined };
 
 /** One room: who handles its messages here, and what is emitted to it. */
@@ -32,8 +34,9 @@ export class ClientRoom {
   joined = false;
   readonly #shared: Shared;
   readonly #host: Host;
-  readonly #handlers = new Map<string, Set<RoomHandler>>();
-  readonly #gapListeners = new Set<(gap: RoomGap) => unknown>();
+  /** Replaced as a whole: what a handler adds is for later messages. */
+  readonly #handlers = new Map<string, readonly RoomHandler[]>();
+  #gapListeners: readonly ((gap: RoomGap) => unknown)[] = [];
   readonly #messages = new Works();
   readonly #gaps = new Works();
 
@@ -101,8 +104,8 @@ export class ClientRoom {
 
   on(event: string, handler: RoomHandler): void {
     this.#shared.become(undefined);
-    const handlers = this.#handlers.get(event) ?? new Set();
-    this.#handlers.set(event, handlers.add(handler));
+    const handlers = this.#handlers.get(event) ?? NOBODY;
+    if (!handlers.includes(handler)) this.#handlers.set(event, [...handlers, handler]);
     // Later, since the handlers of other events may be added in the same turn.
     this.#host.connection.after(0, () => {
       if (this.#handlers.size > 0) this.#messages.release();
@@ -110,17 +113,15 @@ export class ClientRoom {
   }
 
   off(event: string, handler?: (...args: never[]) => unknown): void {
-    const handlers = this.#handlers.get(event);
-    if (handlers === undefined) return;
-    if (handler === undefined) handlers.clear();
-    else handlers.delete(handler as RoomHandler);
-    if (handlers.size === 0) this.#handlers.delete(event);
+    const left = handler && this.#handlers.get(event)?.filter((known) => known !== handler);
+    if (left === undefined || left.length === 0) this.#handlers.delete(event);
+    else this.#handlers.set(event, left);
     if (this.#handlers.size === 0) this.#messages.hold();
   }
 
   onGap(listener: (gap: RoomGap) => unknown): void {
     this.#shared.become(undefined);
-    this.#gapListeners.add(listener);
+    if (!this.#gapListeners.includes(listener)) this.#gapListeners = [...this.#gapListeners, listener];
   }
 
   /** False when this client did not ask for the room's messages, only emits to it. */
@@ -128,7 +129,7 @@ export class ClientRoom {
     if (!this.joined && this.#handlers.size === 0) return false;
     const { sequence, id } = delivery;
     this.#messages.add(() => `${sequence} ${id}`, {
-      run: () => outcomeOf(this.#handlers.get(event) ?? [], (handler) => handler(...args, delivery)),
+      run: () => outcomeOf(this.#handlers.get(event) ?? NOBODY, (handler) => handler(...args, delivery)),
       answer: (failure) => (failure === undefined ? answers.ack(sequence) : answers.nack(sequence, { reason: failure })),
     });
     return true;
@@ -136,7 +137,7 @@ export class ClientRoom {
 
   /** False when nobody here wants to know: the server tells it again. */
   takeGap(gap: RoomGap, confirm: () => void): boolean {
-    if (this.#gapListeners.size === 0) return false;
+    if (this.#gapListeners.length === 0) return false;
     this.#gaps.add(() => `${gap.from} ${gap.to}`, {
       run: () => outcomeOf(this.#gapListeners, (listener) => listener(gap)),
       answer: (failure) => {
@@ -148,19 +149,18 @@ export class ClientRoom {
 }
 
 /** Calls each, and says why one of them failed; at once when none of them gave a promise. */
-function outcomeOf<Callee>(callees: Iterable<Callee>, call: (callee: Callee) => unknown): Outcome | Promise<Outcome> {
+function outcomeOf<Callee>(callees: readonly Callee[], call: (callee: Callee) => unknown): Outcome | Promise<Outcome> {
   let failure: Outcome;
-  const promises: PromiseLike<unknown>[] = [];
-  // What one of them adds is for later messages.
-  for (const callee of [...callees]) {
+  let promises: readonly PromiseLike<unknown>[] | undefined;
+  for (const callee of callees) {
     try {
       const result = call(callee);
-      if (isPromise(result)) promises.push(result);
+      if (isPromise(result)) promises = [...(promises ?? []), result];
     } catch (error) {
       failure ??= reasonOf(error);
     }
   }
-  if (promises.length === 0) return failure;
+  if (promises === undefined) return failure;
   return Promise.allSettled(promises).then((results) => {
     for (const result of results) if (result.status === "rejected") failure ??= reasonOf(result.reason);
     return failure;

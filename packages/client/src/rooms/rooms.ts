@@ -116,12 +116,13 @@ export class Rooms implements Party {
   #handOut([number, target, first, redelivered, messages]: RoomFrame): void {
     const answers = this.#settling.answersOf(number);
     const room = target.room === undefined ? undefined : this.#rooms.get(target.room);
+    const name = target.room ?? "";
     let sequence = first;
     for (const [event, id, args, sender, key, headers] of messages) {
-      const details = { sender: sender ?? undefined, key: key ?? undefined, headers };
-      const delivery = { id, room: target.room ?? "", sequence, redelivered, ...details };
+      const delivery = { id, room: name, sequence, redelivered, sender: sender ?? undefined, key: key ?? undefined, headers };
       if (room?.take(event, args, delivery, answers) !== true) {
-        this.#passOn([event, ...args, { id, ...target, sequence, redelivered, ...details }, callbackFor(sequence, answers)]);
+        const { room: _, ...about } = delivery;
+        this.#passOn([event, ...args, { ...about, ...target }, callbackFor(sequence, answers)]);
       }
       sequence++;
     }
