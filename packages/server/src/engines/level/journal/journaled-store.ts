@@ -2,7 +2,7 @@ import { open, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, Write } from "../../../store.js";
-import { JournalFile } from "./journal-file.js";
+import { DiskJournalFile, type JournalFile, type JournalFileOptions } from "./journal-file.js";
 import { type Change, DELETED, Overlay, textOf } from "./overlay.js";
 import { RecordPacker, recordBytes } from "./record.js";
 import { type FoundRecord, recordsFrom } from "./recover.js";
@@ -25,6 +25,10 @@ export interface JournaledStoreOptions {
   readonly directory: string;
   /** Of each of the two files, in bytes; for tests. */
   readonly fileBytes?: number;
+  /** What is moved to the store below at once, in bytes; for tests. */
+  readonly movedBytes?: number;
+  /** For tests. */
+  readonly openFile?: (options: JournalFileOptions) => JournalFile;
   /** Told of the bytes of each commit. */
   readonly passed?: (bytes: number) => void;
 }
@@ -41,6 +45,8 @@ export class JournaledStore implements Store {
   readonly #base: Store;
   readonly #directory: string;
   readonly #fileBytes: number | undefined;
+  readonly #movedBytes: number;
+  readonly #openFile: (options: JournalFileOptions) => JournalFile;
   readonly #passed: (bytes: number) => void;
   readonly #packer = new RecordPacker();
   #active: Overlay | undefined;
@@ -56,11 +62,13 @@ export class JournaledStore implements Store {
   #recording: Promise<unknown> = Promise.resolve();
   #below: Promise<unknown> = Promise.resolve();
 
-  constructor({ base, directory, fileBytes, passed = () => undefined }: JournaledStoreOptions) {
-    this.#base = base;
-    this.#directory = directory;
-    this.#fileBytes = fileBytes;
-    this.#passed = passed;
+  constructor(options: JournaledStoreOptions) {
+    this.#base = options.base;
+    this.#directory = options.directory;
+    this.#fileBytes = options.fileBytes;
+    this.#movedBytes = options.movedBytes ?? MOVED_BYTES;
+    this.#openFile = options.openFile ?? ((file) => new DiskJournalFile(file));
+    this.#passed = options.passed ?? (() => undefined);
   }
 
   // --- life ----------------------------------------------------------------------------------------------------
@@ -70,7 +78,9 @@ export class JournaledStore implements Store {
     const files: JournalFile[] = [];
     try {
       const bytesMax = this.#fileBytes ?? (await this.#sizeForDisk());
-      for (const name of ["journal-a", "journal-b"]) files.push(new JournalFile(join(this.#directory, name), bytesMax));
+      for (const name of ["journal-a", "journal-b"]) {
+        files.push(this.#openFile({ path: join(this.#directory, name), bytesMax, create: true }));
+      }
       await syncDirectory(this.#directory);
       await this.#recover(files);
     } catch (error) {
@@ -199,12 +209,12 @@ export class JournaledStore implements Store {
     for (let left = true; left; ) {
       await this.#inTurn(async () => {
         const writes: Write[] = [];
-        for (let bytes = 0; bytes < MOVED_BYTES && writes.length < MOVED_ENTRIES; ) {
+        for (let bytes = 0; bytes < this.#movedBytes && writes.length < MOVED_ENTRIES; ) {
           const entry = entries.next();
           left = entry.done !== true;
           if (entry.done === true) break;
           const [text, change] = entry.value;
-          if (this.#active?.overrides(text, change) === true) continue;
+          if (this.#active?.overrides(overlay, text, change) === true) continue;
           const value = currentValue(overlay, change);
           writes.push({ key: Buffer.from(text, "latin1"), value });
           bytes += text.length + (value?.length ?? 0);
