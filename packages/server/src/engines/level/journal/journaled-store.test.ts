@@ -63,7 +63,9 @@ type Step =
   | { readonly kind: "write"; readonly writes: readonly { key: number; bytes: number | undefined }[] }
   | { readonly kind: "clear" | "reclaim"; readonly from: number; readonly to: number }
   | { readonly kind: "read"; readonly from: number; readonly to: number; entriesMax: number; bytesMax: number; reverse: boolean }
-  | { readonly kind: "slow" | "letOneThrough" | "crash" };
+  | { readonly kind: "slow" }
+  | { readonly kind: "letOneThrough" }
+  | { readonly kind: "crash" };
 
 const keyNumber = fc.nat(KEYS - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(

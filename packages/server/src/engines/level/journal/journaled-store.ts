@@ -1,18 +1,11 @@
-import { open, statfs } from "node:fs/promises";
-import { join } from "node:path";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, Write } from "../../../store.js";
-import { DiskJournalFile, type JournalFile, type JournalFileOptions } from "./journal-file.js";
+import type { JournalFile } from "./journal-file.js";
+import { type JournalFiles, openFiles } from "./open-files.js";
 import { type Change, DELETED, Overlay, textOf } from "./overlay.js";
 import { RecordPacker, recordBytes } from "./record.js";
-import { type FoundRecord, recordsFrom } from "./recover.js";
+import { type FoundInFile, type FoundRecord, recordsFrom } from "./recover.js";
 
-const MIB = 1024 * 1024;
-
-/** Each of the two files; of a small disk only a part. */
-const FILE_BYTES = 16 * MIB;
-const FILE_BYTES_MIN = MIB;
-const DISK_PART = 1 / 32;
 /** What is moved to the store below at once. */
 const MOVED_BYTES = 512 * 1024;
 const MOVED_ENTRIES = 1_000;
@@ -28,7 +21,7 @@ export interface JournaledStoreOptions {
   /** What is moved to the store below at once, in bytes; for tests. */
   readonly movedBytes?: number;
   /** For tests. */
-  readonly openFile?: (options: JournalFileOptions) => JournalFile;
+  readonly openFiles?: typeof openFiles;
   /** Told of the bytes of each commit. */
   readonly passed?: (bytes: number) => void;
 }
@@ -46,7 +39,7 @@ export class JournaledStore implements Store {
   readonly #directory: string;
   readonly #fileBytes: number | undefined;
   readonly #movedBytes: number;
-  readonly #openFile: (options: JournalFileOptions) => JournalFile;
+  readonly #openFiles: typeof openFiles;
   readonly #passed: (bytes: number) => void;
   readonly #packer = new RecordPacker();
   #active: Overlay | undefined;
@@ -67,7 +60,7 @@ export class JournaledStore implements Store {
     this.#directory = options.directory;
     this.#fileBytes = options.fileBytes;
     this.#movedBytes = options.movedBytes ?? MOVED_BYTES;
-    this.#openFile = options.openFile ?? ((file) => new DiskJournalFile(file));
+    this.#openFiles = options.openFiles ?? openFiles;
     this.#passed = options.passed ?? (() => undefined);
   }
 
@@ -75,34 +68,27 @@ export class JournaledStore implements Store {
 
   async open(): Promise<void> {
     await this.#base.open();
-    const files: JournalFile[] = [];
+    let files: JournalFiles | undefined;
     try {
-      const bytesMax = this.#fileBytes ?? (await this.#sizeForDisk());
-      for (const name of ["journal-a", "journal-b"]) {
-        files.push(this.#openFile({ path: join(this.#directory, name), bytesMax, create: true }));
-      }
-      await syncDirectory(this.#directory);
+      files = await this.#openFiles({ directory: this.#directory, fileBytes: this.#fileBytes, create: true });
       await this.#recover(files);
     } catch (error) {
-      for (const file of files) file.close();
+      for (const file of files ?? []) file.close();
       await this.#base.close();
       throw error;
     }
   }
 
-  async #sizeForDisk(): Promise<number> {
-    const { blocks, bsize } = await statfs(this.#directory);
-    return Math.max(FILE_BYTES_MIN, Math.min(FILE_BYTES, blocks * bsize * DISK_PART));
-  }
-
   /** Moves all that the last life left to the store below, so that this one begins with empty files. */
-  async #recover(files: readonly JournalFile[]): Promise<void> {
+  async #recover(files: JournalFiles): Promise<void> {
     const mark = this.#base.get(MARK_KEY);
     const records = recordsFrom(files, mark === undefined ? 1 : numberOf(mark));
     const found: Overlay[] = [];
+    let last: FoundInFile | undefined;
     let step = records.next();
     for (; step.done !== true; step = records.next()) {
-      const { file, record } = step.value;
+      last = step.value;
+      const { file, record } = last;
       let overlay = found.at(-1);
       if (overlay?.file !== file) {
         overlay = new Overlay(file);
@@ -111,13 +97,14 @@ export class JournaledStore implements Store {
       takeFound(overlay, record);
       this.#passed(record.bytes);
     }
+    // Nobody may have waited for its sync, or that failed: a part of it in the store below must not outlive the rest of it.
+    last?.file.write(last.record.raw, last.record.at);
+    await last?.file.sync();
     this.#failure = undefined;
     this.#next = step.value;
     for (const overlay of found) await this.#move(overlay, overlay === found.at(-1) ? step.value : undefined);
-    const [first, second] = files;
-    if (first === undefined) throw new Error("a journal has two files");
-    this.#active = new Overlay(first);
-    this.#spare = second;
+    this.#active = new Overlay(files[0]);
+    this.#spare = files[1];
   }
 
   async close(): Promise<void> {
@@ -365,16 +352,6 @@ function merged(changes: Map<string, Uint8Array | undefined>, stored: readonly E
   }
   while (storedAt < stored.length && !isFull()) add(stored[storedAt++] as Entry);
   return entries;
-}
-
-/** So that the names of new files survive power loss. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 const ignore = (): void => undefined;

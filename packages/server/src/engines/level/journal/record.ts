@@ -18,8 +18,9 @@ export const ALIGNMENT = 64;
 const WRITE_BYTES = 7;
 const KINDS = { delete: 0, put: 1, putFresh: 2 } as const;
 
-/** One buffer serves all records up to this size. */
-const SCRATCH_BYTES = 1024 * 1024;
+/** One buffer serves all records up to the larger size; it grows with them. */
+const SCRATCH_BYTES_MIN = 4_096;
+const SCRATCH_BYTES_MAX = 1024 * 1024;
 
 /** The bytes that a record takes in the file. */
 export function recordBytes(writes: readonly Write[]): number {
@@ -32,11 +33,11 @@ const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNM
 
 /** Packs records, each valid until the next. */
 export class RecordPacker {
-  readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
 
   /** @param valueStarts takes where the value of each write begins in the record */
   pack(number: number, writes: readonly Write[], bytes: number, valueStarts: number[]): Buffer {
-    const record = bytes <= SCRATCH_BYTES ? this.#scratch.subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes);
+    const record = this.#room(bytes);
     let at = HEADER_BYTES;
     for (const { key, value, fresh } of writes) {
       record[at] = value === undefined ? KINDS.delete : fresh === true ? KINDS.putFresh : KINDS.put;
@@ -58,6 +59,12 @@ export class RecordPacker {
     record.writeUInt32LE(writes.length, 20);
     record.writeUInt32LE(crc32(record.subarray(8, at)), 4);
     return record;
+  }
+
+  #room(bytes: number): Buffer {
+    if (bytes > SCRATCH_BYTES_MAX) return Buffer.allocUnsafeSlow(bytes);
+    if (bytes > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(Math.min(2 * bytes, SCRATCH_BYTES_MAX));
+    return this.#scratch.subarray(0, bytes);
   }
 }
 

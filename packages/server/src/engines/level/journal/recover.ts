@@ -10,8 +10,16 @@ const SEARCH_BYTES = 1024 * 1024;
 export interface FoundRecord {
   readonly number: number;
   readonly at: number;
+  /** With what fills up the last 64 bytes. */
   readonly bytes: number;
   readonly writes: readonly Write[];
+  /** The record itself. */
+  readonly raw: Buffer;
+}
+
+export interface FoundInFile {
+  readonly file: JournalFile;
+  readonly record: FoundRecord;
 }
 
 /**
@@ -20,7 +28,7 @@ export interface FoundRecord {
  *
  * @returns the number after the last record
  */
-export function* recordsFrom(files: readonly JournalFile[], next: number): Generator<{ file: JournalFile; record: FoundRecord }, number> {
+export function* recordsFrom(files: readonly JournalFile[], next: number): Generator<FoundInFile, number> {
   const begun = files.flatMap((file) => {
     const number = readRecord(file, 0)?.number;
     return number === undefined || number < next ? [] : [{ file, number }];
@@ -45,7 +53,7 @@ function readRecord(file: JournalFile, at: number): FoundRecord | undefined {
   const record = Buffer.allocUnsafeSlow(header.bytes);
   file.read(record, at);
   const writes = unpackRecord(record, header);
-  return writes && { number: header.number, at, bytes: header.alignedBytes, writes };
+  return writes && { number: header.number, at, bytes: header.alignedBytes, writes, raw: record };
 }
 
 function readHeader(file: JournalFile, at: number): RecordHeader | undefined {
@@ -55,7 +63,7 @@ function readHeader(file: JournalFile, at: number): RecordHeader | undefined {
 
 /** Looks for whole records of that number or a later one, which can only be there if those before them were durable. */
 function searchAfter(file: JournalFile, expected: number): void {
-  const part = Buffer.allocUnsafeSlow(SEARCH_BYTES);
+  const part = Buffer.allocUnsafeSlow(Math.min(SEARCH_BYTES, file.size));
   for (let from = 0; from < file.size; from += SEARCH_BYTES) {
     const bytes = file.read(part, from);
     for (let at = 0; at + HEADER_BYTES <= bytes; at += ALIGNMENT) {
