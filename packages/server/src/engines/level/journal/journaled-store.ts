@@ -1,17 +1,16 @@
+import { randomBytes } from "node:crypto";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, Write } from "../../../store.js";
 import type { JournalFile } from "./journal-file.js";
+import { type Mark, readMark, writeOfMark } from "./mark.js";
 import { type JournalFiles, openFiles } from "./open-files.js";
 import { type Change, DELETED, Overlay, textOf } from "./overlay.js";
-import { RecordPacker, recordBytes } from "./record.js";
+import { RecordPacker, recordBytes, SECRET_BYTES } from "./record.js";
 import { type FoundInFile, type FoundRecord, recordsFrom } from "./recover.js";
 
 /** What is moved to the store below at once. */
 const MOVED_BYTES = 512 * 1024;
 const MOVED_ENTRIES = 1_000;
-
-/** In the store below: the number of the first record that may not be there yet. No key of the core begins like this. */
-const MARK_KEY = Buffer.of(0x00);
 
 export interface JournaledStoreOptions {
   readonly base: Store;
@@ -41,7 +40,10 @@ export class JournaledStore implements Store {
   readonly #movedBytes: number;
   readonly #openFiles: typeof openFiles;
   readonly #passed: (bytes: number) => void;
-  readonly #packer = new RecordPacker();
+  #secret: Uint8Array = Buffer.alloc(0);
+  #packer = new RecordPacker(this.#secret);
+  /** The store below has a mark: of a new store only the first commit puts one there. */
+  #isMarked = false;
   #active: Overlay | undefined;
   /** Of the other file, until all of it is in the store below. */
   #moving: Overlay | undefined;
@@ -70,8 +72,11 @@ export class JournaledStore implements Store {
     await this.#base.open();
     let files: JournalFiles | undefined;
     try {
-      files = await this.#openFiles({ directory: this.#directory, fileBytes: this.#fileBytes, create: true });
-      await this.#recover(files);
+      const mark = readMark(this.#base);
+      // Where there is a mark the files were there before it. An empty one in place of a missing one would hide what was lost.
+      files = await this.#openFiles({ directory: this.#directory, fileBytes: this.#fileBytes, create: mark === undefined });
+      this.#isMarked = mark !== undefined;
+      await this.#recover(files, mark ?? { next: 1, secret: randomBytes(SECRET_BYTES) });
     } catch (error) {
       for (const file of files ?? []) file.close();
       await this.#base.close();
@@ -80,9 +85,10 @@ export class JournaledStore implements Store {
   }
 
   /** Moves all that the last life left to the store below, so that this one begins with empty files. */
-  async #recover(files: JournalFiles): Promise<void> {
-    const mark = this.#base.get(MARK_KEY);
-    const records = recordsFrom(files, mark === undefined ? 1 : numberOf(mark));
+  async #recover(files: JournalFiles, mark: Mark): Promise<void> {
+    this.#secret = mark.secret;
+    this.#packer = new RecordPacker(mark.secret);
+    const records = recordsFrom(files, mark);
     const found: Overlay[] = [];
     let last: FoundInFile | undefined;
     let step = records.next();
@@ -141,13 +147,20 @@ export class JournaledStore implements Store {
       if (!this.#filled().hasRoom(bytes)) await this.#turn();
       if (this.#failure !== undefined) throw this.#failure.cause;
       const active = this.#filled();
-      if (active.hasRoom(bytes)) await this.#append(active, writes, bytes);
+      if (!this.#isMarked) await this.#writeFirst(writes);
+      else if (active.hasRoom(bytes)) await this.#append(active, writes, bytes);
       else await this.#bypass(writes);
       this.#passed(bytes);
     } catch (cause) {
       this.#failure ??= { cause };
       throw cause;
     }
+  }
+
+  /** The first commit of a store goes below, with the mark: a program that knows no journals sees the format there. */
+  async #writeFirst(writes: readonly Write[]): Promise<void> {
+    await this.#inTurn(() => this.#base.write([...writes, writeOfMark({ next: this.#next, secret: this.#secret })]));
+    this.#isMarked = true;
   }
 
   async #append(active: Overlay, writes: readonly Write[], bytes: number): Promise<void> {
@@ -206,7 +219,7 @@ export class JournaledStore implements Store {
           writes.push({ key: Buffer.from(text, "latin1"), value });
           bytes += text.length + (value?.length ?? 0);
         }
-        if (!left && next !== undefined) writes.push({ key: MARK_KEY, value: markOf(next) });
+        if (!left && next !== undefined) writes.push(writeOfMark({ next, secret: this.#secret }));
         if (writes.length > 0) await this.#base.write(writes);
       });
     }
@@ -355,12 +368,3 @@ function merged(changes: Map<string, Uint8Array | undefined>, stored: readonly E
 }
 
 const ignore = (): void => undefined;
-
-const MARK_BYTES = 6;
-const numberOf = (mark: Uint8Array): number => Buffer.from(mark.buffer, mark.byteOffset, mark.byteLength).readUIntLE(0, MARK_BYTES);
-
-function markOf(number: number): Buffer {
-  const mark = Buffer.alloc(MARK_BYTES);
-  mark.writeUIntLE(number, 0, MARK_BYTES);
-  return mark;
-}

@@ -1,6 +1,7 @@
 import { open, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { DiskJournalFile, type JournalFile } from "./journal-file.js";
+import { damaged } from "./damaged.js";
+import { DiskJournalFile, type JournalFile, type JournalFileOptions } from "./journal-file.js";
 
 const MIB = 1024 * 1024;
 
@@ -23,16 +24,26 @@ export interface OpenFilesOptions {
 /** Opens the files of a journal; resolves once their names survive power loss. */
 export async function openFiles({ directory, fileBytes, create }: OpenFilesOptions): Promise<JournalFiles> {
   const bytesMax = fileBytes ?? (await sizeForDisk(directory));
-  const first = new DiskJournalFile({ path: join(directory, "journal-a"), bytesMax, create });
+  const openFile = (name: string): JournalFile => openOne({ path: join(directory, name), bytesMax, create });
+  const first = openFile("journal-a");
   let second: JournalFile | undefined;
   try {
-    second = new DiskJournalFile({ path: join(directory, "journal-b"), bytesMax, create });
+    second = openFile("journal-b");
     await syncDirectory(directory);
     return [first, second];
   } catch (error) {
     first.close();
     second?.close();
     throw error;
+  }
+}
+
+function openOne(options: JournalFileOptions): JournalFile {
+  try {
+    return new DiskJournalFile(options);
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw isMissing ? damaged(`${options.path} is missing`) : error;
   }
 }
 
