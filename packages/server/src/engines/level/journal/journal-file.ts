@@ -4,14 +4,33 @@ import { closeSync, constants, fdatasync, fstatSync, openSync, readSync, writeSy
 const GROWTH_BYTES = 1024 * 1024;
 
 /** One file of the journal: filled from its beginning to its end, then used again. */
-export class JournalFile {
+export interface JournalFile {
+  readonly size: number;
+  /** Whether it has or gets room for so many bytes; not when the disk has none. */
+  makeRoom(bytes: number): boolean;
+  write(bytes: Uint8Array, position: number): void;
+  /** Resolves once all that was written survives power loss. */
+  sync(): Promise<void>;
+  /** Fills `target` from `position` on; what lies past the end is not touched. */
+  read(target: Uint8Array, position: number): number;
+  close(): void;
+}
+
+export interface JournalFileOptions {
+  readonly path: string;
+  /** It is never longer, except when it was already. */
+  readonly bytesMax: number;
+  /** It may be missing, and is created then. */
+  readonly create: boolean;
+}
+
+export class DiskJournalFile implements JournalFile {
   readonly #descriptor: number;
   readonly #bytesMax: number;
   #allocated: number;
 
-  /** @param bytesMax it is never longer, except when it was already */
-  constructor(path: string, bytesMax: number) {
-    this.#descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+  constructor({ path, bytesMax, create }: JournalFileOptions) {
+    this.#descriptor = openSync(path, constants.O_RDWR | (create ? constants.O_CREAT : 0), 0o644);
     this.#bytesMax = bytesMax;
     this.#allocated = fstatSync(this.#descriptor).size;
   }
@@ -20,7 +39,6 @@ export class JournalFile {
     return this.#allocated;
   }
 
-  /** Whether it has or gets room for so many bytes; not when the disk has none. */
   makeRoom(bytes: number): boolean {
     if (bytes > Math.max(this.#bytesMax, this.#allocated)) return false;
     while (bytes > this.#allocated) {
@@ -42,14 +60,12 @@ export class JournalFile {
     }
   }
 
-  /** Resolves once all that was written survives power loss. */
   sync(): Promise<void> {
     return new Promise((resolve, reject) => {
       fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(error)));
     });
   }
 
-  /** Fills `target` from `position` on; what lies past the end is not touched. */
   read(target: Uint8Array, position: number): number {
     let done = 0;
     while (done < target.length) {

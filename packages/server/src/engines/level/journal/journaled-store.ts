@@ -1,30 +1,26 @@
-import { open, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { randomBytes } from "node:crypto";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, Write } from "../../../store.js";
-import { JournalFile } from "./journal-file.js";
+import type { JournalFile } from "./journal-file.js";
+import { type Mark, readMark, writeOfMark } from "./mark.js";
+import { type JournalFiles, openFiles } from "./open-files.js";
 import { type Change, DELETED, Overlay, textOf } from "./overlay.js";
-import { RecordPacker, recordBytes } from "./record.js";
-import { type FoundRecord, recordsFrom } from "./recover.js";
+import { RecordPacker, recordBytes, SECRET_BYTES } from "./record.js";
+import { type FoundInFile, type FoundRecord, recordsFrom } from "./recover.js";
 
-const MIB = 1024 * 1024;
-
-/** Each of the two files; of a small disk only a part. */
-const FILE_BYTES = 16 * MIB;
-const FILE_BYTES_MIN = MIB;
-const DISK_PART = 1 / 32;
 /** What is moved to the store below at once. */
 const MOVED_BYTES = 512 * 1024;
 const MOVED_ENTRIES = 1_000;
-
-/** In the store below: the number of the first record that may not be there yet. No key of the core begins like this. */
-const MARK_KEY = Buffer.of(0x00);
 
 export interface JournaledStoreOptions {
   readonly base: Store;
   readonly directory: string;
   /** Of each of the two files, in bytes; for tests. */
   readonly fileBytes?: number;
+  /** What is moved to the store below at once, in bytes; for tests. */
+  readonly movedBytes?: number;
+  /** For tests. */
+  readonly openFiles?: typeof openFiles;
   /** Told of the bytes of each commit. */
   readonly passed?: (bytes: number) => void;
 }
@@ -41,8 +37,13 @@ export class JournaledStore implements Store {
   readonly #base: Store;
   readonly #directory: string;
   readonly #fileBytes: number | undefined;
+  readonly #movedBytes: number;
+  readonly #openFiles: typeof openFiles;
   readonly #passed: (bytes: number) => void;
-  readonly #packer = new RecordPacker();
+  #secret: Uint8Array = Buffer.alloc(0);
+  #packer = new RecordPacker(this.#secret);
+  /** The store below has a mark: of a new store only the first commit puts one there. */
+  #isMarked = false;
   #active: Overlay | undefined;
   /** Of the other file, until all of it is in the store below. */
   #moving: Overlay | undefined;
@@ -56,43 +57,44 @@ export class JournaledStore implements Store {
   #recording: Promise<unknown> = Promise.resolve();
   #below: Promise<unknown> = Promise.resolve();
 
-  constructor({ base, directory, fileBytes, passed = () => undefined }: JournaledStoreOptions) {
-    this.#base = base;
-    this.#directory = directory;
-    this.#fileBytes = fileBytes;
-    this.#passed = passed;
+  constructor(options: JournaledStoreOptions) {
+    this.#base = options.base;
+    this.#directory = options.directory;
+    this.#fileBytes = options.fileBytes;
+    this.#movedBytes = options.movedBytes ?? MOVED_BYTES;
+    this.#openFiles = options.openFiles ?? openFiles;
+    this.#passed = options.passed ?? (() => undefined);
   }
 
   // --- life ----------------------------------------------------------------------------------------------------
 
   async open(): Promise<void> {
     await this.#base.open();
-    const files: JournalFile[] = [];
+    let files: JournalFiles | undefined;
     try {
-      const bytesMax = this.#fileBytes ?? (await this.#sizeForDisk());
-      for (const name of ["journal-a", "journal-b"]) files.push(new JournalFile(join(this.#directory, name), bytesMax));
-      await syncDirectory(this.#directory);
-      await this.#recover(files);
+      const mark = readMark(this.#base);
+      // Where there is a mark the files were there before it. An empty one in place of a missing one would hide what was lost.
+      files = await this.#openFiles({ directory: this.#directory, fileBytes: this.#fileBytes, create: mark === undefined });
+      this.#isMarked = mark !== undefined;
+      await this.#recover(files, mark ?? { next: 1, secret: randomBytes(SECRET_BYTES) });
     } catch (error) {
-      for (const file of files) file.close();
+      for (const file of files ?? []) file.close();
       await this.#base.close();
       throw error;
     }
   }
 
-  async #sizeForDisk(): Promise<number> {
-    const { blocks, bsize } = await statfs(this.#directory);
-    return Math.max(FILE_BYTES_MIN, Math.min(FILE_BYTES, blocks * bsize * DISK_PART));
-  }
-
   /** Moves all that the last life left to the store below, so that this one begins with empty files. */
-  async #recover(files: readonly JournalFile[]): Promise<void> {
-    const mark = this.#base.get(MARK_KEY);
-    const records = recordsFrom(files, mark === undefined ? 1 : numberOf(mark));
+  async #recover(files: JournalFiles, mark: Mark): Promise<void> {
+    this.#secret = mark.secret;
+    this.#packer = new RecordPacker(mark.secret);
+    const records = recordsFrom(files, mark);
     const found: Overlay[] = [];
+    let last: FoundInFile | undefined;
     let step = records.next();
     for (; step.done !== true; step = records.next()) {
-      const { file, record } = step.value;
+      last = step.value;
+      const { file, record } = last;
       let overlay = found.at(-1);
       if (overlay?.file !== file) {
         overlay = new Overlay(file);
@@ -101,13 +103,14 @@ export class JournaledStore implements Store {
       takeFound(overlay, record);
       this.#passed(record.bytes);
     }
+    // Nobody may have waited for its sync, or that failed: a part of it in the store below must not outlive the rest of it.
+    last?.file.write(last.record.raw, last.record.at);
+    await last?.file.sync();
     this.#failure = undefined;
     this.#next = step.value;
     for (const overlay of found) await this.#move(overlay, overlay === found.at(-1) ? step.value : undefined);
-    const [first, second] = files;
-    if (first === undefined) throw new Error("a journal has two files");
-    this.#active = new Overlay(first);
-    this.#spare = second;
+    this.#active = new Overlay(files[0]);
+    this.#spare = files[1];
   }
 
   async close(): Promise<void> {
@@ -144,13 +147,20 @@ export class JournaledStore implements Store {
       if (!this.#filled().hasRoom(bytes)) await this.#turn();
       if (this.#failure !== undefined) throw this.#failure.cause;
       const active = this.#filled();
-      if (active.hasRoom(bytes)) await this.#append(active, writes, bytes);
+      if (!this.#isMarked) await this.#writeFirst(writes);
+      else if (active.hasRoom(bytes)) await this.#append(active, writes, bytes);
       else await this.#bypass(writes);
       this.#passed(bytes);
     } catch (cause) {
       this.#failure ??= { cause };
       throw cause;
     }
+  }
+
+  /** The first commit of a store goes below, with the mark: a program that knows no journals sees the format there. */
+  async #writeFirst(writes: readonly Write[]): Promise<void> {
+    await this.#inTurn(() => this.#base.write([...writes, writeOfMark({ next: this.#next, secret: this.#secret })]));
+    this.#isMarked = true;
   }
 
   async #append(active: Overlay, writes: readonly Write[], bytes: number): Promise<void> {
@@ -199,17 +209,17 @@ export class JournaledStore implements Store {
     for (let left = true; left; ) {
       await this.#inTurn(async () => {
         const writes: Write[] = [];
-        for (let bytes = 0; bytes < MOVED_BYTES && writes.length < MOVED_ENTRIES; ) {
+        for (let bytes = 0; bytes < this.#movedBytes && writes.length < MOVED_ENTRIES; ) {
           const entry = entries.next();
           left = entry.done !== true;
           if (entry.done === true) break;
           const [text, change] = entry.value;
-          if (this.#active?.overrides(text, change) === true) continue;
+          if (this.#active?.overrides(overlay, text, change) === true) continue;
           const value = currentValue(overlay, change);
           writes.push({ key: Buffer.from(text, "latin1"), value });
           bytes += text.length + (value?.length ?? 0);
         }
-        if (!left && next !== undefined) writes.push({ key: MARK_KEY, value: markOf(next) });
+        if (!left && next !== undefined) writes.push(writeOfMark({ next, secret: this.#secret }));
         if (writes.length > 0) await this.#base.write(writes);
       });
     }
@@ -357,23 +367,4 @@ function merged(changes: Map<string, Uint8Array | undefined>, stored: readonly E
   return entries;
 }
 
-/** So that the names of new files survive power loss. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
 const ignore = (): void => undefined;
-
-const MARK_BYTES = 6;
-const numberOf = (mark: Uint8Array): number => Buffer.from(mark.buffer, mark.byteOffset, mark.byteLength).readUIntLE(0, MARK_BYTES);
-
-function markOf(number: number): Buffer {
-  const mark = Buffer.alloc(MARK_BYTES);
-  mark.writeUIntLE(number, 0, MARK_BYTES);
-  return mark;
-}

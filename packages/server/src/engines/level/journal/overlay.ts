@@ -89,12 +89,13 @@ export class Overlay {
     return value;
   }
 
-  /** Whether this has the last word on a key. What an older overlay says of it, `older`, is forgotten then. */
-  overrides(text: string, older: Change): boolean {
+  /** Forgets a change of `older` that this has a later word on. Whether it had one. */
+  overrides(older: Overlay, text: string, change: Change): boolean {
     const known = this.#changes.get(text);
     if (known === undefined) return false;
-    if (known.bytes === DELETED && older.fresh) this.#remove(text);
-    else known.fresh = older.fresh;
+    older.#remove(text);
+    if (known.bytes === DELETED && change.fresh) this.#remove(text);
+    else known.fresh = change.fresh;
     return true;
   }
 

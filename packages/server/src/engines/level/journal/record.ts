@@ -8,18 +8,22 @@ import type { Write } from "../../../store.js";
  *      4 u32  CRC-32 of all that follows, without the bytes that fill up the last 64
  *      8 u48  number of the record, one above that of the record before
  *     14 u16  0
- *     16 u32  bytes of the writes      20 u32  count of writes
- *     24      the writes: u8 0 deletes, 1 puts, 2 puts a key that was never there; u16 bytes of the key,
+ *     16      8 bytes that only the journals of this store have, so that no message can pass for a record
+ *     24 u32  bytes of the writes      28 u32  count of writes
+ *     32      the writes: u8 0 deletes, 1 puts, 2 puts a key that was never there; u16 bytes of the key,
  *             u32 bytes of the value, key, value
  */
 const MAGIC = 0x314a_4648;
-export const HEADER_BYTES = 24;
+export const HEADER_BYTES = 32;
+export const SECRET_BYTES = 8;
+const SECRET_AT = 16;
 export const ALIGNMENT = 64;
 const WRITE_BYTES = 7;
 const KINDS = { delete: 0, put: 1, putFresh: 2 } as const;
 
-/** One buffer serves all records up to this size. */
-const SCRATCH_BYTES = 1024 * 1024;
+/** One buffer serves all records up to the larger size; it grows with them. */
+const SCRATCH_BYTES_MIN = 4_096;
+const SCRATCH_BYTES_MAX = 1024 * 1024;
 
 /** The bytes that a record takes in the file. */
 export function recordBytes(writes: readonly Write[]): number {
@@ -32,11 +36,16 @@ const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNM
 
 /** Packs records, each valid until the next. */
 export class RecordPacker {
-  readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  readonly #secret: Uint8Array;
+  #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
+
+  constructor(secret: Uint8Array) {
+    this.#secret = secret;
+  }
 
   /** @param valueStarts takes where the value of each write begins in the record */
   pack(number: number, writes: readonly Write[], bytes: number, valueStarts: number[]): Buffer {
-    const record = bytes <= SCRATCH_BYTES ? this.#scratch.subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes);
+    const record = this.#room(bytes);
     let at = HEADER_BYTES;
     for (const { key, value, fresh } of writes) {
       record[at] = value === undefined ? KINDS.delete : fresh === true ? KINDS.putFresh : KINDS.put;
@@ -54,10 +63,17 @@ export class RecordPacker {
     record.writeUInt32LE(MAGIC, 0);
     record.writeUIntLE(number, 8, 6);
     record.writeUInt16LE(0, 14);
-    record.writeUInt32LE(at - HEADER_BYTES, 16);
-    record.writeUInt32LE(writes.length, 20);
+    record.set(this.#secret, SECRET_AT);
+    record.writeUInt32LE(at - HEADER_BYTES, 24);
+    record.writeUInt32LE(writes.length, 28);
     record.writeUInt32LE(crc32(record.subarray(8, at)), 4);
     return record;
+  }
+
+  #room(bytes: number): Buffer {
+    if (bytes > SCRATCH_BYTES_MAX) return Buffer.allocUnsafeSlow(bytes);
+    if (bytes > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(Math.min(2 * bytes, SCRATCH_BYTES_MAX));
+    return this.#scratch.subarray(0, bytes);
   }
 }
 
@@ -72,14 +88,15 @@ export interface RecordHeader {
   readonly alignedBytes: number;
 }
 
-/** The header at the beginning of `bytes`; undefined when there is none. */
-export function headerOf(bytes: Buffer): RecordHeader | undefined {
+/** The header at the beginning of `bytes`; undefined when there is none with that secret, or with any when none is given. */
+export function headerOf(bytes: Buffer, secret?: Uint8Array): RecordHeader | undefined {
   if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined;
-  const size = HEADER_BYTES + bytes.readUInt32LE(16);
+  if (secret !== undefined && bytes.compare(secret, 0, SECRET_BYTES, SECRET_AT, SECRET_AT + SECRET_BYTES) !== 0) return undefined;
+  const size = HEADER_BYTES + bytes.readUInt32LE(24);
   return {
     number: bytes.readUIntLE(8, 6),
     crc: bytes.readUInt32LE(4),
-    count: bytes.readUInt32LE(20),
+    count: bytes.readUInt32LE(28),
     bytes: size,
     alignedBytes: aligned(size),
   };

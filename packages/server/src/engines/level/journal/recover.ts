@@ -1,6 +1,7 @@
-import { HoldfastError } from "holdfast-client/protocol";
 import type { Write } from "../../../store.js";
+import { damaged } from "./damaged.js";
 import type { JournalFile } from "./journal-file.js";
+import type { Mark } from "./mark.js";
 import { ALIGNMENT, HEADER_BYTES, headerOf, type RecordHeader, unpackRecord } from "./record.js";
 
 /** How much of a file is looked at at a time for records where none should be. */
@@ -10,61 +11,68 @@ const SEARCH_BYTES = 1024 * 1024;
 export interface FoundRecord {
   readonly number: number;
   readonly at: number;
+  /** With what fills up the last 64 bytes. */
   readonly bytes: number;
   readonly writes: readonly Write[];
+  /** The record itself. */
+  readonly raw: Buffer;
+}
+
+export interface FoundInFile {
+  readonly file: JournalFile;
+  readonly record: FoundRecord;
 }
 
 /**
- * Every record from `next` on, in order. A record that is not whole ends them: it was being written when the process or
+ * Every record from the mark on, in order. A record that is not whole ends them: it was being written when the process or
  * the machine stopped, so nobody was told that it is stored. Where whole ones follow, something durable was damaged.
  *
  * @returns the number after the last record
  */
-export function* recordsFrom(files: readonly JournalFile[], next: number): Generator<{ file: JournalFile; record: FoundRecord }, number> {
+export function* recordsFrom(files: readonly JournalFile[], { next, secret }: Mark): Generator<FoundInFile, number> {
   const begun = files.flatMap((file) => {
-    const number = readRecord(file, 0)?.number;
+    const number = readRecord(file, 0, secret)?.number;
+    if (number === undefined && readRecord(file, 0) !== undefined) throw damaged("its files are not those of this store");
     return number === undefined || number < next ? [] : [{ file, number }];
   });
   let expected = next;
   for (const { file, number } of begun.sort((a, b) => a.number - b.number)) {
     if (number !== expected) throw damaged(`record ${expected} is missing before ${number}`);
     let at = 0;
-    for (let record = readRecord(file, at); record?.number === expected; record = readRecord(file, at)) {
+    for (let record = readRecord(file, at, secret); record?.number === expected; record = readRecord(file, at, secret)) {
       yield { file, record };
       at += record.bytes;
       expected++;
     }
   }
-  for (const file of files) searchAfter(file, expected);
+  for (const file of files) searchAfter(file, expected, secret);
   return expected;
 }
 
-function readRecord(file: JournalFile, at: number): FoundRecord | undefined {
-  const header = readHeader(file, at);
+function readRecord(file: JournalFile, at: number, secret?: Uint8Array): FoundRecord | undefined {
+  const header = readHeader(file, at, secret);
   if (header === undefined || at + header.bytes > file.size) return undefined;
   const record = Buffer.allocUnsafeSlow(header.bytes);
   file.read(record, at);
   const writes = unpackRecord(record, header);
-  return writes && { number: header.number, at, bytes: header.alignedBytes, writes };
+  return writes && { number: header.number, at, bytes: header.alignedBytes, writes, raw: record };
 }
 
-function readHeader(file: JournalFile, at: number): RecordHeader | undefined {
+function readHeader(file: JournalFile, at: number, secret?: Uint8Array): RecordHeader | undefined {
   const header = Buffer.alloc(HEADER_BYTES);
-  return file.read(header, at) === HEADER_BYTES ? headerOf(header) : undefined;
+  return file.read(header, at) === HEADER_BYTES ? headerOf(header, secret) : undefined;
 }
 
 /** Looks for whole records of that number or a later one, which can only be there if those before them were durable. */
-function searchAfter(file: JournalFile, expected: number): void {
-  const part = Buffer.allocUnsafeSlow(SEARCH_BYTES);
+function searchAfter(file: JournalFile, expected: number, secret: Uint8Array): void {
+  const part = Buffer.allocUnsafeSlow(Math.min(SEARCH_BYTES, file.size));
   for (let from = 0; from < file.size; from += SEARCH_BYTES) {
     const bytes = file.read(part, from);
     for (let at = 0; at + HEADER_BYTES <= bytes; at += ALIGNMENT) {
-      const header = headerOf(part.subarray(at, at + HEADER_BYTES));
+      const header = headerOf(part.subarray(at, at + HEADER_BYTES), secret);
       if (header === undefined || header.number < expected) continue;
-      const record = readRecord(file, from + at);
+      const record = readRecord(file, from + at, secret);
       if (record !== undefined) throw damaged(`record ${expected} is not whole, but record ${record.number} is`);
     }
   }
 }
-
-const damaged = (what: string): HoldfastError => new HoldfastError("ENGINE_UNAVAILABLE", `the journal is damaged: ${what}`);

@@ -1,0 +1,62 @@
+import { open, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { damaged } from "./damaged.js";
+import { DiskJournalFile, type JournalFile, type JournalFileOptions } from "./journal-file.js";
+
+const MIB = 1024 * 1024;
+
+/** Each of the two files; of a small disk only a part. */
+const FILE_BYTES = 16 * MIB;
+const FILE_BYTES_MIN = MIB;
+const DISK_PART = 1 / 32;
+
+/** The two files that take turns. */
+export type JournalFiles = readonly [JournalFile, JournalFile];
+
+export interface OpenFilesOptions {
+  readonly directory: string;
+  /** Of each file; by default what suits the disk. */
+  readonly fileBytes: number | undefined;
+  /** The files may be missing, and are created then. */
+  readonly create: boolean;
+}
+
+/** Opens the files of a journal; resolves once their names survive power loss. */
+export async function openFiles({ directory, fileBytes, create }: OpenFilesOptions): Promise<JournalFiles> {
+  const bytesMax = fileBytes ?? (await sizeForDisk(directory));
+  const openFile = (name: string): JournalFile => openOne({ path: join(directory, name), bytesMax, create });
+  const first = openFile("journal-a");
+  let second: JournalFile | undefined;
+  try {
+    second = openFile("journal-b");
+    await syncDirectory(directory);
+    return [first, second];
+  } catch (error) {
+    first.close();
+    second?.close();
+    throw error;
+  }
+}
+
+function openOne(options: JournalFileOptions): JournalFile {
+  try {
+    return new DiskJournalFile(options);
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw isMissing ? damaged(`${options.path} is missing`) : error;
+  }
+}
+
+async function sizeForDisk(directory: string): Promise<number> {
+  const { blocks, bsize } = await statfs(directory);
+  return Math.max(FILE_BYTES_MIN, Math.min(FILE_BYTES, Math.floor(blocks * bsize * DISK_PART)));
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
