@@ -42,12 +42,14 @@ export function RoomList({ chat, onHelp }: { readonly chat: Chat; readonly onHel
       <footer class="sidebar-foot">
         <Avatar user={chat.user} />
         <span class="name">{chat.user}</span>
-        <a href="/?guest" target="_blank" rel="noopener" title="A second person, in a tab of its own">
-          Second person
-        </a>
-        <button type="button" class="link" onClick={() => void signOut()}>
-          Sign out
-        </button>
+        <span class="foot-links">
+          <a href="/?guest" target="_blank" rel="noopener" title="A second person, in a tab of its own">
+            Second person
+          </a>
+          <button type="button" class="link" onClick={() => void signOut()}>
+            Sign out
+          </button>
+        </span>
       </footer>
     </div>
   );
