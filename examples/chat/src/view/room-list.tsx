@@ -41,7 +41,9 @@ export function RoomList({ chat, onHelp }: { readonly chat: Chat; readonly onHel
       </nav>
       <footer class="sidebar-foot">
         <Avatar user={chat.user} />
-        <span class="name">{chat.user}</span>
+        <span class="name" title={chat.user}>
+          {chat.user}
+        </span>
         <span class="foot-links">
           <a href="/?guest" target="_blank" rel="noopener" title="A second person, in a tab of its own">
             Second person
