@@ -177,3 +177,17 @@ test("what waits, the members and the help are readable, too", async () => {
   await bob.picture("phone-dark-help");
   expect([...ann.errors, ...bob.errors]).toEqual([]);
 });
+
+test("somebody with a long name fits beside the messages, whole", async () => {
+  const name = "Maximiliane von und zu Hohenfels";
+  const dora = await Person.arrive(browser, server.url, name, { colorScheme: "light" });
+  await dora.join("kitchen");
+  const panel = dora.page.getByRole("complementary", { name: "Members" });
+  const own = panel.getByText(`${name} (you)`);
+  await own.waitFor();
+  await dora.picture("desktop-light-long-name");
+  expect(await panel.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+  expect(await own.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+  expect(dora.errors).toEqual([]);
+  await dora.leave();
+});

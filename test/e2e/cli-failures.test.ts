@@ -135,11 +135,27 @@ describe("the other commands fail in one line", () => {
   });
 
   it("explains itself with examples and exit codes", async () => {
-    for (const command of [[], ["serve"], ["publish"], ["consume"], ["stats"], ["define"]]) {
+    const commands = [
+      "serve",
+      "publish",
+      "consume",
+      "emit",
+      "join",
+      "stats",
+      "define",
+      "queues",
+      "purge",
+      "pause",
+      "resume",
+      "dead",
+      "schedule",
+    ];
+    for (const command of [[], ...commands.map((name) => [name])]) {
       const ended = await shell.run([...command, "--help"]);
       expect(ended).toMatchObject({ code: 0, stderr: "" });
       expect(ended.stdout).toContain("Examples:\n  $ ");
       expect(ended.stdout).toContain("Exit codes:\n  0 ");
+      expect(ended.stdout).not.toContain("default: []");
     }
   });
 });

@@ -123,8 +123,8 @@ export class Gateway {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;
     const namespace = checkNamespace(socket.nsp.name);
-    const identity = identityOf(socket, this.#identify.get(socket));
-    const connection = new Connection(socket, namespace, identity, this.#ids);
+    const connection = new Connection(socket, namespace, this.#identify.get(socket), this.#ids);
+    const { identity } = connection;
     this.#connections.set(socket, connection);
     if (identity !== undefined) {
       connection.device = new Device(this.#broker, connection, this.#encodings, identity);

@@ -41,13 +41,17 @@ export function RoomList({ chat, onHelp }: { readonly chat: Chat; readonly onHel
       </nav>
       <footer class="sidebar-foot">
         <Avatar user={chat.user} />
-        <span class="name">{chat.user}</span>
-        <a href="/?guest" target="_blank" rel="noopener" title="A second person, in a tab of its own">
-          Second person
-        </a>
-        <button type="button" class="link" onClick={() => void signOut()}>
-          Sign out
-        </button>
+        <span class="name" title={chat.user}>
+          {chat.user}
+        </span>
+        <span class="foot-links">
+          <a href="/?guest" target="_blank" rel="noopener" title="A second person, in a tab of its own">
+            Second person
+          </a>
+          <button type="button" class="link" onClick={() => void signOut()}>
+            Sign out
+          </button>
+        </span>
       </footer>
     </div>
   );

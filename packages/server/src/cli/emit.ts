@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { LIMITS } from "holdfast-client/protocol";
 import { nameArgument, userArgument, wholeNumber } from "./arguments.js";
 import { withServer } from "./connection.js";
@@ -34,9 +34,8 @@ interface EmitFlags extends RoomFlags {
   readonly json?: true;
 }
 
-const collect =
-  (parse: (text: string) => string) =>
-  (text: string, before: readonly string[]): string[] => [...before, parse(text)];
+const repeated = (flags: string, description: string, parse: (text: string) => string): Option =>
+  new Option(flags, description).argParser((text, before: readonly string[]) => [...before, parse(text)]).default([], "none");
 
 export function addEmit(program: Command): void {
   withRoomFlags(program.command("emit"))
@@ -48,8 +47,8 @@ export function addEmit(program: Command): void {
     .option("--args", "lines are arrays of arguments")
     .option("--id-field <name>", "field of the JSON object that is the message's id: emitted again, it is stored once")
     .option("--ttl-ms <ms>", "do not hand it out once so long is over", wholeNumber(0, LIMITS.ttlMsMax))
-    .option("--except <room>", "not to members of this room; may be repeated", collect(nameArgument), [])
-    .option("--except-user <user>", "not to this user; may be repeated", collect(userArgument), [])
+    .addOption(repeated("--except <room>", "not to members of this room; may be repeated", nameArgument))
+    .addOption(repeated("--except-user <user>", "not to this user; may be repeated", userArgument))
     .option("--skip-invalid", "pass over lines that are not what they should be, instead of ending")
     .option("--json", "write each receipt to standard output, one JSON object a line")
     .addHelpText("after", HELP)

@@ -3,6 +3,7 @@ import type { Consumer } from "../consumer.js";
 import type { QueueAddress } from "../engine.js";
 import type { Device } from "./device.js";
 import { FrameOutbox } from "./frame-outbox.js";
+import { type Identify, identityOf } from "./identity.js";
 import { type AckIds, SocketPort, WAITING_BYTES_MAX } from "./socket-port.js";
 import type { Watches } from "./watches.js";
 
@@ -22,6 +23,8 @@ export class Connection {
   readonly socket: Socket;
   readonly namespace: string;
   readonly identity: string | undefined;
+  /** The rule of the application by which it has that identity, or none. */
+  readonly identify: Identify | undefined;
   readonly port: SocketPort;
   readonly outbox: FrameOutbox;
   /** Bytes of the largest frame this client may send. */
@@ -46,10 +49,11 @@ export class Connection {
   #calls = 0;
   #requests = 0;
 
-  constructor(socket: Socket, namespace: string, identity: string | undefined, ids: AckIds) {
+  constructor(socket: Socket, namespace: string, identify: Identify | undefined, ids: AckIds) {
     this.socket = socket;
     this.namespace = namespace;
-    this.identity = identity;
+    this.identity = identityOf(socket, identify);
+    this.identify = identify;
     this.port = new SocketPort(socket, ids);
     this.frameBytesMax = Math.floor(Math.min(FRAME_BYTES_MAX, this.port.packetBytesMax * FRAME_SHARE));
     this.outbox = new FrameOutbox(this.port, this.frameBytesMax);

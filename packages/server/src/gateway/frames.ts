@@ -105,7 +105,7 @@ export class Frames {
   #emit(connection: Connection, section: PublishSection): void {
     const { device, namespace } = connection;
     if (device === undefined) {
-      connection.outbox.refused(section.request, unidentified().toReply());
+      connection.outbox.refused(section.request, unidentified(connection).toReply());
       return;
     }
     const producer = producerOf(section, connection.identity);

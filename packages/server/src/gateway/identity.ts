@@ -18,6 +18,13 @@ export function identityOf(socket: Socket, identify: Identify | undefined): stri
   throw new HoldfastError("UNAUTHENTICATED", `user is ${preview(claimed)}, expected ${USER_FORM}`);
 }
 
+/** Why a socket belongs to nobody, and what would change that; `identify` is there when the application has such a rule. */
+export function whyNobody(socket: Socket, identify: Identify | undefined): string {
+  if (identify !== undefined) return "identify names none for it";
+  if (isBoundToLoopback(socket)) return "expected auth { user }";
+  return "the server is not bound to loopback, so auth { user } does not count: expected attach(io, { identify })";
+}
+
 function claimedUser(socket: Socket): unknown {
   return isBoundToLoopback(socket) ? socket.handshake.auth.user : undefined;
 }

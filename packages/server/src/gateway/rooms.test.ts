@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Peer } from "./peer.js";
 import { type Reply, TestHost } from "./test-host.js";
 
@@ -121,6 +121,18 @@ describe("holdfast:join and holdfast:emit", () => {
       expect((await nobody.ask(operation, payload)).error).toMatchObject({ code: "UNAUTHENTICATED" });
     }
     expect(await nobody.ask("list", { kind: "queues" })).toMatchObject({ ok: true });
+  });
+
+  it("say to nobody what would make a user of them", async () => {
+    const told = async (of: TestHost, auth: object): Promise<string | undefined> =>
+      (await (await Peer.connect(of, auth)).ask("join", { room: "kitchen" })).error?.message;
+    expect(await told(host, {})).toContain("expected auth { user }");
+    const ruled = await TestHost.open({ identify: () => undefined });
+    expect(await told(ruled, { user: "ann" })).toContain("identify names none for it");
+    await ruled.close();
+    const { port } = host;
+    vi.spyOn(host.http, "address").mockReturnValue({ address: "::", family: "IPv6", port });
+    expect(await told(host, { user: "ann" })).toContain("expected attach(io, { identify })");
   });
 });
 

@@ -11,6 +11,7 @@ import { roomName, roomOptions } from "../room-options.js";
 import { validate } from "../validate.js";
 import type { Connection } from "./connection.js";
 import type { Device } from "./device.js";
+import { whyNobody } from "./identity.js";
 import { fillPage, type Shown } from "./page.js";
 import { Watches } from "./watches.js";
 
@@ -52,13 +53,13 @@ const watchRequest = receiptsRequest.pick({ room: true, user: true }).extend({ w
 const defineRequest = roomOptions.extend({ room: roomName });
 
 /** The device of a connection; `UNAUTHENTICATED` when it belongs to nobody in particular. */
-export function deviceOf({ device }: Connection): Device {
-  if (device !== undefined) return device;
-  throw unidentified();
+export function deviceOf(connection: Connection): Device {
+  if (connection.device !== undefined) return connection.device;
+  throw unidentified(connection);
 }
 
-export const unidentified = (): HoldfastError =>
-  new HoldfastError("UNAUTHENTICATED", "rooms are for users, and this connection belongs to none: expected auth { user } or a token");
+export const unidentified = ({ socket, identify }: Connection): HoldfastError =>
+  new HoldfastError("UNAUTHENTICATED", `rooms are for users, and this connection belongs to none: ${whyNobody(socket, identify)}`);
 
 const addressOf = ({ namespace }: Connection, room: string): RoomAddress => ({ namespace, room });
 
