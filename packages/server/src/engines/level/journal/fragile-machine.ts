@@ -195,7 +195,10 @@ class ProcessFile implements JournalFile {
   write(bytes: Uint8Array, position: number): void {
     const wasDead = this.#process.isDead;
     const fails = this.#process.random() < this.#process.faults.write;
-    if (this.#process.step() && !fails) return this.#content.write(bytes, position);
+    if (this.#process.step() && !fails) {
+      this.#content.write(bytes, position);
+      return;
+    }
     if (!wasDead) this.#content.write(bytes.subarray(0, this.#process.random() * (bytes.length + 1)), position);
     throw new Error("the write failed");
   }
