@@ -1,5 +1,5 @@
 import { closeSync, fsync, openSync, statSync } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ClassicLevel } from "classic-level";
@@ -155,7 +155,11 @@ export class LevelStore implements Store {
   }
 
   async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
-    await this.#open().clear({ gte: from, lt: to });
+    const level = this.#open();
+    await level.clear({ gte: from, lt: to });
+    // That is not synced, and what says that it was done may be, in the journal.
+    await level.del(from, { sync: true });
+    await this.#syncDirectory();
   }
 
   async reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
@@ -177,13 +181,15 @@ export class LevelStore implements Store {
   }
 }
 
-/** Makes a directory and those above it. Node's own recursive `mkdir` never returns where none can be made, as in /proc. */
+/** Makes a directory and those above it, with names that survive power loss. Node's own recursive `mkdir` never returns where none can be made, as in /proc. */
 async function makeDirectory(path: string): Promise<void> {
   const known = await stat(path).catch(() => undefined);
   if (known?.isDirectory() === true) return;
   if (known !== undefined) throw new Error("it is not a directory");
   if (dirname(path) !== path) await makeDirectory(dirname(path));
   await mkdir(path);
+  const above = await open(dirname(path), "r");
+  await above.sync().finally(() => above.close());
 }
 
 const isDiskFull = (error: unknown): boolean => /No space left on device/.test(causeOf(error).message);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Entry, ReadRange, Store, Write } from "../../../store.js";
 import { MemoryStore } from "../../memory/memory-store.js";
 import { FILE_BYTES, FragileMachine } from "./fragile-machine.js";
@@ -223,6 +223,29 @@ describe("a journaled store", () => {
       expect(shown(await store.read(ALL))).toEqual(left);
     }
     await store.close();
+  });
+
+  test("moves what its files hold when the disk has no room for it beside, though nobody writes any more", async () => {
+    const base = new SlowStore();
+    base.spareBytes = async () => 1_000;
+    const store = await begun(base);
+    while ((await store.spareBytes()) >= 0) await store.write([put(1, "x".repeat(100))]);
+    await vi.waitFor(async () => expect(await store.spareBytes()).toBe(1_000));
+    await store.close();
+  });
+
+  test("is closed for whoever closes it a second time when it is for the first", async () => {
+    const base = new SlowStore();
+    const store = await begun(base);
+    base.slow = true;
+    while (base.waiting.length === 0) await store.write([put(1, "x".repeat(300))]);
+    const closed: number[] = [];
+    const both = [1, 2].map((time) => store.close().then(() => closed.push(time)));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(closed).toEqual([]);
+    base.slow = false;
+    base.letThrough();
+    await Promise.all(both);
   });
 
   test("stops for good when the store below fails", async () => {

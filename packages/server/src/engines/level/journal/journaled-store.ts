@@ -50,6 +50,7 @@ export class JournaledStore implements Store {
   #spare: JournalFile | undefined;
   /** Resolves when nothing is being moved. */
   #moved: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
   /** The number of the next record. */
   #next = 1;
@@ -113,7 +114,15 @@ export class JournaledStore implements Store {
     this.#spare = files[1];
   }
 
-  async close(): Promise<void> {
+  /** Whoever closes it while it is being closed waits for the same end. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close().finally(() => {
+      this.#closing = undefined;
+    });
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const open = this.#active;
     if (open === undefined) return this.#base.close();
     this.#active = undefined;
@@ -309,10 +318,12 @@ export class JournaledStore implements Store {
 
   // --- space ---------------------------------------------------------------------------------------------------
 
-  /** What the files hold may have to be written below once more. */
+  /** What the files hold may have to be written below once more. Where that leaves nothing it is moved soon: most of it is dead. */
   async spareBytes(): Promise<number> {
+    const spare = await this.#base.spareBytes();
     const held = this.#filled().end + (this.#moving?.end ?? 0);
-    return (await this.#base.spareBytes()) - held;
+    if (spare >= 0 && spare < held && this.#moving === undefined) this.#recording = this.#recording.then(() => this.#turn()).catch(ignore);
+    return spare - held;
   }
 }
 

@@ -3,7 +3,7 @@ import type { Write } from "../../../store.js";
 import { type Faults, FILE_BYTES, FragileMachine } from "./fragile-machine.js";
 import { JournaledStore } from "./journaled-store.js";
 
-const HISTORIES = 2_000;
+const HISTORIES = 1_000;
 const KEYS = 24;
 const ALL = { from: Buffer.of(0x01), to: Buffer.of(0xff), entriesMax: 1_000, bytesMax: 10_000_000 };
 /** A file is moved in several steps. */
@@ -141,4 +141,4 @@ test("a journaled store has what it confirmed, whatever a power cut leaves of th
       throw new Error(`history ${seed} went wrong`, { cause: error });
     });
   }
-}, 60_000);
+}, 120_000);
