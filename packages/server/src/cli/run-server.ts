@@ -37,7 +37,7 @@ export async function runServer(settings: ServeSettings): Promise<void> {
     await sockets.close();
   }
   log.logger.info("closed");
-  log.flush();
+  await log.flush();
   interruption.dispose();
 }
 
