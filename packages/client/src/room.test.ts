@@ -272,6 +272,36 @@ test("close waits for running handlers", async () => {
   await closed;
 });
 
+test("close waits until the server has what was settled of frames, and says nothing of the device meanwhile", async () => {
+  const holdfast = server.connect();
+  const kitchen = holdfast.room("kitchen");
+  let handled = 0;
+  await kitchen.on("order", () => {
+    handled++;
+  });
+  await kitchen.join();
+  const frames: unknown[] = [];
+  server.socket?.on("holdfast:frame", (frame: unknown) => frames.push(frame));
+  const { hello } = server;
+  let answer = (): void => undefined;
+  server.hello = new Promise((resolve) => {
+    answer = () => resolve(hello);
+  });
+  const before = payloads("holdfast:hello").length;
+  server.socket?.emit("holdfast:frame", [7, { room: "kitchen" }, 1, false, [["order", "m1", []]]]);
+  await turnsUntil(() => handled === 1);
+  let closed = false;
+  const closing = holdfast.close().then(() => {
+    closed = true;
+  });
+  await server.until(() => payloads("holdfast:hello").length > before);
+  expect(frames).toEqual([[[7, 1, 1]]]);
+  expect(payloads("holdfast:hello").slice(before)).toEqual([{ frames: 1 }]);
+  expect(closed).toBe(false);
+  answer();
+  await closing;
+});
+
 test("asks for the past in pages", async () => {
   const kitchen = server.connect().room("kitchen");
   const item = { id: "a", sequence: 17, event: "order", args: [1], publishedAt: 5, sender: "ann" };

@@ -26,6 +26,10 @@ export class Settling {
   #resting = false;
   /** Nothing is to wait any more. */
   #hurries = false;
+  /** Something was told and is perhaps not at the server yet. */
+  #told = false;
+  /** Requests whose answer says that it is. */
+  #asked = 0;
   /** Its connection is gone, and all that came on it comes again. */
   #over = false;
 
@@ -33,9 +37,9 @@ export class Settling {
     this.#connection = connection;
   }
 
-  /** Nothing waits to be told. */
+  /** Nothing waits to be told; and of a client that is closing the server has all that was told. */
   get idle(): boolean {
-    return this.#waiting === 0;
+    return this.#waiting === 0 && this.#asked === 0;
   }
 
   /** For messages of the room with that number. */
@@ -80,9 +84,22 @@ export class Settling {
 
   /** Tells what waits, now or when the server took the hello. */
   tell(): void {
-    if (this.#over || this.#waiting === 0 || !this.#connection.ready) return;
-    this.#waiting = 0;
-    this.#connection.send(this.#settlements.splice(0));
+    if (this.#over || !this.#connection.ready) return;
+    if (this.#waiting > 0) {
+      this.#waiting = 0;
+      this.#connection.send(this.#settlements.splice(0));
+      this.#told = true;
+    }
+    if (this.#hurries && this.#told) this.#ask();
+  }
+
+  /** Settlements have no reply, but what is asked after them is answered after them. It says nothing of the device, which may be another's by now. */
+  #ask(): void {
+    this.#told = false;
+    this.#asked++;
+    this.#connection.request("holdfast:hello", { frames: 1 }, () => {
+      this.#asked--;
+    });
   }
 
   /** The client is closing. */
@@ -94,7 +111,7 @@ export class Settling {
   /** The connection is lost. */
   end(): void {
     this.#over = true;
-    this.#waiting = 0;
+    this.#waiting = this.#asked = 0;
     this.#settlements.length = 0;
   }
 }
