@@ -102,6 +102,19 @@ describe("the checker finds nothing wrong with", () => {
     expectGood(story);
   });
 
+  it("a crash after the last commit that began before the engine saw an expiry, at the same time", () => {
+    const story = new Story();
+    const sequence = story.publish("a");
+    const token = story.deliver("a", sequence);
+    story.wait(5_000).commit(1);
+    story.expire(token);
+    story.commit(2, false);
+    story.restart("two");
+    story.settle(story.deliver("a", sequence, 2, { consumer: "two" }), "ack", { consumer: "two" });
+    story.end();
+    expectGood(story);
+  });
+
   it("a lease that ran out while it was on its way to the consumer", () => {
     // It cannot have run out before its time, so the lease was given earlier than the delivery shows.
     const token = { life: 1, number: 99 };

@@ -112,7 +112,8 @@ export class Lease {
     const expired = run.expired.get(this.key);
     const from = Math.min(run.timeline.indexAt(this.untilMin, this.delivery.index), expired?.index ?? NEVER);
     if (from === NEVER) return;
-    const kept = run.timeline.durableAt(from) ?? NEVER;
+    // The clock may show the end some commits before the engine looks: only one begun after it said so surely has it.
+    const kept = (expired && run.timeline.durableAt(expired.index)) ?? NEVER;
     const notBefore = Math.min(this.untilMin, expired?.at ?? NEVER) + backoffMs;
     this.enders.push({ how: "expiry", from, sure: expired?.index ?? NEVER, kept, counts: "yes", notBefore, proven: false });
   }

@@ -128,6 +128,21 @@ const bugs: Bug[] = [
       return story;
     },
   ],
+  [
+    "a backoff that a restart forgets although the expiry was on disk",
+    "early-retry",
+    () => {
+      const story = new Story();
+      story.publish("a");
+      const token = story.deliver("a", 1);
+      story.wait(5_000).expire(token);
+      story.commit(1);
+      story.restart("two").wait(999);
+      story.settle(story.deliver("a", 1, 2, TWO), "ack", TWO);
+      story.end();
+      return story;
+    },
+  ],
 ];
 
 testCaught("attempts and retries", bugs);

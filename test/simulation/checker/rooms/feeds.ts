@@ -13,7 +13,7 @@ export function checkFeeds(run: RoomRun, messages: RoomMessages, members: Member
     const queue = run.run.queue(name);
     const byId = copiesById(copies, queue);
     checkOnce(messages, byId, report);
-    checkExpired(byId, messages, report);
+    checkExpired(run, byId, messages, report);
     if (queue.scan !== undefined && run.drained !== Number.POSITIVE_INFINITY) checkAll(run, queue, messages, members, copies, report);
   }
 }
@@ -41,7 +41,7 @@ function checkOnce(messages: RoomMessages, byId: ReadonlyMap<string, readonly Co
 }
 
 /** Once its time to live is over nobody gets it any more, in the queue as in the room. */
-function checkExpired(byId: ReadonlyMap<string, readonly Copy[]>, messages: RoomMessages, report: Report): void {
+function checkExpired(run: RoomRun, byId: ReadonlyMap<string, readonly Copy[]>, messages: RoomMessages, report: Report): void {
   for (const [id, copies] of byId) {
     const emits = messages.byId.get(id) ?? [];
     const stored = emits.filter(({ ok }) => ok?.receipts.some(({ duplicate }) => !duplicate));
@@ -54,11 +54,13 @@ function checkExpired(byId: ReadonlyMap<string, readonly Copy[]>, messages: Room
       emits.some(({ ok, code }) => ok === undefined && code === undefined)
     )
       continue;
+    // An answer may arrive after a crash, when the clock was set back: it was stored by any time shown until then.
+    const expiresAt = run.run.timeline.shown(call.invoked.index, call.doneIndex).max + ttlMs;
     const leaseMsMax = copies[0]?.queue.settings.leaseMsMax ?? 0;
     for (const { delivery } of copies.flatMap(({ leases }) => leases)) {
       // The lease must be in time; handing it over may take longer.
       const leasedAt = Math.min(delivery.at, delivery.leaseUntil - leaseMsMax);
-      if (leasedAt > call.doneAt + ttlMs)
+      if (leasedAt > expiresAt)
         report.add("expired-delivered", `queue ${delivery.queue} id ${id} lives for ${ttlMs} ms`, call.doneIndex, delivery.index);
     }
   }
