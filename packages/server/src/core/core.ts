@@ -770,8 +770,11 @@ export class Core {
   #show(queue: Queue, block: Block, after: number): void {
     if (queue.unshown[0] === block) queue.unshown.shift();
     if (block.first < queue.purgedBelow) return;
-    if (block.live === 0 || !queue.readsAhead) return;
-    if (queue.cursor > block.first || this.#windows.admits(queue, block, after)) {
+    if (block.live === 0) return;
+    // Of a block whose first messages had to give way the rest is kept: it cannot be read from the middle.
+    const isBegun = queue.cursor > block.first;
+    if (!isBegun && !queue.readsAhead) return;
+    if (isBegun || this.#windows.admits(queue, block, after)) {
       this.#windows.enter(queue, block);
       this.work.add(queue);
     } else {

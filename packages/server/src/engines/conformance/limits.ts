@@ -248,6 +248,21 @@ function testOverflow(suite: Suite): void {
     },
   );
 
+  suite.case("L5: what is left of messages of which the first gave way is handed out, though nothing may give way any more", async (h) => {
+    await h.define("orders", { depthMax: 3, overflow: "dead-letter-oldest" });
+    const leaving = await h.attach("orders");
+    // In one commit: before it is durable the first message gave way, and nobody keeps the queue's messages in memory any more.
+    await Promise.all([
+      h.publish("orders", 1, 2, 3),
+      h.publish("orders", 4),
+      h.define("orders", { overflow: "reject", depthMax: 0 }),
+      h.engine.detach(leaving, false),
+    ]);
+    await h.publish("orders", 5);
+    const consumer = await h.attach("orders");
+    expect((await h.take(consumer, 4)).map(({ body }) => body)).toEqual([2, 3, 4, 5]);
+  });
+
   suite.eachRestart(
     (way) => `D1: after ${way} the oldest gives way, also those that were in flight, and none is lost`,
     async (h, way) => {
