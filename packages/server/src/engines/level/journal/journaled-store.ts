@@ -4,7 +4,7 @@ import type { Entry, ReadRange, Store, Write } from "../../../store.js";
 import type { JournalFile } from "./journal-file.js";
 import { type Mark, readMark, writeOfMark } from "./mark.js";
 import { type JournalFiles, openFiles } from "./open-files.js";
-import { type Change, DELETED, Overlay, textOf } from "./overlay.js";
+import { type Change, DELETED, keyOf, Overlay, textOf } from "./overlay.js";
 import { RecordPacker, recordBytes, SECRET_BYTES } from "./record.js";
 import { type FoundInFile, type FoundRecord, recordsFrom } from "./recover.js";
 
@@ -225,7 +225,7 @@ export class JournaledStore implements Store {
           const [text, change] = entry.value;
           if (this.#active?.overrides(overlay, text, change) === true) continue;
           const value = currentValue(overlay, change);
-          writes.push({ key: Buffer.from(text, "latin1"), value });
+          writes.push({ key: keyOf(text), value });
           bytes += text.length + (value?.length ?? 0);
         }
         if (!left && next !== undefined) writes.push(writeOfMark({ next, secret: this.#secret }));
@@ -261,26 +261,35 @@ export class JournaledStore implements Store {
     await this.#base.reclaim(from, to);
   }
 
-  /** Deletions of the keys of a range that are as asked for. */
+  /** Deletions of the keys of a range whose last change is as asked for. */
   #changed(from: Uint8Array, to: Uint8Array, wanted: (change: Change) => boolean): Write[] {
-    const [first, last] = [textOf(from), textOf(to)];
-    const texts = new Set([...this.#filled().range(first, last), ...(this.#moving?.range(first, last) ?? [])]);
-    const asWanted = [...texts].filter((text) => {
-      const change = this.#filled().get(text) ?? this.#moving?.get(text);
-      return change !== undefined && wanted(change);
+    const asWanted = this.#textsIn(from, to).filter((text) => {
+      const latest = this.#latest(text);
+      return latest !== undefined && wanted(latest.change);
     });
-    return asWanted.map((text) => ({ key: Buffer.from(text, "latin1"), value: undefined }));
+    return asWanted.map((text) => ({ key: keyOf(text), value: undefined }));
   }
 
   // --- reading -------------------------------------------------------------------------------------------------
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const text = textOf(key);
+    const latest = this.#latest(textOf(key));
+    return latest === undefined ? this.#base.get(key) : currentValue(latest.overlay, latest.change);
+  }
+
+  /** The last word on a key, and whose it is; undefined when no overlay says anything of it. */
+  #latest(text: string): { readonly overlay: Overlay; readonly change: Change } | undefined {
     for (const overlay of [this.#filled(), this.#moving]) {
       const change = overlay?.get(text);
-      if (overlay !== undefined && change !== undefined) return currentValue(overlay, change);
+      if (overlay !== undefined && change !== undefined) return { overlay, change };
     }
-    return this.#base.get(key);
+    return undefined;
+  }
+
+  /** The keys of a range that the overlays say something of, in order. */
+  #textsIn(from: Uint8Array, to: Uint8Array): string[] {
+    const [first, last] = [textOf(from), textOf(to)];
+    return bothOf(this.#filled().range(first, last), this.#moving?.range(first, last) ?? []);
   }
 
   async read(range: ReadRange): Promise<readonly Entry[]> {
@@ -295,19 +304,16 @@ export class JournaledStore implements Store {
    * most. All of it is taken at once: the files may be used anew while the store below is read.
    */
   #changesIn({ from, to, reverse, entriesMax, bytesMax }: ReadRange): Map<string, Uint8Array | undefined> {
-    const [first, last] = [textOf(from), textOf(to)];
-    const active = this.#filled();
-    const texts = bothOf(active.range(first, last), this.#moving?.range(first, last) ?? []);
+    const texts = this.#textsIn(from, to);
     if (reverse === true) texts.reverse();
     const changes = new Map<string, Uint8Array | undefined>();
     let entries = 0;
     let bytes = 0;
     for (const text of texts) {
-      const overlay = active.get(text) === undefined ? this.#moving : active;
-      const change = overlay?.get(text);
-      if (overlay === undefined || change === undefined) continue;
+      const latest = this.#latest(text);
+      if (latest === undefined) continue;
       // Behind the last value that can be wanted it only matters which keys are not read from below.
-      const value = entries < entriesMax && bytes < bytesMax ? currentValue(overlay, change) : undefined;
+      const value = entries < entriesMax && bytes < bytesMax ? currentValue(latest.overlay, latest.change) : undefined;
       changes.set(text, value);
       if (value === undefined) continue;
       entries++;
@@ -372,7 +378,7 @@ function merged(changes: Map<string, Uint8Array | undefined>, stored: readonly E
       add(next);
     }
     if (isFull()) return entries;
-    add([Buffer.from(text, "latin1"), value]);
+    add([keyOf(text), value]);
   }
   while (storedAt < stored.length && !isFull()) add(stored[storedAt++] as Entry);
   return entries;

@@ -29,6 +29,9 @@ const PREFIX_BYTES = 5;
 /** As text of one character per byte, so that comparing text compares bytes. */
 export const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
 
+/** The key of a text. */
+export const keyOf = (text: string): Buffer => Buffer.from(text, "latin1");
+
 /**
  * What one file of the journal changes in the store below it, with the last word on each key. Keys are told apart at once;
  * those of a range are put in order when somebody asks for them, which seldom happens.
