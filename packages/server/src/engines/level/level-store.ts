@@ -6,7 +6,7 @@ import { ClassicLevel } from "classic-level";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, Write } from "../../store.js";
 import { DiskSpace } from "./disk-space.js";
-import { Scavenger } from "./scavenger.js";
+import type { Scavenger } from "./scavenger.js";
 
 const MIB = 1024 * 1024;
 
@@ -47,7 +47,7 @@ export class LevelStore implements Store {
   /** Bytes of the largest recent commit: a memtable grows past its size by up to that. */
   #largestWrite = 0;
 
-  constructor(directory: string, scavenger = new Scavenger()) {
+  constructor(directory: string, scavenger: Scavenger) {
     this.#directory = directory;
     this.#scavenger = scavenger;
     this.#space = new DiskSpace(directory);
