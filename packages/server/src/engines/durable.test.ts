@@ -2,9 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Harness } from "./conformance/harness.js";
 import { turn } from "./conformance/manual-clock.js";
 import { Phone, RoomsOf } from "./conformance/phone.js";
-import { StoredHost } from "./conformance/stored-host.js";
 import { GatedStore } from "./gated-store.js";
-import { createMemoryEngine } from "./memory/memory-engine.js";
+import { hostOn } from "./memory/memory-host.js";
 import { MemoryStore } from "./memory/memory-store.js";
 
 let store: GatedStore;
@@ -12,13 +11,7 @@ let h: Harness;
 
 beforeEach(async () => {
   store = new GatedStore(new MemoryStore());
-  h = await Harness.open(
-    new StoredHost({
-      store: () => store,
-      engine: (fragile, clock) => createMemoryEngine({ store: fragile, clock, random: () => 0 }),
-      destroy: async () => {},
-    }),
-  );
+  h = await Harness.open(hostOn(store, () => 0));
 });
 
 afterEach(() => h.close());

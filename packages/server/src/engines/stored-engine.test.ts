@@ -4,9 +4,8 @@ import { newListOf } from "../core/priority-level.js";
 import type { Entry } from "../store.js";
 import { Harness } from "./conformance/harness.js";
 import type { Delivery } from "./conformance/messages.js";
-import { StoredHost } from "./conformance/stored-host.js";
 import { GatedStore } from "./gated-store.js";
-import { createMemoryEngine } from "./memory/memory-engine.js";
+import { hostOn } from "./memory/memory-host.js";
 import { MemoryStore } from "./memory/memory-store.js";
 
 const HOUR_MS = 3_600_000;
@@ -16,13 +15,7 @@ let h: Harness;
 
 beforeEach(async () => {
   store = new GatedStore(new MemoryStore());
-  h = await Harness.open(
-    new StoredHost({
-      store: () => store,
-      engine: (fragile, clock) => createMemoryEngine({ store: fragile, clock, random: () => 0 }),
-      destroy: async () => {},
-    }),
-  );
+  h = await Harness.open(hostOn(store, () => 0));
 });
 
 afterEach(() => h.close());
