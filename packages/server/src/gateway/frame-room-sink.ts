@@ -1,43 +1,25 @@
 import type { Broker } from "../broker.js";
 import type { RoomItem, RoomSlice } from "../room-engine.js";
-import type { RoomSession, RoomSink } from "../room-session.js";
+import type { RoomSession } from "../room-session.js";
 import type { Connection } from "./connection.js";
-import { DeviceNotices } from "./device-notices.js";
 import { endOf, type RoomFrames, type RoomRun } from "./room-frames.js";
+import { SocketRoomSink } from "./socket-room-sink.js";
 
 /** Hands room messages to our own client: many in a frame, which all devices at the same place get as it is. */
-export class FrameRoomSink implements RoomSink {
-  readonly #connection: Connection;
-  readonly #broker: Broker;
+export class FrameRoomSink extends SocketRoomSink {
   readonly #frames: RoomFrames;
-  readonly #notices: DeviceNotices;
-  #wake: (() => void) | undefined;
 
   constructor(connection: Connection, broker: Broker, frames: RoomFrames) {
-    this.#connection = connection;
-    this.#broker = broker;
+    super(connection, broker);
     this.#frames = frames;
-    this.#notices = new DeviceNotices(connection, broker);
   }
-
-  hasRoom(): boolean {
-    return !this.#connection.isFull();
-  }
-
-  whenRoom(wake: () => void): void {
-    this.#wake = wake;
-    this.#connection.whenRoom(this.#onRoom);
-  }
-
-  /** One for all calls, so that it waits once. */
-  #onRoom = (): void => this.#wake?.();
 
   deliver(session: RoomSession, items: readonly RoomItem[]): void {
     for (let at = 0; at < items.length; ) {
       const item = items[at];
       if (item === undefined) return;
       if (item.kind === "gap") {
-        this.#notices.gap(session, item);
+        this.notices.gap(session, item);
         at++;
       } else {
         const run = runFrom(item, items, at);
@@ -48,15 +30,11 @@ export class FrameRoomSink implements RoomSink {
   }
 
   #send(session: RoomSession, run: RoomRun): void {
-    const { port } = this.#connection;
+    const { port } = this.connection;
     const { packets, unreadable } = this.#frames.of(run, port);
     for (const packet of packets) port.sendPacket(packet);
     const { number } = run[0].block.room;
-    for (const first of unreadable) this.#broker.rooms.sessions.settle(session, number, [{ first, count: 1, verb: "nack" }]);
-  }
-
-  ended(session: RoomSession, replaced: boolean): void {
-    this.#notices.ended(session, replaced);
+    for (const first of unreadable) this.broker.rooms.sessions.settle(session, number, [{ first, count: 1, verb: "nack" }]);
   }
 }
 

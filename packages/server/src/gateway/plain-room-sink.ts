@@ -3,51 +3,33 @@ import { z } from "zod";
 import type { Broker } from "../broker.js";
 import { nackOptions } from "../delivery.js";
 import type { RoomGap, RoomItem, RoomSettleRun, RoomSlice } from "../room-engine.js";
-import type { RoomSession, RoomSink } from "../room-session.js";
+import type { RoomSession } from "../room-session.js";
 import { validate } from "../validate.js";
 import type { Connection } from "./connection.js";
-import { DeviceNotices } from "./device-notices.js";
 import { PendingAnswers } from "./pending-answers.js";
 import { encodeMessage, type RoomPackets } from "./room-packets.js";
 import type { EncodedEvent } from "./socket-port.js";
+import { SocketRoomSink } from "./socket-room-sink.js";
 
 /** What the callback of a room message may be called with: nothing, or one of these. */
 const roomAnswer = z.strictObject({ ack: z.literal(true).optional(), nack: nackOptions.optional() });
 
 /** Hands room messages to a plain Socket.IO client: as the events they are, settled by their acknowledgement callbacks. */
-export class PlainRoomSink implements RoomSink {
-  readonly #connection: Connection;
-  readonly #broker: Broker;
+export class PlainRoomSink extends SocketRoomSink {
   readonly #packets: RoomPackets;
   readonly #wantsMeta: (room: string | undefined) => boolean;
   readonly #pending: PendingAnswers;
-  readonly #notices: DeviceNotices;
-  #wake: (() => void) | undefined;
 
   /** @param wantsMeta whether the events of a room, or of the user's inbox (undefined), have an argument that tells of the message */
   constructor(connection: Connection, broker: Broker, packets: RoomPackets, wantsMeta: (room: string | undefined) => boolean) {
-    this.#connection = connection;
-    this.#broker = broker;
+    super(connection, broker);
     this.#packets = packets;
     this.#wantsMeta = wantsMeta;
     this.#pending = new PendingAnswers((id) => connection.port.dropAnswer(id));
-    this.#notices = new DeviceNotices(connection, broker);
   }
-
-  hasRoom(): boolean {
-    return !this.#connection.isFull();
-  }
-
-  whenRoom(wake: () => void): void {
-    this.#wake = wake;
-    this.#connection.whenRoom(this.#onRoom);
-  }
-
-  /** One for all calls, so that it waits once. */
-  #onRoom = (): void => this.#wake?.();
 
   deliver(session: RoomSession, items: readonly RoomItem[]): void {
-    this.#connection.port.inOneWrite(() => {
+    this.connection.port.inOneWrite(() => {
       for (const item of items) {
         if (item.kind === "gap") this.#gap(session, item);
         else this.#slice(session, item);
@@ -57,7 +39,7 @@ export class PlainRoomSink implements RoomSink {
 
   #slice(session: RoomSession, slice: RoomSlice): void {
     const { block, from, to, redelivered } = slice;
-    const { port } = this.#connection;
+    const { port } = this.connection;
     const meta = this.#wantsMeta(block.room.target.room);
     const events = redelivered ? undefined : this.#packets.shared(slice, port, meta);
     for (let index = from; index < to; index++) {
@@ -70,14 +52,14 @@ export class PlainRoomSink implements RoomSink {
 
   /** Under the id it had, when that is not answered yet: then the callback of either delivery settles it. */
   #again({ block }: RoomSlice, index: number, meta: boolean): EncodedEvent | undefined {
-    const { port } = this.#connection;
+    const { port } = this.connection;
     const id = this.#pending.get(block.room.number, block.first + index) ?? port.nextId();
     return encodeMessage(block, index, port, id, meta, true);
   }
 
   #send(session: RoomSession, room: number, sequence: number, event: EncodedEvent): void {
     this.#pending.add(room, sequence, event.id);
-    this.#connection.port.sendEncoded(event, (...args) => this.#answered(session, room, sequence, args));
+    this.connection.port.sendEncoded(event, (...args) => this.#answered(session, room, sequence, args));
   }
 
   #answered(session: RoomSession, room: number, sequence: number, args: readonly unknown[]): void {
@@ -86,22 +68,22 @@ export class PlainRoomSink implements RoomSink {
       this.#settle(session, room, { first: sequence, count: 1, ...roomAnswerOf(args) });
     } catch {
       // It counts as not answered, and comes again.
-      this.#broker.counters.invalidCallbacks++;
+      this.broker.counters.invalidCallbacks++;
     }
   }
 
   #settle(session: RoomSession, room: number, run: RoomSettleRun): void {
-    if (this.#broker.rooms.sessions.settle(session, room, [run]) === 0) this.#broker.counters.staleCallbacks++;
+    if (this.broker.rooms.sessions.settle(session, room, [run]) === 0) this.broker.counters.staleCallbacks++;
   }
 
   #gap(session: RoomSession, gap: RoomGap): void {
     this.#pending.dropTo(gap.room.number, gap.to);
-    this.#notices.gap(session, gap);
+    this.notices.gap(session, gap);
   }
 
-  ended(session: RoomSession, replaced: boolean): void {
+  override ended(session: RoomSession, replaced: boolean): void {
     this.#pending.clear();
-    this.#notices.ended(session, replaced);
+    super.ended(session, replaced);
   }
 }
 
