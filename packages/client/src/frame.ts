@@ -301,7 +301,7 @@ export function eachFate(fates: readonly Fate[], count: number, each: (index: nu
 
 export function readReceipts(content: ByteReader): { request: number; runs: ReceiptRun[] } {
   const { request, runs } = readFates(content, true);
-  return { request, runs: runs.map(({ sequence = 0, duplicate = false, ...run }) => ({ ...run, sequence, duplicate })) };
+  return { request, runs: runs.map(({ count, sequence = 0, duplicate = false, error }) => ({ count, sequence, duplicate, error })) };
 }
 
 export const readSettled = (content: ByteReader): { request: number; runs: SettledRun[] } => readFates(content, false);

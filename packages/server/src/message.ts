@@ -84,10 +84,10 @@ let writer = new ByteWriter(16_384);
  */
 export function packMessages(messages: readonly NewMessage[], ids: string[], bytesMax: number): Uint8Array {
   try {
-    for (const message of messages) {
-      const id = message.id ?? newId();
+    for (const { id: chosen, body, ...fields } of messages) {
+      const id = chosen ?? newId();
       ids.push(id);
-      packMessage({ ...message, id, chosenId: message.id !== undefined }, message.body, bytesMax);
+      packMessage({ id, chosenId: chosen !== undefined, ...fields }, body, bytesMax);
     }
     return writer.take();
   } catch (error) {

@@ -88,7 +88,7 @@ export class Queue<Body = unknown> {
   async publish(body: Body, options: MessageOptions = {}): Promise<Receipt> {
     const ready = this.#ready();
     if (ready !== undefined) await ready;
-    const message = { ...messageOptionsOf(options, "options", this.#settings.clock.now()), body, queue: this.name };
+    const message = { body, queue: this.name, ...messageOptionsOf(options, "options", this.#settings.clock.now()) };
     return publishOne(this.#broker, this.#address.namespace, message, this.#settings.limits.bodyBytesMax);
   }
 
@@ -96,7 +96,7 @@ export class Queue<Body = unknown> {
   async publishAll(messages: readonly NewMessage[]): Promise<Receipt[]> {
     await this.#ready();
     const now = this.#settings.clock.now();
-    const queued = messages.map(({ body, ...options }) => ({ ...messageOptionsOf(options, "message", now), body, queue: this.name }));
+    const queued = messages.map(({ body, ...options }) => ({ body, queue: this.name, ...messageOptionsOf(options, "message", now) }));
     return publishAll(this.#broker, this.#address.namespace, queued, this.#settings.limits.bodyBytesMax);
   }
 

@@ -30,7 +30,7 @@ export function readMessage(bytes: Uint8Array, start: number, end: number): Mess
   const view = new RecordView(bytes, start, end);
   const { body, contents } = readBody(view);
   if (contents.placeholder && contents.buffers > 0) throw new HoldfastError("BAD_REQUEST", PLACEHOLDER);
-  return { ...fieldsOf(view), body };
+  return contentOf(view, body);
 }
 
 /** A message without its body, and why the body cannot be read. */
@@ -40,7 +40,8 @@ export function readUnreadable(
   end: number,
   error: unknown,
 ): MessageContent & { readonly invalid: string } {
-  return { ...fieldsOf(new RecordView(bytes, start, end)), body: null, invalid: error instanceof Error ? error.message : String(error) };
+  const invalid = error instanceof Error ? error.message : String(error);
+  return Object.assign(contentOf(new RecordView(bytes, start, end), null), { invalid });
 }
 
 /** Reads what `peek` found. Many messages share its reply, so also a placeholder without a buffer of its own is unreadable. */
@@ -55,7 +56,7 @@ export function readShared(record: Uint8Array): { content: MessageContent & { re
     const view = new RecordView(record, 0, record.length);
     const { body, contents } = readBody(view);
     if (contents.placeholder) throw new HoldfastError("BAD_REQUEST", PLACEHOLDER);
-    return { content: { ...fieldsOf(view), body }, buffers: contents.buffers };
+    return { content: contentOf(view, body), buffers: contents.buffers };
   } catch (error) {
     return { content: readUnreadable(record, 0, record.length, error), buffers: 0 };
   }
@@ -76,18 +77,18 @@ export function readBody(view: RecordView): { body: unknown; contents: Contents 
   }
 }
 
-function fieldsOf(view: RecordView): Omit<MessageContent, "body"> {
+/** Assigned one by one: to spread what is there costs some microseconds of every message that is delivered. */
+function contentOf(view: RecordView, body: unknown): MessageContent {
   const { id, event, key, headers, replyTo, correlationId, priority, history } = view;
-  return {
-    id,
-    ...(event === undefined ? undefined : { event }),
-    ...(key === undefined ? undefined : { key }),
-    ...(headers === undefined ? undefined : { headers }),
-    ...(replyTo === undefined ? undefined : { replyTo }),
-    ...(correlationId === undefined ? undefined : { correlationId }),
-    ...(priority === 0 ? undefined : { priority }),
-    ...(history === undefined ? undefined : { history: JSON.parse(history) as unknown }),
-  };
+  const content: { -readonly [Field in keyof MessageContent]: MessageContent[Field] } = { id, body };
+  if (event !== undefined) content.event = event;
+  if (key !== undefined) content.key = key;
+  if (headers !== undefined) content.headers = headers;
+  if (replyTo !== undefined) content.replyTo = replyTo;
+  if (correlationId !== undefined) content.correlationId = correlationId;
+  if (priority !== 0) content.priority = priority;
+  if (history !== undefined) content.history = JSON.parse(history);
+  return content;
 }
 
 /** What of a body matters to Socket.IO. */

@@ -42,7 +42,7 @@ export class Scope {
   async publish(messages: readonly QueuedMessage[]): Promise<Receipt[]> {
     const now = this.#settings.clock.now();
     const checked = messages.map(({ body, queue, ...options }) => {
-      return { ...messageOptionsOf(options, "message", now), queue: validate(queueName, queue, "queue"), body };
+      return { queue: validate(queueName, queue, "queue"), body, ...messageOptionsOf(options, "message", now) };
     });
     return publishAll(this.#broker, this.namespace, checked, this.#settings.limits.bodyBytesMax);
   }

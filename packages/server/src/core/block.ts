@@ -93,7 +93,7 @@ export class Block {
     this.delayed = (flags & DELAYED) !== 0;
     this.raised = (flags & RAISED) !== 0;
     this.#take(bytes);
-    this.since = this.publishedAt + (this.delayed ? delayOf(bytes, this.#starts[0] ?? 0) : 0);
+    this.since = this.publishedAt + (this.delayed ? delayOf(bytes, this.#recordsStart) : 0);
     this.expiryTimes = this.expires ? this.#expiryTimes(bytes) : NONE;
   }
 
@@ -115,7 +115,7 @@ export class Block {
 
   #expiryTimes(bytes: Uint8Array): number[] {
     const times = new Set<number>();
-    for (let slot = 0; slot < this.#slots; slot++) times.add(lookAt(expireAtOf(bytes, this.#starts[slot] ?? 0, this.publishedAt)));
+    for (let slot = 0; slot < this.#slots; slot++) times.add(lookAt(expireAtOf(bytes, this.#startOf(slot), this.publishedAt)));
     times.delete(NEVER);
     return [...times].sort((a, b) => a - b);
   }
@@ -179,7 +179,7 @@ export class Block {
       const bytes = this.#inMemory;
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const offsets = new Uint32Array(this.#slots + 1);
-      let at = HEADER_BYTES + (this.#indexes === undefined ? 0 : tableBytes(this.#slots));
+      let at = this.#recordsStart;
       for (let slot = 0; slot < this.#slots; slot++) {
         offsets[slot] = at;
         at += view.getUint32(at, true);
@@ -190,6 +190,19 @@ export class Block {
     return this.#offsets;
   }
 
+  /** Where the first record starts. A block of one message, as each is that was published alone, has no table of them. */
+  get #recordsStart(): number {
+    return HEADER_BYTES + (this.#indexes === undefined ? 0 : tableBytes(this.#slots));
+  }
+
+  #startOf(slot: number): number {
+    return slot === 0 ? this.#recordsStart : (this.#starts[slot] ?? 0);
+  }
+
+  #stopOf(slot: number): number {
+    return slot === this.#slots - 1 ? this.size : (this.#starts[slot + 1] ?? 0);
+  }
+
   /** Where a message stands; -1 when it is gone. */
   #slotOf(index: number): number {
     return this.#indexes === undefined ? index : positionIn(this.#indexes, index);
@@ -197,12 +210,12 @@ export class Block {
 
   /** Where a record begins in the bytes; of a message that is not gone. */
   start(index: number): number {
-    return this.#starts[this.#slotOf(index)] ?? 0;
+    return this.#startOf(this.#slotOf(index));
   }
 
   /** One past its last byte. */
   stop(index: number): number {
-    return this.#starts[this.#slotOf(index) + 1] ?? 0;
+    return this.#stopOf(this.#slotOf(index));
   }
 
   /** All records; only while memory has the bytes. */
@@ -222,15 +235,16 @@ export class Block {
   /** Whether a message is settled, or gone. */
   isSettled(index: number): boolean {
     const slot = this.#slotOf(index);
-    return slot < 0 || hasBit(this.#settled, slot);
+    return slot < 0 || this.live === 0 || hasBit(this.#settled, slot);
   }
 
   /** Marks one message settled; each only once. */
   settle(index: number): void {
     const slot = this.#slotOf(index);
-    this.#settled = withBit(this.#settled, this.#slots, slot);
-    this.#settledBytes += (this.#starts[slot + 1] ?? 0) - (this.#starts[slot] ?? 0);
+    this.#settledBytes += this.#stopOf(slot) - this.#startOf(slot);
     this.live--;
+    // With the last one the block goes, and its bits are not asked for.
+    if (this.live > 0) this.#settled = withBit(this.#settled, this.#slots, slot);
   }
 
   isLeased(index: number): boolean {
@@ -286,13 +300,12 @@ export class Block {
     this.settledStored = true;
     this.live = 0;
     let liveBytes = 0;
-    const starts = this.#starts;
     for (let slot = 0; slot < this.#slots; slot++) {
       if (hasBit(this.#settled, slot)) continue;
       this.live++;
-      liveBytes += (starts[slot + 1] ?? 0) - (starts[slot] ?? 0);
+      liveBytes += this.#stopOf(slot) - this.#startOf(slot);
     }
-    this.#settledBytes = (starts[this.#slots] ?? 0) - (starts[0] ?? 0) - liveBytes;
+    this.#settledBytes = this.size - this.#recordsStart - liveBytes;
   }
 
   /** Bytes of records that are settled and stored all the same. */
@@ -344,7 +357,7 @@ export class Block {
   /** Lets the bytes go; they are read again when a message needs them. */
   evict(): void {
     // Where its records lie is still asked for.
-    void this.#starts;
+    if (this.#slots > 1) void this.#starts;
     this.bytes = undefined;
   }
 }

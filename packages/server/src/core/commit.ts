@@ -11,6 +11,7 @@ import { aheadOf, type Reservation, reserveLog, reserveNew, withdraw } from "./r
 import type { RoomMark } from "./rooms/room-commit.js";
 import type { Schedule } from "./schedule.js";
 import { sealDedup } from "./seal-dedup.js";
+import { takeAll } from "./take-all.js";
 import { lookAt, NEVER } from "./timing.js";
 
 /** The writes of one commit, and what becomes visible once they are durable. */
@@ -209,7 +210,7 @@ export class CommitBuilder {
   }
 
   #sealSettled(queue: Queue): void {
-    for (const block of queue.dirtyBlocks) {
+    for (const block of takeAll(queue.dirtyBlocks)) {
       // With an order a block that was read again may have a bitmap of marks that it was read without.
       const mayBeStored = block.settledStored || queue.chains !== undefined;
       const key = keys.settledKey(queue.number, block.first);
@@ -224,7 +225,6 @@ export class CommitBuilder {
       if (mayBeStored) this.write(key, undefined);
       queue.drainedBytes += block.size;
     }
-    queue.dirtyBlocks.clear();
   }
 }
 

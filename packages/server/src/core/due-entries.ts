@@ -13,11 +13,13 @@ export class DueEntries {
   }
 
   add(queue: Queue, record: Uint8Array, fields: DueFields): void {
+    const { sequence, attempts, publishedAt, reason } = fields;
     const list = queue.levels.list(fields.list);
     // After the mark, or it would count as leased.
     const due = Math.max(fields.due, list.mark.due);
-    const times = timesOf(record, fields.publishedAt);
-    const message: DueMessage = { ...fields, ...times, due, order: queue.nextOrder++, size: record.length };
+    const { expireAt, since } = timesOf(record, publishedAt);
+    const [order, size] = [queue.nextOrder++, record.length];
+    const message: DueMessage = { list: fields.list, due, sequence, attempts, publishedAt, reason, expireAt, since, order, size };
     const value = packDue(message, record);
     queue.dueCount++;
     list.expect(message, value.subarray(value.length - record.length));

@@ -243,8 +243,10 @@ export function unpackDue({ list, due, order }: DuePlace, stored: Uint8Array): {
   const record = value.subarray(recordStart);
   const reason = value.toString("utf8", HEADER_BYTES, recordStart);
   const publishedAt = value.readUIntLE(12, 6);
+  const { expireAt, since } = timesOf(record, publishedAt);
   const message: DueMessage = {
-    ...timesOf(record, publishedAt),
+    expireAt,
+    since,
     list,
     due,
     order,

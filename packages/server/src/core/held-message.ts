@@ -58,8 +58,10 @@ export function unpackHeld({ sequence }: Rank, stored: Uint8Array): { message: H
   const record = value.subarray(recordStart);
   const reason = value.toString("utf8", HEADER_BYTES, recordStart);
   const publishedAt = value.readUIntLE(12, 6);
+  const { expireAt, since } = timesOf(record, publishedAt);
   const message: HeldMessage = {
-    ...timesOf(record, publishedAt),
+    expireAt,
+    since,
     sequence,
     due: value.readUIntLE(18, 6),
     attempts: value.readUInt32LE(8),

@@ -15,7 +15,7 @@ export class Holding {
 
   /** Stores a message that was in flight. Its chain gives nothing until that is durable, so nothing can overtake it. */
   hold(queue: Queue, chain: Chain, record: Uint8Array, fields: HeldFields): void {
-    const message = { ...fields, ...timesOf(record, fields.publishedAt), size: record.length };
+    const message = heldMessage(fields, record);
     this.#write(queue, chain, message, record);
     chain.frozen++;
     this.#commit.showChain({ queue, chain, thawed: true, held: message });
@@ -23,7 +23,7 @@ export class Holding {
 
   /** Stores a message that would wait in memory, were there room. */
   spill(queue: Queue, chain: Chain, record: Uint8Array, fields: HeldFields): void {
-    this.#write(queue, chain, { ...fields, ...timesOf(record, fields.publishedAt), size: record.length }, record);
+    this.#write(queue, chain, heldMessage(fields, record), record);
     chain.storing++;
     this.#commit.showChain({ queue, chain, thawed: false, stored: fields });
   }
@@ -58,4 +58,9 @@ export class Holding {
     chain.frozen++;
     this.#commit.showChain({ queue, chain, thawed: true });
   }
+}
+
+function heldMessage({ sequence, due, attempts, publishedAt, reason }: HeldFields, record: Uint8Array): HeldMessage {
+  const { expireAt, since } = timesOf(record, publishedAt);
+  return { expireAt, since, sequence, due, attempts, publishedAt, size: record.length, reason };
 }

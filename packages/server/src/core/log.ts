@@ -121,7 +121,9 @@ function place(
   const first = queue.next;
   let pending = last;
   if (pending === undefined || pending.bytes >= BLOCK_BYTES_MAX || pending.first + pending.count !== first) {
-    pending = { ...fields, first, after: queue.logEnd, count: 0, bytes: 0, records: [], expires: false };
+    const { publishedAt, since, promoted, delayed } = fields;
+    const after = queue.logEnd;
+    pending = { publishedAt, since, promoted, delayed, first, after, count: 0, bytes: 0, records: [], expires: false };
     queue.pending.push(pending);
   }
   pending.records.push(records);

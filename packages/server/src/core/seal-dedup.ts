@@ -1,6 +1,7 @@
 import { forgetIdleProducers } from "./append.js";
 import * as keys from "./keys.js";
 import type { LogState } from "./log-state.js";
+import { takeAll } from "./take-all.js";
 
 /** How often the producers of a log are looked through for idle ones. */
 const PRODUCERS_CHECK_MS = 3_600_000;
@@ -14,11 +15,11 @@ export interface Writer {
 /** Writes what this commit changed of the producers and ids that a log remembers. */
 export function sealDedup(log: LogState, dedupWindowMs: number, commit: number, now: number, writer: Writer): void {
   const { number, ids } = log;
-  for (const producer of log.dirtyProducers) writer.write(keys.producerKey(number, producer.id), producer.pack());
-  if (log.dirtyProducers.size > 0 && now >= log.producersCheckedAt + PRODUCERS_CHECK_MS) forgetIdleProducers(log, now);
+  const producers = takeAll(log.dirtyProducers);
+  for (const producer of producers) writer.write(keys.producerKey(number, producer.id), producer.pack());
+  if (producers.length > 0 && now >= log.producersCheckedAt + PRODUCERS_CHECK_MS) forgetIdleProducers(log, now);
   for (const id of log.idleProducers) writer.write(keys.producerKey(number, id), undefined);
   log.idleProducers = [];
-  log.dirtyProducers.clear();
   const entries = ids.seal(commit);
   if (entries !== undefined) writer.write(keys.idsKey(number, commit), entries);
   for (const old of ids.expire(now, dedupWindowMs, IDS_EXPIRED_PER_COMMIT)) writer.write(keys.idsKey(number, old), undefined);

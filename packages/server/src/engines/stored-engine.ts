@@ -7,6 +7,7 @@ import type { Core, Expired } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Lease } from "../core/lease.js";
 import type { Queue } from "../core/queue.js";
+import { takeAll } from "../core/take-all.js";
 import type { AppendRequest, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
 import type { QueueOptions } from "../options.js";
 import type {
@@ -319,23 +320,20 @@ export class StoredEngine implements Engine {
 
   /** What every change may ask for: reads ahead, hints of work, and the alarm for the next deadline. */
   #afterTurn(core: Core): void {
-    for (const queue of core.wanting) {
+    for (const queue of takeAll(core.wanting)) {
       if (queue.readsAhead && queue.wantsLog !== undefined && core.fillBytes(queue) > 0)
         void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
       if (queue.levels.needsLoading && queue.leftMeanwhile === undefined && queue.readsAhead) this.#fillDueLists(core, queue);
       if (queue.chains !== undefined && queue.leftMeanwhile === undefined && queue.consumers.size > 0)
         this.#fillChains(core, queue, queue.chains);
     }
-    core.wanting.clear();
     this.#keepTime(core);
     this.#rooms.turned(core);
     this.#arm(core);
     const revoked = core.takeRevoked();
     if (core.work.size === 0 && core.freed.size === 0 && revoked.length === 0) return;
-    const work = [...core.work];
-    const freed = [...core.freed];
-    core.work.clear();
-    core.freed.clear();
+    const work = takeAll(core.work);
+    const freed = takeAll(core.freed);
     queueMicrotask(() => {
       for (const { consumer, leases } of revoked) this.#events?.onRevoked(consumer.number, leases);
       for (const consumer of freed) this.#events?.onCapacity(consumer.number);
@@ -352,9 +350,7 @@ export class StoredEngine implements Engine {
   /** Moves what is due, and ends what expired. */
   #keepTime(core: Core): void {
     if (core.due.size === 0 && core.aging.size === 0) return;
-    const [due, aging] = [[...core.due], [...core.aging]];
-    core.due.clear();
-    core.aging.clear();
+    const [due, aging] = [takeAll(core.due), takeAll(core.aging)];
     const diskFull = (): boolean => {
       void this.#checkSpace();
       return this.#diskFull;
@@ -365,9 +361,7 @@ export class StoredEngine implements Engine {
   }
 
   #fillChains(core: Core, queue: Queue, chains: Chains): void {
-    const wanting = [...chains.wanting];
-    chains.wanting.clear();
-    for (const chain of wanting) void this.#guard(core, fillChain(core, this.#store, queue, chain, this.#clock));
+    for (const chain of takeAll(chains.wanting)) void this.#guard(core, fillChain(core, this.#store, queue, chain, this.#clock));
   }
 
   /** Waits for a read; a failed or damaged one stops the engine. */

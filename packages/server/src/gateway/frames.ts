@@ -94,11 +94,11 @@ export class Frames {
       this.#emit(connection, section);
       return;
     }
-    const address = this.#addressOf(connection, section.queue);
+    const { namespace, queue } = this.#addressOf(connection, section.queue);
     checkRecordLimits(section.records, this.#settings.limits.bodyBytesMax);
     const { count, records, firstNumber, oldestOpen } = section;
     const producer = { id: producerOf(section, connection.identity), firstNumber, oldestOpen };
-    const append = { ...address, count, records, producer };
+    const append = { namespace, queue, count, records, producer };
     void this.#store(connection, section, async () => (await this.#broker.publish([append], section.atomic))[0] ?? []);
   }
 

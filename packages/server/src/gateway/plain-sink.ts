@@ -38,19 +38,9 @@ export class PlainSink extends SocketSink {
   #send(consumer: Consumer, leased: Leased, leaseMs: number): void {
     const { lease, sequence, attempt, publishedAt, leaseUntil } = leased;
     const { id, body, ...fields } = this.#read(consumer, leased);
-    const payload = {
-      consumer: consumer.id,
-      queue: consumer.address.queue,
-      id,
-      sequence,
-      attempt,
-      body,
-      ...fields,
-      publishedAt,
-      token: tokenOf(this.#broker.engine.epoch, lease),
-      leaseMs,
-      leaseUntil,
-    };
+    const { queue } = consumer.address;
+    const token = tokenOf(this.#broker.engine.epoch, lease);
+    const payload = { consumer: consumer.id, queue, id, sequence, attempt, body, publishedAt, token, leaseMs, leaseUntil, ...fields };
     const ackId = this.connection.port.sendForAnswer(DELIVERY_EVENT, payload, (...args) => this.#answered(consumer, lease, args));
     this.#pending.set(lease, ackId);
   }

@@ -212,7 +212,7 @@ function assertArray(messages: unknown): void {
 function queuedMessages(payload: object): readonly QueuedMessage[] {
   if (!("queue" in payload)) return validate(schemas.publishQueuesRequest, payload, "publish").messages;
   const { queue, messages } = validate(schemas.publishArrayRequest, payload, "publish");
-  return messages.map((message) => ({ ...message, queue }));
+  return messages.map((message) => Object.assign(message, { queue }));
 }
 
 /** The error of each settlement, in order; undefined for those that took effect. */

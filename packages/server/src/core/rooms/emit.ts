@@ -98,6 +98,6 @@ function storeOne(
   now: number,
 ): Fate {
   const sequence = room.store(bytes, 1, expireAtOf(bytes, 0, now) !== NEVER, exclusion, now);
-  if (hash !== undefined) room.ids.add({ ...hash, sequence, storedAt: now });
+  if (hash !== undefined) room.ids.add({ id: hash.id, content: hash.content, sequence, storedAt: now });
   return { sequence, duplicate: false };
 }

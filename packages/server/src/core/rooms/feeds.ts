@@ -1,4 +1,5 @@
 import type { ReceiptRun } from "holdfast-client/protocol";
+import { takeAll } from "../take-all.js";
 import { withLessTtl } from "../timing.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";
@@ -56,15 +57,12 @@ export class Feeds {
 
   /** Those that lagged are tried again. */
   retry(): void {
-    for (const device of this.#lagging) this.#due.add(device);
-    this.#lagging.clear();
+    for (const device of takeAll(this.#lagging)) this.#due.add(device);
   }
 
   /** One turn for each that has something; the next one follows with the next commit. */
   run(now: number): void {
-    const due = [...this.#due];
-    this.#due.clear();
-    for (const device of due) {
+    for (const device of takeAll(this.#due)) {
       if (device.member.gone) continue;
       if (this.held || !this.#step(device, now)) this.#lag(device, now);
     }

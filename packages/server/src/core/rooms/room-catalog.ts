@@ -4,8 +4,8 @@ import { changedRoomOptions, DEFAULT_ROOM_OPTIONS, type RoomOptions, type RoomOp
 import type { Catalog } from "../catalog.js";
 import type { CommitBuilder } from "../commit.js";
 import * as keys from "../keys.js";
-import { unpackMembers } from "./member-chunk.js";
 import type { Member } from "./member.js";
+import { unpackMembers } from "./member-chunk.js";
 import { NamespaceMap } from "./namespace-map.js";
 import { Room, restoreRoomState } from "./room.js";
 import { type Session, User } from "./session.js";

@@ -1,6 +1,7 @@
 import { Block } from "../block.js";
 import * as keys from "../keys.js";
 import { sealDedup, type Writer } from "../seal-dedup.js";
+import { takeAll } from "../take-all.js";
 import { packExcluded } from "./exclusion.js";
 import { packMembers } from "./member-chunk.js";
 import { packRoomState, ROOM_DEDUP_MS, type Room } from "./room.js";
@@ -34,11 +35,10 @@ export function sealRoom(room: Room, writer: Writer, commit: number, now: number
   const { number, namespace, target, options } = room;
   if (room.definitionDirty) writer.write(keys.roomKey(number), Buffer.from(JSON.stringify({ namespace, ...target, options }), "utf8"));
   room.definitionDirty = false;
-  for (const chunk of room.dirtyChunks) {
+  for (const chunk of takeAll(room.dirtyChunks)) {
     const members = room.membersOf(chunk);
     writer.write(keys.membersKey(number, chunk), members.length === 0 ? undefined : packMembers(members));
   }
-  room.dirtyChunks.clear();
   sealDedup(room, ROOM_DEDUP_MS, commit, now, writer);
   if (room.stateDirty) writer.write(keys.roomStateKey(number), packRoomState(room));
   room.stateDirty = false;

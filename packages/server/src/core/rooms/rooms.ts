@@ -6,6 +6,7 @@ import { Block } from "../block.js";
 import type { Catalog } from "../catalog.js";
 import type { CommitBuilder } from "../commit.js";
 import * as keys from "../keys.js";
+import { takeAll } from "../take-all.js";
 import { exclusionsOf } from "./audience.js";
 import { BlockCache } from "./block-cache.js";
 import { Deadlines } from "./deadlines.js";
@@ -172,11 +173,10 @@ export class Rooms {
   /** Writes every cursor that moved since the last tick. */
   #tick(): void {
     this.#deadlines.tickAt = Number.POSITIVE_INFINITY;
-    for (const device of this.deliveries.moved) {
+    for (const device of takeAll(this.deliveries.moved)) {
       device.dirty = false;
       if (!device.member.gone) this.catalog.changed(device.member);
     }
-    this.deliveries.moved.clear();
   }
 
   #watchAge(room: Room): void {
@@ -207,9 +207,7 @@ export class Rooms {
       }
       this.#cache.addRead(room.cached, new StoredBlock(room.ref, block, value), this.deliveries.behind.size);
     }
-    const waiting = [...room.waiting];
-    room.waiting.clear();
-    for (const device of waiting) {
+    for (const device of takeAll(room.waiting)) {
       this.deliveries.wanting.delete(device);
       if (device.member.who.user === undefined) this.#feeds.due(device);
       else this.deliveries.wake(device);
@@ -224,9 +222,7 @@ export class Rooms {
 
   /** Adds to the commit what changed of rooms; to be called before that is sealed. */
   seal(now: number): RoomMark[] {
-    const rooms = [...this.catalog.touched];
-    this.catalog.touched.clear();
-    return rooms.map((room) => {
+    return takeAll(this.catalog.touched).map((room) => {
       packPendingOf(room, this.#commit);
       if (room.stateDirty && this.#retention.trim(room, now)) this.catalog.touch(room);
       const again = this.catalog.touched.has(room);
