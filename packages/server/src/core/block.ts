@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { HoldfastError } from "holdfast-client/protocol";
 import { clearBit, hasBit, withBit } from "./bits.js";
+import { u32, u48 } from "./little-endian.js";
 import { packSparse, positionIn, readIndexes, SPARSE, tableBytes } from "./sparse.js";
 import { delayOf, expireAtOf, lookAt, NEVER } from "./timing.js";
 
@@ -83,11 +84,10 @@ export class Block {
   #settledBytes = 0;
 
   private constructor(bytes: Uint8Array) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.count = view.getUint32(12, true) & 0xff_ffff;
-    this.first = readU48(view, 16);
-    this.publishedAt = readU48(view, 22);
-    this.queue = view.getUint32(28, true);
+    this.count = u32(bytes, 12) & 0xff_ffff;
+    this.first = u48(bytes, 16);
+    this.publishedAt = u48(bytes, 22);
+    this.queue = u32(bytes, 28);
     const flags = bytes[15] ?? 0;
     this.expires = (flags & EXPIRES) !== 0;
     this.delayed = (flags & DELAYED) !== 0;
@@ -99,11 +99,10 @@ export class Block {
 
   /** Becomes what the bytes say. */
   #take(bytes: Uint8Array): void {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.bytes = bytes;
     this.size = bytes.length;
-    this.crc = view.getUint32(4, true);
-    this.#indexes = bytes[0] === SPARSE ? readIndexes(view, HEADER_BYTES) : undefined;
+    this.crc = u32(bytes, 4);
+    this.#indexes = bytes[0] === SPARSE ? readIndexes(bytes, HEADER_BYTES) : undefined;
     this.#slots = this.#indexes?.length ?? this.count;
     this.live = this.#slots;
     this.#offsets = undefined;
@@ -156,9 +155,8 @@ export class Block {
         `stored block has form ${bytes[0]} and ${bytes.length} bytes, expected form ${WHOLE} or ${SPARSE}`,
       );
     }
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (crc32(bytes.subarray(8)) !== view.getUint32(4, true)) {
-      const block = `${view.getUint32(28, true)}/${readU48(view, 16)}`;
+    if (crc32(bytes.subarray(8)) !== u32(bytes, 4)) {
+      const block = `${u32(bytes, 28)}/${u48(bytes, 16)}`;
       throw new HoldfastError("ENGINE_UNAVAILABLE", `stored block ${block} is damaged: its CRC does not match`);
     }
     return new Block(bytes);
@@ -177,12 +175,11 @@ export class Block {
   get #starts(): Uint32Array {
     if (this.#offsets === undefined) {
       const bytes = this.#inMemory;
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const offsets = new Uint32Array(this.#slots + 1);
       let at = this.#recordsStart;
       for (let slot = 0; slot < this.#slots; slot++) {
         offsets[slot] = at;
-        at += view.getUint32(at, true);
+        at += u32(bytes, at);
       }
       offsets[this.#slots] = at;
       this.#offsets = offsets;
@@ -363,5 +360,3 @@ export class Block {
 }
 
 const NONE: readonly number[] = [];
-
-const readU48 = (view: DataView, at: number): number => view.getUint32(at, true) + view.getUint16(at + 4, true) * 0x1_0000_0000;

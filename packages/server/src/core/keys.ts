@@ -200,7 +200,12 @@ export const schedulesEnd = (queue: number): Buffer => keyOfQueue(SCHEDULE, queu
 export const queueOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUInt32BE(1);
 
 /** The first position in a key: a block's first sequence, a due time, a commit. */
-export const positionOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(5, 6);
+export function positionOf(key: Uint8Array): number {
+  let position = 0;
+  for (let at = 5; at < 11; at++) position = position * 256 + (key[at] ?? 0);
+  return position;
+}
+
 export const producerOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("utf8", 5);
 
 /** Every key of a kind, over all queues. */

@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { u32 } from "./little-endian.js";
 
 /**
  * The form of a block that has lost most of its messages. The header is that of the block it was, with its count and its
@@ -24,9 +25,9 @@ export function packSparse(header: Uint8Array, indexes: Uint32Array, records: re
   return bytes;
 }
 
-export function readIndexes(view: DataView, at: number): Uint32Array {
-  const indexes = new Uint32Array(view.getUint32(at, true));
-  for (let slot = 0; slot < indexes.length; slot++) indexes[slot] = view.getUint32(at + 4 + 4 * slot, true);
+export function readIndexes(bytes: Uint8Array, at: number): Uint32Array {
+  const indexes = new Uint32Array(u32(bytes, at));
+  for (let slot = 0; slot < indexes.length; slot++) indexes[slot] = u32(bytes, at + 4 + 4 * slot);
   return indexes;
 }
 

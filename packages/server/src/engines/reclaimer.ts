@@ -3,7 +3,7 @@ import type { LogState } from "../core/log-state.js";
 import type { Store } from "../store.js";
 
 /** Space is given back when this much was drained from a queue or a room, or anything above the lesser amount after a quiet time. */
-const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
+const DRAINED_BYTES_MAX = 8 * 1024 * 1024;
 const DRAINED_BYTES_MIN = 1024 * 1024;
 const TICK_MS = 5_000;
 

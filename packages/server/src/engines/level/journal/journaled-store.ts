@@ -244,7 +244,7 @@ export class JournaledStore implements Store {
   /** What the range has in the overlays is deleted by a record, so that no later life finds it in the files. */
   async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
     const cleared = this.#recording.then(async () => {
-      const deletes = this.#changed(from, to, ({ bytes }) => bytes !== DELETED);
+      const deletes = this.#deletionsOf(this.#textsIn(from, to), ({ bytes }) => bytes !== DELETED);
       if (deletes.length > 0) await this.#record(deletes);
     });
     this.#recording = cleared.catch(ignore);
@@ -255,19 +255,23 @@ export class JournaledStore implements Store {
   /** The store below can only give back what it knows to be deleted. */
   async reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
     await this.#inTurn(async () => {
-      const deletes = this.#changed(from, to, ({ bytes }) => bytes === DELETED);
-      if (deletes.length > 0) await this.#base.write(deletes);
+      const texts = this.#textsIn(from, to);
+      for (let at = 0; at < texts.length; at += MOVED_ENTRIES) {
+        const deletes = this.#deletionsOf(texts.slice(at, at + MOVED_ENTRIES), ({ bytes }) => bytes === DELETED);
+        if (deletes.length > 0) await this.#base.write(deletes);
+      }
     });
     await this.#base.reclaim(from, to);
   }
 
-  /** Deletions of the keys of a range whose last change is as asked for. */
-  #changed(from: Uint8Array, to: Uint8Array, wanted: (change: Change) => boolean): Write[] {
-    const asWanted = this.#textsIn(from, to).filter((text) => {
+  /** Deletions of those keys whose last change is as asked for. */
+  #deletionsOf(texts: readonly string[], wanted: (change: Change) => boolean): Write[] {
+    const deletes: Write[] = [];
+    for (const text of texts) {
       const latest = this.#latest(text);
-      return latest !== undefined && wanted(latest.change);
-    });
-    return asWanted.map((text) => ({ key: keyOf(text), value: undefined }));
+      if (latest !== undefined && wanted(latest.change)) deletes.push({ key: keyOf(text), value: undefined });
+    }
+    return deletes;
   }
 
   // --- reading -------------------------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ export interface Change {
 
 export const DELETED = -1;
 
+/** One for all keys that are gone: a backlog that drains has one of them for each block. */
+const GONE: Change = Object.freeze({ at: 0, bytes: DELETED, fresh: false });
+
 /** Keys with the same beginning, to find those of a range. */
 interface Group {
   texts: string[];
@@ -67,9 +70,9 @@ export class Overlay {
   /** @param at where the value begins in the file */
   put(text: string, at: number, bytes: number, fresh: boolean): void {
     const known = this.#changes.get(text);
-    if (known === undefined) {
-      this.#changes.set(text, { at, bytes, fresh });
-      this.#join(text);
+    if (known === undefined) this.#join(text);
+    if (known === undefined || known === GONE) {
+      this.#changes.set(text, { at, bytes, fresh: known === undefined && fresh });
     } else {
       known.at = at;
       known.bytes = bytes;
@@ -78,11 +81,12 @@ export class Overlay {
 
   delete(text: string): void {
     const known = this.#changes.get(text);
-    if (known === undefined) {
-      this.#changes.set(text, { at: 0, bytes: DELETED, fresh: false });
-      this.#join(text);
-    } else if (known.fresh) this.#remove(text);
-    else known.bytes = DELETED;
+    if (known?.fresh === true) {
+      this.#remove(text);
+      return;
+    }
+    if (known === undefined) this.#join(text);
+    this.#changes.set(text, GONE);
   }
 
   /** The value of a change that is no deletion. */
@@ -97,8 +101,8 @@ export class Overlay {
     const known = this.#changes.get(text);
     if (known === undefined) return false;
     older.#remove(text);
-    if (known.bytes === DELETED && change.fresh) this.#remove(text);
-    else known.fresh = change.fresh;
+    if (known !== GONE) known.fresh = change.fresh;
+    else if (change.fresh) this.#remove(text);
     return true;
   }
 

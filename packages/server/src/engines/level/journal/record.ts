@@ -88,9 +88,12 @@ export interface RecordHeader {
   readonly alignedBytes: number;
 }
 
+/** Whether a header may begin there, to look for one quickly. */
+export const beginsRecord = (bytes: Buffer, at: number): boolean => bytes.readUInt32LE(at) === MAGIC;
+
 /** The header at the beginning of `bytes`; undefined when there is none with that secret, or with any when none is given. */
 export function headerOf(bytes: Buffer, secret?: Uint8Array): RecordHeader | undefined {
-  if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined;
+  if (bytes.length < HEADER_BYTES || !beginsRecord(bytes, 0)) return undefined;
   if (secret !== undefined && bytes.compare(secret, 0, SECRET_BYTES, SECRET_AT, SECRET_AT + SECRET_BYTES) !== 0) return undefined;
   const size = HEADER_BYTES + bytes.readUInt32LE(24);
   return {

@@ -2,7 +2,7 @@ import type { Write } from "../../../store.js";
 import { damaged } from "./damaged.js";
 import type { JournalFile } from "./journal-file.js";
 import type { Mark } from "./mark.js";
-import { ALIGNMENT, HEADER_BYTES, headerOf, type RecordHeader, unpackRecord } from "./record.js";
+import { ALIGNMENT, beginsRecord, HEADER_BYTES, headerOf, type RecordHeader, unpackRecord } from "./record.js";
 
 /** How much of a file is looked at at a time for records where none should be. */
 const SEARCH_BYTES = 1024 * 1024;
@@ -69,6 +69,7 @@ function searchAfter(file: JournalFile, expected: number, secret: Uint8Array): v
   for (let from = 0; from < file.size; from += SEARCH_BYTES) {
     const bytes = file.read(part, from);
     for (let at = 0; at + HEADER_BYTES <= bytes; at += ALIGNMENT) {
+      if (!beginsRecord(part, at)) continue;
       const header = headerOf(part.subarray(at, at + HEADER_BYTES), secret);
       if (header === undefined || header.number < expected) continue;
       const record = readRecord(file, from + at, secret);
