@@ -16,6 +16,12 @@ const count = (text: string): number => {
   return value;
 };
 
+const niceness = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 19) throw new InvalidArgumentError(`${text} is not a number from 0 to 19.`);
+  return value;
+};
+
 program.name("npm run bench --").description("Compares Holdfast with plain Socket.IO on this machine, in one run.");
 
 program
@@ -137,6 +143,7 @@ program
   .option("--missed <n>", "messages that one device missed", count, 1_000_000)
   .option("--devices <n>", "devices that come back at once", count, 1_000)
   .option("--behind <n>", "messages that each of them missed", count, 10_000)
+  .option("--niceness <n>", "by how much their processes give way to the server, as if on machines of their own", niceness, 10)
   .option("--away <n>", "members of whom most are away", count, 10_000)
   .option("--online <n>", "those of them who are not", count, 100)
   .option("--body-bytes <n>", "bytes of a JSON body", count, 256)

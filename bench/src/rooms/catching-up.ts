@@ -11,6 +11,7 @@ const LIVE_ROOM = "bar";
 const LIVE_MEMBERS = 10;
 const LIVE_FIRST = 1_000_000;
 const LIVE_PER_SECOND = 50;
+const WARM_UP_MS = 1_000;
 const QUIET_MS = 4_000;
 const LIVE_RATIO_MAX = 5;
 /** Until a server that did much has come to rest. */
@@ -55,7 +56,9 @@ async function measureCatchUp(
 }
 
 /** (d): many devices come back at once, while others are live. */
-export async function benchReturn({ devices, behind, bodyBytes, processes }: RoomsBench, path: string): Promise<string> {
+export async function benchReturn(options: RoomsBench, path: string): Promise<string> {
+  const { devices, behind, bodyBytes, processes, niceness } = options;
+  const connects = await measureConnects(options, path);
   const directory = join(path, "return");
   const taker = await Stage.open("frames", directory);
   await taker.add(ROOM, 0, devices);
@@ -64,11 +67,10 @@ export async function benchReturn({ devices, behind, bodyBytes, processes }: Roo
   progress(`return: ${behind} messages stored for ${devices} devices`);
   const stage = await Stage.open("frames", directory);
   await stage.connect(LIVE_MEMBERS, 1, { room: LIVE_ROOM, first: LIVE_FIRST, watch: false });
-  await stage.steadily(LIVE_ROOM, LIVE_PER_SECOND, bodyBytes, pause(1_000));
-  const quietMs = p99(await stage.steadily(LIVE_ROOM, LIVE_PER_SECOND, bodyBytes, pause(QUIET_MS)));
+  const quietMs = await quietP99(stage, bodyBytes);
   progress(`return: live p99 ${quietMs.toFixed(1)} ms while it is quiet`);
   const before = await stage.usage();
-  const returned = stage.catchUp(devices, processes, behind);
+  const returned = stage.catchUp(devices, processes, behind, { niceness });
   const busy = await stage.steadily(LIVE_ROOM, LIVE_PER_SECOND, bodyBytes, returned);
   const after = await stage.usage();
   const { seconds, here, done } = await returned;
@@ -77,11 +79,35 @@ export async function benchReturn({ devices, behind, bodyBytes, processes }: Roo
   const connecting = busy.filter(([at]) => at < here);
   const catchingUp = busy.filter(([at]) => at >= here);
   return [
-    `(d) ${devices} devices come back at once, each ${behind} messages behind, in ${processes} processes; ${LIVE_PER_SECOND} emits/s to ${LIVE_MEMBERS} live members of another room`,
+    `(d) ${devices} devices come back at once, each ${behind} messages behind, in ${processes} processes of niceness ${niceness}; ${LIVE_PER_SECOND} emits/s to ${LIVE_MEMBERS} live members of another room`,
     `rate      all caught up in ${seconds.toFixed(1)} s, ${Math.round(messages / seconds)}/s; server CPU ${((after.cpuUs - before.cpuUs) / messages).toFixed(2)} us each`,
     `live      p99 ${quietMs.toFixed(1)} ms quiet, ${p99(busy).toFixed(1)} ms meanwhile: ${p99(connecting).toFixed(1)} ms in the ${(seconds - (done - here) / 1_000_000).toFixed(1)} s until all were connected, ${p99(catchingUp).toFixed(1)} ms after that`,
+    `plain     io.to(room).emit, p99 ${connects.quietMs.toFixed(1)} ms quiet, ${connects.busyMs.toFixed(1)} ms in the ${connects.seconds.toFixed(1)} s in which ${devices} sockets connect that missed nothing`,
     atMost("live p99", p99(busy) / quietMs, LIVE_RATIO_MAX),
   ].join("\n");
+}
+
+/** What as many sockets of plain Socket.IO do to live traffic that connect at once, and get nothing. */
+async function measureConnects(
+  { devices, bodyBytes, processes, niceness }: RoomsBench,
+  path: string,
+): Promise<{ readonly quietMs: number; readonly busyMs: number; readonly seconds: number }> {
+  const stage = await Stage.open("plain", path);
+  await stage.connect(LIVE_MEMBERS, 1, { room: LIVE_ROOM, first: LIVE_FIRST, watch: false });
+  const quietMs = await quietP99(stage, bodyBytes);
+  const start = performance.now();
+  const connecting = stage.connect(devices, processes, { watch: false, niceness });
+  const busy = await stage.steadily(LIVE_ROOM, LIVE_PER_SECOND, bodyBytes, connecting);
+  const seconds = (performance.now() - start) / 1_000;
+  await stage.close();
+  progress(`return: live p99 ${p99(busy).toFixed(1)} ms while ${devices} sockets of Socket.IO connect`);
+  return { quietMs, busyMs: p99(busy), seconds };
+}
+
+/** The p99 of live traffic on a server that has nothing else to do. */
+async function quietP99(stage: Stage, bodyBytes: number): Promise<number> {
+  await stage.steadily(LIVE_ROOM, LIVE_PER_SECOND, bodyBytes, pause(WARM_UP_MS));
+  return p99(await stage.steadily(LIVE_ROOM, LIVE_PER_SECOND, bodyBytes, pause(QUIET_MS)));
 }
 
 const p99 = (latencies: readonly Latency[]): number =>

@@ -13,6 +13,8 @@ export interface RoomsBench {
   readonly missed: number;
   readonly devices: number;
   readonly behind: number;
+  /** Of the processes of devices that come back: the machines that they stand for would leave the server its processors. */
+  readonly niceness: number;
   readonly away: number;
   readonly online: number;
   readonly directory: string;

@@ -62,7 +62,7 @@ async function durable(port: number, room: string, user: string): Promise<void> 
 }
 
 async function byEvents(port: number, room: string, user: string, joins: boolean): Promise<void> {
-  const socket = io(`http://127.0.0.1:${port}`, { transports: ["websocket"], forceNew: true, auth: { user } });
+  const socket = io(`http://127.0.0.1:${port}`, { transports: ["websocket"], forceNew: true, auth: { user, room } });
   sockets.push(socket);
   socket.on(EVENT, (body: Body, acknowledge?: () => void) => {
     receive(body);

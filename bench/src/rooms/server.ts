@@ -39,8 +39,8 @@ async function listen(mode: Mode, directory: string): Promise<number> {
     holdfast.attach(io);
   }
   io.on("connection", (socket) => {
-    const { watches } = socket.handshake.auth;
-    if (mode === "plain" && watches !== true) void socket.join(ROOM);
+    const { watches, room } = socket.handshake.auth;
+    if (mode === "plain" && watches !== true) void socket.join(room);
     if (watches !== true) return;
     progress.set(socket.id, 0);
     socket.on(PROGRESS_EVENT, (bursts: number) => {

@@ -38,34 +38,35 @@ export class Stage {
     return this.#server.ask({ ask: "fill", room, messages, bodyBytes });
   }
 
-  /** Connects users in several processes. */
-  async connect(count: number, processes: number, { room = ROOM, first = 0, watch = true } = {}): Promise<void> {
+  /** Connects users in several processes. @param niceness how much these give way to the server */
+  async connect(count: number, processes: number, { room = ROOM, first = 0, watch = true, niceness = 0 } = {}): Promise<void> {
     await Promise.all(
       shares(count, processes, first).map((share) => {
-        return this.#process().ask({ ask: "connect", mode: this.#mode, port: this.#port, room, watch, ...share });
+        return this.#process(niceness).ask({ ask: "connect", mode: this.#mode, port: this.#port, room, watch, ...share });
       }),
     );
   }
 
-  /** Lets users come back, and waits until they have all their messages. */
+  /** Lets users come back, and waits until they have all their messages. @param niceness as of `connect` */
   async catchUp(
     count: number,
     processes: number,
     messages: number,
-    { room = ROOM, first = 0 } = {},
+    { room = ROOM, first = 0, niceness = 0 } = {},
   ): Promise<Return & { readonly seconds: number }> {
     const start = nowUs();
     const all = await Promise.all(
       shares(count, processes, first).map((share) => {
-        return this.#process().ask<Return>({ ask: "catch-up", port: this.#port, room, messages, ...share });
+        return this.#process(niceness).ask<Return>({ ask: "catch-up", port: this.#port, room, messages, ...share });
       }),
     );
     const done = Math.max(...all.map((each) => each.done));
     return { here: Math.max(...all.map((each) => each.here)), done, seconds: (done - start) / 1_000_000 };
   }
 
-  #process(): Child<MembersQuestion> {
+  #process(niceness: number): Child<MembersQuestion> {
     const child = new Child<MembersQuestion>("rooms/members");
+    child.giveWay(niceness);
     this.#processes.push(child);
     return child;
   }

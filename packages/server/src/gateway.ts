@@ -4,6 +4,7 @@ import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
 import { Connection } from "./gateway/connection.js";
 import { Device } from "./gateway/device.js";
+import { Entrance } from "./gateway/entrance.js";
 import { OPERATIONS, type Operation } from "./gateway/events.js";
 import { Frames } from "./gateway/frames.js";
 import { type Identify, identityOf } from "./gateway/identity.js";
@@ -38,6 +39,7 @@ export class Gateway {
   readonly #frames: Frames;
   readonly #ids: AckIds;
   readonly #encodings = { packets: new RoomPackets(), frames: new RoomFrames() };
+  readonly #entrance = new Entrance();
   readonly #connections = new WeakMap<Socket, Connection>();
   readonly #identify = new WeakMap<Socket, Identify>();
   #closed = false;
@@ -62,6 +64,8 @@ export class Gateway {
       throw new HoldfastError("BAD_REQUEST", `namespace ${namespace.name} is attached already`);
     before?.detach();
     const onConnection = (socket: Socket): void => this.#listen(socket, identify);
+    this.#entrance.paceHandshakes(namespace.server);
+    this.#entrance.paceConnects(namespace);
     namespace.on("connection", onConnection);
     for (const socket of namespace.sockets.values()) onConnection(socket);
     const detach = (): void => {

@@ -4,34 +4,38 @@ import type { RoomSession } from "./room-session.js";
 
 /** Bytes that one pull brings: at most this, and what may wait already, lies in a socket. */
 const PULL_BYTES_MAX = 65_536;
-/** Live sessions served before others in this process have their turn of the event loop. */
+/** Live sessions that get something before others in this process have their turn of the event loop. */
 const SESSIONS_A_TURN = 1_000;
-/** A session that gets so much at a time is behind; and so much do all of those get in a turn: about a millisecond's work. */
-const BEHIND_EFFORT = 64;
+/** What all that catch up get in a turn: about a millisecond's work. */
 const EFFORT_A_TURN = 2_000;
-/** Effort is one for each message, and one for so many bytes. */
+/** Effort is one for each message, one for so many bytes, and so much for handing over. */
 const BYTES_EFFORT = 512;
+const HAND_OVER_EFFORT = 32;
+
+type DispatcherEngine = Pick<RoomEngine, "pull" | "isBehind">;
 
 /**
  * Pulls messages from the engine for devices whose sinks take them.
  *
  * A session is asked for while it may have something and its sink has room, in turn with the others, a stretch at a time.
- * So live messages and what a device missed take the same way, and a slow one keeps nothing but its cursor. Those that get
- * much at a time have turns of their own, so that however many of them catch up, the others get what is new at once.
+ * So live messages and what a device missed take the same way, and a slow one keeps nothing but its cursor. Those that are
+ * behind have turns of their own, so that however many of them catch up, the others get what is new at once.
+ *
+ * A turn is one of the event loop: what is served in it, on however many occasions, counts together.
  */
 export class RoomDispatcher {
-  readonly #engine: Pick<RoomEngine, "pull">;
+  readonly #engine: DispatcherEngine;
   readonly #log: Log;
   /** Sessions to ask for next, in turn. Those that get the same messages follow each other, so that one encoding serves all. */
   readonly #live = new Set<RoomSession>();
   readonly #behind = new Set<RoomSession>();
-  #later: NodeJS.Immediate | undefined;
-  /** More live sessions wait than have a turn together. */
-  #overfull = false;
+  /** The next turn, when something was served in this one. */
+  #next: NodeJS.Immediate | undefined;
+  #liveLeft = SESSIONS_A_TURN;
   #isRunning = false;
   #stopped = false;
 
-  constructor(engine: Pick<RoomEngine, "pull">, log: Log) {
+  constructor(engine: DispatcherEngine, log: Log) {
     this.#engine = engine;
     this.#log = log;
   }
@@ -39,8 +43,7 @@ export class RoomDispatcher {
   /** The sessions may have something, or room, that they did not have. */
   wake(sessions: Iterable<RoomSession>): void {
     for (const session of sessions) (session.isBehind ? this.#behind : this.#live).add(session);
-    if (this.#later === undefined) this.#run(true);
-    else if (!this.#overfull) this.#run(false);
+    this.#run();
   }
 
   /** Pulls for it no more. */
@@ -54,35 +57,30 @@ export class RoomDispatcher {
     this.#stopped = true;
     this.#live.clear();
     this.#behind.clear();
-    clearImmediate(this.#later);
+    clearImmediate(this.#next);
   }
 
-  /**
-   * Not while it runs: what a sink does may wake others, whose turn comes.
-   *
-   * @param alsoBehind it is the turn of those that are behind, too
-   */
-  #run(alsoBehind: boolean): void {
-    if (this.#isRunning || this.#stopped) return;
+  /** Not while it runs: what a sink does may wake others, whose turn comes. */
+  #run(): void {
+    if (this.#isRunning || this.#stopped || this.#live.size + this.#behind.size === 0) return;
     this.#isRunning = true;
     this.#serveLive();
-    if (alsoBehind) this.#serveBehind();
+    // Those that are behind are served as a turn begins.
+    if (this.#next === undefined) this.#serveBehind();
     this.#isRunning = false;
-    if (this.#later !== undefined || this.#live.size + this.#behind.size === 0) return;
-    this.#later = setImmediate(() => {
-      this.#later = undefined;
-      this.#run(true);
+    this.#next ??= setImmediate(() => {
+      this.#next = undefined;
+      this.#liveLeft = SESSIONS_A_TURN;
+      this.#run();
     });
   }
 
   #serveLive(): void {
-    let left = SESSIONS_A_TURN;
     for (const session of this.#live) {
+      if (this.#liveLeft === 0) return;
       this.#live.delete(session);
-      this.#serve(session);
-      if (--left === 0) break;
+      if (this.#serve(session) > 0) this.#liveLeft--;
     }
-    this.#overfull = this.#live.size > 0;
   }
 
   #serveBehind(): void {
@@ -111,15 +109,14 @@ export class RoomDispatcher {
       const { user, device } = session.address;
       this.#log.error(`messages for device ${device} of ${user} were not handed over, they will come again: ${String(error)}`);
     }
-    const effort = effortOf(items);
-    session.isBehind = effort >= BEHIND_EFFORT;
+    session.isBehind = this.#engine.isBehind(number);
     (session.isBehind ? this.#behind : this.#live).add(session);
-    return effort;
+    return effortOf(items);
   }
 }
 
 function effortOf(items: readonly RoomItem[]): number {
-  let effort = 0;
+  let effort = HAND_OVER_EFFORT;
   for (const item of items) {
     if (item.kind === "gap") {
       effort++;

@@ -231,7 +231,7 @@ export interface RoomEngine {
 
   /**
    * Takes what the session may have now, of at most about `bytesMax` in total (always at least one message): of each room
-   * in order, within 256 messages from the cursor of its device. Synchronous: what is not in memory is read, and `onRoomWork`
+   * in order, within 256 messages from the cursor of its device; up to 63 of them a second later while it is far behind. Synchronous: what is not in memory is read, and `onRoomWork`
    * tells when it is there. It may come back with less than there is; the caller goes on until it comes back empty, or
    * whenever the session can take more.
    *
@@ -239,6 +239,8 @@ export interface RoomEngine {
    * not acknowledged within 30 s after the device last got on, comes again from the cursor in order.
    */
   pull(session: number, bytesMax: number): readonly RoomItem[];
+  /** Whether the session catches up: the last pull that brought something left more than 256 messages of a room that it was of. */
+  isBehind(session: number): boolean;
 
   /**
    * Settles messages of a room that the session was given. Nothing waits for it: the device's cursor is durable within 100 ms.

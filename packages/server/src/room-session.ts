@@ -25,7 +25,7 @@ export class RoomSession {
   /** The engine's; the keeper's of all sessions, as everything here. */
   number: number | undefined;
   over = false;
-  /** It may have to catch up: it was given much at a time, or nothing yet. The dispatcher's. */
+  /** It catches up, as far as is known: nothing was given to it yet, or the engine says so. The dispatcher's. */
   isBehind = true;
   /** Resolves when attaching it was tried, never fails. */
   entering: Promise<void> = Promise.resolve();

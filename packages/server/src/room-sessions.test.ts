@@ -26,6 +26,10 @@ class Engine {
     return [];
   }
 
+  isBehind(): boolean {
+    return false;
+  }
+
   settleRoom(): number {
     return 1;
   }

@@ -4,7 +4,7 @@ import { RoomDispatcher } from "./room-dispatcher.js";
 import type { DeviceAddress, JoinFrom, RoomEngine, RoomSettleRun } from "./room-engine.js";
 import { RoomSession, type RoomSink } from "./room-session.js";
 
-type SessionEngine = Pick<RoomEngine, "attachDevice" | "detachDevice" | "join" | "pull" | "settleRoom" | "settleGap">;
+type SessionEngine = Pick<RoomEngine, "attachDevice" | "detachDevice" | "join" | "pull" | "isBehind" | "settleRoom" | "settleGap">;
 
 /** All devices that are here. They live on when the engine begins a new life. */
 export class RoomSessions {

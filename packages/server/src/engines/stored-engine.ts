@@ -650,6 +650,10 @@ export class StoredEngine implements Engine {
     return this.#rooms.pull(session, bytesMax);
   }
 
+  isBehind(session: number): boolean {
+    return this.#rooms.isBehind(session);
+  }
+
   settleRoom(session: number, room: number, runs: readonly RoomSettleRun[]): number {
     return this.#rooms.settleRoom(session, room, runs);
   }

@@ -233,6 +233,10 @@ export class StoredRooms implements RoomEngine {
     return this.#now((core, now) => core.rooms.pull(session, bytesMax, now), []);
   }
 
+  isBehind(session: number): boolean {
+    return this.#host.core()?.rooms.isBehind(session) === true;
+  }
+
   settleRoom(session: number, room: number, runs: readonly RoomSettleRun[]): number {
     return this.#now((core, now) => core.rooms.settle(session, room, runs, now), 0);
   }

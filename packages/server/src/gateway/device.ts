@@ -10,7 +10,9 @@ import { PlainRoomSink } from "./plain-room-sink.js";
 import type { RoomFrames } from "./room-frames.js";
 import type { RoomPackets } from "./room-packets.js";
 
-const DEVICE_DEFAULT = "default";
+/** What a handshake may name; made once, as each socket that comes is looked at. */
+const givenName = deviceName.optional();
+const nameOrDefault = deviceName.default("default");
 
 /** What is made of a message once, for all devices. */
 export interface RoomEncodings {
@@ -59,7 +61,7 @@ export class Device {
     const { auth } = this.#connection.socket.handshake;
     this.#metaDefault = auth.meta === true;
     this.#takesFrames = auth.frames === FRAME_VERSION;
-    const { success } = deviceName.optional().safeParse(auth.device);
+    const { success } = givenName.safeParse(auth.device);
     if (success && auth["holdfast:rooms"] !== false) this.#become(this.#named);
   }
 
@@ -71,7 +73,7 @@ export class Device {
    */
   appear({ device, meta, frames }: Appearance): void {
     const current = this.#current;
-    const { success } = deviceName.optional().safeParse(this.#connection.socket.handshake.auth.device);
+    const { success } = givenName.safeParse(this.#connection.socket.handshake.auth.device);
     const name = device ?? current?.address.device ?? (success ? this.#named : undefined);
     const takesFrames = frames === FRAME_VERSION || this.#takesFrames;
     const isOther = meta !== this.#metaDefault || takesFrames !== this.#takesFrames;
@@ -92,7 +94,7 @@ export class Device {
   }
 
   get #named(): string {
-    return validate(deviceName.default(DEVICE_DEFAULT), this.#connection.socket.handshake.auth.device, "device");
+    return validate(nameOrDefault, this.#connection.socket.handshake.auth.device, "device");
   }
 
   /**

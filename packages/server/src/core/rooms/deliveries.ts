@@ -2,6 +2,7 @@ import type { RoomItem, RoomSettleRun } from "../../room-engine.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";
 import type { News } from "./news.js";
+import { WINDOW } from "./progress.js";
 import { addGap, addRange, type GapReason, inRanges } from "./ranges.js";
 import type { StoredBlock } from "./room-block.js";
 import type { Session } from "./session.js";
@@ -12,6 +13,14 @@ const DELIVERIES_MAX = 5;
 /** Gaps that may wait to be acknowledged; with more the device waits, so that none is forgotten. */
 const GAPS_MAX = 16;
 const NACK_MS_MIN = 100;
+/**
+ * The log in stretches of so many messages: a device that is far behind is sent up to the end of one, though its window may
+ * end a little later. So devices come to the same places however they settle, and what was made for one serves the others.
+ */
+const STRETCH = 64;
+const FIRST_SEQUENCE = 1;
+/** One that settles nothing for so long is sent the rest of its window, too: it may wait for that. */
+const REST_MS = 1_000;
 /** Cursors that moved are written together, so long after the first of them. */
 const TICK_MS = 100;
 const NEVER = Number.POSITIVE_INFINITY;
@@ -56,14 +65,18 @@ export class Deliveries {
 
   pull(session: Session, bytesMax: number, now: number): RoomItem[] {
     const items: RoomItem[] = [];
+    let isBehind = false;
     this.#left = bytesMax;
     for (const device of session.ready) {
       if (this.#left <= 0 && items.length > 0) break;
+      const count = items.length;
       session.ready.delete(device);
       // Once more later: rooms take turns.
       if (this.#handOut(device, items, now)) session.ready.add(device);
       this.#showGaps(device, items, now);
+      isBehind ||= items.length > count && isFarBehind(device);
     }
+    if (items.length > 0) session.isBehind = isBehind;
     return items;
   }
 
@@ -74,7 +87,7 @@ export class Deliveries {
     this.#overtake(device, now);
     this.#showGaps(device, items, now);
     if (progress.sent < room.head || isHeld(device, now)) return false;
-    while (progress.sent < room.durableNext && progress.sent < progress.limit) {
+    while (progress.sent < room.durableNext && progress.sent < limitOf(device)) {
       if (this.#left <= 0 && items.length > 0) return true;
       const block = room.cached.find(progress.sent);
       if (block === undefined) {
@@ -86,7 +99,15 @@ export class Deliveries {
       if (!this.#handBlock(device, block, items, now)) return false;
     }
     if (progress.sent >= room.durableNext) this.behind.delete(device);
+    else if (progress.sent < progress.limit) this.#withhold(device, now);
     return false;
+  }
+
+  /** The rest of the window comes when something is settled, or in a while. */
+  #withhold(device: Device, now: number): void {
+    if (device.restAt !== NEVER) return;
+    device.restAt = now + REST_MS;
+    this.#deadlines.forDevice(device);
   }
 
   /** Hands out a stretch of a block, or passes over one message; false when the device has to wait. */
@@ -94,7 +115,7 @@ export class Deliveries {
     const { progress } = device;
     if (this.#skips(device, block, progress.sent, now)) return this.#skip(device, block, now);
     const from = progress.sent - block.first;
-    let to = Math.min(block.count, progress.limit - block.first);
+    let to = Math.min(block.count, limitOf(device) - block.first);
     const redelivered = progress.sent < progress.sentMax;
     if (redelivered) to = Math.min(to, progress.sentMax - block.first);
     if (!progress.isRegular || block.excluded !== undefined || block.expires) {
@@ -240,6 +261,7 @@ export class Deliveries {
   /** The cursor moved: what is on its way has its time from now on. */
   #gotOn(device: Device, now: number): void {
     device.leaseUntil = device.progress.isOpen ? now + LEASE_MS : NEVER;
+    device.withhold();
     this.#deadlines.forDevice(device);
     this.note(device, now);
   }
@@ -252,6 +274,11 @@ export class Deliveries {
     if (device.gapUntil <= now) {
       device.gapUntil = NEVER;
       device.gapsShown = 0;
+      this.wake(device);
+    }
+    if (device.restAt <= now) {
+      device.restAt = NEVER;
+      device.takesRest = true;
       this.wake(device);
     }
     // What was nacked does not come before its time, so the others wait for it, too.
@@ -284,6 +311,15 @@ export class Deliveries {
     device.member.room.waiting.delete(device);
     this.note(device, now);
   }
+}
+
+/** More than a window is still to come: not only what it might have been sent, had it settled faster. */
+const isFarBehind = ({ progress, member: { room } }: Device): boolean => room.durableNext - progress.sent > WINDOW;
+
+/** One past the last sequence that a device may be sent now. */
+function limitOf(device: Device): number {
+  const { limit } = device.progress;
+  return !device.takesRest && isFarBehind(device) ? limit - ((limit - FIRST_SEQUENCE) % STRETCH) : limit;
 }
 
 /** It expired in an earlier session or life, and was told as a gap, while the cursor waited below: it stays one, whatever the clock says. */

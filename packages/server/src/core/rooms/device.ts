@@ -25,6 +25,9 @@ export class Device {
   leaseUntil = NEVER;
   gapUntil = NEVER;
   resumeAt = NEVER;
+  /** When it is sent what is withheld at the end of a stretch, and whether it is: it settled nothing for a while. */
+  restAt = NEVER;
+  takesRest = false;
   /** When the room looks at it next. */
   wakeAt = NEVER;
   /** It is to be written with the next tick. */
@@ -40,7 +43,13 @@ export class Device {
   }
 
   get deadline(): number {
-    return Math.min(this.leaseUntil, this.gapUntil, this.resumeAt);
+    return Math.min(this.leaseUntil, this.gapUntil, this.resumeAt, this.restAt);
+  }
+
+  /** From now on it is sent whole stretches while it is far behind. */
+  withhold(): void {
+    this.restAt = NEVER;
+    this.takesRest = false;
   }
 
   /** Sends again from the cursor as soon as it can. */
@@ -56,6 +65,7 @@ export class Device {
     this.start = sequence;
     this.leaseUntil = NEVER;
     this.resumeAt = NEVER;
+    this.withhold();
   }
 
   /** A session begins or ends; nothing is on its way. */
@@ -65,5 +75,6 @@ export class Device {
     this.resumeAt = NEVER;
     this.gapUntil = NEVER;
     this.gapsShown = 0;
+    this.withhold();
   }
 }

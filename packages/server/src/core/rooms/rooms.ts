@@ -132,6 +132,10 @@ export class Rooms {
     return session === undefined ? [] : this.deliveries.pull(session, bytesMax, now);
   }
 
+  isBehind(number: number): boolean {
+    return this.catalog.sessions.get(number)?.isBehind === true;
+  }
+
   settle(number: number, room: number, runs: readonly RoomSettleRun[], now: number): number {
     const device = this.catalog.sessions.get(number)?.devices.get(room);
     return device === undefined ? 0 : this.deliveries.settle(device, runs, now);

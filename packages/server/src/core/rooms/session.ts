@@ -24,6 +24,8 @@ export class Session {
   readonly devices = new Map<number, Device>();
   /** Those that may have something to be pulled, in turn. */
   readonly ready = new Set<Device>();
+  /** The last pull that brought something left it far behind in a room that it was of. */
+  isBehind = false;
 
   constructor(number: number, user: User, device: string) {
     this.number = number;

@@ -87,6 +87,53 @@ export function testRoomsOrder(suite: Suite): void {
       }
     });
 
+    suite.case("S2: devices that are far behind come to the same places, whatever they settle, and to all that there is", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna", "bob");
+      await rooms.emit("a", ...numbers(1, 400));
+      await rooms.emit("a", ...numbers(401, 800));
+      const [anna, bob] = [await Phone.attach(h, "anna"), await Phone.attach(h, "bob")];
+      anna.ack(...(await anna.take(256)).slice(0, 100));
+      bob.ack(...(await bob.take(256)).slice(0, 70));
+      expect(sequencesOf(await anna.take(64))).toEqual(numbers(257, 320));
+      expect(sequencesOf(await bob.take(64))).toEqual(numbers(257, 320));
+      expect([await anna.rest(), await bob.rest()]).toEqual([[], []]);
+      anna.ack(...anna.heard.slice(100, 130));
+      expect(sequencesOf(await anna.take(64))).toEqual(numbers(321, 384));
+      expect(await anna.rest()).toEqual([]);
+      // It may wait for all that it may have unsettled before it settles anything.
+      await h.clock.advance(999);
+      expect(await anna.rest()).toEqual([]);
+      await h.clock.advance(1);
+      expect(sequencesOf(await anna.take(2))).toEqual([385, 386]);
+      expect(await anna.rest()).toEqual([]);
+      await h.until("all messages", () => {
+        anna.ack(...anna.heard.slice(130));
+        anna.pull();
+        return anna.heard.length >= 800;
+      });
+      expect(sequencesOf(anna.heard)).toEqual(numbers(1, 800));
+    });
+
+    suite.case("a session is behind while a pull leaves more than a window of a room, however little it settles at a time", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      const phone = await Phone.attach(h, "anna");
+      expect(h.engine.isBehind(phone.session)).toBe(false);
+      await rooms.emit("a", ...numbers(1, 600));
+      const first = await phone.take(256);
+      expect(h.engine.isBehind(phone.session)).toBe(true);
+      phone.ack(...first.slice(0, 64));
+      await phone.take(64);
+      expect(h.engine.isBehind(phone.session)).toBe(true);
+      expect(await phone.rest()).toEqual([]);
+      expect(h.engine.isBehind(phone.session)).toBe(true);
+      phone.ack(...first.slice(64, 128));
+      await phone.take(64);
+      expect(h.engine.isBehind(phone.session)).toBe(false);
+      expect(h.engine.isBehind(phone.session + 1)).toBe(false);
+    });
+
     suite.case("S2: devices that are where the room is get the very same slice", async (h) => {
       const rooms = new RoomsOf(h);
       await rooms.add("a", "anna", "bob");
