@@ -221,7 +221,7 @@ export class Devices {
     const { sequence, index, at, session, redelivered } = event;
     const known = track.get(sequence);
     if (known?.settled || track.isConfirmed(sequence))
-      this.#report.add("again", `${track} got sequence ${sequence} again, which it had settled`, before.index, index);
+      this.#report.add("again", `${track} got sequence ${sequence} again, which it had settled or can get no more`, before.index, index);
     if (!redelivered && track.life !== undefined && before.index > track.life.start)
       this.#report.add("false-redelivered", `${track} got sequence ${sequence} again as if for the first time`, before.index, index);
     if (before.session !== session) return;
