@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { check } from "./checker.js";
-import { RoomStory } from "./room-story.js";
+import { BAR, KITCHEN, RoomStory } from "./room-story.js";
 
 const PHONE = "ann phone 1";
 const AGAIN = "ann phone 2";
@@ -40,6 +40,22 @@ describe("the checker finds nothing wrong with", () => {
     for (const sequence of [1, 3]) story.ack(third, sequence);
     story.settleGap(third, 2, 2);
     expectGood(story.end());
+  });
+
+  it("a room that is removed with what nobody settled, and a member's other rooms", () => {
+    const story = begin();
+    story.member("member-add", "ann", "bar");
+    story.emit("m1");
+    story.emit("m2");
+    story.emit("m3", { to: [BAR] });
+    story.hear(PHONE, 1);
+    story.removeRoom();
+    story.ack(PHONE, 1, 1, KITCHEN, 0);
+    story.hear(PHONE, 1, { target: BAR });
+    story.ack(PHONE, 1, 1, BAR);
+    story.add({ type: "rooms-drained" });
+    story.scan(BAR, 1, ["ann"]);
+    expectGood(story);
   });
 
   it("a window that begins after what retention removed, whether or not acknowledgements before it survived a crash", () => {
