@@ -38,7 +38,7 @@ describe("simulation", () => {
       heardAgain: 10,
       gaps: 3,
       replaced: 0.5,
-      roomsRemoved: 0.5,
+      roomsRemoved: 0.3,
       chimes: 3,
       answers: 1,
     }))
