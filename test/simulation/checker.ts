@@ -11,8 +11,10 @@ import { checkPauses } from "./checker/pauses.js";
 import { checkPlaces } from "./checker/places.js";
 import { checkPoison } from "./checker/poison.js";
 import { checkRedriveOrder } from "./checker/redrives.js";
+import { checkReplies } from "./checker/replies.js";
 import { checkRooms } from "./checker/rooms/index.js";
 import { Run } from "./checker/run.js";
+import { checkSchedules } from "./checker/schedules.js";
 import { checkStarved } from "./checker/starved.js";
 import { checkTimes } from "./checker/times.js";
 import { checkVerdicts } from "./checker/verdicts.js";
@@ -52,5 +54,7 @@ export function check(history: readonly HistoryEvent[]): Violation[] {
   checkStarved(run, report);
   checkCounts(run, copies, fates, report);
   checkRooms(history, run, copies, report);
+  checkSchedules(history, run, report);
+  checkReplies(history, run, report);
   return report.violations;
 }

@@ -3,7 +3,9 @@ import type { Counts, ScannedMessage } from "./history.js";
 import { readRecord, TTLS_MS } from "./messages.js";
 import { letGo } from "./operations/upkeep.js";
 import { optionsOf } from "./queues.js";
+import { awaitReplies, lookAtReplies } from "./reply-ending.js";
 import { drainRooms, lookAtRooms } from "./room-ending.js";
+import { lookAtSchedules } from "./schedule-ending.js";
 import type { World } from "./world.js";
 
 const SECOND_US = 1_000_000;
@@ -13,6 +15,7 @@ const PAGE = 1_000;
 /** Ends a run: everything is healed, the queues are drained, and what they have is written down. */
 export async function end(world: World): Promise<void> {
   const engine = await heal(world);
+  const waiting = await awaitReplies(world, engine);
   const drained = world.queues.filter(({ dead }) => world.random.chance(dead ? 0.5 : 0.9)).map(({ name }) => name);
   for (const consumer of world.consumers.all)
     await world.time.until("a detach", world.consumers.detach(consumer, world.random.chance(0.5)));
@@ -21,12 +24,14 @@ export async function end(world: World): Promise<void> {
   if (world.rooms.length > 0) await drainRooms(world);
   // What expires goes to the dead letters by itself, also of a queue that is not drained: not after those were.
   await world.time.run((Math.max(...TTLS_MS) / 1_000 + 2) * SECOND_US);
+  await lookAtSchedules(world, engine);
   await drain(world, engine, drained);
   for (const consumer of world.consumers.all) await world.time.until("a detach", world.consumers.detach(consumer, false));
   await world.time.run(SECOND_US);
   if (world.rooms.length > 0) await lookAtRooms(world, engine);
   for (const { name } of world.queues) await lookAt(world, engine, name);
-  if (world.shed.queue !== undefined) await lookAt(world, engine, world.shed.queue);
+  await lookAtReplies(world, engine, waiting);
+  if (world.shed.surely !== undefined) await lookAt(world, engine, world.shed.surely);
 }
 
 /** The queue that rooms feed takes all they have, so that it is over once it is drained. */

@@ -1,4 +1,6 @@
+import type { ReplyEvent } from "./reply-history.js";
 import type { RoomEvent } from "./room-history.js";
+import type { ScheduleEvent } from "./schedule-history.js";
 
 /**
  * What happened in a run, in one total order, as seen from outside the engine. The checker judges it afterwards.
@@ -10,6 +12,8 @@ import type { RoomEvent } from "./room-history.js";
  */
 export type HistoryEvent =
   | RoomEvent
+  | ScheduleEvent
+  | ReplyEvent
   | Define
   | Publish
   | PublishDone

@@ -12,6 +12,8 @@ export interface Content {
   readonly key?: string;
   readonly priority?: number;
   readonly ttlMs?: number;
+  /** The queue in which its sender waits for answers; they have the message's id. */
+  readonly replyTo?: string;
 }
 
 /** A message for a queue, kept so that it can be sent again. */
@@ -31,8 +33,10 @@ export const digestOf = ({ text, bodyBytes }: Pick<Content, "text" | "bodyBytes"
 const writer = new ByteWriter();
 
 export function packLetters(letters: readonly Content[]): Uint8Array {
-  for (const { id, chosenId, text, bodyBytes, event, key, priority, ttlMs } of letters)
-    writeRecord(writer, { id, chosenId, event, key, priority, ttlMs }, text.padEnd(bodyBytes, FILLER));
+  for (const { id, chosenId, text, bodyBytes, event, key, priority, ttlMs, replyTo } of letters) {
+    const asked = replyTo === undefined ? {} : { replyTo, correlationId: id };
+    writeRecord(writer, { id, chosenId, event, key, priority, ttlMs, ...asked }, text.padEnd(bodyBytes, FILLER));
+  }
   return writer.take();
 }
 

@@ -11,12 +11,17 @@ export interface SimulatedQueue {
   readonly defined: boolean;
   /** Whether it holds dead letters. */
   readonly dead: boolean;
+  /** Where all who publish to it wait for answers, if they do. */
+  readonly replies?: string;
   /** How often it was paused and resumed. */
   pauses: number;
 }
 
 const NAMES = ["orders", "bills", "mail"] as const;
 const FED = 0.4;
+const ASKING = 0.5;
+/** The reply queue of a run. Nobody consumes it before the end, which comes before it is removed for that. */
+export const REPLIES = "reply:0123456789abcdefghij";
 const DAY_MS = 86_400_000;
 
 /** The queues of a run: one to three, and where their dead letters go. */
@@ -24,7 +29,8 @@ export function chooseQueues(random: Random): SimulatedQueue[] {
   const names = [...NAMES.slice(0, random.between(1, NAMES.length)), ...(random.chance(FED) ? [FED_QUEUE] : [])];
   return names.flatMap((name) => {
     const settings = chooseSettings(name, random);
-    const queue = { name, settings, defined: true, dead: false, pauses: 0 };
+    const replies = name !== FED_QUEUE && random.chance(ASKING) ? { replies: REPLIES } : {};
+    const queue = { name, settings, defined: true, dead: false, ...replies, pauses: 0 };
     const { deadLetter } = settings;
     return deadLetter === false ? [queue] : [queue, deadQueue(deadLetter, random)];
   });

@@ -4,6 +4,7 @@ import type { RoomLedger } from "../../packages/server/src/room-engine.js";
 import { readRecord } from "./messages.js";
 import type { MemberName, Target } from "./room-history.js";
 import { DEVICES, USERS } from "./simulated-rooms.js";
+import { engineName } from "./sole-owner.js";
 import type { World } from "./world.js";
 
 /** Longer than what was sent waits for its settlement. */
@@ -27,6 +28,7 @@ export async function drainRooms(world: World): Promise<void> {
 /** Writes down what rooms and inboxes have, and what their ledgers say. */
 export async function lookAtRooms(world: World, engine: StoredEngine): Promise<void> {
   for (const { name } of world.rooms) await lookAt(world, engine, { room: name });
+  if (world.booth.surely !== undefined) await lookAt(world, engine, { room: world.booth.surely });
   for (const user of USERS) await lookAt(world, engine, { user });
 }
 
@@ -56,16 +58,18 @@ async function countsOf(
   engine: StoredEngine,
   room: string,
 ): Promise<{ published: number; expired: number; head: number; next: number; members: { member: MemberName; since: number }[] }> {
-  const address = { namespace: "/", room };
+  const address = { namespace: "/", room: engineName(room) };
   const { published, expired, head, next } = await world.time.until("stats of a room", engine.roomStats(address));
   const { items } = await world.time.until("members of a room", engine.members(address, 0, PAGE));
   return { published, expired, head, next, members: items.map(({ member, since }) => ({ member, since })) };
 }
 
+const targetInEngine = (target: Target): Target => (target.room === undefined ? target : { room: engineName(target.room) });
+
 /** What became of a message; undefined when there is none of that sequence. */
 async function ledgerOf(world: World, engine: StoredEngine, target: Target, sequence: number): Promise<RoomLedger | undefined> {
   try {
-    return await world.time.until("a look at a ledger", engine.ledger("/", target, { sequence }, 0, PAGE));
+    return await world.time.until("a look at a ledger", engine.ledger("/", targetInEngine(target), { sequence }, 0, PAGE));
   } catch (error) {
     if (error instanceof HoldfastError && error.code === "NOT_FOUND") return undefined;
     throw error;

@@ -5,6 +5,8 @@ export type RoomEvent =
   | DefineRoom
   | MemberCall
   | MemberDone
+  | RoomRemove
+  | RoomRemoveDone
   | Emit
   | EmitDone
   | Session
@@ -53,6 +55,14 @@ export interface MemberCall extends Call {
 
 /** `since`: of an addition, the first sequence that is for the member. */
 export type MemberDone = Done<"member-done", { readonly since?: number }>;
+
+/** A room is removed with all it has; one that is made after it has another name in the history. */
+export interface RoomRemove extends Call {
+  readonly type: "room-remove";
+  readonly room: string;
+}
+
+export type RoomRemoveDone = Done<"room-remove-done">;
 
 export interface Emit extends Call {
   readonly type: "emit";

@@ -63,6 +63,12 @@ export class RoomStory {
     this.add({ type: "member-done", call, outcome: "ok" });
   }
 
+  removeRoom(room = "kitchen"): void {
+    const call = ++this.#call;
+    this.add({ type: "room-remove", call, room });
+    this.add({ type: "room-remove-done", call, outcome: "ok" });
+  }
+
   feed(queue: string, room = "kitchen"): void {
     const call = ++this.#call;
     this.add({ type: "member-add", call, room, member: { queue } });

@@ -4,6 +4,7 @@ import { Progress } from "../../packages/server/src/core/rooms/progress.js";
 import { StoredBlock } from "../../packages/server/src/core/rooms/room-block.js";
 import { RoomCatalog } from "../../packages/server/src/core/rooms/room-catalog.js";
 import { Rooms } from "../../packages/server/src/core/rooms/rooms.js";
+import { StoredEngine } from "../../packages/server/src/engines/stored-engine.js";
 import type { RoomItem } from "../../packages/server/src/room-engine.js";
 import type { Sabotage } from "./sabotage.js";
 import { replace } from "./tampering.js";
@@ -113,6 +114,11 @@ export const ROOM_SABOTAGES: readonly Sabotage[] = [
             device.gaps = [];
           },
       ),
+  },
+  {
+    bug: "a removal that leaves the room as it is",
+    kind: "removed-room",
+    apply: () => replace(StoredEngine.prototype, "removeRoom", () => async () => {}),
   },
 ];
 

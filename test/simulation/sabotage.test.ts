@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { check } from "./checker.js";
 import { SABOTAGES } from "./sabotage.js";
+import { OWN_PUBLISH_SABOTAGES } from "./sabotage-own-publishes.js";
 import { ROOM_SABOTAGES } from "./sabotage-rooms.js";
 import { simulate } from "./simulate.js";
 
@@ -16,7 +17,7 @@ afterEach(() => {
 });
 
 describe("the simulation finds a bug that was put in", () => {
-  it.each([...SABOTAGES, ...ROOM_SABOTAGES])("$bug: $kind", { timeout: 120_000 }, async ({ kind, apply }) => {
+  it.each([...SABOTAGES, ...ROOM_SABOTAGES, ...OWN_PUBLISH_SABOTAGES])("$bug: $kind", { timeout: 120_000 }, async ({ kind, apply }) => {
     takeOut = apply();
     const found = new Set<string>();
     for (let seed = 1; seed <= SEEDS_MAX && !found.has(kind); seed++) {

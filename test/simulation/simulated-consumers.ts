@@ -6,7 +6,7 @@ import { failureOf } from "./failure.js";
 import type { Settle, Token } from "./history.js";
 import { readRecord } from "./messages.js";
 import { type Channel, newChannel } from "./network.js";
-import { engineName } from "./simulated-shed.js";
+import { engineName } from "./sole-owner.js";
 import type { World } from "./world.js";
 
 /** A delivery as its consumer keeps it. */

@@ -201,13 +201,13 @@ export class Devices {
       return;
     }
     const { room, from, to, reason } = item;
-    this.#world.record({ type: "gap", session: session.name, target: room.target, from, to, reason });
+    this.#world.record({ type: "gap", session: session.name, target: this.#world.booth.targetOf(room), from, to, reason });
     session.gaps = [...session.gaps.filter((gap) => gap.room.number !== room.number || gap.to < from || gap.from > to), item];
   }
 
   #hear(session: SimulatedDevice, { block, from, to, redelivered }: RoomSlice): void {
     const { room, first, bytes, offsets, publishedAt } = block;
-    const { target } = room;
+    const target = this.#world.booth.targetOf(room);
     for (let index = from; index < to; index++) {
       const { id, body, event, key } = readRecord(bytes, offsets[index] ?? 0, offsets[index + 1] ?? 0);
       const sequence = first + index;
@@ -274,7 +274,7 @@ export class Devices {
 
   #settleGapNow(engine: StoredEngine, session: SimulatedDevice, { room, from, to }: RoomGap): void {
     engine.settleGap(session.number, room.number, from, to);
-    this.#world.record({ type: "settle-gap", session: session.name, target: room.target, from, to });
+    this.#world.record({ type: "settle-gap", session: session.name, target: this.#world.booth.targetOf(room), from, to });
   }
 }
 

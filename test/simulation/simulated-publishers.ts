@@ -58,7 +58,8 @@ export class Publishers {
     const { random } = this.#world;
     const number = ++this.#letters;
     const text = `m${number}`;
-    const unordered = this.#world.origins.find(({ name }) => name === queue)?.settings.ordering === "none";
+    const origin = this.#world.origins.find(({ name }) => name === queue);
+    const unordered = origin?.settings.ordering === "none";
     const bodyBytes = random.chance(0.02) ? random.below(40_000) : text.length + random.below(40);
     return {
       queue,
@@ -66,6 +67,7 @@ export class Publishers {
       text,
       bodyBytes: Math.max(bodyBytes, text.length),
       ...(unordered && number % URGENT_EVERY === 0 ? { priority: 1 + (number % 9) } : {}),
+      ...(origin?.replies === undefined ? {} : { replyTo: origin.replies }),
       ...(random.chance(0.2) ? { event: random.pick(["made", "paid"]) } : {}),
       ...(random.chance(0.9) ? { key: random.pick(["a", "b", "c"]) } : {}),
       ...(random.chance(0.15) ? { ttlMs: random.pick(TTLS_MS) } : {}),

@@ -38,6 +38,9 @@ describe("simulation", () => {
       heardAgain: 10,
       gaps: 3,
       replaced: 0.5,
+      roomsRemoved: 0.3,
+      chimes: 3,
+      answers: 1,
     }))
       expect(counts[what as keyof typeof counts], what).toBeGreaterThanOrEqual(least * SEEDS);
   });

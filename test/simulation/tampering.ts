@@ -1,4 +1,7 @@
+import { Catalog } from "../../packages/server/src/core/catalog.js";
 import { Chain, type ParkedMessage } from "../../packages/server/src/core/chain.js";
+import { Transitions } from "../../packages/server/src/core/transitions.js";
+import { isReplyQueue } from "../../packages/server/src/options.js";
 import type { Write } from "../../packages/server/src/store.js";
 
 /** Replaces a method by one made of it. */
@@ -66,7 +69,38 @@ export function laterFirst(): () => void {
   };
 }
 
+/** Lets messages expire while the reply queue seems to be gone. */
+export function untoldExpiries(): () => void {
+  let expiring = false;
+  const takeOut = [
+    replace(
+      Transitions.prototype,
+      "expire",
+      (expire) =>
+        function (this: Transitions, ...of) {
+          expiring = true;
+          expire.apply(this, of);
+          expiring = false;
+        },
+    ),
+    replace(
+      Catalog.prototype,
+      "find",
+      (find) =>
+        function (this: Catalog, address) {
+          return expiring && isReplyQueue(address.queue) ? undefined : find.call(this, address);
+        },
+    ),
+  ];
+  return () => {
+    for (const undo of takeOut) undo();
+  };
+}
+
 export const SETTLED = 0x21;
+/** A schedule with its next time, and its message apart. */
+export const SCHEDULE = 0x50;
+export const SCHEDULED = 0x51;
 const DEFINITION = 0x10;
 const QUEUE_KEY_BYTES = 5;
 

@@ -2,16 +2,19 @@ import type { QueueAddress } from "../../packages/server/src/engine.js";
 import type { HistoryEntry } from "./history-log.js";
 import { HistoryLog } from "./history-log.js";
 import { Network } from "./network.js";
-import { chooseQueues, optionsOf, type SimulatedQueue } from "./queues.js";
+import { chooseQueues, optionsOf, REPLIES, type SimulatedQueue } from "./queues.js";
 import { Random } from "./random.js";
+import { Booth } from "./simulated-booth.js";
 import { Consumers } from "./simulated-consumers.js";
 import { Devices } from "./simulated-devices.js";
 import { Emitters } from "./simulated-emitters.js";
 import { Publishers } from "./simulated-publishers.js";
 import { chooseRooms, FED_QUEUE, roomOptionsOf, type SimulatedRoom } from "./simulated-rooms.js";
 import { SimulatedServer } from "./simulated-server.js";
-import { engineName, Shed } from "./simulated-shed.js";
+import { Shed } from "./simulated-shed.js";
 import { SimulatedDisk } from "./simulated-store.js";
+import { Timekeeper } from "./simulated-timekeeper.js";
+import { engineName } from "./sole-owner.js";
 import { VirtualTime } from "./virtual-time.js";
 
 /** Everything of one run: a server on a disk, queues, and those who publish and consume. */
@@ -33,6 +36,8 @@ export class World {
   readonly devices: Devices;
   readonly emitters: Emitters;
   readonly shed: Shed;
+  readonly booth: Booth;
+  readonly timekeeper: Timekeeper;
   /** What was done so far; each message published or settled counts. */
   operations = 0;
   /** Ids of dead letters that somebody saw. */
@@ -71,6 +76,13 @@ export class World {
     this.devices = new Devices(this);
     this.emitters = new Emitters(this);
     this.shed = new Shed(this);
+    this.booth = new Booth(this);
+    this.timekeeper = new Timekeeper(this);
+  }
+
+  /** Queues whose messages ask for answers. */
+  get asking(): readonly SimulatedQueue[] {
+    return this.origins.filter(({ replies }) => replies !== undefined);
   }
 
   address(queue: string): QueueAddress {
@@ -120,6 +132,7 @@ export class World {
       this.record({ type: "define", queue: name, options: settings });
       if (defined) await this.time.until(`the definition of ${name}`, engine.define(this.address(name), optionsOf(settings)));
     }
+    if (this.asking.length > 0) await this.time.until("the definition of a reply queue", engine.define(this.address(REPLIES), {}));
     for (const { name, settings } of this.rooms) {
       this.record({ type: "define-room", room: name, options: settings });
       await this.time.until(`the definition of ${name}`, engine.defineRoom({ namespace: "/", room: name }, roomOptionsOf(settings)));

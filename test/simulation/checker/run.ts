@@ -1,6 +1,8 @@
 import type * as history from "../history.js";
 import type { HistoryEvent, Token } from "../history.js";
+import type { ReplyEvent } from "../reply-history.js";
 import type { Emit, RoomEvent } from "../room-history.js";
+import type { ScheduleEvent } from "../schedule-history.js";
 import { CallLog, type CallRecord } from "./calls.js";
 import { QueueRun } from "./queue-run.js";
 import { Timeline } from "./timeline.js";
@@ -148,7 +150,7 @@ export class Run {
         this.#feed(event);
         break;
       default:
-        event satisfies RoomEvent;
+        event satisfies RoomEvent | ScheduleEvent | ReplyEvent;
     }
   }
 

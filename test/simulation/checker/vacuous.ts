@@ -29,6 +29,10 @@ export interface Tally {
   gaps: number;
   /** Sessions that another one of their device replaced. */
   replaced: number;
+  /** Rooms that were removed, messages that schedules published, and answers to messages that died. */
+  roomsRemoved: number;
+  chimes: number;
+  answers: number;
 }
 
 /** Counts what happened in a run. */
@@ -53,6 +57,9 @@ export function tally(history: readonly HistoryEvent[]): Tally {
     heardAgain: 0,
     gaps: 0,
     replaced: 0,
+    roomsRemoved: 0,
+    chimes: 0,
+    answers: 0,
   };
   const inFlight = new Set<string>();
   const open = new Map<number, HistoryEvent>();
@@ -87,6 +94,15 @@ export function tally(history: readonly HistoryEvent[]): Tally {
         break;
       case "session-ended":
         if (event.reason === "replaced") counts.replaced++;
+        break;
+      case "room-remove-done":
+        if (event.outcome === "ok") counts.roomsRemoved++;
+        break;
+      case "chimes":
+        counts.chimes += event.chimes.length;
+        break;
+      case "replies":
+        counts.answers += event.answers.length;
         break;
       case "crash":
         counts.crashes++;

@@ -72,8 +72,12 @@ export type ViolationKind =
   | "ended-session"
   /** More unsettled messages at a device than it may have. */
   | "window"
+  /** Something came of a room that was removed. */
+  | "removed-room"
   /** A ledger says something else than what happened. */
   | "ledger"
+  /** D1: not one answer for each message that died and asked for one; or the reply queue goes too early, or not at all. */
+  | "answers"
   /** C1: counts do not add up, or are not what happened. */
   | "counts";
 

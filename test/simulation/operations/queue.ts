@@ -41,4 +41,11 @@ const useShed: Operation = {
   run: (world: World) => world.shed.use(),
 };
 
-export const queueOperations = [redefine, look, useShed];
+/** A schedule is set, replaced, removed and set again. */
+const useSchedule: Operation = {
+  name: "use a schedule",
+  weight: 2,
+  run: (world: World) => world.timekeeper.use(),
+};
+
+export const queueOperations = [redefine, look, useShed, useSchedule];

@@ -1,5 +1,6 @@
-import { failureOf, tell } from "../failure.js";
+import { tell } from "../failure.js";
 import type { MemberName } from "../room-history.js";
+import { changeMember } from "../simulated-members.js";
 import { chooseRoomSettings, FED_QUEUE, roomOptionsOf, USERS } from "../simulated-rooms.js";
 import type { World } from "../world.js";
 import type { Operation } from "./operation.js";
@@ -8,19 +9,7 @@ import type { Operation } from "./operation.js";
 function sendMember(world: World, type: "member-add" | "member-remove", room: string, member: MemberName): void {
   const call = world.nextCall();
   world.record({ type, call, room, member });
-  const run = async (): Promise<void> => {
-    const { engine } = world.server;
-    if (engine === undefined) return;
-    const address = { namespace: "/", room };
-    try {
-      const since = type === "member-add" ? await engine.addMember(address, member) : await engine.removeMember(address, member);
-      world.network.answer(() => world.record({ type: "member-done", call, outcome: "ok", ...(since === undefined ? {} : { since }) }));
-    } catch (error) {
-      const code = failureOf(error);
-      if (code !== undefined) world.record({ type: "member-done", call, outcome: "fail", code });
-    }
-  };
-  world.network.sendInLife(() => world.spawn(run()));
+  world.network.sendInLife(() => world.spawn(changeMember(world, type, call, room, member)));
 }
 
 /** A user, or the queue that rooms feed. */
@@ -80,4 +69,11 @@ const lookAtRoom: Operation = {
   },
 };
 
-export const roomOperations = [add, remove, redefineRoom, lookAtRoom];
+/** A room is made, used, removed and made again. */
+const useBooth: Operation = {
+  name: "use a room that comes and goes",
+  weight: 6,
+  run: (world) => world.rooms.length > 0 && world.booth.use(),
+};
+
+export const roomOperations = [add, remove, redefineRoom, lookAtRoom, useBooth];

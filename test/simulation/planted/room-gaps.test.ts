@@ -123,4 +123,34 @@ testCaught("gaps", [
       return story;
     },
   ],
+  [
+    "a message that retention removed before the gap that was told",
+    "again",
+    () => {
+      const story = begin({ maxMessages: 1 });
+      for (const id of ["m1", "m2", "m3"]) story.emit(id);
+      for (const sequence of [1, 2]) story.hear(PHONE, sequence);
+      story.ack(PHONE, 1);
+      story.crash();
+      story.come(AGAIN);
+      story.gap(AGAIN, 2, 2, "retention");
+      story.hear(AGAIN, 1, { redelivered: true });
+      return story;
+    },
+  ],
+  [
+    "a window that a gap in the middle does not move",
+    "window",
+    () => {
+      const story = failed();
+      story.emit("m2");
+      story.emit("m3", { ttlMs: 1_000 });
+      for (let sequence = 4; sequence <= 260; sequence++) story.emit(`m${sequence}`);
+      story.gap(PHONE, 1, 1, "attempts");
+      story.hear(PHONE, 2);
+      story.wait(1_000).gap(PHONE, 3, 3, "expired");
+      for (let sequence = 4; sequence <= 258; sequence++) story.hear(PHONE, sequence);
+      return story;
+    },
+  ],
 ]);

@@ -223,6 +223,38 @@ testCaught("what devices get", [
       return story;
     },
   ],
+  [
+    "a message of a room that was removed",
+    "removed-room",
+    () => {
+      const story = begin();
+      story.emit("m1");
+      story.removeRoom();
+      story.hear(PHONE, 1);
+      return story;
+    },
+  ],
+  [
+    "a gap of a room that was removed",
+    "removed-room",
+    () => {
+      const story = begin();
+      story.emit("m1", { ttlMs: 1_000 });
+      story.wait(1_000).removeRoom();
+      story.gap(PHONE, 1, 1, "expired");
+      return story;
+    },
+  ],
+  [
+    "a settlement that a room takes after it was removed",
+    "stale-accepted",
+    () => {
+      const story = heard(1);
+      story.removeRoom();
+      story.ack(PHONE, 1);
+      return story;
+    },
+  ],
   ["more than a device may have", "window", () => heard(257)],
 ]);
 

@@ -49,6 +49,11 @@ export class Chain {
     return this.#parked?.length ?? 0;
   }
 
+  /** The first sequence that waits in it as it was stored; Infinity when none does. */
+  get parkedFrom(): number {
+    return this.#parked?.at(0)?.sequence ?? Number.POSITIVE_INFINITY;
+  }
+
   get isEmpty(): boolean {
     const waits = this.held.length > 0 || this.moreFrom !== undefined || this.parkedCount > 0;
     return !waits && this.leases.size === 0 && this.frozen === 0 && this.storing === 0;

@@ -817,7 +817,7 @@ export class Core {
 
 /** Of a `fifo` queue it may have been leased while its mark was being written, and waits for a commit of its own then. */
 const isWaiting = ({ chains, cursor }: Queue, { first }: Block, index: number): boolean =>
-  chains?.fifo === false || first + index >= cursor;
+  chains?.fifo === false || first + index >= Math.min(cursor, chains?.find("")?.parkedFrom ?? cursor);
 
 const sizeOf = ({ parked, held }: ChainHead): number =>
   parked === undefined ? held.size : parked.block.stop(parked.index) - parked.block.start(parked.index);

@@ -141,6 +141,26 @@ describe("messages of ordered queues that are marked ahead", () => {
     bench.commit();
     expect(bench.marked()).toEqual([2, 3, 4]);
   });
+
+  it("L4: nor is one of a fifo queue that came in line while its mark was written, and was not leased", () => {
+    const bench = new Bench({ ordering: "fifo" });
+    const consumer = bench.core.attach(bench.queue, 10);
+    bench.lease(consumer);
+    for (const stored of ["a", "b"]) {
+      bench.publish(stored);
+      bench.commit();
+    }
+    bench.publish("c");
+    const writing = bench.core.seal(bench.now);
+    // The second is more than it can take now, so it comes in line and no further.
+    const { leases } = bench.core.lease(consumer, 10, 1, bench.now);
+    expect(leases.map(({ sequence }) => sequence)).toEqual([1]);
+    bench.core.committed(writing);
+    expect(bench.marked()).toContain(2);
+    bench.core.detach(consumer, false, bench.now);
+    bench.commit();
+    expect(bench.marked()).toEqual([]);
+  });
 });
 
 describe("a backlog of many keys", () => {

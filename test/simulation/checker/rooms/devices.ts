@@ -76,6 +76,7 @@ export class Devices {
       this.#late(event, track, session);
       return;
     }
+    this.#checkIsThere(event, track);
     this.#arrive(event, track, session);
     switch (event.type) {
       case "heard":
@@ -102,6 +103,13 @@ export class Devices {
       this.#report.add("ended-session", `${track} got something on session ${event.session}, which was over`, end, event.index);
     if (event.type === "settle-heard" && event.changed > 0)
       this.#report.add("stale-accepted", `${track} settled on session ${event.session}, which was over`, end, event.index);
+  }
+
+  /** Nothing comes of a room that was removed. */
+  #checkIsThere(event: SessionEvent, track: Track): void {
+    const removed = this.#run.removedAt(event.target);
+    if (removed < event.index && (event.type === "heard" || event.type === "gap"))
+      this.#report.add("removed-room", `${track} got something after the room was removed`, removed, event.index);
   }
 
   #enter(track: Track, life: Life): void {
@@ -221,7 +229,7 @@ export class Devices {
     const { sequence, index, at, session, redelivered } = event;
     const known = track.get(sequence);
     if (known?.settled || track.isConfirmed(sequence))
-      this.#report.add("again", `${track} got sequence ${sequence} again, which it had settled`, before.index, index);
+      this.#report.add("again", `${track} got sequence ${sequence} again, which it had settled or can get no more`, before.index, index);
     if (!redelivered && track.life !== undefined && before.index > track.life.start)
       this.#report.add("false-redelivered", `${track} got sequence ${sequence} again as if for the first time`, before.index, index);
     if (before.session !== session) return;

@@ -16,7 +16,9 @@ export interface Change {
 }
 
 const keyOf = (room: string, member: MemberName): string =>
-  `${room}\n${member.user === undefined ? "queue" : "user"}\n${member.user ?? member.queue}`;
+  `${roomOf(room)}${member.user === undefined ? "queue" : "user"}\n${member.user ?? member.queue}`;
+
+const roomOf = (room: string): string => `${room}\n`;
 
 /** Who surely or possibly was in which room, at any time. */
 export class Memberships {
@@ -35,6 +37,12 @@ export class Memberships {
       const { user } = run.session(session).call.invoked;
       const change = { adds: true, chooses: from !== "new", from: index, to: run.lastEffect(call), sure: call.ok !== undefined };
       addTo(this.#changes, keyOf(room, { user }), change);
+    }
+    for (const call of run.removals.list) {
+      if (!mayHaveHappened(call)) continue;
+      const change = { adds: false, chooses: false, from: call.invoked.index, to: run.lastEffect(call), sure: call.ok !== undefined };
+      // Nobody is a member of a room that is gone.
+      for (const [key, changes] of this.#changes) if (key.startsWith(roomOf(call.invoked.room))) changes.push(change);
     }
     for (const changes of this.#changes.values()) changes.sort((a, b) => a.from - b.from);
   }

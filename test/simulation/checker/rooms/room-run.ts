@@ -27,6 +27,7 @@ export class RoomRun {
   readonly emits = new CallLog<history.Emit, history.EmitDone>();
   readonly changes = new CallLog<history.MemberCall, history.MemberDone>();
   readonly joins = new CallLog<history.Join, history.JoinDone>();
+  readonly removals = new CallLog<history.RoomRemove, history.RoomRemoveDone>();
   readonly sessions = new Map<string, SessionRun>();
   readonly events: SessionEvent[] = [];
   readonly ledgers: history.LedgerSeen[] = [];
@@ -53,6 +54,12 @@ export class RoomRun {
     const session = this.sessions.get(name);
     if (session === undefined) throw new Error(`session ${name} was never asked for`);
     return session;
+  }
+
+  /** When a target was surely removed; Infinity when it was not. */
+  removedAt({ room }: Target): number {
+    const removal = this.removals.list.find(({ invoked, ok }) => invoked.room === room && ok !== undefined);
+    return removal?.doneIndex ?? Number.POSITIVE_INFINITY;
   }
 
   /** The life that ran at the index, or the last one before. */
@@ -82,6 +89,12 @@ export class RoomRun {
         break;
       case "member-done":
         this.changes.done(event);
+        break;
+      case "room-remove":
+        this.removals.invoke(event);
+        break;
+      case "room-remove-done":
+        this.removals.done(event);
         break;
       case "join":
         this.joins.invoke(event);

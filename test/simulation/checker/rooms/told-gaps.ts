@@ -40,6 +40,11 @@ export class ToldGaps {
     return this.#holding.find(({ told }) => sequence >= told.from && sequence <= told.to)?.told;
   }
 
+  /** Whether the device never gets the sequence: it is in a gap that holds, or was removed before one, as retention removes the oldest. */
+  passes(sequence: number): boolean {
+    return this.#holding.some(({ told: { from, to, reason } }) => sequence <= to && (sequence >= from || reason === "retention"));
+  }
+
   /** Whether the sequence was ever told to be in a gap. */
   ever(sequence: number): boolean {
     return this.#ever.some(({ from, to }) => sequence >= from && sequence <= to);

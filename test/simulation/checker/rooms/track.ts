@@ -99,6 +99,14 @@ export class Track {
     this.#known.set(sequence, message);
     const before = this.#order.findLastIndex((other) => other.sequence < sequence);
     this.#order.splice(before + 1, 0, message);
+    this.#comeBackTo(before + 1);
+  }
+
+  /** A message came for the first time before where the device was thought to be, so it never was there. */
+  #comeBackTo(position: number): void {
+    if (position >= this.#confirmed) return;
+    this.#confirmed = position;
+    this.#checkpoints = this.#checkpoints.map(({ at, confirmed }) => ({ at, confirmed: Math.min(confirmed, position) }));
   }
 
   /** A settlement of the session arrived. `sure`: the engine took all of it. */
@@ -119,15 +127,14 @@ export class Track {
     this.advance(at);
   }
 
-  /** Moves over what is settled or told as a gap. Returns whether the cursor surely moved. */
-  advance(at: number): boolean {
+  /** Moves over what is settled, told as a gap, or not in the room any more. */
+  advance(at: number): void {
     const before = this.#confirmed;
     for (let message = this.#order[this.#confirmed]; message !== undefined; message = this.#order[++this.#confirmed])
-      if (!message.settled && this.gaps.holding(message.sequence) === undefined) break;
-    if (this.#confirmed === before) return false;
+      if (!message.settled && !this.gaps.passes(message.sequence)) break;
+    if (this.#confirmed === before) return;
     this.#checkpoints.push({ at, confirmed: this.#confirmed });
     this.leaseFrom = at;
-    return true;
   }
 
   /** What was settled above the cursor is forgotten. */

@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import { check } from "./checker.js";
+import { BAR, KITCHEN, RoomStory } from "./room-story.js";
+
+const PHONE = "ann phone 1";
+const AGAIN = "ann phone 2";
+
+/** Ann and Bob are members of the kitchen, and Ann's phone is there. */
+function begin(options: ConstructorParameters<typeof RoomStory>[0] = {}): RoomStory {
+  const story = new RoomStory(options);
+  story.member("member-add", "ann");
+  story.member("member-add", "bob");
+  story.come(PHONE);
+  return story;
+}
+
+const expectGood = (story: RoomStory): void => expect(check(story.events)).toEqual([]);
+
+describe("the checker finds nothing wrong with", () => {
+  it("a device that is told a gap again after a join took it to messages before that gap", () => {
+    const story = begin();
+    story.emit("m1");
+    story.emit("m2", { ttlMs: 1_000 });
+    story.emit("m3");
+    story.join(PHONE, 2, 2);
+    story.hear(PHONE, 2);
+    story.hear(PHONE, 3);
+    story.durable().crash();
+    story.come(AGAIN);
+    story.gap(AGAIN, 2, 2, "expired");
+    story.hear(AGAIN, 3, { redelivered: true });
+    story.join(AGAIN, "earliest", 1);
+    story.go(AGAIN, "replaced");
+    const third = "ann phone 3";
+    story.come(third);
+    story.gap(third, 2, 2, "expired");
+    for (const sequence of [1, 3]) story.hear(third, sequence);
+    story.nack(third, 1);
+    for (const sequence of [1, 3]) story.hear(third, sequence, { redelivered: true });
+    for (const sequence of [1, 3]) story.ack(third, sequence);
+    story.settleGap(third, 2, 2);
+    expectGood(story.end());
+  });
+
+  it("a room that is removed with what nobody settled, and a member's other rooms", () => {
+    const story = begin();
+    story.member("member-add", "ann", "bar");
+    story.emit("m1");
+    story.emit("m2");
+    story.emit("m3", { to: [BAR] });
+    story.hear(PHONE, 1);
+    story.removeRoom();
+    story.ack(PHONE, 1, 1, KITCHEN, 0);
+    story.hear(PHONE, 1, { target: BAR });
+    story.ack(PHONE, 1, 1, BAR);
+    story.add({ type: "rooms-drained" });
+    story.scan(BAR, 1, ["ann"]);
+    expectGood(story);
+  });
+
+  it("a window that begins after what retention removed, whether or not acknowledgements before it survived a crash", () => {
+    const story = begin({ maxMessages: 300 });
+    for (let sequence = 1; sequence <= 20; sequence++) {
+      story.emit(`m${sequence}`);
+      story.hear(PHONE, sequence);
+    }
+    story.ack(PHONE, 1, 10);
+    story.crash();
+    for (let sequence = 21; sequence <= 330; sequence++) story.emit(`m${sequence}`);
+    story.come(AGAIN);
+    story.gap(AGAIN, 11, 30, "retention");
+    for (let sequence = 31; sequence <= 286; sequence++) story.hear(AGAIN, sequence);
+    story.ack(AGAIN, 31, 256);
+    for (let sequence = 287; sequence <= 330; sequence++) story.hear(AGAIN, sequence);
+    story.ack(AGAIN, 287, 44);
+    story.settleGap(AGAIN, 11, 30);
+    expectGood(story.end(31));
+  });
+});
