@@ -26,3 +26,5 @@ export { type TargetName, type UserName, user } from "./room-names.js";
 export type { ScheduledOptions, ScheduleEntry, ScheduleTimes } from "./schedule.js";
 export type { Scope } from "./scope.js";
 export type { HoldfastOptions, Limits, LimitsInput } from "./settings.js";
+export { HardenedServer } from "./transport/hardened-server.js";
+export type { TransportOptions, TransportRefusal } from "./transport/transport-options.js";

@@ -2,7 +2,7 @@ import { HoldfastError, LIMITS } from "holdfast-client/protocol";
 import { z } from "zod";
 import { type Clock, systemClock } from "./clock.js";
 import type { Engine } from "./engine.js";
-import { rate, trustedProxies, unlimitedAddresses } from "./limits/limit-options.js";
+import { rateOption, trustedProxies, unlimitedAddresses } from "./limits/limit-options.js";
 import type { Rate } from "./limits/token-bucket.js";
 import { type Log, silentLog } from "./log.js";
 import { preview, validate } from "./validate.js";
@@ -35,8 +35,6 @@ export interface Limits {
   readonly addressRate: Rate;
   /** Requests of one connection that are refused because something is wrong with them: 10 a second, 200 at once; then it is cut. */
   readonly badRequestRate: Rate;
-  /** Addresses and networks whose limits are those of their users only: loopback. Proxies are there, and load tests. */
-  readonly unlimitedAddresses: readonly string[];
 }
 
 /** As they are given: a rate may be `false`. */
@@ -61,6 +59,8 @@ export interface HoldfastOptions {
   readonly limits?: LimitsInput | undefined;
   /** Proxies in front of this server that write `X-Forwarded-For`: 0 (default) to 10. The client's address is what the outermost of them wrote. */
   readonly trustedProxies?: number | undefined;
+  /** Addresses and networks without limits of their own, those of their connections and users aside. Default: loopback. */
+  readonly unlimitedAddresses?: readonly string[] | undefined;
   /** Time; a test brings its own. */
   readonly clock?: Clock | undefined;
   /** Silent unless given. */
@@ -77,6 +77,7 @@ export interface Settings {
   readonly namespacesMax: number;
   readonly disconnectGraceMs: number;
   readonly trustedProxies: number;
+  readonly unlimitedAddresses: readonly string[];
   readonly limits: Limits & { readonly maxInFlightDefault: number };
   readonly clock: Clock;
   readonly log: Log;
@@ -100,11 +101,10 @@ export const limits = z
     requestsMax: z.int().min(1).max(1_000_000).default(50_000),
     settlementsMax: z.int().min(LIMITS.maxInFlightMax).max(100_000_000).default(1_000_000),
     userConnectionsMax: z.int().min(1).max(1_000_000).default(1_000),
-    connectionRate: rate.prefault({ perSecond: 250_000, burst: 500_000 }),
-    userRate: rate.prefault({ perSecond: 500_000, burst: 1_000_000 }),
-    addressRate: rate.prefault({ perSecond: 1_000_000, burst: 2_000_000 }),
-    badRequestRate: rate.prefault({ perSecond: 10, burst: 200 }),
-    unlimitedAddresses,
+    connectionRate: rateOption("connectionRate", { perSecond: 250_000, burst: 500_000 }),
+    userRate: rateOption("userRate", { perSecond: 500_000, burst: 1_000_000 }),
+    addressRate: rateOption("addressRate", { perSecond: 1_000_000, burst: 2_000_000 }),
+    badRequestRate: rateOption("badRequestRate", { perSecond: 10, burst: 200 }),
   })
   .prefault({});
 
@@ -121,6 +121,7 @@ const options = z.strictObject({
   namespacesMax: z.int().min(1).max(1_000_000).default(1_000),
   disconnectGraceMs: z.int().min(0).max(60_000).default(5_000),
   trustedProxies,
+  unlimitedAddresses,
   limits,
   clock: z
     .custom<Clock>(hasMethods("now", "wakeAt"), {

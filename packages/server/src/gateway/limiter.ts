@@ -23,9 +23,9 @@ export class Limiter {
   readonly #sources: Buckets;
 
   constructor(settings: Settings) {
-    const { trustedProxies, limits } = settings;
+    const { trustedProxies, unlimitedAddresses, limits } = settings;
     this.#settings = settings;
-    this.#addresses = new ClientAddresses(trustedProxies, limits.unlimitedAddresses);
+    this.#addresses = new ClientAddresses(trustedProxies, unlimitedAddresses);
     this.#users = new Buckets(limits.userRate);
     this.#sources = new Buckets(limits.addressRate);
   }

@@ -116,7 +116,7 @@ describe("rates that are shared", () => {
   });
 
   it("an address's connections share one, but not those of an address that is not limited", async () => {
-    await open({ addressRate: RATE, unlimitedAddresses: [] });
+    await open({ addressRate: RATE }, { unlimitedAddresses: [] });
     const clients = [await host.client(), await host.client()];
     for (let index = 0; index < 5; index++) await ask(clients[0] as never, "holdfast:publish", { queue: "q", body: index });
     for (const client of clients) {
