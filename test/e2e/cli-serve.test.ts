@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { io, type Socket } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -99,7 +100,9 @@ describe("holdfast serve", () => {
     expect(await connected(client(`${server.url}/c`))).toBe("Invalid namespace");
     expect(await connected(client(`${server.url}/a`))).toBe("connected");
     expect(await connected(client(`${server.url}/..%2f`))).toBe("Invalid namespace");
-    expect(await server.logged((line) => line.msg === "namespace refused")).toMatchObject({ namespace: "/c" });
+    expect(await server.logged((line) => line.msg === "namespace refused")).toMatchObject({
+      reason: expect.stringContaining('namespace "/c"'),
+    });
   });
 
   it("lets in no web page whose origin was not allowed", async () => {
@@ -110,7 +113,29 @@ describe("holdfast serve", () => {
     expect(await connected(from(server.url))).toBe("connected");
     expect(await connected(from("http://localhost:5174"))).toBe("websocket error");
     const refused = await server.logged((line) => line.msg === "connection refused");
-    expect(refused).toMatchObject({ remote: "127.0.0.1", reason: "origin http://localhost:5174 is not allowed; --origin allows it" });
+    expect(refused).toMatchObject({
+      remote: "127.0.0.1",
+      kind: "origin",
+      reason: "origin http://localhost:5174 is not allowed; --origin allows it",
+    });
+  });
+
+  it("listens with TLS, and says what is wrong with its files without showing them", async () => {
+    const directory = shell.directory();
+    const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
+    const subject = ["-subj", "/CN=localhost", "-days", "2", "-addext", "subjectAltName=IP:127.0.0.1"];
+    execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, ...subject], {
+      stdio: "ignore",
+    });
+    const server = await shell.serve(join(directory, "data"), 0, ["--tls-cert", cert, "--tls-key", key]);
+    expect(server.url).toMatch(/^https:/);
+    expect(await connected(client(server.url, { ca: readFileSync(cert, "utf8") }))).toBe("connected");
+    expect(await connected(client(server.url.replace("https", "http")))).toBe("websocket error");
+    const missing = await shell.run(["serve", "--tls-cert", cert]);
+    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("--tls-key is missing, expected both or none") });
+    const swapped = await shell.run(["serve", "--tls-cert", key, "--tls-key", cert]);
+    expect(swapped).toMatchObject({ code: 2, stderr: expect.stringContaining("are no pair of PEM files") });
+    expect(swapped.stderr).not.toContain("BEGIN");
   });
 
   it("takes HTTP long polling only when asked", async () => {

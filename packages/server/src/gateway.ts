@@ -1,17 +1,21 @@
-import { FRAME_EVENT, HoldfastError } from "holdfast-client/protocol";
+import { type ErrorCode, FRAME_EVENT, HoldfastError } from "holdfast-client/protocol";
 import type { Namespace, Server, Socket } from "socket.io";
 import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
+import type { Answer } from "./gateway/answer.js";
 import { Connection } from "./gateway/connection.js";
+import { unitsOf } from "./gateway/costs.js";
 import { Device } from "./gateway/device.js";
 import { Entrance } from "./gateway/entrance.js";
-import { OPERATIONS, type Operation } from "./gateway/events.js";
+import { OPERATIONS, type Operation, REFUSED_EVENT } from "./gateway/events.js";
 import { Frames } from "./gateway/frames.js";
 import { type Identify, identityOf } from "./gateway/identity.js";
+import { type Admission, Limiter } from "./gateway/limiter.js";
 import { Requests } from "./gateway/requests.js";
 import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
 import { AckIds } from "./gateway/socket-port.js";
+import { Refusals } from "./limits/refusals.js";
 import type { Settings } from "./settings.js";
 
 export interface AttachOptions {
@@ -21,6 +25,13 @@ export interface AttachOptions {
    */
   readonly identify?: Identify | undefined;
 }
+
+/** Why something of a client was refused: asked too fast, asked badly, did either until it was cut, or does not read its replies. */
+const REFUSALS = ["rateLimited", "badRequests", "cut", "unread", "userConnections"] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+/** What a client is told that asked for what it should not: each counts against it. */
+const BLAMED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["BAD_REQUEST", "TOO_LARGE", "FORBIDDEN", "UNAUTHENTICATED"]);
 
 /** Who serves each namespace, and how to end that. */
 const attachments = new WeakMap<object, { readonly gateway: Gateway; detach(): void }>();
@@ -37,6 +48,8 @@ export class Gateway {
   readonly #settings: Settings;
   readonly #requests: Requests;
   readonly #frames: Frames;
+  readonly #limiter: Limiter;
+  readonly #refusals: Refusals<Refusal>;
   readonly #ids: AckIds;
   readonly #encodings = { packets: new RoomPackets(), frames: new RoomFrames() };
   readonly #entrance = new Entrance();
@@ -50,7 +63,12 @@ export class Gateway {
     this.#broker = broker;
     this.#settings = settings;
     this.#requests = new Requests(broker, settings);
-    this.#frames = new Frames(broker, settings);
+    this.#frames = new Frames(broker, settings, (connection, error) => this.#onRefused(connection, error));
+    this.#limiter = new Limiter(settings);
+    const { log, clock } = settings;
+    this.#refusals = new Refusals(REFUSALS, clock, ({ kind, count, reason }) =>
+      log.warn(`refused ${count} x ${kind}, the last: ${reason}`),
+    );
     this.#ids = new AckIds(broker.engine.life);
     this.#listeners = this.#makeListeners();
   }
@@ -73,6 +91,11 @@ export class Gateway {
       for (const socket of namespace.sockets.values()) for (const [event, listener] of this.#listeners) socket.off(event, listener);
     };
     attachments.set(namespace, { gateway: this, detach });
+  }
+
+  /** How much was refused, by why. */
+  get refused(): Readonly<Record<Refusal, number>> {
+    return this.#refusals.counts;
   }
 
   /** Who a socket of an attached namespace belongs to. */
@@ -127,26 +150,41 @@ export class Gateway {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;
     const namespace = checkNamespace(socket.nsp.name);
-    const connection = new Connection(socket, namespace, this.#identify.get(socket), this.#ids);
-    const { identity } = connection;
+    const identify = this.#identify.get(socket);
+    const identity = identityOf(socket, identify);
+    const { allowance, leave } = this.#admit(socket, identity);
+    const connection = new Connection(socket, namespace, { identity, identify }, allowance, this.#ids);
     this.#connections.set(socket, connection);
     if (identity !== undefined) {
       connection.device = new Device(this.#broker, connection, this.#encodings, identity);
       connection.device.open();
     }
     socket.once("disconnect", () => {
+      leave();
       connection.close();
       for (const consumer of [...connection.consumers]) this.#broker.consumers.leave(consumer);
     });
     return connection;
   }
 
+  #admit(socket: Socket, identity: string | undefined): Admission {
+    try {
+      return this.#limiter.admit(socket, identity);
+    } catch (error) {
+      const refusal = this.#errorOf("admit", error);
+      this.#refusals.add("userConnections", refusal.message);
+      socket.emit(REFUSED_EVENT, refusal.toReply());
+      socket.disconnect(true);
+      throw refusal;
+    }
+  }
+
   /** A client that asks without ever reading the answers is let go, before they fill the memory. */
-  #mayAsk(socket: Socket): boolean {
-    const connection = this.#connectionOf(socket);
+  #mayAsk(connection: Connection): boolean {
     if (!connection.isOverflowing()) return true;
-    this.#settings.log.warn(`socket ${socket.id} does not read its replies and is disconnected`);
-    socket.disconnect();
+    const { id } = connection.socket;
+    this.#refusals.add("unread", `socket ${id} does not read its replies and is disconnected`);
+    connection.socket.disconnect(true);
     return false;
   }
 
@@ -155,23 +193,62 @@ export class Gateway {
     const last = args.at(-1);
     const callback = typeof last === "function" ? (last as Callback) : undefined;
     if (callback !== undefined) args.pop();
+    let connection: Connection | undefined;
     try {
-      if (!this.#mayAsk(socket)) return;
-      const { reply, afterwards } = await this.#requests.answer(this.#connectionOf(socket), operation, args);
+      connection = this.#connectionOf(socket);
+      if (!this.#mayAsk(connection)) return;
+      const { reply, afterwards } = await this.#answer(connection, operation, args);
       callback?.({ ok: true, ...reply });
       afterwards?.();
     } catch (error) {
-      callback?.({ ok: false, error: this.#errorOf(operation, error).toReply() });
+      const refusal = this.#errorOf(operation, error);
+      callback?.({ ok: false, error: refusal.toReply() });
+      if (connection !== undefined) this.#onRefused(connection, refusal);
+    }
+  }
+
+  async #answer(connection: Connection, operation: Operation, args: unknown[]): Promise<Answer> {
+    const { requestsMax } = this.#settings.limits;
+    const units = unitsOf(operation, args[0]);
+    if (operation === "holdfast:settle") connection.allowance.spendToSettle(units);
+    else connection.allowance.spend(units);
+    if (connection.openRequests >= requestsMax)
+      throw new HoldfastError("RATE_LIMITED", `${connection.openRequests} requests wait for their reply, at most ${requestsMax} may`);
+    connection.openRequests++;
+    try {
+      return await this.#requests.answer(connection, operation, args);
+    } finally {
+      connection.openRequests--;
     }
   }
 
   #frame(socket: Socket, args: readonly unknown[]): void {
     try {
-      if (!this.#mayAsk(socket)) return;
-      this.#frames.receive(this.#connectionOf(socket), args);
+      const connection = this.#connectionOf(socket);
+      if (this.#mayAsk(connection)) this.#frames.receive(connection, args);
     } catch (error) {
       this.#errorOf(FRAME_EVENT, error);
     }
+  }
+
+  /** Counts what was refused, and cuts who goes on regardless. */
+  #onRefused(connection: Connection, { code, message }: HoldfastError): void {
+    const who = `socket ${connection.socket.id}`;
+    if (code === "RATE_LIMITED") {
+      this.#refusals.add("rateLimited", `${who}: ${message}`);
+      if (!connection.allowance.isExhausted) return;
+      this.#cut(connection, new HoldfastError("RATE_LIMITED", `${message}; cut, because it went on and on all the same`));
+    } else if (BLAMED.has(code)) {
+      this.#refusals.add("badRequests", `${who}: ${message}`);
+      if (connection.allowance.forgives()) return;
+      this.#cut(connection, new HoldfastError(code, `${message}; cut, because too many requests before were no better`));
+    }
+  }
+
+  #cut(connection: Connection, error: HoldfastError): void {
+    if (!connection.socket.connected) return;
+    this.#refusals.add("cut", `socket ${connection.socket.id}: ${error.message}`);
+    connection.cut(error);
   }
 
   #errorOf(operation: string, error: unknown): HoldfastError {

@@ -3,7 +3,7 @@ import type { Broadcast } from "./broadcast.js";
 import { Broker, type Counters } from "./broker.js";
 import type { Engine, Page } from "./engine.js";
 import { createMemoryEngine } from "./engines/memory/memory-engine.js";
-import { type AttachOptions, Gateway } from "./gateway.js";
+import { type AttachOptions, Gateway, type Refusal } from "./gateway.js";
 import type { QueueOptionsInput } from "./options.js";
 import type { QueuedMessage, Receipt } from "./publish.js";
 import type { Queue } from "./queue.js";
@@ -72,6 +72,11 @@ export class Holdfast {
   /** What was ignored because it was late or wrong, since the process began. */
   get counters(): Readonly<Counters> {
     return this.#broker.counters;
+  }
+
+  /** How often clients were refused something, by why, since this was opened. What it was is in the log. */
+  get refused(): Readonly<Record<Refusal, number>> {
+    return this.#gateway.refused;
   }
 
   /**

@@ -2,21 +2,32 @@ import { randomBytes } from "node:crypto";
 import { ByteWriter, type Headers, HoldfastError, LIMITS, type RecordFields, writeRecord } from "holdfast-client/protocol";
 import { z } from "zod";
 import { replyToName } from "./options.js";
-import { preview, validate } from "./validate.js";
+import { isUtf8, preview, validate } from "./validate.js";
 
 const shortText = (field: string, bytesMax: number): z.ZodString =>
-  z.string().refine((text) => text !== "" && Buffer.byteLength(text) <= bytesMax, {
+  z.string().refine((text) => text !== "" && Buffer.byteLength(text) <= bytesMax && isUtf8(text), {
     error: ({ input }) => `${field} is ${preview(input)}, expected 1 to ${bytesMax} bytes of UTF-8`,
   });
 
 /** What may come with a body. */
 export const messageKey = shortText("key", LIMITS.keyBytesMax);
 
+/** Whether a header may be called so: with the one other name its value would become the prototype of what it is written into. */
+export const isHeaderName = (name: string): boolean => name !== "__proto__";
+
+// `z.record` leaves that name out in silence, so it is looked for before.
+const headers = z
+  .unknown()
+  .refine((given) => typeof given !== "object" || given === null || Object.keys(given).every(isHeaderName), {
+    error: 'headers has "__proto__", expected another name',
+  })
+  .pipe(z.record(z.string(), z.string()));
+
 export const messageOptions = z.strictObject({
   id: shortText("id", LIMITS.idBytesMax).optional(),
   key: messageKey.optional(),
   event: shortText("event", LIMITS.eventBytesMax).optional(),
-  headers: z.record(z.string(), z.string()).optional(),
+  headers: headers.optional(),
   replyTo: replyToName.optional(),
   correlationId: shortText("correlationId", LIMITS.idBytesMax).optional(),
   priority: z.int().min(0).max(LIMITS.priorityMax).optional(),

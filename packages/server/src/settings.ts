@@ -2,6 +2,8 @@ import { HoldfastError, LIMITS } from "holdfast-client/protocol";
 import { z } from "zod";
 import { type Clock, systemClock } from "./clock.js";
 import type { Engine } from "./engine.js";
+import { rateOption, trustedProxies, unlimitedAddresses } from "./limits/limit-options.js";
+import type { Rate } from "./limits/token-bucket.js";
 import { type Log, silentLog } from "./log.js";
 import { preview, validate } from "./validate.js";
 
@@ -17,7 +19,26 @@ export interface Limits {
   readonly connectionBytesMax: number;
   /** The same of all together: 256 MiB. */
   readonly openBytesMax: number;
+  /** Plain requests of one connection that wait for their reply: 50,000. Above it they are `RATE_LIMITED`. */
+  readonly requestsMax: number;
+  /** Settlements of one connection that wait to be stored: 1,000,000. Above it they are `RATE_LIMITED`. */
+  readonly settlementsMax: number;
+  /** Connections of one user, over all namespaces: 1,000. More are told `RATE_LIMITED` and cut. */
+  readonly userConnectionsMax: number;
+  /**
+   * Units of work of one connection, of all of a user, and of all from an address: a framed message is 1, a plain request 10, one
+   * that looks into the store 100; `false` for no limit. What is more is `RATE_LIMITED`. Defaults 250,000 a second and twice
+   * that at once, twice and four times as much: a client that ran wild, and no client that means well.
+   */
+  readonly connectionRate: Rate;
+  readonly userRate: Rate;
+  readonly addressRate: Rate;
+  /** Requests of one connection that are refused because something is wrong with them: 10 a second, 200 at once; then it is cut. */
+  readonly badRequestRate: Rate;
 }
+
+/** As they are given: a rate may be `false`. */
+export type LimitsInput = z.input<typeof limits>;
 
 /** What `Holdfast.open` takes. */
 export interface HoldfastOptions {
@@ -35,7 +56,11 @@ export interface HoldfastOptions {
   readonly namespacesMax?: number | undefined;
   /** How long the consumers of a lost connection may be resumed, 0 to 60,000 ms. Default 5,000. */
   readonly disconnectGraceMs?: number | undefined;
-  readonly limits?: Partial<Limits> | undefined;
+  readonly limits?: LimitsInput | undefined;
+  /** Proxies in front of this server that write `X-Forwarded-For`: 0 (default) to 10. The client's address is what the outermost of them wrote. */
+  readonly trustedProxies?: number | undefined;
+  /** Addresses and networks without limits of their own, those of their connections and users aside. Default: loopback. */
+  readonly unlimitedAddresses?: readonly string[] | undefined;
   /** Time; a test brings its own. */
   readonly clock?: Clock | undefined;
   /** Silent unless given. */
@@ -51,6 +76,8 @@ export interface Settings {
   readonly roomsMax: number;
   readonly namespacesMax: number;
   readonly disconnectGraceMs: number;
+  readonly trustedProxies: number;
+  readonly unlimitedAddresses: readonly string[];
   readonly limits: Limits & { readonly maxInFlightDefault: number };
   readonly clock: Clock;
   readonly log: Log;
@@ -64,13 +91,20 @@ const hasMethods = (...names: string[]): ((value: unknown) => boolean) => {
 
 const isEngine = hasMethods("open", "close", "append", "lease", "settle");
 
-const limits = z
+export const limits = z
   .strictObject({
     bodyBytesMax: z.int().min(1_024).max(LIMITS.bodyBytesMax).default(LIMITS.bodyBytesMax),
     maxInFlightMax: z.int().min(1).max(LIMITS.maxInFlightMax).default(LIMITS.maxInFlightMax),
     consumersMax: z.int().min(1).max(1_000_000).default(1_000),
     connectionBytesMax: z.int().min(LIMITS.arrayBytesMax).default(33_554_432),
     openBytesMax: z.int().min(LIMITS.arrayBytesMax).default(268_435_456),
+    requestsMax: z.int().min(1).max(1_000_000).default(50_000),
+    settlementsMax: z.int().min(LIMITS.maxInFlightMax).max(100_000_000).default(1_000_000),
+    userConnectionsMax: z.int().min(1).max(1_000_000).default(1_000),
+    connectionRate: rateOption("connectionRate", { perSecond: 250_000, burst: 500_000 }),
+    userRate: rateOption("userRate", { perSecond: 500_000, burst: 1_000_000 }),
+    addressRate: rateOption("addressRate", { perSecond: 1_000_000, burst: 2_000_000 }),
+    badRequestRate: rateOption("badRequestRate", { perSecond: 10, burst: 200 }),
   })
   .prefault({});
 
@@ -86,6 +120,8 @@ const options = z.strictObject({
   roomsMax: z.int().min(1).max(1_000_000).default(10_000),
   namespacesMax: z.int().min(1).max(1_000_000).default(1_000),
   disconnectGraceMs: z.int().min(0).max(60_000).default(5_000),
+  trustedProxies,
+  unlimitedAddresses,
   limits,
   clock: z
     .custom<Clock>(hasMethods("now", "wakeAt"), {

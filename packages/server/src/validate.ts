@@ -52,6 +52,9 @@ function expectation(issue: z.core.$ZodIssue): string {
 
 const unit = (origin: string): string => (origin === "array" ? " items" : origin === "string" ? " characters" : "");
 
+/** Whether a text can be written as UTF-8: halves of characters all become the same sign, so different texts would become one. */
+export const isUtf8 = (text: string): boolean => !/\p{Surrogate}/u.test(text);
+
 /** A value in a few characters; never walks into it, because it may be deep or huge. */
 export function preview(value: unknown): string {
   if (value === undefined) return "missing";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { hostName, namespaceName, queueArgument, serverUrl, wholeNumber } from "./arguments.js";
 import { namespaceUrl } from "./connection.js";
 import { backoff } from "./define.js";
-import { isLoopback } from "./loopback.js";
+import { isLoopback } from "../transport/loopback.js";
 import { oneLine } from "./one-line.js";
 import { bytes, duration, table } from "./table.js";
 

@@ -1,34 +1,34 @@
-import { once } from "node:events";
-import { createServer, type Server as HttpServer } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Holdfast } from "../holdfast.js";
+import { isLoopback } from "../transport/loopback.js";
 import { DemoFiles } from "./demo-files.js";
 import { CommandError, EXIT } from "./exit-codes.js";
 import { answerHealth } from "./health.js";
 import { type Log, openLog } from "./log.js";
-import { isLoopback } from "./loopback.js";
 import type { ServeSettings } from "./settings.js";
 import { Interruption } from "./signals.js";
 import { SocketServer } from "./socket-server.js";
+import { readTls } from "./tls.js";
 
 /** Runs a server until SIGINT or SIGTERM, then closes it: what was accepted is confirmed, what is in flight goes back. */
 export async function runServer(settings: ServeSettings): Promise<void> {
   await refuseOpenHost(settings);
+  const tls = readTls(settings);
   const interruption = new Interruption();
   const log = openLog();
   const demo = settings.demo ? new DemoFiles(demoDirectory()) : undefined;
   const holdfast = await open(settings, log);
-  const http = createServer((request, response) => {
+  const sockets = new SocketServer(holdfast, settings, tls, log.logger, (request, response) => {
     if (demo?.answer(request, response) !== true) answerHealth(request, response, () => holdfast.failure);
   });
-  const sockets = new SocketServer(http, holdfast, settings, log.logger);
   try {
-    await listen(http, settings);
+    await listen(sockets, settings);
     const directory = settings.engine === "memory" ? undefined : resolve(settings.directory);
-    log.logger.info({ address: addressOf(http, settings.host), engine: holdfast.engine, directory }, "listening");
-    if (demo !== undefined) log.logger.info(`a chat to try is at ${addressOf(http, settings.host)}`);
+    const address = addressOf(sockets, settings);
+    log.logger.info({ address, engine: holdfast.engine, directory }, "listening");
+    if (demo !== undefined) log.logger.info(`a chat to try is at ${address}`);
     await interruption.wait();
     log.logger.info("closing");
   } finally {
@@ -46,6 +46,7 @@ const demoDirectory = (): string => fileURLToPath(new URL("dist/demo", import.me
 
 async function open(settings: ServeSettings, log: Log): Promise<Holdfast> {
   const { directory, engine, autoCreate, queuesMax, roomsMax, namespacesMax, disconnectGraceMs } = settings;
+  const { trustedProxies, unlimitedAddresses, limits } = settings;
   return Holdfast.open({
     directory,
     engine,
@@ -55,6 +56,9 @@ async function open(settings: ServeSettings, log: Log): Promise<Holdfast> {
     // One more for `/`.
     namespacesMax: namespacesMax + 1,
     disconnectGraceMs,
+    trustedProxies,
+    unlimitedAddresses,
+    limits,
     log: log.logger,
   });
 }
@@ -72,10 +76,9 @@ function unusableHost(host: string): never {
   throw new CommandError(EXIT.usage, `--host ${host} is not the name of a host`);
 }
 
-async function listen(http: HttpServer, { port, host }: ServeSettings): Promise<void> {
+async function listen(sockets: SocketServer, { port, host }: ServeSettings): Promise<void> {
   try {
-    http.listen(port, host);
-    await once(http, "listening");
+    await sockets.listen(port, host);
   } catch (error) {
     throw new CommandError(EXIT.failure, `cannot listen on ${host} port ${port}: ${whyNot(error)}`);
   }
@@ -96,7 +99,7 @@ function whyNot(error: unknown): string {
 }
 
 /** What a client takes as its URL. */
-function addressOf(http: HttpServer, host: string): string {
+function addressOf({ http }: SocketServer, { host, tlsCert }: ServeSettings): string {
   const { port } = http.address() as AddressInfo;
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  return `${tlsCert === undefined ? "http" : "https"}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

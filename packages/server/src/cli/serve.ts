@@ -5,7 +5,8 @@ import type { ServeFlags } from "./settings.js";
 
 const HELP = `
 Flags win over the configuration file, which is JSON with the same names:
-  { "port": 4000, "directory": "/var/lib/holdfast", "origins": ["https://example.org"] }
+  { "port": 4000, "directory": "/var/lib/holdfast", "origins": ["https://example.org"],
+    "connections": { "addressConnectionsMax": 100 }, "limits": { "userRate": { "perSecond": 1000, "burst": 5000 } } }
 
 One process per directory: cluster and PM2 need the JetStream engine.
 GET /healthz says that the process runs, GET /readyz that messages can be stored.
@@ -30,6 +31,11 @@ export function addServe(program: Command): void {
     .option("--ping-interval-ms <ms>", "how often a connection is asked whether it is alive (default: 25000)", wholeNumber(100, 300_000))
     .option("--ping-timeout-ms <ms>", "how long the answer may take before it counts as lost (default: 20000)", wholeNumber(100, 300_000))
     .option("--origin <url>", "a web origin whose pages may connect; may be repeated (default: none)", collect)
+    .option("--allow-host <name>", "a name this server is reached by, beside those of --origin; may be repeated", collect)
+    .option("--tls-cert <file>", "certificate chain, PEM: listen with TLS 1.2 or newer")
+    .option("--tls-key <file>", "its key, PEM")
+    .option("--trusted-proxies <number>", "proxies in front that write X-Forwarded-For (default: 0)", wholeNumber(0, 10))
+    .option("--connections-max <number>", "how many connections there may be (default: 20000)", wholeNumber(1, 1_000_000))
     .option("--no-auto-create", "queues are made by define only, not by the first publish or consume")
     .option("--queues-max <number>", "how many queues a namespace may have (default: 10000)", wholeNumber(1, 1_000_000))
     .option("--rooms-max <number>", "how many rooms a namespace may have (default: 10000)", wholeNumber(1, 1_000_000))
@@ -39,17 +45,25 @@ export function addServe(program: Command): void {
     .option("--insecure", "listen beyond loopback although nobody has to say who they are")
     .option("--config <file>", "a JSON file with these options")
     .addHelpText("after", HELP)
-    .action(async ({ config, origin, autoCreate, ...flags }: Flags) => {
-      // Commander sets the opposite of a flag that begins with "no" also when it was not given.
-      const given = { ...flags, ...(origin && { origins: origin }), ...(!autoCreate && { autoCreate }) };
+    .action(async ({ config, origin, allowHost, connectionsMax, autoCreate, ...flags }: Flags) => {
+      const given = {
+        ...flags,
+        ...(origin && { origins: origin }),
+        ...(allowHost && { hosts: allowHost }),
+        ...(connectionsMax && { connections: { connectionsMax } }),
+        // Commander sets the opposite of a flag that begins with "no" also when it was not given.
+        ...(!autoCreate && { autoCreate }),
+      };
       // The server's modules are loaded by this command only: the others start faster without.
       const [{ resolveSettings }, { runServer }] = await Promise.all([import("./settings.js"), import("./run-server.js")]);
       await runServer(resolveSettings(given, config));
     });
 }
 
-type Flags = Omit<ServeFlags, "origins" | "autoCreate"> & {
+type Flags = Omit<ServeFlags, "origins" | "hosts" | "connections" | "autoCreate"> & {
   readonly origin?: string[];
+  readonly allowHost?: string[];
+  readonly connectionsMax?: number;
   readonly config?: string;
   readonly autoCreate: boolean;
 };

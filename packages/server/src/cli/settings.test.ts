@@ -40,6 +40,15 @@ describe("resolveSettings", () => {
       engine: "level",
       polling: false,
       origins: [],
+      hosts: [],
+      trustedProxies: 0,
+      unlimitedAddresses: ["127.0.0.0/8", "::1"],
+      connections: expect.objectContaining({ connectionsMax: 20_000, addressConnectionsMax: 1_000 }),
+      limits: expect.objectContaining({
+        bodyBytesMax: 262_144,
+        requestsMax: 50_000,
+        connectionRate: { perSecond: 250_000, burst: 500_000 },
+      }),
       autoCreate: true,
       queuesMax: 10_000,
       roomsMax: 10_000,
@@ -57,12 +66,29 @@ describe("resolveSettings", () => {
     expect(resolveSettings({ port: 5_000 }, file)).toMatchObject({ port: 5_000, engine: "memory", host: "127.0.0.1" });
   });
 
+  it("takes limits from the file, and a number of connections from a flag beside them", () => {
+    const file = configFile(JSON.stringify({ connections: { addressConnectionsMax: 7 }, limits: { userRate: false } }));
+    const { connections, limits } = resolveSettings({ connections: { connectionsMax: 9 } }, file);
+    expect(connections).toMatchObject({ connectionsMax: 9, addressConnectionsMax: 7 });
+    expect(limits.userRate.perSecond).toBeGreaterThan(1e9);
+  });
+
   it.each([
     ['{"port":"x"}', /port is "x", expected a number/],
     ['{"port":70000}', /port is 70000, expected at most 65535/],
     ['{"engine":"redis"}', /engine is "redis", expected "level" or "memory"/],
     ['{"prot":1}', /prot is 1, expected no such field/],
     ['{"origins":["https://example.org",7]}', /origins\.1 is 7, expected a string/],
+    [
+      '{"origins":["https://example.org/"]}',
+      /origin is "https:\/\/example.org\/", expected the form that browsers send: https:\/\/example.org/,
+    ],
+    ['{"hosts":["example.org:80"]}', /hosts\.0 is "example.org:80", expected a host name or address without port/],
+    [
+      '{"limits":{"userRate":{"perSecond":1}}}',
+      /userRate is \{"perSecond":1\}, expected \{ perSecond, burst \} of at least 0.001 and 1, or false/,
+    ],
+    ['{"connections":{"conectionsMax":1}}', /connections\.conectionsMax is 1, expected no such field/],
     ["[]", /the content is an array of 0, expected an object/],
     ["{", /cannot be read/],
   ])("refuses %s in one line", (text, message) => {

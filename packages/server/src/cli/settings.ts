@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { HoldfastError } from "holdfast-client/protocol";
 import { z } from "zod";
+import { trustedProxies, unlimitedAddresses } from "../limits/limit-options.js";
+import { limits } from "../settings.js";
+import { assertOrigin, connectionLimits, hosts, origins, pingMs, polling } from "../transport/transport-options.js";
 import { validate } from "../validate.js";
 import { CommandError, EXIT } from "./exit-codes.js";
 
@@ -12,12 +15,20 @@ const settings = z.strictObject({
   directory: z.string().min(1).default("./holdfast-data"),
   engine: z.enum(["level", "memory"]).default("level"),
   /** Also take HTTP long polling, for clients whose network lets no WebSocket through. */
-  polling: z.boolean().default(false),
+  polling,
   /** How often a connection is asked whether it is alive, and how long the answer may take: together, how soon a dead one is noticed. */
-  pingIntervalMs: z.int().min(100).max(300_000).default(25_000),
-  pingTimeoutMs: z.int().min(100).max(300_000).default(20_000),
-  /** Web pages that may connect, exactly as browsers name their origin: `https://example.org`. */
-  origins: z.array(z.string().min(1).max(300)).max(1_000).default([]),
+  pingIntervalMs: pingMs.default(25_000),
+  pingTimeoutMs: pingMs.default(20_000),
+  origins,
+  hosts,
+  /** PEM files. */
+  tlsCert: z.string().min(1).optional(),
+  tlsKey: z.string().min(1).optional(),
+  trustedProxies,
+  unlimitedAddresses,
+  /** Of connections, and of what clients may ask for: the file only, but for the first of them. */
+  connections: connectionLimits.prefault({}),
+  limits,
   /** Whether a queue is created by the first publish or consume. */
   autoCreate: z.boolean().default(true),
   /** Queues of one namespace. */
@@ -46,8 +57,8 @@ const CONFIG_BYTES_MAX = 1_048_576;
  * Fails with exit code 2 in one line that names the field, what it is and what was expected.
  */
 export function resolveSettings(flags: ServeFlags, configFile: string | undefined): ServeSettings {
-  const fromFile = configFile === undefined ? {} : parse(readConfig(configFile), `config file ${configFile}`);
-  return parse({ ...fromFile, ...flags }, "flags");
+  const fromFile = configFile === undefined ? undefined : parse(readConfig(configFile), `config file ${configFile}`);
+  return parse({ ...fromFile, ...flags, connections: { ...fromFile?.connections, ...flags.connections } }, "flags");
 }
 
 function readConfig(file: string): unknown {
@@ -62,7 +73,9 @@ function readConfig(file: string): unknown {
 
 function parse(value: unknown, source: string): ServeSettings {
   try {
-    return validate(settings, value, "the content");
+    const resolved = validate(settings, value, "the content");
+    for (const origin of resolved.origins) assertOrigin(origin);
+    return resolved;
   } catch (error) {
     if (error instanceof HoldfastError) throw new CommandError(EXIT.usage, `${source}: ${error.message}`);
     throw error;

@@ -1,9 +1,12 @@
+import { HoldfastError } from "holdfast-client/protocol";
 import type { Socket } from "socket.io";
 import type { Consumer } from "../consumer.js";
 import type { QueueAddress } from "../engine.js";
+import type { Allowance } from "./allowance.js";
 import type { Device } from "./device.js";
+import { REFUSED_EVENT } from "./events.js";
 import { FrameOutbox } from "./frame-outbox.js";
-import { type Identify, identityOf } from "./identity.js";
+import type { Identify } from "./identity.js";
 import { type AckIds, SocketPort, WAITING_BYTES_MAX } from "./socket-port.js";
 import type { Watches } from "./watches.js";
 
@@ -18,12 +21,17 @@ const FRAME_SHARE = 0.74;
 const UNREAD_BYTES_MAX = 16_777_216;
 const REQUESTS_A_LOOK = 64;
 
+/** Who a socket belongs to, and by which rule of the application, if any. */
+export interface Person {
+  readonly identity: string | undefined;
+  readonly identify: Identify | undefined;
+}
+
 /** One client's socket in one namespace, from its first request to its disconnect, and what it holds here. */
 export class Connection {
   readonly socket: Socket;
   readonly namespace: string;
   readonly identity: string | undefined;
-  /** The rule of the application by which it has that identity, or none. */
   readonly identify: Identify | undefined;
   readonly port: SocketPort;
   readonly outbox: FrameOutbox;
@@ -38,6 +46,11 @@ export class Connection {
   malformedFrames = 0;
   /** Bytes of messages in frames that wait to be stored. */
   openBytes = 0;
+  /** Plain requests that are not answered yet, and settlements that wait to be stored. */
+  openRequests = 0;
+  openSettlements = 0;
+  /** What it may still ask for. */
+  readonly allowance: Allowance;
   /** Queues that frames have named, so that each name is checked once. */
   readonly queues = new Map<string, QueueAddress>();
   /** Which device it is in durable rooms; undefined for a socket that belongs to nobody in particular. */
@@ -49,11 +62,12 @@ export class Connection {
   #calls = 0;
   #requests = 0;
 
-  constructor(socket: Socket, namespace: string, identify: Identify | undefined, ids: AckIds) {
+  constructor(socket: Socket, namespace: string, { identity, identify }: Person, allowance: Allowance, ids: AckIds) {
     this.socket = socket;
     this.namespace = namespace;
-    this.identity = identityOf(socket, identify);
+    this.identity = identity;
     this.identify = identify;
+    this.allowance = allowance;
     this.port = new SocketPort(socket, ids);
     this.frameBytesMax = Math.floor(Math.min(FRAME_BYTES_MAX, this.port.packetBytesMax * FRAME_SHARE));
     this.outbox = new FrameOutbox(this.port, this.frameBytesMax);
@@ -105,6 +119,24 @@ export class Connection {
   isOverflowing(): boolean {
     this.#requests = (this.#requests + 1) % REQUESTS_A_LOOK;
     return this.#requests === 0 && this.port.waitingBytes(UNREAD_BYTES_MAX) >= UNREAD_BYTES_MAX;
+  }
+
+  /** Fails with `RATE_LIMITED` when more settlements wait to be stored than may. */
+  assertSettlements(settlementsMax: number): void {
+    if (this.openSettlements <= settlementsMax) return;
+    const count = this.openSettlements;
+    throw new HoldfastError("RATE_LIMITED", `${count} settlements of this connection wait to be stored, at most ${settlementsMax} may`);
+  }
+
+  /** Ends the client's connection with all its namespaces, having told it why. */
+  cut(error: HoldfastError): void {
+    const reply = error.toReply();
+    if (this.speaksFrames) {
+      this.outbox.refused(0, reply);
+      this.outbox.flush();
+    }
+    this.port.send(REFUSED_EVENT, reply);
+    this.socket.disconnect(true);
   }
 
   close(): void {

@@ -15,11 +15,14 @@ import {
 } from "holdfast-client/protocol";
 import type { Broker } from "../broker.js";
 import { staleRuns } from "../consumers.js";
+import type { Consumer } from "../consumer.js";
 import type { QueueAddress } from "../engine.js";
+import { RateLimited } from "../limits/rate-limited.js";
 import { isQueueName } from "../options.js";
 import type { Settings } from "../settings.js";
 import { preview } from "../validate.js";
 import type { Connection } from "./connection.js";
+import { unitsOfSettlements } from "./costs.js";
 import { readEmissions, storeEmissions } from "./emit-section.js";
 import { checkRecordLimits } from "./record-limits.js";
 import { readRoomSettlements } from "./room-settlements.js";
@@ -42,10 +45,13 @@ const NAMES_MAX = 1_000;
 export class Frames {
   readonly #broker: Broker;
   readonly #settings: Settings;
+  readonly #onRefused: (connection: Connection, error: HoldfastError) => void;
 
-  constructor(broker: Broker, settings: Settings) {
+  /** @param onRefused told of each section that is refused at once, after its answer */
+  constructor(broker: Broker, settings: Settings, onRefused: (connection: Connection, error: HoldfastError) => void) {
     this.#broker = broker;
     this.#settings = settings;
+    this.#onRefused = onRefused;
   }
 
   /** One `holdfast:frame` event: one buffer, or an array with what is settled of rooms, and nothing else, after `holdfast:hello`. */
@@ -67,7 +73,8 @@ export class Frames {
       try {
         this.#section(connection, section, budget);
       } catch (error) {
-        this.#malformed(connection, request, error);
+        if (error instanceof RateLimited) this.#refuse(connection, request, error);
+        else this.#malformed(connection, request, error);
       }
     }
   }
@@ -78,17 +85,24 @@ export class Frames {
     else throw new HoldfastError("BAD_REQUEST", `malformed frame: section ${type}, expected ${SECTION.publish} or ${SECTION.settle}`);
   }
 
+  #refuse(connection: Connection, request: number, error: unknown): void {
+    const refusal = this.#refusalOf(error);
+    connection.outbox.refused(request, refusal.toReply());
+    this.#onRefused(connection, refusal);
+  }
+
   #malformed(connection: Connection, request: number, error: unknown): void {
     this.#broker.counters.malformedFrames++;
-    connection.outbox.refused(request, HoldfastError.from(error).toReply());
+    const { code, message } = HoldfastError.from(error);
+    connection.outbox.refused(request, { code, message, retryable: false });
     if (++connection.malformedFrames < MALFORMED_MAX) return;
     this.#settings.log.warn(`socket ${connection.socket.id} sent ${MALFORMED_MAX} malformed frames and is disconnected`);
-    connection.outbox.flush();
-    connection.socket.disconnect();
+    connection.cut(new HoldfastError(code, `${message}; cut, because ${MALFORMED_MAX} frames were malformed`, false));
   }
 
   #publish(connection: Connection, content: ByteReader): void {
     const section = readPublish(content);
+    connection.allowance.spend(section.count);
     checkNumbers(section);
     if (section.queue.startsWith(ROOM_MARK)) {
       this.#emit(connection, section);
@@ -119,7 +133,7 @@ export class Frames {
       this.#assertBytes(connection);
       connection.outbox.receipts(request, await store());
     } catch (error) {
-      connection.outbox.refused(request, this.#replyOf(error));
+      this.#refuse(connection, request, error);
     } finally {
       connection.openBytes -= records.length;
     }
@@ -133,20 +147,32 @@ export class Frames {
 
   #settle(connection: Connection, content: ByteReader, budget: Budget): void {
     const section = readSettle(content);
-    budget.settlements -= checkSettle(section, budget.settlements);
+    const settlements = checkSettle(section, budget.settlements);
+    budget.settlements -= settlements;
+    connection.allowance.spendToSettle(unitsOfSettlements(settlements));
     const consumer = connection.byHandle(section.handle);
     if (consumer === undefined) connection.outbox.settled(section.request, staleRuns(section.runs));
-    else
-      this.#broker.consumers.settle(consumer, section.runs).then(
-        (runs) => connection.outbox.settled(section.request, runs),
-        (error: unknown) => connection.outbox.refused(section.request, this.#replyOf(error)),
-      );
+    else void this.#storeSettlements(connection, consumer, section, settlements);
+  }
+
+  async #storeSettlements(connection: Connection, consumer: Consumer, { request, runs }: SettleSection, count: number): Promise<void> {
+    connection.openSettlements += count;
+    try {
+      connection.assertSettlements(this.#settings.limits.settlementsMax);
+      connection.outbox.settled(request, await this.#broker.consumers.settle(consumer, runs));
+    } catch (error) {
+      this.#refuse(connection, request, error);
+    } finally {
+      connection.openSettlements -= count;
+    }
   }
 
   /** Nothing is answered: what the server did not get comes again. */
   #settleRooms(connection: Connection, frame: readonly unknown[]): void {
     const device = deviceOf(connection);
-    for (const [room, runs] of readRoomSettlements(frame)) {
+    const settlements = readRoomSettlements(frame);
+    connection.allowance.spendToSettle(settlements.size);
+    for (const [room, runs] of settlements) {
       if (device.settle(room, runs) === 0) this.#broker.counters.staleCallbacks++;
     }
   }
@@ -162,10 +188,10 @@ export class Frames {
     return address;
   }
 
-  #replyOf(error: unknown): ReturnType<HoldfastError["toReply"]> {
-    if (error instanceof HoldfastError) return error.toReply();
+  #refusalOf(error: unknown): HoldfastError {
+    if (error instanceof HoldfastError) return error;
     this.#settings.log.error(`a frame failed: ${error instanceof Error ? error.stack : String(error)}`);
-    return new HoldfastError("UNKNOWN", "an internal error; the request may have taken effect").toReply();
+    return new HoldfastError("UNKNOWN", "an internal error; the request may have taken effect");
   }
 }
 

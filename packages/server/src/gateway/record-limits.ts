@@ -10,6 +10,7 @@ import {
   HoldfastError,
   LIMITS,
 } from "holdfast-client/protocol";
+import { isHeaderName } from "../message.js";
 import { replyToName } from "../options.js";
 import { validate } from "../validate.js";
 
@@ -80,7 +81,7 @@ function checkHeaders(records: Uint8Array, at: number, bytes: number): void {
     throw new HoldfastError("TOO_LARGE", `headers take ${bytes} bytes, at most ${LIMITS.headersBytesMax} are allowed`);
   }
   if (!areHeaders(parsed(new ByteReader(records, at, at + bytes).text(bytes)))) {
-    throw new HoldfastError("BAD_REQUEST", "headers are not a JSON object of strings");
+    throw new HoldfastError("BAD_REQUEST", "headers are not a JSON object of strings, none of them named __proto__");
   }
 }
 
@@ -93,4 +94,7 @@ function parsed(text: string): unknown {
 }
 
 const areHeaders = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && Object.values(value).every((item) => typeof item === "string");
+  typeof value === "object" &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.entries(value).every(([name, item]) => isHeaderName(name) && typeof item === "string");

@@ -1,5 +1,6 @@
 import { type ErrorReply, FRAME_VERSION, HoldfastError, LIMITS, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import type { Broker } from "../broker.js";
+import type { Consumer } from "../consumer.js";
 import { STALE } from "../consumers.js";
 import type { Page, Peeked, QueueAddress } from "../engine.js";
 import { publishAll, publishOne, type QueuedMessage } from "../publish.js";
@@ -131,7 +132,7 @@ export class Requests {
       runs.push(run);
     }
     if (consumer === undefined || runs.length === 0) return { results };
-    const fates = fatesOf(await this.#broker.consumers.settle(consumer, runs));
+    const fates = fatesOf(await this.#store(connection, consumer, runs));
     const ended: number[] = [];
     for (const [index, position] of positions.entries()) {
       const error = fates[index];
@@ -142,6 +143,16 @@ export class Requests {
     }
     consumer.sink.ended(ended);
     return { results };
+  }
+
+  async #store(connection: Connection, consumer: Consumer, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
+    connection.openSettlements += runs.length;
+    try {
+      connection.assertSettlements(this.#settings.limits.settlementsMax);
+      return await this.#broker.consumers.settle(consumer, runs);
+    } finally {
+      connection.openSettlements -= runs.length;
+    }
   }
 
   async #cancel(connection: Connection, payload: object): Promise<object> {

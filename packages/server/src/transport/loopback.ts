@@ -1,12 +1,14 @@
 import { lookup } from "node:dns/promises";
-import { BlockList, isIPv6 } from "node:net";
+import { BlockList, isIP, isIPv6 } from "node:net";
 
 const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
 loopback.addSubnet("::ffff:127.0.0.0", 104, "ipv6");
 
-export const isLoopbackAddress = (address: string): boolean => loopback.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+/** Whether it is an address of the machine itself; false also for what is no address. */
+export const isLoopbackAddress = (address: string): boolean =>
+  isIP(address) !== 0 && loopback.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 
 /** Whether a server bound to `host` is reachable from this machine only: every address of it is a loopback address. */
 export async function isLoopback(host: string): Promise<boolean> {

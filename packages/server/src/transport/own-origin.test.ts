@@ -11,6 +11,8 @@ describe("isOwnOrigin", () => {
     expect(own("http://[::1]:3000", "::1")).toBe(true);
     expect(own("http://localhost:3000", "::1")).toBe(true);
     expect(own("http://10.0.0.5", "10.0.0.5", 80)).toBe(true);
+    expect(isOwnOrigin("https://127.0.0.1:3000", { localAddress: "127.0.0.1", localPort: 3_000, encrypted: true })).toBe(true);
+    expect(isOwnOrigin("http://127.0.0.1:3000", { localAddress: "127.0.0.1", localPort: 3_000, encrypted: true })).toBe(false);
   });
 
   it("is no other port, scheme, address or name", () => {

@@ -1,0 +1,79 @@
+import type { Clock } from "../clock.js";
+import { RateLimited } from "../limits/rate-limited.js";
+import { type Rate, TokenBucket } from "../limits/token-bucket.js";
+
+/** What it costs to be refused, and how slowly that is forgotten: whoever does not wait, as told, is cut in the end. */
+const REFUSED_UNITS = 10;
+const PATIENCE_SHARE = 0.1;
+
+/** A bucket, and whose it is in the words of an error. */
+export interface Share {
+  readonly whose: string;
+  readonly bucket: TokenBucket;
+}
+
+/** What of a connection its namespaces have in common. */
+export class OwnBuckets {
+  readonly work: TokenBucket;
+  /** For requests that were refused as too many. */
+  readonly patience: TokenBucket;
+  /** For requests that were refused because something is wrong with them. */
+  readonly bad: TokenBucket;
+
+  constructor(work: Rate, bad: Rate, now: number) {
+    this.work = new TokenBucket(work, now);
+    this.patience = new TokenBucket({ perSecond: work.perSecond * PATIENCE_SHARE, burst: work.burst }, now);
+    this.bad = new TokenBucket(bad, now);
+  }
+}
+
+/** What a client may still ask for: as a connection, as a user, and from an address. Asked once a request or section, whatever is in it. */
+export class Allowance {
+  readonly #own: OwnBuckets;
+  readonly #shares: readonly Share[];
+  readonly #clock: Clock;
+
+  constructor(own: OwnBuckets, shared: readonly Share[], clock: Clock) {
+    this.#own = own;
+    this.#shares = [{ whose: "this connection", bucket: own.work }, ...shared];
+    this.#clock = clock;
+  }
+
+  /** Takes units, or fails with `RATE_LIMITED` when one of the buckets is empty. */
+  spend(units: number): void {
+    const now = this.#clock.now();
+    for (const { bucket } of this.#shares) if (bucket.level(now) <= 0) throw this.#refusal(now);
+    for (const { bucket } of this.#shares) bucket.take(units, now);
+  }
+
+  /** As `spend`, for settlements: they make the server's work less, so they are refused only when twice as much was taken. */
+  spendToSettle(units: number): void {
+    const now = this.#clock.now();
+    for (const { bucket } of this.#shares) if (bucket.level(now) <= -bucket.rate.burst) throw this.#refusal(now);
+    for (const { bucket } of this.#shares) bucket.take(units, now);
+  }
+
+  /** Counts a request that was refused because something is wrong with it. Returns false when it was one too many. */
+  forgives(): boolean {
+    const now = this.#clock.now();
+    this.#own.bad.take(1, now);
+    return this.#own.bad.level(now) >= 0;
+  }
+
+  /** Whether the client went on and on although it was told to wait. */
+  get isExhausted(): boolean {
+    return this.#own.patience.level(this.#clock.now()) < 0;
+  }
+
+  #refusal(now: number): RateLimited {
+    this.#own.patience.take(REFUSED_UNITS, now);
+    let waitMs = 0;
+    let why = "";
+    for (const { whose, bucket } of this.#shares) {
+      if (bucket.waitMs(now) <= waitMs) continue;
+      waitMs = bucket.waitMs(now);
+      why = `${whose} has used up its ${bucket.rate.burst} units, and gets ${bucket.rate.perSecond} a second`;
+    }
+    return new RateLimited(why, waitMs);
+  }
+}
