@@ -147,9 +147,13 @@ export class Core {
 
   /** Says whether something of the queue's delays or expiries is to be done now, and wakes for what comes next. */
   lookAtTimes(queue: Queue, now: number): void {
-    if (queue.delays.horizon.next <= now) this.due.add(queue);
+    this.#lookAtDelays(queue, now);
     if (queue.expiry.next <= now) this.aging.add(queue);
-    if (Math.min(queue.delays.horizon.next, queue.expiry.next) > now) this.#wakes.forTimes(queue);
+    if (Math.min(queue.delays.nextLook, queue.expiry.next) > now) this.#wakes.forTimes(queue);
+  }
+
+  #lookAtDelays(queue: Queue, now: number): void {
+    if (queue.delays.horizon.next <= now && !this.delays.rests(queue, now)) this.due.add(queue);
   }
 
   #watchIdle(queue: Queue, now: number): void {
@@ -313,6 +317,7 @@ export class Core {
       queue.chains === undefined
         ? this.#leaseLevels(consumer, leases, allowance, until, now)
         : this.#leaseChains(consumer, queue.chains, leases, allowance, until, now);
+    this.#lookAtDelays(queue, now);
     const taken = leases.length;
     consumer.ahead = cut ? taken : Math.max(0, allowance.count - taken);
     if (queue.chains !== undefined && queue.chains.wanting.size > 0) this.wanting.add(queue);
@@ -742,7 +747,7 @@ export class Core {
       queue.expiry.note(at);
       this.#wakes.forTimes(queue);
     }
-    for (const { queue, block, after } of sealed.blocks) this.#show(queue, block, after);
+    for (const { queue, block, after, promoted } of sealed.blocks) this.#show(queue, block, after, promoted);
     for (const change of sealed.chains) this.#showChain(change);
     for (const schedule of sealed.schedules) this.schedules.show(schedule);
     for (const { queue, message } of sealed.due) {
@@ -767,14 +772,14 @@ export class Core {
     this.#wakes.forQueue(queue);
   }
 
-  #show(queue: Queue, block: Block, after: number): void {
+  #show(queue: Queue, block: Block, after: number, promoted: boolean): void {
     if (queue.unshown[0] === block) queue.unshown.shift();
     if (block.first < queue.purgedBelow) return;
     if (block.live === 0) return;
     // Of a block whose first messages had to give way the rest is kept: it cannot be read from the middle.
     const isBegun = queue.cursor > block.first;
     if (!isBegun && !queue.readsAhead) return;
-    if (isBegun || this.#windows.admits(queue, block, after)) {
+    if (isBegun || this.#windows.admits(queue, block, after, promoted)) {
       this.#windows.enter(queue, block);
       this.work.add(queue);
     } else {
