@@ -139,8 +139,8 @@ export class CommitBuilder {
     const marks: Mark[] = [];
     for (const queue of this.#dirty) {
       this.#sealDefinition(queue);
-      withdraw(queue);
-      this.packPending(queue);
+      if (queue.chains !== undefined) withdraw(queue);
+      if (queue.pending.length > 0) this.packPending(queue);
       if (queue.chains?.fifo === true) reserveLog(queue, queue.chains);
       this.#sealDelays(queue);
       this.#sealSettled(queue);

@@ -307,7 +307,8 @@ export class Core {
     const { ratePerSecondMax } = queue.options;
     const leases: Lease[] = [];
     if (queue.paused) return { leases, wait: false };
-    const allowance: Allowance = { count: Math.min(count, consumer.capacity), bytes: bytesMax };
+    const asked = Math.min(count, consumer.capacity);
+    const allowance: Allowance = { count: asked, bytes: bytesMax };
     if (ratePerSecondMax > 0) {
       allowance.count = Math.min(allowance.count, queue.pace.allowed(ratePerSecondMax, now));
       if (allowance.count === 0) return this.#waitForPace(consumer, now);
@@ -330,7 +331,12 @@ export class Core {
     if (ratePerSecondMax > 0) queue.pace.take(leases.length);
     this.#watch(consumer, leases, until);
     if (queue.wantsLog !== undefined || queue.levels.needsLoading) this.wanting.add(queue);
-    if (taken < allowance.count) this.#wakes.forQueue(queue);
+    if (taken < asked) {
+      this.#wakes.forQueue(queue);
+      this.wanting.add(queue);
+      // Whoever gets less than was asked for waits for word of more: there is some already.
+      if (cut || taken === allowance.count) this.work.add(queue);
+    }
     const beyondMark = queue.chains === undefined && queue.cursor - 1 > Math.min(queue.leasedThrough, queue.leasedThroughDurable);
     if (wait || beyondMark) this.#commit.touch(queue);
     return { leases, wait: wait || beyondMark };
@@ -735,8 +741,10 @@ export class Core {
   committed(sealed: SealedCommit): void {
     this.rooms.committed(sealed.rooms);
     for (const { queue, next, logEnd, nextOrder, leasedThrough, reserved } of sealed.marks) {
-      queue.reservations = reserved.filter(({ block, index }) => isWaiting(queue, block, index));
-      for (const { block, index } of queue.reservations) block.reserve(index);
+      if (queue.chains !== undefined) {
+        queue.reservations = reserved.filter(({ block, index }) => isWaiting(queue, block, index));
+        for (const { block, index } of queue.reservations) block.reserve(index);
+      }
       queue.durableNext = next;
       queue.durableLogEnd = logEnd;
       if (queue.delays.committed() !== NEVER) this.#wakes.forTimes(queue);

@@ -84,7 +84,7 @@ export class DelayStore {
   /** What the commit that is being filled adds. It is sealed now. */
   seal(): readonly PendingDelay[] {
     const pending = this.#pending;
-    this.#pending = [];
+    if (pending.length > 0) this.#pending = [];
     this.#writing = this.#filling;
     this.#filling = Number.POSITIVE_INFINITY;
     this.#movedWriting = this.#movedFilling;
