@@ -146,7 +146,7 @@ export class CommitBuilder {
       this.#sealSettled(queue);
       sealDedup(queue, queue.options.dedupWindowMs, commit, now, this);
       sealMark(queue);
-      this.write(keys.stateKey(queue.number), packState(queue));
+      this.write(queue.stateKey, packState(queue));
       this.#sealMarks(queue);
       const { next, logEnd, nextOrder, leasedThrough, reserving: reserved } = queue;
       marks.push({ queue, next, logEnd, nextOrder, leasedThrough, reserved });

@@ -52,6 +52,8 @@ export interface Expired {
   readonly leases: readonly number[];
 }
 
+const NONE: readonly Expired[] = [];
+
 /** What one call of `lease` may still take. */
 interface Allowance {
   count: number;
@@ -527,7 +529,8 @@ export class Core {
   }
 
   /** The leases that ended since this was last asked, because one before them in a `fifo` queue did. */
-  takeRevoked(): Expired[] {
+  takeRevoked(): readonly Expired[] {
+    if (this.#transitions.revoked.length === 0) return NONE;
     const revoked = new Map<Consumer, number[]>();
     for (const { consumer, lease } of this.#transitions.revoked.splice(0)) {
       const leases = revoked.get(consumer);
