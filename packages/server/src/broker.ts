@@ -86,6 +86,11 @@ export class Broker implements EngineEvents {
     return this.#publish(requests, atomic);
   }
 
+  /** Whether the queue exists and nobody waits for it, so that `publish` stores at once. */
+  isCertain(address: QueueAddress): boolean {
+    return this.#queues.isCertain([address]);
+  }
+
   /** As `publish`, of one request, also while handlers finish: for what they answer. */
   async answer(request: AppendRequest): Promise<readonly ReceiptRun[]> {
     const [runs] = await this.#publish([request], false);

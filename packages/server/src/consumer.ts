@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import type { Leased, QueueAddress } from "./engine.js";
+import type { Seat } from "./line.js";
 
 /** Why a consumer ended without having asked for it. */
 export type CancelReason = "cancelled" | "deleted" | "engine-restarted" | "unresponsive" | "resumed" | "shutting-down";
@@ -59,6 +60,8 @@ export class Consumer {
   readonly identity: string | undefined;
   /** The lease call under way, if any; the dispatcher's. */
   leasing: Promise<void> | undefined;
+  /** Where it waits for messages, while it may be given some; the dispatcher's. */
+  seat: Seat | undefined;
   #state: "attached" | "away" | "gone" = "attached";
   #sink: Sink;
   #number: number | undefined;

@@ -98,12 +98,15 @@ function setUp(consumers: number, capacity: number) {
 }
 
 describe("Dispatcher", () => {
-  it("asks for all a lone consumer can take, goes on until the queue is empty, then waits for a hint", async () => {
+  it("asks for all a lone consumer can take, goes on until fewer come, then waits for a hint", async () => {
     const { engine, dispatcher, consumer, sink } = setUp(1, 100);
     dispatcher.add(consumer);
     expect(engine.calls).toMatchObject([{ consumer: 1, count: 100 }]);
     await engine.calls[0]?.answer([1, 2]);
     expect(sink.delivered).toEqual([1, 2]);
+    dispatcher.wake(consumer);
+    expect(engine.calls).toHaveLength(1);
+    dispatcher.hint(address);
     expect(engine.calls[1]).toMatchObject({ count: 98 });
     await engine.calls[1]?.answer([]);
     dispatcher.wake(consumer);
@@ -142,6 +145,7 @@ describe("Dispatcher", () => {
     for (const consumer of all) dispatcher.add(consumer);
     expect(engine.calls).toMatchObject([{ consumer: 1, count: 1_000 }]);
     await engine.calls[0]?.answer([1]);
+    dispatcher.hint(address);
     expect(engine.calls[1]).toMatchObject({ consumer: 2, count: 32 });
     const full = Array.from({ length: 32 }, (_, index) => index + 10);
     await engine.calls[1]?.answer(full);

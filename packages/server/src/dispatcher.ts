@@ -2,6 +2,7 @@ import { AddressMap, describeQueue } from "./address.js";
 import type { Clock } from "./clock.js";
 import type { Consumer, Sink } from "./consumer.js";
 import type { Engine, Leased, QueueAddress } from "./engine.js";
+import { Line, Seat } from "./line.js";
 import type { Log } from "./log.js";
 
 /**
@@ -9,43 +10,17 @@ import type { Log } from "./log.js";
  * so a call brings what a fast consumer works on meanwhile. At most this, and what may wait already, lies in a socket.
  */
 const LEASE_BYTES_MAX = 262_144;
-/** Messages a consumer takes before the next one's turn, when several could take some: few, until there is plenty. */
-const QUANTUM_MIN = 32;
-const QUANTUM_MAX = 1_024;
-/** Lease calls under way for one queue. */
-const CALLS_MAX = 8;
 /** How long to wait after a failed lease call, in case nothing else wakes the queue. */
 const RETRY_MS = 1_000;
 
-/** A queue and the consumers that could take from it. */
-class Line {
-  readonly address: QueueAddress;
-  readonly consumers = new Set<Consumer>();
-  /** Consumers to ask for next, in turn: they had capacity when last looked at, and have no call under way. */
-  readonly ready = new Set<Consumer>();
-  /** Whose turn found the queue empty, so it is still theirs. */
-  first: Consumer | undefined;
-  /** Rises with each hint, so that one which comes during a lease call is not lost. */
-  hints = 0;
-  /** The value of `hints` with which the queue was last found empty. */
-  emptyAt = -1;
-  calls = 0;
-  /** Grows while there is plenty: then larger shares cost less, and are no less fair. */
-  quantum = QUANTUM_MIN;
-  /** Calls allowed at a time: more while they come back full, so that many idle consumers do not ask for one message. */
-  width = 1;
-
-  constructor(address: QueueAddress) {
-    this.address = address;
-  }
-}
-
-/** A consumer's lease call. */
+/** A consumer's lease call, with what it had when it was made. */
 interface Turn {
-  readonly consumer: Consumer;
+  readonly seat: Seat;
   readonly number: number;
   readonly sink: Sink;
   readonly count: number;
+  /** Of the line. */
+  readonly hints: number;
 }
 
 /**
@@ -71,22 +46,26 @@ export class Dispatcher {
   /** Starts leasing to a consumer. */
   add(consumer: Consumer): void {
     if (this.#stopped) return;
+    if (consumer.seat !== undefined) this.remove(consumer);
     let line = this.#lines.get(consumer.address);
     if (line === undefined) {
       line = new Line(consumer.address);
       this.#lines.set(consumer.address, line);
     }
-    line.consumers.add(consumer);
+    consumer.seat = new Seat(line, consumer, () => this.wake(consumer));
+    line.seats.add(consumer.seat);
     this.wake(consumer);
   }
 
   /** Stops leasing to a consumer; what a call under way brings is released. */
   remove(consumer: Consumer): void {
-    const line = this.#lines.get(consumer.address);
-    if (line === undefined) return;
-    line.consumers.delete(consumer);
-    line.ready.delete(consumer);
-    if (line.consumers.size === 0) this.#lines.delete(consumer.address);
+    const { seat } = consumer;
+    if (seat === undefined) return;
+    consumer.seat = undefined;
+    const { line } = seat;
+    line.seats.delete(seat);
+    line.leave(seat);
+    if (line.seats.size === 0) this.#lines.delete(line.address);
   }
 
   /** The queue may have something. */
@@ -99,10 +78,10 @@ export class Dispatcher {
 
   /** The consumer may have capacity or room that it did not have. */
   wake(consumer: Consumer): void {
-    const line = this.#lines.get(consumer.address);
-    if (line === undefined || !line.consumers.has(consumer) || consumer.leasing !== undefined) return;
-    line.ready.add(consumer);
-    this.#pump(line);
+    const { seat } = consumer;
+    if (seat === undefined || consumer.leasing !== undefined) return;
+    seat.line.enter(seat);
+    this.#pump(seat.line);
   }
 
   /** Leases to nobody any more. */
@@ -110,80 +89,100 @@ export class Dispatcher {
     this.#stopped = true;
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
-    for (const line of [...this.#lines.values()]) this.#lines.delete(line.address);
+    for (const { seats } of [...this.#lines.values()]) for (const { consumer } of seats) this.remove(consumer);
   }
 
   #pump(line: Line): void {
-    while (line.emptyAt !== line.hints && line.calls < line.width) {
+    while (line.wantsCall) {
       const turn = this.#next(line);
-      if (turn === undefined) return;
-      const { consumer } = turn;
-      line.calls++;
-      consumer.leasing = this.#lease(line, turn).then((served) => {
-        line.calls--;
-        consumer.leasing = undefined;
-        // Its line may be another one by now, when it left and came back.
-        if (this.#serves(consumer)) this.#lines.get(consumer.address)?.ready.add(consumer);
-        if (served) this.#pump(this.#lines.get(consumer.address) ?? line);
-      });
+      if (turn === undefined || !this.#call(line, turn)) return;
     }
   }
-
-  #serves = (consumer: Consumer): boolean => this.#lines.get(consumer.address)?.consumers.has(consumer) === true;
 
   /** The next consumer in turn that can take something. */
   #next(line: Line): Turn | undefined {
     const { first } = line;
     line.first = undefined;
-    const again = first !== undefined && line.ready.has(first) ? this.#take(line, first) : undefined;
+    const again = first?.isReady === true ? this.#take(line, first) : undefined;
     if (again !== undefined) return again;
-    for (const consumer of line.ready) {
-      const turn = this.#take(line, consumer);
+    for (let seat = line.next; seat !== undefined; seat = line.next) {
+      const turn = this.#take(line, seat);
       if (turn !== undefined) return turn;
     }
     return undefined;
   }
 
   /** Takes a consumer out of those ready; one that can take nothing comes back through `wake`. */
-  #take(line: Line, consumer: Consumer): Turn | undefined {
-    line.ready.delete(consumer);
-    const { number, sink } = consumer;
+  #take(line: Line, seat: Seat): Turn | undefined {
+    line.leave(seat);
+    const { number, sink } = seat.consumer;
     const capacity = number === undefined ? 0 : this.#engine.capacity(number);
     if (number === undefined || capacity === 0) return undefined;
-    const shared = line.ready.size > 0 || line.calls > 0;
+    const shared = line.next !== undefined || line.calls > 0;
     const count = sink.reserve(shared ? Math.min(capacity, line.quantum) : capacity);
-    if (count > 0) return { consumer, number, sink, count };
-    sink.whenRoom(() => this.wake(consumer));
+    if (count > 0) return { seat, number, sink, count, hints: line.hints };
+    sink.whenRoom(seat.wake);
     return undefined;
   }
 
-  /** One lease call; resolves to whether to go on, never fails. */
-  async #lease(line: Line, { consumer, number, sink, count }: Turn): Promise<boolean> {
-    const { hints } = line;
+  /** Makes one lease call; returns whether to go on. */
+  #call(line: Line, turn: Turn): boolean {
+    const { consumer } = turn.seat;
+    line.calls++;
+    let batch: readonly Leased[] | Promise<readonly Leased[]>;
     try {
-      const batch = await this.#engine.lease(number, count, LEASE_BYTES_MAX);
-      if (batch.length === 0) {
-        if (line.hints === hints) line.emptyAt = hints;
-        line.first = consumer;
-      } else if (consumer.number === number) {
-        if (consumer.sink === sink && this.#serves(consumer)) this.#deliver(consumer, batch);
+      batch = this.#engine.lease(turn.number, turn.count, LEASE_BYTES_MAX);
+    } catch (error) {
+      return this.#end(line, turn, this.#failed(line, turn, error));
+    }
+    if (batch instanceof Promise) {
+      consumer.leasing = this.#wait(line, turn, batch).then((served) => {
+        consumer.leasing = undefined;
+        if (this.#end(line, turn, served)) this.#pump(consumer.seat?.line ?? line);
+      });
+      return true;
+    }
+    // It belongs to the consumer as it was a moment ago.
+    this.#deliver(consumer, batch);
+    line.note(turn.seat, turn.count, batch.length, turn.hints);
+    return this.#end(line, turn, true);
+  }
+
+  #end(line: Line, { seat, sink }: Turn, served: boolean): boolean {
+    line.calls--;
+    // Its seat may be another one by now, when it left and came back.
+    const now = seat.consumer.seat;
+    if (now !== undefined) now.line.enter(now);
+    sink.free();
+    return served;
+  }
+
+  /** Waits for one lease call; resolves to whether to go on, never fails. */
+  async #wait(line: Line, turn: Turn, leasing: Promise<readonly Leased[]>): Promise<boolean> {
+    const { seat, number, sink, count, hints } = turn;
+    const { consumer } = seat;
+    try {
+      const batch = await leasing;
+      if (consumer.number === number && batch.length > 0) {
+        if (consumer.sink === sink && consumer.seat !== undefined) this.#deliver(consumer, batch);
         else await this.#release(number, batch);
       }
-      const plenty = batch.length === count || batch.length >= QUANTUM_MIN;
-      line.width = plenty ? Math.min(line.width * 2, CALLS_MAX) : 1;
-      line.quantum = plenty ? Math.min(line.quantum * 2, QUANTUM_MAX) : QUANTUM_MIN;
+      line.note(seat, count, batch.length, hints);
       return true;
     } catch (error) {
-      // For a consumer that is gone by now this is as it should be; else the engine failed, which may recover.
-      if (consumer.number !== number) return true;
-      this.#retryLater(line, error);
-      return false;
-    } finally {
-      sink.free();
+      return this.#failed(line, turn, error);
     }
   }
 
+  /** For a consumer that is gone by now this is as it should be; else the engine failed, which may recover. */
+  #failed(line: Line, { seat, number }: Turn, error: unknown): boolean {
+    if (seat.consumer.number !== number) return true;
+    this.#retryLater(line, error);
+    return false;
+  }
+
   #deliver(consumer: Consumer, batch: readonly Leased[]): void {
+    if (batch.length === 0) return;
     const leaseMs = this.#engine.options(consumer.address)?.leaseMs ?? 0;
     try {
       consumer.sink.deliver(consumer, batch, leaseMs);

@@ -169,12 +169,12 @@ export interface Engine extends Administration, Scheduling, RoomEngine {
 
   /**
    * Leases up to `count` ready messages of at most about `bytesMax` in total (always at least one) to the consumer,
-   * within its capacity and the queue's `ratePerSecondMax`. Resolves, once the attempts are sure to be counted after a crash, to what it leased; empty
-   * when nothing is ready. Without an order the highest priority goes first, and of any 16 leases in a row each level that has
+   * within its capacity and the queue's `ratePerSecondMax`. Returns what it leased, at once when the attempts are sure to be counted
+   * after a crash, else as a promise that resolves when they are; empty when nothing is ready. Without an order the highest priority goes first, and of any 16 leases in a row each level that has
    * something ready gets one. After it came back short, `onWork` tells when to ask again. The leases of one call have
    * consecutive numbers and one `leaseUntil`. Calls for one consumer do not overlap.
    */
-  lease(consumer: number, count: number, bytesMax: number): Promise<readonly Leased[]>;
+  lease(consumer: number, count: number, bytesMax: number): readonly Leased[] | Promise<readonly Leased[]>;
 
   /**
    * Settles leases of the consumer and resolves once that survives a crash: an acked message never comes again. The

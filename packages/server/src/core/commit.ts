@@ -32,6 +32,7 @@ interface NewBlock {
   readonly queue: Queue;
   readonly block: Block;
   readonly after: number;
+  readonly promoted: boolean;
 }
 
 /** How far a queue is durable with a commit. */
@@ -138,14 +139,14 @@ export class CommitBuilder {
     const marks: Mark[] = [];
     for (const queue of this.#dirty) {
       this.#sealDefinition(queue);
-      withdraw(queue);
-      this.packPending(queue);
+      if (queue.chains !== undefined) withdraw(queue);
+      if (queue.pending.length > 0) this.packPending(queue);
       if (queue.chains?.fifo === true) reserveLog(queue, queue.chains);
       this.#sealDelays(queue);
       this.#sealSettled(queue);
       sealDedup(queue, queue.options.dedupWindowMs, commit, now, this);
       sealMark(queue);
-      this.write(keys.stateKey(queue.number), packState(queue));
+      this.write(queue.stateKey, packState(queue));
       this.#sealMarks(queue);
       const { next, logEnd, nextOrder, leasedThrough, reserving: reserved } = queue;
       marks.push({ queue, next, logEnd, nextOrder, leasedThrough, reserved });
@@ -181,13 +182,13 @@ export class CommitBuilder {
   /** Packs what was appended since the last commit. */
   packPending(queue: Queue): void {
     for (const pending of queue.pending) {
-      const { after, first, count, bytes, records, publishedAt } = pending;
+      const { after, first, count, bytes, records, publishedAt, promoted } = pending;
       const block = Block.pack(queue.number, first, publishedAt, queue.lastCrc, count, records, bytes, pending);
       queue.lastCrc = block.crc;
       for (const at of block.expiryTimes) this.writeExpiry(queue, at, keys.EXPIRES_IN.block, first, MARK);
       if (queue.chains !== undefined) reserveNew(queue, queue.chains, block);
       this.add(keys.blockKey(queue.number, first), block.bytes);
-      this.#blocks.push({ queue, block, after });
+      this.#blocks.push({ queue, block, after, promoted });
       queue.unshown.push(block);
     }
     queue.pending = [];

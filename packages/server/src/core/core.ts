@@ -52,6 +52,8 @@ export interface Expired {
   readonly leases: readonly number[];
 }
 
+const NONE: readonly Expired[] = [];
+
 /** What one call of `lease` may still take. */
 interface Allowance {
   count: number;
@@ -147,9 +149,13 @@ export class Core {
 
   /** Says whether something of the queue's delays or expiries is to be done now, and wakes for what comes next. */
   lookAtTimes(queue: Queue, now: number): void {
-    if (queue.delays.horizon.next <= now) this.due.add(queue);
+    this.#lookAtDelays(queue, now);
     if (queue.expiry.next <= now) this.aging.add(queue);
-    if (Math.min(queue.delays.horizon.next, queue.expiry.next) > now) this.#wakes.forTimes(queue);
+    if (Math.min(queue.delays.nextLook, queue.expiry.next) > now) this.#wakes.forTimes(queue);
+  }
+
+  #lookAtDelays(queue: Queue, now: number): void {
+    if (queue.delays.horizon.next <= now && !this.delays.rests(queue, now)) this.due.add(queue);
   }
 
   #watchIdle(queue: Queue, now: number): void {
@@ -303,7 +309,8 @@ export class Core {
     const { ratePerSecondMax } = queue.options;
     const leases: Lease[] = [];
     if (queue.paused) return { leases, wait: false };
-    const allowance: Allowance = { count: Math.min(count, consumer.capacity), bytes: bytesMax };
+    const asked = Math.min(count, consumer.capacity);
+    const allowance: Allowance = { count: asked, bytes: bytesMax };
     if (ratePerSecondMax > 0) {
       allowance.count = Math.min(allowance.count, queue.pace.allowed(ratePerSecondMax, now));
       if (allowance.count === 0) return this.#waitForPace(consumer, now);
@@ -313,6 +320,7 @@ export class Core {
       queue.chains === undefined
         ? this.#leaseLevels(consumer, leases, allowance, until, now)
         : this.#leaseChains(consumer, queue.chains, leases, allowance, until, now);
+    this.#lookAtDelays(queue, now);
     const taken = leases.length;
     consumer.ahead = cut ? taken : Math.max(0, allowance.count - taken);
     if (queue.chains !== undefined && queue.chains.wanting.size > 0) this.wanting.add(queue);
@@ -325,7 +333,12 @@ export class Core {
     if (ratePerSecondMax > 0) queue.pace.take(leases.length);
     this.#watch(consumer, leases, until);
     if (queue.wantsLog !== undefined || queue.levels.needsLoading) this.wanting.add(queue);
-    if (taken < allowance.count) this.#wakes.forQueue(queue);
+    if (taken < asked) {
+      this.#wakes.forQueue(queue);
+      this.wanting.add(queue);
+      // Whoever gets less than was asked for waits for word of more: there is some already.
+      if (cut || taken === allowance.count) this.work.add(queue);
+    }
     const beyondMark = queue.chains === undefined && queue.cursor - 1 > Math.min(queue.leasedThrough, queue.leasedThroughDurable);
     if (wait || beyondMark) this.#commit.touch(queue);
     return { leases, wait: wait || beyondMark };
@@ -516,7 +529,8 @@ export class Core {
   }
 
   /** The leases that ended since this was last asked, because one before them in a `fifo` queue did. */
-  takeRevoked(): Expired[] {
+  takeRevoked(): readonly Expired[] {
+    if (this.#transitions.revoked.length === 0) return NONE;
     const revoked = new Map<Consumer, number[]>();
     for (const { consumer, lease } of this.#transitions.revoked.splice(0)) {
       const leases = revoked.get(consumer);
@@ -730,8 +744,10 @@ export class Core {
   committed(sealed: SealedCommit): void {
     this.rooms.committed(sealed.rooms);
     for (const { queue, next, logEnd, nextOrder, leasedThrough, reserved } of sealed.marks) {
-      queue.reservations = reserved.filter(({ block, index }) => isWaiting(queue, block, index));
-      for (const { block, index } of queue.reservations) block.reserve(index);
+      if (queue.chains !== undefined) {
+        queue.reservations = reserved.filter(({ block, index }) => isWaiting(queue, block, index));
+        for (const { block, index } of queue.reservations) block.reserve(index);
+      }
       queue.durableNext = next;
       queue.durableLogEnd = logEnd;
       if (queue.delays.committed() !== NEVER) this.#wakes.forTimes(queue);
@@ -742,7 +758,7 @@ export class Core {
       queue.expiry.note(at);
       this.#wakes.forTimes(queue);
     }
-    for (const { queue, block, after } of sealed.blocks) this.#show(queue, block, after);
+    for (const { queue, block, after, promoted } of sealed.blocks) this.#show(queue, block, after, promoted);
     for (const change of sealed.chains) this.#showChain(change);
     for (const schedule of sealed.schedules) this.schedules.show(schedule);
     for (const { queue, message } of sealed.due) {
@@ -767,14 +783,14 @@ export class Core {
     this.#wakes.forQueue(queue);
   }
 
-  #show(queue: Queue, block: Block, after: number): void {
+  #show(queue: Queue, block: Block, after: number, promoted: boolean): void {
     if (queue.unshown[0] === block) queue.unshown.shift();
     if (block.first < queue.purgedBelow) return;
     if (block.live === 0) return;
     // Of a block whose first messages had to give way the rest is kept: it cannot be read from the middle.
     const isBegun = queue.cursor > block.first;
     if (!isBegun && !queue.readsAhead) return;
-    if (isBegun || this.#windows.admits(queue, block, after)) {
+    if (isBegun || this.#windows.admits(queue, block, after, promoted)) {
       this.#windows.enter(queue, block);
       this.work.add(queue);
     } else {

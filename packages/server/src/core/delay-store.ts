@@ -28,6 +28,11 @@ export class DelayStore {
   /** Bytes of their records. */
   bytes = 0;
   readonly horizon = new Horizon();
+  /** What is due stays here until then, unless consumers take what has its place already; 0 while it need not. */
+  restsUntil = 0;
+  /** Bytes that the commit that is being filled moves to the log, and the one that is being written. */
+  #movedFilling = 0;
+  #movedWriting = 0;
   #pending: PendingDelay[] = [];
   /** The earliest due time in the commit that is being filled, and in the one that is being written. */
   #filling = Number.POSITIVE_INFINITY;
@@ -54,6 +59,23 @@ export class DelayStore {
     this.#pending.push({ first, count, bytes: records.length, records: [records], publishedAt: now, due, delayed, expires, raised });
   }
 
+  /** Some of them take their place. */
+  move(count: number, bytes: number): void {
+    this.count -= count;
+    this.bytes -= bytes;
+    this.#movedFilling += bytes;
+  }
+
+  /** Bytes on the way to the log. */
+  get movingBytes(): number {
+    return this.#movedFilling + this.#movedWriting;
+  }
+
+  /** When to look at them next. */
+  get nextLook(): number {
+    return Math.max(this.horizon.next, this.restsUntil);
+  }
+
   /** Whether something is due that has not taken its place yet. */
   isDue(now: number): boolean {
     return Math.min(this.horizon.next, this.#filling, this.#writing) <= now;
@@ -62,9 +84,11 @@ export class DelayStore {
   /** What the commit that is being filled adds. It is sealed now. */
   seal(): readonly PendingDelay[] {
     const pending = this.#pending;
-    this.#pending = [];
+    if (pending.length > 0) this.#pending = [];
     this.#writing = this.#filling;
     this.#filling = Number.POSITIVE_INFINITY;
+    this.#movedWriting = this.#movedFilling;
+    this.#movedFilling = 0;
     return pending;
   }
 
@@ -72,13 +96,15 @@ export class DelayStore {
   committed(): number {
     if (this.#writing !== Number.POSITIVE_INFINITY) this.horizon.note(this.#writing);
     this.#writing = Number.POSITIVE_INFINITY;
-    return this.horizon.next;
+    this.#movedWriting = 0;
+    return this.nextLook;
   }
 
   /** All of them are gone. */
   empty(): void {
     this.count = 0;
     this.bytes = 0;
+    this.restsUntil = 0;
     this.#pending = [];
     this.#filling = Number.POSITIVE_INFINITY;
     this.horizon.next = Number.POSITIVE_INFINITY;

@@ -11,6 +11,14 @@ import { expireAtOf, NEVER } from "./timing.js";
 import type { Transitions } from "./transitions.js";
 
 /**
+ * Bytes that consumers find ready when more is moved: what they take while a commit is written. It is in memory then, and
+ * most of it is settled before the journal is moved to the store below it.
+ */
+const AHEAD_BYTES = 1_048_576;
+/** However slow consumers are, the next messages take their place after so long. */
+const REST_MS_MAX = 100;
+
+/**
  * Moves delayed messages into the log when they become due, so that there is one order for all: by the time they were
  * due, then by the sequence they were published with. They take new sequences, as what is redriven does.
  */
@@ -27,9 +35,18 @@ export class Delays {
     this.#entries = entries;
   }
 
+  /** Whether what is due may wait before it takes its place, because consumers have enough before it. */
+  rests(queue: Queue, now: number): boolean {
+    const { delays } = queue;
+    if (queue.consumers.size === 0 || queue.paused || waitingBytes(queue) < AHEAD_BYTES) delays.restsUntil = 0;
+    else if (delays.restsUntil === 0) delays.restsUntil = now + REST_MS_MAX;
+    return now < delays.restsUntil;
+  }
+
   /** Takes the entries read after `queue.delays.horizon`: those that are due, in one commit with their deletion. */
   promote(queue: Queue, entries: readonly Entry[], now: number): void {
     const { horizon } = queue.delays;
+    queue.delays.restsUntil = 0;
     if (!this.#catalog.has(queue)) {
       horizon.end(Number.POSITIVE_INFINITY);
       return;
@@ -60,8 +77,7 @@ export class Delays {
 
   #place(queue: Queue, block: Block, due: number, now: number): void {
     const records = block.records;
-    queue.delays.count -= block.count;
-    queue.delays.bytes -= records.length;
+    queue.delays.move(block.count, records.length);
     if (!block.expires && !block.raised) {
       storePromoted(queue, block, due, { records, count: block.count, expires: false });
       return;
@@ -74,4 +90,9 @@ export class Delays {
       else this.#transitions.expire(queue, record, { sequence: block.first + index, attempts: 0, publishedAt, reason: undefined }, now);
     }
   }
+}
+
+/** Bytes of the log that memory has for consumers, or is about to have; more than enough when there is more in the store. */
+function waitingBytes({ delays, windowBytes, windowEnd, durableLogEnd }: Queue): number {
+  return windowEnd < durableLogEnd ? Number.POSITIVE_INFINITY : windowBytes + delays.movingBytes;
 }

@@ -48,6 +48,11 @@ export class IdIndex {
     return this.#entries.size + ids <= IDS_MAX;
   }
 
+  /** Neither memory nor the store has any. */
+  get isEmpty(): boolean {
+    return this.#entries.size === 0 && this.#commits.length === 0 && this.#staged.length === 0;
+  }
+
   get size(): number {
     return this.#entries.size;
   }

@@ -123,13 +123,15 @@ function place(
   if (pending === undefined || pending.bytes >= BLOCK_BYTES_MAX || pending.first + pending.count !== first) {
     const { publishedAt, since, promoted, delayed } = fields;
     const after = queue.logEnd;
-    pending = { publishedAt, since, promoted, delayed, first, after, count: 0, bytes: 0, records: [], expires: false };
+    const bytes = records.length;
+    pending = { publishedAt, since, promoted, delayed, first, after, count: messages, bytes, records: [records], expires };
     queue.pending.push(pending);
+  } else {
+    pending.records.push(records);
+    pending.count += messages;
+    pending.bytes += records.length;
+    pending.expires ||= expires;
   }
-  pending.records.push(records);
-  pending.count += messages;
-  pending.bytes += records.length;
-  pending.expires ||= expires;
   queue.next += messages;
   queue.logEnd = queue.next;
   return first;

@@ -43,6 +43,8 @@ export class Queue extends LogState {
   readonly producerIdleMinMs = PRODUCER_IDLE_MS;
   options: QueueOptions;
   definitionDirty = true;
+  /** Of its state record, which most commits write. */
+  readonly stateKey: Uint8Array;
   /** Of the history of its dead letters. */
   readonly originText: string;
 
@@ -131,6 +133,7 @@ export class Queue extends LogState {
   constructor(number: number, namespace: string, name: string, options: QueueOptions) {
     super(number, namespace, name);
     this.options = options;
+    this.stateKey = keys.stateKey(number);
     this.originText = originText(namespace, name);
     this.order();
   }
@@ -187,7 +190,7 @@ const VERSION = 1;
 
 /** The queue's state record, written with every commit that changes it. */
 export function packState(queue: Queue): Buffer {
-  const state = Buffer.alloc(STATE_BYTES);
+  const state = Buffer.allocUnsafe(STATE_BYTES);
   state.writeUInt16LE(VERSION, 0);
   state.writeUInt32LE(queue.lastCrc, 2);
   let at = 6;

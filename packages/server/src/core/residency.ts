@@ -4,6 +4,8 @@ import type { Block } from "./block.js";
 const RESIDENT_BYTES_MAX = 16 * 1024 * 1024;
 /** Bytes of blocks that one queue's window takes from its own publishers without a read. */
 const WINDOW_BYTES_MAX = 512 * 1024;
+/** The same, of blocks that waited for their time: they come as consumers take them, so all that come are taken. */
+const PROMOTED_BYTES_MAX = 4 * 1024 * 1024;
 /** A read fills a window with about this much, or, when memory is short, with one block. */
 const FILL_BYTES = 512 * 1024;
 const FILL_BYTES_SHORT = 1;
@@ -15,8 +17,8 @@ export class Residency {
   readonly #passed = new Set<Block>();
 
   /** Whether a block that was just stored may stay in memory for a window that holds `windowBytes`. */
-  admits(windowBytes: number): boolean {
-    return windowBytes < WINDOW_BYTES_MAX && this.#bytes < 2 * RESIDENT_BYTES_MAX;
+  admits(windowBytes: number, promoted: boolean): boolean {
+    return windowBytes < (promoted ? PROMOTED_BYTES_MAX : WINDOW_BYTES_MAX) && this.#bytes < 2 * RESIDENT_BYTES_MAX;
   }
 
   /** How much a window may read: little, and only when it is empty, while memory is short. */

@@ -20,6 +20,7 @@ export function sealDedup(log: LogState, dedupWindowMs: number, commit: number, 
   if (producers.length > 0 && now >= log.producersCheckedAt + PRODUCERS_CHECK_MS) forgetIdleProducers(log, now);
   for (const id of log.idleProducers) writer.write(keys.producerKey(number, id), undefined);
   log.idleProducers = [];
+  if (ids.isEmpty) return;
   const entries = ids.seal(commit);
   if (entries !== undefined) writer.write(keys.idsKey(number, commit), entries);
   for (const old of ids.expire(now, dedupWindowMs, IDS_EXPIRED_PER_COMMIT)) writer.write(keys.idsKey(number, old), undefined);

@@ -47,7 +47,7 @@ export class Wakes {
 
   /** When its delays and expiries are to be looked at, whether anybody consumes it or not. */
   forTimes(queue: Queue): void {
-    const at = Math.min(queue.delays.horizon.next, queue.expiry.next);
+    const at = Math.min(queue.delays.nextLook, queue.expiry.next);
     if (at >= queue.timesWakeAt) return;
     queue.timesWakeAt = at;
     this.#heap.push({ at, times: queue });

@@ -19,9 +19,9 @@ export class Windows {
   }
 
   /** Whether a block that was just stored may stay in memory. The log ended at `after` before it. */
-  admits(queue: Queue, block: Block, after: number): boolean {
+  admits(queue: Queue, block: Block, after: number, promoted: boolean): boolean {
     const continues = queue.windowEnd >= after && queue.windowEnd <= block.first;
-    return continues && !queue.readingLog && this.#residency.admits(queue.windowBytes);
+    return continues && !queue.readingLog && this.#residency.admits(queue.windowBytes, promoted);
   }
 
   enter(queue: Queue, block: Block): void {

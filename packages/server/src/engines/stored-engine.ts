@@ -3,6 +3,7 @@ import type { Clock } from "../clock.js";
 import type { EndedLeases } from "../core/administration.js";
 import type { Chains } from "../core/chains.js";
 import type { SealedCommit } from "../core/commit.js";
+import type { Consumer } from "../core/consumer.js";
 import type { Core, Expired } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Lease } from "../core/lease.js";
@@ -439,8 +440,7 @@ export class StoredEngine implements Engine {
   async #committed<Result>(step: (core: Core, now: number) => Result): Promise<Result> {
     const core = this.#running();
     const result = this.#attempt(core, () => step(core, this.#clock.now()));
-    const durable = this.#durable();
-    await durable;
+    await this.#durable();
     return result;
   }
 
@@ -535,7 +535,7 @@ export class StoredEngine implements Engine {
     await this.#committed((core, now) => core.detach(found, counted, now));
   }
 
-  async lease(consumer: number, count: number, bytesMax: number): Promise<readonly Leased[]> {
+  lease(consumer: number, count: number, bytesMax: number): readonly Leased[] | Promise<readonly Leased[]> {
     const core = this.#running();
     const found = core.consumer(consumer);
     if (found === undefined) return [];
@@ -546,8 +546,12 @@ export class StoredEngine implements Engine {
       if (leases.length > 0) this.#letGoLater(leases);
       return leases;
     }
+    return this.#heldOnceDurable(core, found, leases);
+  }
+
+  async #heldOnceDurable(core: Core, found: Consumer, leases: readonly Lease[]): Promise<readonly Leased[]> {
     await this.#durable();
-    if (core.consumer(consumer) !== found) return [];
+    if (core.consumer(found.number) !== found) return [];
     // Meanwhile some may have ended.
     const held = leases.filter(({ lease }) => found.has(lease));
     this.#letGoLater(leases);
@@ -566,7 +570,7 @@ export class StoredEngine implements Engine {
     });
   }
 
-  async settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
+  settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
     return this.#committed((core, now) => core.settle(core.consumer(consumer), runs, now));
   }
 

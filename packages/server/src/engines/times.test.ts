@@ -158,6 +158,54 @@ describe("moving what is due", () => {
       return (await h.stats("orders")).delayed === 0;
     });
   });
+
+  describe("with much more than consumers take at once", () => {
+    const COUNT = 40;
+    const LARGE = { text: "x".repeat(100_000) };
+
+    /** Delays of which each is an entry of its own. */
+    async function delayMuch(): Promise<void> {
+      await h.define("orders");
+      for (let number = 0; number < COUNT; number++) await h.publish("orders", { body: { number, ...LARGE }, delayMs: 1_000 + number });
+    }
+
+    const numbers = (messages: readonly { readonly body: unknown }[]): unknown[] =>
+      messages.map(({ body }) => (body as { readonly number: number }).number);
+
+    it("what is due takes its place as consumers take what is before it", async () => {
+      await delayMuch();
+      const consumer = await h.attach("orders", COUNT);
+      await h.clock.advance(1_000 + COUNT);
+      await h.quiet();
+      await h.quiet();
+      expect((await h.stats("orders")).delayed).toBeGreaterThan(COUNT / 4);
+      expect(numbers(await h.take(consumer, COUNT))).toEqual(Array.from({ length: COUNT }, (_, number) => number));
+      expect(await h.stats("orders")).toMatchObject({ delayed: 0, ready: 0, inFlight: COUNT });
+    });
+
+    it("however slow they are, all of it takes its place in the end", async () => {
+      await delayMuch();
+      await h.attach("orders", COUNT);
+      await h.clock.advance(1_000 + COUNT);
+      await h.until("all are moved", async () => {
+        await h.clock.advance(100);
+        await h.quiet();
+        return (await h.stats("orders")).ready === COUNT;
+      });
+    });
+
+    for (const what of ["is nobody", "is a paused queue"] as const) {
+      it(`where there ${what} it takes its place at once`, async () => {
+        await delayMuch();
+        if (what !== "is nobody") {
+          await h.engine.pause(h.address("orders"));
+          await h.attach("orders", COUNT);
+        }
+        await h.clock.advance(1_000 + COUNT);
+        await h.until("all are moved", async () => (await h.stats("orders")).ready === COUNT);
+      });
+    }
+  });
 });
 
 describe("looking for what expired", () => {

@@ -16,7 +16,10 @@ const FULL_WAIT_MS = 1_000;
 
 type Host = Pick<DeadLetterHost, "run" | "durable" | "looked" | "readEnded">;
 
-/** Moves delayed messages that are due into the log, a commit for each stretch of them. One at a time for a queue. */
+/**
+ * Moves delayed messages that are due into the log, a commit for each stretch of them, while the next is read. One at a time
+ * for a queue. It ends early where consumers have enough, and the core asks for it again.
+ */
 export async function promoteDue(
   core: Core,
   store: Store,
@@ -27,8 +30,9 @@ export async function promoteDue(
   const { horizon } = queue.delays;
   if (horizon.looking) return;
   horizon.looking = true;
+  let moved = Promise.resolve();
   try {
-    while (horizon.next <= clock.now()) {
+    while (horizon.next <= clock.now() && !core.delays.rests(queue, clock.now())) {
       const full = host.diskFull();
       if (full && queue.bytes - queue.delays.bytes >= FULL_BYTES_MAX) {
         // A move needs room before it gives some back.
@@ -37,9 +41,13 @@ export async function promoteDue(
         continue;
       }
       const entries = await readOn(store, horizon, keys.delayedRange(queue.number), full ? FULL_BYTES_MAX : BYTES_MAX);
+      await moved;
       host.run(() => core.delays.promote(queue, entries, clock.now()));
-      await host.durable();
+      moved = host.durable();
+      // It is waited for above or below, unless the store fails before.
+      moved.catch(ignore);
     }
+    await moved;
   } finally {
     horizon.looking = false;
   }
@@ -81,3 +89,5 @@ function readOn(
   const from = horizon.passed === undefined ? range.from : justAfter(horizon.passed);
   return store.read({ from, to: range.to, entriesMax: ENTRIES_MAX, bytesMax });
 }
+
+const ignore = (): void => undefined;

@@ -60,6 +60,7 @@ export class Connection {
   readonly #byHandle = new Map<number, Consumer>();
   readonly #waiting = new Set<() => void>();
   #calls = 0;
+  #serving = false;
   #requests = 0;
 
   constructor(socket: Socket, namespace: string, { identity, identify }: Person, allowance: Allowance, ids: AckIds) {
@@ -98,16 +99,36 @@ export class Connection {
 
   free(): void {
     this.#calls--;
-    for (const wake of this.#waiting) {
-      if (this.#calls >= CALLS_MAX) break;
-      this.#waiting.delete(wake);
-      wake();
-    }
+    if (this.#waiting.size > 0) this.#serve();
   }
 
   whenRoom(wake: () => void): void {
-    if (this.isFull()) this.port.whenRoom(wake);
-    else this.#waiting.add(wake);
+    this.#waiting.add(wake);
+    if (this.#calls < CALLS_MAX) this.port.whenRoom(this.#serve);
+  }
+
+  /** Wakes those who wait, in turn, while there is room: of thousands of consumers few find some before it is full again. */
+  #serve = (): void => {
+    // A call that ends while somebody is being woken is seen below.
+    if (this.#serving) return;
+    this.#serving = true;
+    try {
+      this.#wakeInTurn();
+    } finally {
+      this.#serving = false;
+    }
+  };
+
+  #wakeInTurn(): void {
+    for (const wake of this.#waiting) {
+      if (this.#calls >= CALLS_MAX) break;
+      if (this.isFull()) {
+        this.port.whenRoom(this.#serve);
+        break;
+      }
+      this.#waiting.delete(wake);
+      wake();
+    }
   }
 
   /** What the outbox holds leaves at the end of this turn, so a drain of the port comes for it too. */

@@ -30,6 +30,37 @@ describe("frames", () => {
     });
   });
 
+  it("stores many sections of one frame, each with a fate of its own and in order, also around one that creates its queue", async () => {
+    await ask(client.socket, "holdfast:define", { queue: "a" });
+    await ask(client.socket, "holdfast:define", { queue: "ordered", ordering: "key" });
+    const record = (id: string, key?: string): Uint8Array => {
+      const records = new ByteWriter();
+      writeRecord(records, { id, key }, id);
+      return records.take();
+    };
+    const requests: number[] = [];
+    client.section((writer, request) => {
+      const add = (queue: string, firstNumber: number, records: Uint8Array): void => {
+        requests.push(request * 100 + requests.length);
+        const section = { request: requests.at(-1) ?? 0, atomic: false, producer: "p", oldestOpen: 1, count: 1 };
+        writer.publish({ ...section, queue, firstNumber, records });
+      };
+      add("a", 1, record("a-1"));
+      add("ordered", 1, record("no key"));
+      add("new", 1, record("new-1"));
+      add("a", 2, record("a-2"));
+      add("new", 2, record("new-2"));
+      add("ordered", 2, record("keyed", "k"));
+    });
+    const receipts = await client.receipts.count(6);
+    const errors = new Map(receipts.map(({ request, runs }) => [request, runs[0]?.error?.code]));
+    expect(requests.map((request) => errors.get(request))).toEqual([undefined, "BAD_REQUEST", undefined, undefined, undefined, undefined]);
+    for (const queue of ["a", "new"]) {
+      const { items } = await ask(client.socket, "holdfast:peek", { queue });
+      expect((items as { id: string }[]).map(({ id }) => id)).toEqual([`${queue}-1`, `${queue}-2`]);
+    }
+  });
+
   it("publishes, delivers and settles in frames, with one section for many", async () => {
     const reply = await consumeFrames(client.socket, { queue: "q", maxInFlight: 50 });
     expect(reply).toEqual({

@@ -16,7 +16,7 @@ import {
 import type { Broker } from "../broker.js";
 import { staleRuns } from "../consumers.js";
 import type { Consumer } from "../consumer.js";
-import type { QueueAddress } from "../engine.js";
+import type { AppendRequest, QueueAddress } from "../engine.js";
 import { RateLimited } from "../limits/rate-limited.js";
 import { isQueueName } from "../options.js";
 import type { Settings } from "../settings.js";
@@ -33,9 +33,18 @@ const MALFORMED_MAX = 20;
 /** Settlements of one frame: those of a turn of many consumers, but not so many that others wait for them. */
 const SETTLEMENTS_MAX = 100_000;
 
-/** What a frame may still have. */
-interface Budget {
+/** One frame while it is taken apart. */
+interface Taking {
+  /** Settlements that it may still have. */
   settlements: number;
+  /** Sections of it that are stored together. */
+  publishes: Publish[];
+}
+
+/** A section, and what it stores. */
+interface Publish {
+  readonly section: PublishSection;
+  readonly append: AppendRequest;
 }
 
 /** Queue names that a connection need not have checked again. */
@@ -66,22 +75,26 @@ export class Frames {
   }
 
   #sections(connection: Connection, frame: Uint8Array): void {
-    const budget: Budget = { settlements: SETTLEMENTS_MAX };
-    for (const section of sectionsOf(frame)) {
-      if (!connection.socket.connected) return;
-      const request = requestOf(section.content);
-      try {
-        this.#section(connection, section, budget);
-      } catch (error) {
-        if (error instanceof RateLimited) this.#refuse(connection, request, error);
-        else this.#malformed(connection, request, error);
+    const taking: Taking = { settlements: SETTLEMENTS_MAX, publishes: [] };
+    try {
+      for (const section of sectionsOf(frame)) {
+        if (!connection.socket.connected) return;
+        const request = requestOf(section.content);
+        try {
+          this.#section(connection, section, taking);
+        } catch (error) {
+          if (error instanceof RateLimited) this.#refuse(connection, request, error);
+          else this.#malformed(connection, request, error);
+        }
       }
+    } finally {
+      this.#storeTogether(connection, taking);
     }
   }
 
-  #section(connection: Connection, { type, content }: Section, budget: Budget): void {
-    if (type === SECTION.publish) this.#publish(connection, content);
-    else if (type === SECTION.settle) this.#settle(connection, content, budget);
+  #section(connection: Connection, { type, content }: Section, taking: Taking): void {
+    if (type === SECTION.publish) this.#publish(connection, content, taking);
+    else if (type === SECTION.settle) this.#settle(connection, content, taking);
     else throw new HoldfastError("BAD_REQUEST", `malformed frame: section ${type}, expected ${SECTION.publish} or ${SECTION.settle}`);
   }
 
@@ -100,7 +113,7 @@ export class Frames {
     connection.cut(new HoldfastError(code, `${message}; cut, because ${MALFORMED_MAX} frames were malformed`, false));
   }
 
-  #publish(connection: Connection, content: ByteReader): void {
+  #publish(connection: Connection, content: ByteReader, taking: Taking): void {
     const section = readPublish(content);
     connection.allowance.spend(section.count);
     checkNumbers(section);
@@ -113,7 +126,41 @@ export class Frames {
     const { count, records, firstNumber, oldestOpen } = section;
     const producer = { id: producerOf(section, connection.identity), firstNumber, oldestOpen };
     const append = { namespace, queue, count, records, producer };
+    if (!section.atomic && this.#broker.isCertain(append)) {
+      taking.publishes.push({ section, append });
+      return;
+    }
+    // Those before it are stored before it.
+    this.#storeTogether(connection, taking);
     void this.#store(connection, section, async () => (await this.#broker.publish([append], section.atomic))[0] ?? []);
+  }
+
+  /** Stores what was gathered, each section with a fate of its own: a frame may be of thousands of queues. */
+  #storeTogether(connection: Connection, taking: Taking): void {
+    const { publishes } = taking;
+    if (publishes.length === 0) return;
+    taking.publishes = [];
+    void this.#storeAll(connection, publishes);
+  }
+
+  async #storeAll(connection: Connection, publishes: readonly Publish[]): Promise<void> {
+    const { outbox } = connection;
+    const appends: AppendRequest[] = [];
+    let bytes = 0;
+    for (const { append } of publishes) {
+      appends.push(append);
+      bytes += append.records.length;
+    }
+    connection.openBytes += bytes;
+    try {
+      this.#assertBytes(connection);
+      const runs = await this.#broker.publish(appends, false);
+      for (const [index, { section }] of publishes.entries()) outbox.receipts(section.request, runs[index] ?? []);
+    } catch (error) {
+      for (const { section } of publishes) this.#refuse(connection, section.request, error);
+    } finally {
+      connection.openBytes -= bytes;
+    }
   }
 
   #emit(connection: Connection, section: PublishSection): void {
@@ -145,10 +192,10 @@ export class Frames {
     throw new HoldfastError("RATE_LIMITED", `${openBytes} bytes of this connection wait to be stored, at most ${connectionBytesMax} may`);
   }
 
-  #settle(connection: Connection, content: ByteReader, budget: Budget): void {
+  #settle(connection: Connection, content: ByteReader, taking: Taking): void {
     const section = readSettle(content);
-    const settlements = checkSettle(section, budget.settlements);
-    budget.settlements -= settlements;
+    const settlements = checkSettle(section, taking.settlements);
+    taking.settlements -= settlements;
     connection.allowance.spendToSettle(unitsOfSettlements(settlements));
     const consumer = connection.byHandle(section.handle);
     if (consumer === undefined) connection.outbox.settled(section.request, staleRuns(section.runs));

@@ -44,6 +44,27 @@ export function testHints(suite: Suite): void {
       expect(await takeWhenTold(h, consumer, "orders")).toMatchObject({ body: "hake" });
     });
 
+    suite.case("L5: a consumer that got less because more would have been too many bytes is told that there is more", async (h) => {
+      await h.define("orders");
+      const consumer = await h.attach("orders");
+      await h.publish("orders", "cod", "x".repeat(5_000), "hake");
+      h.told.clear();
+      expect(await h.lease(consumer, 10, 1_000)).toMatchObject([{ body: "cod" }]);
+      expect(await takeWhenTold(h, consumer, "orders")).toMatchObject({ body: "x".repeat(5_000) });
+    });
+
+    suite.case("L5: a consumer that got less because of the queue's rate is told when it may have more", async (h) => {
+      await h.define("orders", { ratePerSecondMax: 1 });
+      const consumer = await h.attach("orders");
+      await h.publish("orders", "cod", "hake");
+      h.told.clear();
+      expect(await h.lease(consumer, 10)).toMatchObject([{ body: "cod" }]);
+      const told = takeWhenTold(h, consumer, "orders");
+      await h.quiet();
+      await h.clock.advance(1_000);
+      expect(await told).toMatchObject({ body: "hake" });
+    });
+
     const causes: [name: string, cause: (h: Harness, holder: number, held: Delivery) => Promise<unknown>][] = [
       ["a release", (h, holder, held) => h.release(holder, held)],
       ["a nack without delay", (h, holder, held) => h.nack(holder, held, { delayMs: 0 })],

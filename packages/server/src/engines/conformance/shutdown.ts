@@ -21,7 +21,7 @@ export function testShutdown(suite: Suite): void {
         engine.list("/", undefined, 10),
         engine.attach(address, 10),
         engine.detach(consumer, true),
-        engine.lease(consumer, 1, 1_000),
+        Promise.resolve().then(() => engine.lease(consumer, 1, 1_000)),
         engine.settle(consumer, [{ first: held.lease, count: 1, verb: "ack" }]),
         engine.stats(address),
         engine.peek(address, 0, 10),

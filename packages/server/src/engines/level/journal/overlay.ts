@@ -30,7 +30,8 @@ const ENTRIES_MAX = 32_768;
 const PREFIX_BYTES = 5;
 
 /** As text of one character per byte, so that comparing text compares bytes. */
-export const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+export const textOf = (key: Uint8Array): string =>
+  (Buffer.isBuffer(key) ? key : Buffer.from(key.buffer, key.byteOffset, key.byteLength)).toString("latin1");
 
 /** The key of a text. */
 export const keyOf = (text: string): Buffer => Buffer.from(text, "latin1");
