@@ -20,7 +20,7 @@ const MINUTE_SECONDS = 60;
 const LATE_MS = 2_500;
 
 /** The first time after `after` of a schedule, counted out second by second. */
-export function timeAfter(everySeconds: number, after: number): number {
+function timeAfter(everySeconds: number, after: number): number {
   let second = Math.floor(after / SECOND_MS) + 1;
   while ((second % MINUTE_SECONDS) % everySeconds !== 0) second++;
   return second * SECOND_MS;
