@@ -61,6 +61,8 @@ describe("the checker allows", () => {
   it("a schedule that was late once, and one that was there all the time", () => {
     expect(check(scheduled([2, 4, 6, 8, 10]).events)).toEqual([]);
     expect(check(scheduled([2, [4, 7.2], 8, 10]).events)).toEqual([]);
+    // Published at 8 s, and stored with the one before.
+    expect(check(scheduled([2, [4, 7.9], [8, 7.9], 10]).events)).toEqual([]);
   });
 
   it("one answer for one death", () => {
