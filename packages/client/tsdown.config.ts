@@ -6,6 +6,7 @@ export default defineConfig({
     "src/admin.ts",
     "src/together.ts",
     "src/waiting.ts",
+    "src/authenticate.ts",
     "src/protocol.ts",
     "src/stored/open.ts",
     "src/requester.ts",

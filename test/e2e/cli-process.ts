@@ -58,7 +58,7 @@ export class Cli {
   readonly ended: Promise<Ended>;
 
   constructor(args: readonly string[], options: SpawnOptions = {}) {
-    const { HOLDFAST_URL: _, ...environment } = process.env;
+    const { HOLDFAST_URL: _, HOLDFAST_TOKEN: __, ...environment } = process.env;
     const env = { ...environment, NO_COLOR: "1", ...options.env };
     this.child = spawn(process.execPath, [BINARY, ...args], { stdio: "pipe", ...options, env });
     this.out = new Output(this.child.stdout);

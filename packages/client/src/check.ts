@@ -11,7 +11,7 @@ export function checkQueue(name: string): void {
 /** `BAD_REQUEST` unless `value` is a whole number from `min` to `max`. */
 export function checkWhole(name: string, value: number, min: number, max: number = Number.MAX_SAFE_INTEGER): void {
   if (Number.isInteger(value) && value >= min && value <= max) return;
-  throw new HoldfastError("BAD_REQUEST", `${name} is ${value}, expected a whole number from ${min} to ${max}`);
+  throw new HoldfastError("BAD_REQUEST", `${name} is ${value}, expected whole, ${min} to ${max}`);
 }
 
 /** Throws an error with that code unless so many messages, of so many bytes in all, are within their limits. */

@@ -1,7 +1,7 @@
 import type { Socket } from "socket.io-client";
 import { afterTurn, decodeBytewise, inOneWrite } from "#platform";
 import { asBytes } from "./body.js";
-import { HoldfastError } from "./errors.js";
+import { type ErrorReply, HoldfastError } from "./errors.js";
 import {
   DeliveriesSection,
   type Fate,
@@ -124,6 +124,13 @@ export class Connection {
       packet.call(socket, sent.type === CONNECT ? { ...sent, data: { ...sent.data, "holdfast:rooms": false } } : sent);
     this.#on("connect", () => this.#hello());
     this.#on("disconnect", () => this.#lost());
+    this.#on("connect_error", (refusal) => {
+      const { data } = refusal as { readonly data?: ErrorReply };
+      // Without that it is the application's, or of the network.
+      if (data?.retryable === undefined) return;
+      if (data.retryable) this.pause(this.#attempt++, () => this.#socket.connect());
+      else this.#refuse(HoldfastError.from(data));
+    });
     this.#on(FRAME_EVENT, (frame) => this.#onFrame(frame));
     this.#on("holdfast:cancelled", (notice) => {
       const { consumer, reason } = notice as Reply;
@@ -213,7 +220,8 @@ export class Connection {
 
   #hello(): void {
     const generation = this.#generation;
-    const { greeting } = this;
+    const greeting = this.greeting;
+    this.refusal = undefined;
     const onReply = (error: HoldfastError | undefined, reply: Reply): void => {
       // What it says was replaced meanwhile: nothing comes before the server knows.
       if (greeting !== this.greeting) this.#hello();
@@ -236,7 +244,6 @@ export class Connection {
   #lost(): void {
     this.#generation++;
     this.ready = false;
-    this.refusal = undefined;
     this.#answers.clear();
     this.takers.clear();
     for (const party of this.#parties) party.onLost?.();

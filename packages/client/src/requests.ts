@@ -29,7 +29,7 @@ export class Requests implements Party {
       const request: Request = {
         send: () => {
           if (sent && mayResend?.() === false) {
-            request.fail(new HoldfastError("UNKNOWN", "the connection was lost"));
+            request.fail(new HoldfastError("UNKNOWN", "connection lost"));
             return;
           }
           sent = true;

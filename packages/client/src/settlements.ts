@@ -130,7 +130,7 @@ export class Settlements {
 }
 
 /** Extensions first, because a lease may be extended and settled in one turn; then by lease, so that runs are long. */
-const inOrder = (a: Settlement, b: Settlement): number => Number(b.verb === "extend") - Number(a.verb === "extend") || a.lease - b.lease;
+const inOrder = (a: Settlement, b: Settlement): number => +(b.verb === "extend") - +(a.verb === "extend") || a.lease - b.lease;
 
 const continues = (run: SettleRun, { lease, verb, terms }: Settlement): boolean =>
   run.first + run.count === lease &&

@@ -30,6 +30,8 @@ export interface Counters {
   /** Acknowledgement callbacks with something else than a settlement. */
   invalidCallbacks: number;
   malformedFrames: number;
+  /** Connections that did not say, or prove, who they are. */
+  refusedConnections: number;
 }
 
 /**
@@ -42,7 +44,7 @@ export class Broker implements EngineEvents {
   readonly consumers: Consumers;
   readonly rooms: Rooms;
   readonly openBytes: OpenBytes;
-  readonly counters: Counters = { staleCallbacks: 0, invalidCallbacks: 0, malformedFrames: 0 };
+  readonly counters: Counters = { staleCallbacks: 0, invalidCallbacks: 0, malformedFrames: 0, refusedConnections: 0 };
   readonly #dispatcher: Dispatcher;
   readonly #settings: BrokerSettings;
   readonly #queues: Existence<QueueAddress>;

@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since 1970. Never goes back: a jump of the system's clock while running is ignored (promise T1). */
   now(): number;
+  /** The same as the system's clock shows it, jumps and all: for what others dated. Default: `now`. */
+  wall?(): number;
   /** Calls `wake` once, at or after `at`; returns how to take that back. */
   wakeAt(at: number, wake: () => void): () => void;
   /** Calls `run` once, when what runs now has let others have their turn: work of one turn is done together. */
@@ -13,6 +15,7 @@ const TIMER_MS_MAX = 2_000_000_000;
 
 export const systemClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),
+  wall: () => Date.now(),
   wakeAt(at, wake) {
     const timer = setTimeout(wake, Math.min(Math.max(0, at - systemClock.now()), TIMER_MS_MAX));
     timer.unref();

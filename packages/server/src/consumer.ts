@@ -4,7 +4,7 @@ import type { Leased, QueueAddress } from "./engine.js";
 import type { Seat } from "./line.js";
 
 /** Why a consumer ended without having asked for it. */
-export type CancelReason = "cancelled" | "deleted" | "engine-restarted" | "unresponsive" | "resumed" | "shutting-down";
+export type CancelReason = "cancelled" | "deleted" | "engine-restarted" | "forbidden" | "unresponsive" | "resumed" | "shutting-down";
 
 /** Where the deliveries of a consumer go: a socket, by events or by frames, or a handler in this process. */
 export interface Sink {

@@ -160,6 +160,11 @@ export class Consumers {
     if (this.#engineServes) for (const consumer of [...this.#stranded]) void this.#enterLife(consumer);
   }
 
+  /** Those of a queue, by looking at all. */
+  of({ namespace, queue }: QueueAddress): Consumer[] {
+    return this.all().filter(({ address }) => address.queue === queue && address.namespace === namespace);
+  }
+
   /** Every consumer there is, those in their grace too. */
   all(): Consumer[] {
     return [...this.#byId.values()];

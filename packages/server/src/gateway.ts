@@ -2,18 +2,22 @@ import { type ErrorCode, FRAME_EVENT, HoldfastError } from "holdfast-client/prot
 import type { Namespace, Server, Socket } from "socket.io";
 import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
+import { AdminRequests } from "./gateway/admin-requests.js";
 import type { Answer } from "./gateway/answer.js";
+import { auditEntry } from "./gateway/audit.js";
 import { Connection } from "./gateway/connection.js";
 import { unitsOf } from "./gateway/costs.js";
 import { Device } from "./gateway/device.js";
 import { Entrance } from "./gateway/entrance.js";
 import { OPERATIONS, type Operation, REFUSED_EVENT } from "./gateway/events.js";
 import { Frames } from "./gateway/frames.js";
+import type { Guard } from "./gateway/guard.js";
 import { type Identify, identityOf } from "./gateway/identity.js";
 import { type Admission, Limiter } from "./gateway/limiter.js";
 import { Requests } from "./gateway/requests.js";
 import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
+import { ADMIN_NAMESPACE } from "./gateway/session.js";
 import { AckIds } from "./gateway/socket-port.js";
 import { Refusals } from "./limits/refusals.js";
 import type { Settings } from "./settings.js";
@@ -24,6 +28,11 @@ export interface AttachOptions {
    * its first request when it belonged to nobody then.
    */
   readonly identify?: Identify | undefined;
+  /**
+   * With `auth` of `Holdfast.open`: false for a namespace that asks nobody for a token, since the application guards it by
+   * itself. Everything is permitted there.
+   */
+  readonly auth?: false | undefined;
 }
 
 /** Why something of a client was refused: asked too fast, asked badly, did either until it was cut, or does not read its replies. */
@@ -35,6 +44,9 @@ const BLAMED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["BAD_REQUEST", "TOO_L
 
 /** Who serves each namespace, and how to end that. */
 const attachments = new WeakMap<object, { readonly gateway: Gateway; detach(): void }>();
+
+const namespaceOf = (target: Server | Namespace, name: string): Namespace =>
+  "sockets" in target && "of" in target ? target.of(name) : target;
 
 type Callback = (reply: object) => void;
 type SocketListener = readonly [event: string, listener: (this: Socket, ...args: unknown[]) => void];
@@ -50,6 +62,9 @@ export class Gateway {
   readonly #frames: Frames;
   readonly #limiter: Limiter;
   readonly #refusals: Refusals<Refusal>;
+  /** Undefined where nobody is asked who it is. */
+  readonly #guard: Guard | undefined;
+  readonly #adminRequests: AdminRequests | undefined;
   readonly #ids: AckIds;
   readonly #encodings = { packets: new RoomPackets(), frames: new RoomFrames() };
   readonly #entrance = new Entrance();
@@ -59,9 +74,11 @@ export class Gateway {
   /** One for all sockets: a socket that never uses Holdfast costs only its entries. */
   readonly #listeners: readonly SocketListener[];
 
-  constructor(broker: Broker, settings: Settings) {
+  constructor(broker: Broker, settings: Settings, guard: Guard | undefined) {
     this.#broker = broker;
     this.#settings = settings;
+    this.#guard = guard;
+    this.#adminRequests = guard === undefined ? undefined : new AdminRequests(broker, settings, guard);
     this.#requests = new Requests(broker, settings);
     this.#frames = new Frames(broker, settings, (connection, error) => this.#onRefused(connection, error));
     this.#limiter = new Limiter(settings);
@@ -74,19 +91,43 @@ export class Gateway {
   }
 
   /** Serves the sockets of a namespace; a server means its namespace `/`. Fails when it is served already. */
-  attach(target: Server | Namespace, { identify }: AttachOptions): void {
+  attach(target: Server | Namespace, { identify, auth }: AttachOptions): void {
+    const guard = auth === false ? undefined : this.#guard;
+    if (guard !== undefined && identify !== undefined) {
+      throw new HoldfastError(
+        "BAD_REQUEST",
+        "identify is given, expected none: auth says who a socket belongs to, unless auth is false here",
+      );
+    }
+    this.#serve(namespaceOf(target, "/"), identify, guard, false);
+  }
+
+  /** Serves administrators in a namespace, by default `/admin` of a server. Fails with `BAD_REQUEST` without `auth`. */
+  administer(target: Server | Namespace): void {
+    if (this.#guard === undefined) {
+      throw new HoldfastError("BAD_REQUEST", "auth is missing, expected what tells administrators from others: Holdfast.open({ auth })");
+    }
+    this.#serve(namespaceOf(target, ADMIN_NAMESPACE), undefined, this.#guard, true);
+  }
+
+  #serve(namespace: Namespace, identify: Identify | undefined, guard: Guard | undefined, isAdmin: boolean): void {
     this.#broker.assertOpen();
-    const namespace = "sockets" in target && "of" in target ? target.of("/") : target;
     const before = attachments.get(namespace);
     if (before !== undefined && !before.gateway.#closed)
       throw new HoldfastError("BAD_REQUEST", `namespace ${namespace.name} is attached already`);
-    before?.detach();
-    const onConnection = (socket: Socket): void => this.#listen(socket, identify);
+    // Before the question who it is, so that not everybody is asked at once.
     this.#entrance.paceHandshakes(namespace.server);
     this.#entrance.paceConnects(namespace);
+    const release = guard?.protect(namespace, isAdmin);
+    before?.detach();
+    const rule = guard === undefined ? identify : (socket: Socket) => guard.sessionOf(socket)?.identity.subject;
+    const onConnection = (socket: Socket): void => {
+      if (guard === undefined || guard.admit(socket)) this.#listen(socket, rule);
+    };
     namespace.on("connection", onConnection);
     for (const socket of namespace.sockets.values()) onConnection(socket);
     const detach = (): void => {
+      release?.();
       namespace.off("connection", onConnection);
       for (const socket of namespace.sockets.values()) for (const [event, listener] of this.#listeners) socket.off(event, listener);
     };
@@ -153,9 +194,10 @@ export class Gateway {
     const identify = this.#identify.get(socket);
     const identity = identityOf(socket, identify);
     const { allowance, leave } = this.#admit(socket, identity);
-    const connection = new Connection(socket, namespace, { identity, identify }, allowance, this.#ids);
+    const person = { identity, identify, session: this.#guard?.sessionOf(socket) };
+    const connection = new Connection(socket, namespace, person, allowance, this.#ids);
     this.#connections.set(socket, connection);
-    if (identity !== undefined) {
+    if (identity !== undefined && connection.session?.isAdmin !== true) {
       connection.device = new Device(this.#broker, connection, this.#encodings, identity);
       connection.device.open();
     }
@@ -216,10 +258,31 @@ export class Gateway {
       throw new HoldfastError("RATE_LIMITED", `${connection.openRequests} requests wait for their reply, at most ${requestsMax} may`);
     connection.openRequests++;
     try {
-      return await this.#requests.answer(connection, operation, args);
+      return await this.#audited(connection, operation, args);
     } finally {
       connection.openRequests--;
     }
+  }
+
+  /** Whatever becomes of it, the audit log has it before the reply, if it goes there. */
+  async #audited(connection: Connection, operation: Operation, args: readonly unknown[]): Promise<Answer> {
+    let outcome = "ok";
+    try {
+      return await this.#carryOut(connection, operation, args);
+    } catch (error) {
+      outcome = error instanceof HoldfastError ? error.code : "UNKNOWN";
+      throw error;
+    } finally {
+      const entry = auditEntry(connection, operation.slice("holdfast:".length), args[0], outcome);
+      if (entry !== undefined) await this.#guard?.auth.audit.record(entry);
+    }
+  }
+
+  async #carryOut(connection: Connection, operation: Operation, args: readonly unknown[]): Promise<Answer> {
+    const { session } = connection;
+    const isOwn = operation === "holdfast:hello" || operation === "holdfast:authenticate";
+    if (session?.isAdmin !== true || isOwn || this.#adminRequests === undefined) return this.#requests.answer(connection, operation, args);
+    return { reply: await this.#adminRequests.answer(session, operation, args) };
   }
 
   #frame(socket: Socket, args: readonly unknown[]): void {

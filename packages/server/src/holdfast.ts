@@ -1,9 +1,15 @@
+import { HoldfastError } from "holdfast-client/protocol";
 import type { Namespace, Server, Socket } from "socket.io";
+import { Auth } from "./auth/auth.js";
+import type { AuthSettings } from "./auth/options.js";
+import type { RevocationTarget } from "./auth/revocations.js";
 import type { Broadcast } from "./broadcast.js";
 import { Broker, type Counters } from "./broker.js";
 import type { Engine, Page } from "./engine.js";
 import { createMemoryEngine } from "./engines/memory/memory-engine.js";
 import { type AttachOptions, Gateway, type Refusal } from "./gateway.js";
+import { readTarget } from "./gateway/admin-requests.js";
+import { Guard } from "./gateway/guard.js";
 import type { QueueOptionsInput } from "./options.js";
 import type { QueuedMessage, Receipt } from "./publish.js";
 import type { Queue } from "./queue.js";
@@ -27,15 +33,17 @@ const DRAIN_MS = 10_000;
 export class Holdfast {
   readonly #broker: Broker;
   readonly #settings: Settings;
+  readonly #guard: Guard | undefined;
   readonly #gateway: Gateway;
   readonly #requesters: Requesters;
   readonly #root: Scope;
   #closed: Promise<void> | undefined;
 
-  private constructor(broker: Broker, settings: Settings) {
+  private constructor(broker: Broker, settings: Settings, auth: Auth | undefined) {
     this.#broker = broker;
     this.#settings = settings;
-    this.#gateway = new Gateway(broker, settings);
+    this.#guard = auth === undefined ? undefined : new Guard(auth, broker, settings);
+    this.#gateway = new Gateway(broker, settings, this.#guard);
     this.#requesters = new Requesters(broker, settings);
     this.#root = new Scope(broker, settings, this.#requesters, "/");
   }
@@ -51,7 +59,9 @@ export class Holdfast {
     const settings = resolveSettings(options);
     const broker = new Broker(await engineOf(settings), { ...settings, openBytesMax: settings.limits.openBytesMax });
     await broker.engine.open(broker);
-    return new Holdfast(broker, settings);
+    // After the engine, which sees to it that the directory is this process's.
+    const auth = settings.auth === undefined ? undefined : await openAuth(settings.auth, settings, broker);
+    return new Holdfast(broker, settings, auth);
   }
 
   /** `level`, `memory`, or the name of an engine of your own. */
@@ -83,7 +93,10 @@ export class Holdfast {
    * Serves the sockets of a namespace (a server means `/`), those connected already too. Each namespace has queues of
    * its own, guarded by its own middleware. Fails with `BAD_REQUEST` when it is attached already.
    *
-   * @param options `identify` says who a socket belongs to. Without it `auth: { user }` of the handshake counts, but
+   * With `auth` (`Holdfast.open`) each socket has to say who it is before it is connected, and may do what was granted to it;
+   * `auth: false` here leaves that to the application.
+   *
+   * @param options `identify` says who a socket belongs to, where there is no `auth`. Without it `auth: { user }` of the handshake counts, but
    *   only while the server is bound to loopback; else nobody is anybody in particular.
    *
    * @example
@@ -91,6 +104,48 @@ export class Holdfast {
    */
   attach(target: Server | Namespace, options: AttachOptions = {}): void {
     this.#gateway.attach(target, options);
+  }
+
+  /**
+   * Serves administrators, whose tokens have role `viewer` or `operator`, in a namespace of their own (a server means `/admin`).
+   * Fails with `BAD_REQUEST` when it is attached already, and without `auth`.
+   */
+  administer(target: Server | Namespace): void {
+    this.#gateway.administer(target);
+  }
+
+  /**
+   * All that proves to be somebody (tokens issued until now, keys), or one token (its `jti`) or key (its `id`), is void from now on. Its connections are
+   * cut, and what their consumers have in flight returns. Resolves to how many were cut, once it is on disk: it holds after a restart.
+   *
+   * @throws HoldfastError `UNKNOWN` when it holds but could not be written
+   *
+   * @example
+   * await holdfast.revoke({ subject: "bob" });
+   */
+  async revoke(target: RevocationTarget): Promise<{ readonly connections: number }> {
+    return this.#change("revoke", target, (guard) => guard.revoke(readTarget(target)));
+  }
+
+  /** Takes a revocation back. `NOT_FOUND` when there is none. */
+  async restore(target: RevocationTarget): Promise<void> {
+    await this.#change("restore", target, (guard) => guard.restore(readTarget(target)));
+  }
+
+  async #change<Result>(operation: string, request: object, change: (guard: Guard) => Promise<Result>): Promise<Result> {
+    const guard = this.#guard;
+    if (guard === undefined) throw new HoldfastError("BAD_REQUEST", "auth is missing, expected Holdfast.open({ auth })");
+    const result = await change(guard);
+    await guard.auth.audit.record({ ...IN_PROCESS, operation, request: { ...request }, outcome: "ok" });
+    return result;
+  }
+
+  /**
+   * Whether what a client gives as `auth` proves to be somebody; true where nobody is asked. For a server that makes
+   * namespaces when they are asked for.
+   */
+  async recognizes(auth: Readonly<Record<string, unknown>>, namespace: string): Promise<boolean> {
+    return this.#guard?.recognizes(auth, namespace) ?? true;
   }
 
   /** Who a socket of an attached namespace belongs to; undefined for nobody in particular. */
@@ -138,8 +193,23 @@ export class Holdfast {
    * goes back uncounted, the engine closes. The Socket.IO server stays open. Called again, it waits for the same.
    */
   close({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#broker.close(drainMs, this.#requesters.stop()).finally(() => this.#gateway.close());
+    this.#closed ??= this.#broker.close(drainMs, this.#requesters.stop()).finally(async () => {
+      this.#gateway.close();
+      await this.#guard?.close();
+    });
     return this.#closed;
+  }
+}
+
+/** Who changes something without a connection, in the audit log. */
+const IN_PROCESS = { who: "this process", by: "application", from: "this process", through: "the library" } as const;
+
+async function openAuth(auth: AuthSettings, { engine, directory, clock, log }: Settings, broker: Broker): Promise<Auth> {
+  try {
+    return await Auth.open(auth, engine === "memory" ? undefined : directory, clock, log);
+  } catch (error) {
+    await broker.close(0);
+    throw error;
   }
 }
 

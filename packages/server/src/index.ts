@@ -1,4 +1,9 @@
 export { type ErrorCode, type ErrorReply, HoldfastError } from "holdfast-client/protocol";
+export type { AskedResource, Authorize } from "./auth/access.js";
+export type { GrantInput } from "./auth/grants.js";
+export type { Identity } from "./auth/identity.js";
+export type { ApiKeyOptions, Authenticate, AuthOptions, GivenIdentity, Handshake, JwtOptions } from "./auth/options.js";
+export type { RevocationTarget } from "./auth/revocations.js";
 export type { Broadcast } from "./broadcast.js";
 export type { Counters } from "./broker.js";
 export { type Clock, systemClock } from "./clock.js";

@@ -1,5 +1,6 @@
 import { HoldfastError, LIMITS } from "holdfast-client/protocol";
 import { z } from "zod";
+import { type AuthOptions, type AuthSettings, resolveAuth } from "./auth/options.js";
 import { type Clock, systemClock } from "./clock.js";
 import type { Engine } from "./engine.js";
 import { rateOption, trustedProxies, unlimitedAddresses } from "./limits/limit-options.js";
@@ -61,6 +62,8 @@ export interface HoldfastOptions {
   readonly trustedProxies?: number | undefined;
   /** Addresses and networks without limits of their own, those of their connections and users aside. Default: loopback. */
   readonly unlimitedAddresses?: readonly string[] | undefined;
+  /** Who may come in, and what they may do: for all namespaces that are attached. Without it nobody is asked who it is. */
+  readonly auth?: AuthOptions | undefined;
   /** Time; a test brings its own. */
   readonly clock?: Clock | undefined;
   /** Silent unless given. */
@@ -79,6 +82,7 @@ export interface Settings {
   readonly trustedProxies: number;
   readonly unlimitedAddresses: readonly string[];
   readonly limits: Limits & { readonly maxInFlightDefault: number };
+  readonly auth: AuthSettings | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -137,11 +141,17 @@ const options = z.strictObject({
 
 /** Resolves what was given, or fails with `BAD_REQUEST` naming the option. */
 export function resolveSettings(given: HoldfastOptions): Settings {
-  const settings = validate(options, given, "options");
+  const { auth, ...others } = given;
+  const settings = validate(options, others, "options");
   if (settings.engine === "level" && settings.directory === undefined) {
     throw new HoldfastError("BAD_REQUEST", 'directory is missing, expected a path, because engine "level" keeps its messages there');
   }
   const { limits: given_, ...rest } = settings;
   const maxInFlightDefault = Math.min(MAX_IN_FLIGHT_DEFAULT, given_.maxInFlightMax);
-  return { ...rest, directory: settings.directory, limits: { ...given_, maxInFlightDefault } };
+  return {
+    ...rest,
+    auth: auth === undefined ? undefined : resolveAuth(auth),
+    directory: settings.directory,
+    limits: { ...given_, maxInFlightDefault },
+  };
 }

@@ -7,26 +7,32 @@ const PREVIEW_CHARACTERS_MAX = 80;
  * What `schema` makes of `input`, or `BAD_REQUEST` naming the first bad field, the value received and what was expected.
  *
  * @param subject what the input is, for when it is bad as a whole
+ * @param show how a value is shown: `withoutText` for input that may hold secrets
  */
-export function validate<Schema extends z.ZodType>(schema: Schema, input: unknown, subject: string): z.output<Schema> {
+export function validate<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+  subject: string,
+  show: (value: unknown) => string = preview,
+): z.output<Schema> {
   const result = schema.safeParse(input, { reportInput: true });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new HoldfastError("BAD_REQUEST", issue === undefined ? `${subject} is not valid` : describe(issue, subject));
+  throw new HoldfastError("BAD_REQUEST", issue === undefined ? `${subject} is not valid` : describe(issue, subject, show));
 }
 
 /** Our own refinements write the whole sentence; the others are told here, all in one form. */
-function describe(issue: z.core.$ZodIssue, subject: string): string {
+function describe(issue: z.core.$ZodIssue, subject: string, show: (value: unknown) => string): string {
   if (issue.code === "custom") return issue.message;
   const path = issue.path.map(String);
   if (issue.code === "unrecognized_keys") {
     const key = String(issue.keys[0]);
-    return `${[...path, key].join(".")} is ${preview(property(issue.input, key))}, expected no such field`;
+    return `${[...path, key].join(".")} is ${show(property(issue.input, key))}, expected no such field`;
   }
   // The field that says which form is meant has an unknown value: zod gives what it is a field of.
   const isForm = issue.code === "invalid_union" && issue.errors.length === 0;
   const received = isForm ? property(issue.input, path.at(-1) ?? "") : issue.input;
-  return `${path.join(".") || subject} is ${preview(received)}, expected ${expectation(issue)}`;
+  return `${path.join(".") || subject} is ${show(received)}, expected ${expectation(issue)}`;
 }
 
 const property = (input: unknown, key: string): unknown =>
@@ -67,3 +73,7 @@ export function preview(value: unknown): string {
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
   return typeof value === "object" && value !== null ? "an object" : typeof value === "function" ? "a function" : String(value);
 }
+
+/** A value that may be a secret, so that an error says enough to put it right and nothing that must not be read. */
+export const withoutText = (value: unknown): string =>
+  typeof value === "string" ? `a text of ${value.length} characters` : preview(value);

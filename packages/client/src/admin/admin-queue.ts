@@ -60,10 +60,10 @@ export interface ScheduleEntry<Body = unknown> {
  */
 export class AdminQueue<Body = unknown> {
   readonly name: string;
-  readonly #requests: Requests;
+  readonly #requests: Pick<Requests, "send">;
 
   /** @internal */
-  constructor(name: string, requests: Requests) {
+  constructor(name: string, requests: Pick<Requests, "send">) {
     checkQueue(name);
     this.name = name;
     this.#requests = requests;

@@ -7,18 +7,24 @@ import { AdminQueue } from "./admin-queue.js";
  * What only whoever runs a server does: look into its queues, empty, pause and delete them, and bring back dead letters.
  * It is an entry of its own, so that an application that publishes and consumes does not load it.
  *
+ * @param namespace the one that is meant, for a client in the namespace of administrators
+ *
  * @example
  * import { admin } from "holdfast-client/admin";
  * const count = await admin(holdfast).queue("orders").redrive();
+ * await admin(connect("https://example.org/admin", { auth: { token } }), "/shop").queue("orders").pause();
  */
-export const admin = (holdfast: Holdfast): Admin => new Admin(holdfast.host.requests);
+export const admin = ({ host: { requests } }: Holdfast, namespace?: string): Admin =>
+  new Admin(
+    namespace === undefined ? requests : { send: (event, payload, ...more) => requests.send(event, { ...payload, namespace }, ...more) },
+  );
 
 /** A namespace, as whoever runs it looks after it. */
 export class Admin {
-  readonly #requests: Requests;
+  readonly #requests: Pick<Requests, "send">;
 
   /** @internal */
-  constructor(requests: Requests) {
+  constructor(requests: Pick<Requests, "send">) {
     this.#requests = requests;
   }
 

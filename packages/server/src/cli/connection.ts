@@ -3,11 +3,13 @@ import { connect, type Holdfast } from "holdfast-client";
 import { admin } from "holdfast-client/admin";
 import { namespaceName, serverUrl, wholeNumber } from "./arguments.js";
 import { CommandError, EXIT } from "./exit-codes.js";
+import { tokenOf } from "./token.js";
 
 /** Flags of every command that talks to a server. */
 export interface ConnectionFlags {
   readonly url: string;
   readonly namespace?: string;
+  readonly tokenFile?: string;
   readonly connectTimeoutMs: number;
   readonly offlineTimeoutMs: number;
 }
@@ -25,6 +27,7 @@ export function withConnectionFlags(command: Command): Command {
         .argParser(serverUrl),
     )
     .option("--namespace <name>", "the namespace whose queues and rooms these are (default: /)", namespaceName)
+    .option("--token-file <file>", "has the token or API key, where the server asks for one (default: HOLDFAST_TOKEN)")
     .option("--connect-timeout-ms <ms>", "give up when the server was not reached by then", wholeNumber(1, DAY_MS), 5_000)
     .option("--offline-timeout-ms <ms>", "give up when a server once reached stays away longer; 0: never", wholeNumber(0, DAY_MS), 60_000);
 }
@@ -55,7 +58,8 @@ export async function withServer<Result>(
   auth: object = {},
 ): Promise<Result> {
   const url = namespaceUrl(flags);
-  const holdfast = connect(url, { auth });
+  const token = tokenOf(flags.tokenFile, process.env);
+  const holdfast = connect(url, { auth: token === undefined ? auth : { ...auth, token } });
   let watch: Watch | undefined;
   const givenUp = new Promise<never>((_, reject) => {
     watch = new Watch(holdfast, url, flags, onState, reject);

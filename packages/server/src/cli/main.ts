@@ -7,6 +7,7 @@ import { addDefine } from "./define.js";
 import { addEmit } from "./emit.js";
 import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf } from "./exit-codes.js";
 import { addJoin } from "./join.js";
+import { addKey } from "./key.js";
 import { oneLine } from "./one-line.js";
 import { addPublish } from "./publish.js";
 import { addQueues } from "./queues.js";
@@ -24,7 +25,7 @@ Examples:
   $ holdfast emit kitchen order '{"table":4}'
   $ holdfast stats
 
-HOLDFAST_URL is the server when --url is not given.
+HOLDFAST_URL is the server when --url is not given, HOLDFAST_TOKEN the token or API key where the server asks for one.
 ${EXIT_CODES_HELP}`;
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
@@ -47,6 +48,7 @@ addQueues(program);
 addDead(program);
 addUpkeep(program);
 addSchedule(program);
+addKey(program);
 
 try {
   await program.parseAsync();

@@ -15,6 +15,9 @@ import { readTls } from "./tls.js";
 /** Runs a server until SIGINT or SIGTERM, then closes it: what was accepted is confirmed, what is in flight goes back. */
 export async function runServer(settings: ServeSettings): Promise<void> {
   await refuseOpenHost(settings);
+  if (settings.demo && settings.auth !== undefined) {
+    throw new CommandError(EXIT.usage, "--demo is given with authentication, expected one of them: the people of the chat have no tokens");
+  }
   const tls = readTls(settings);
   const interruption = new Interruption();
   const log = openLog();
@@ -27,7 +30,8 @@ export async function runServer(settings: ServeSettings): Promise<void> {
     await listen(sockets, settings);
     const directory = settings.engine === "memory" ? undefined : resolve(settings.directory);
     const address = addressOf(sockets, settings);
-    log.logger.info({ address, engine: holdfast.engine, directory }, "listening");
+    const authentication = settings.auth === undefined ? "off" : "on";
+    log.logger.info({ address, engine: holdfast.engine, directory, authentication }, "listening");
     if (demo !== undefined) log.logger.info(`a chat to try is at ${address}`);
     await interruption.wait();
     log.logger.info("closing");
@@ -45,7 +49,7 @@ export async function runServer(settings: ServeSettings): Promise<void> {
 const demoDirectory = (): string => fileURLToPath(new URL("dist/demo", import.meta.resolve("holdfast/package.json")));
 
 async function open(settings: ServeSettings, log: Log): Promise<Holdfast> {
-  const { directory, engine, autoCreate, queuesMax, roomsMax, namespacesMax, disconnectGraceMs } = settings;
+  const { directory, engine, autoCreate, queuesMax, roomsMax, namespacesMax, disconnectGraceMs, auth } = settings;
   const { trustedProxies, unlimitedAddresses, limits } = settings;
   return Holdfast.open({
     directory,
@@ -59,16 +63,17 @@ async function open(settings: ServeSettings, log: Log): Promise<Holdfast> {
     trustedProxies,
     unlimitedAddresses,
     limits,
+    auth,
     log: log.logger,
   });
 }
 
 /** Nobody has to say who they are, so nobody but this machine may connect, unless that is said to be meant. */
-async function refuseOpenHost({ host, insecure }: ServeSettings): Promise<void> {
-  if (insecure || (await isLoopback(host).catch(() => unusableHost(host)))) return;
+async function refuseOpenHost({ host, insecure, auth }: ServeSettings): Promise<void> {
+  if (auth !== undefined || insecure || (await isLoopback(host).catch(() => unusableHost(host)))) return;
   throw new CommandError(
     EXIT.usage,
-    `--host ${host} is reachable from other machines, and this server asks nobody who they are; --insecure allows it`,
+    `--host ${host} is reachable from other machines, and this server asks nobody who they are; --jwt-audience makes it ask, --insecure allows it`,
   );
 }
 

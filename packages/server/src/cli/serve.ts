@@ -1,12 +1,18 @@
 import { type Command, Option } from "commander";
 import { hostName, wholeNumber } from "./arguments.js";
 import { EXIT_CODES_HELP } from "./exit-codes.js";
+import { SECRET_VARIABLE } from "./secret-variable.js";
 import type { ServeFlags } from "./settings.js";
 
 const HELP = `
 Flags win over the configuration file, which is JSON with the same names:
   { "port": 4000, "directory": "/var/lib/holdfast", "origins": ["https://example.org"],
     "connections": { "addressConnectionsMax": 100 }, "limits": { "userRate": { "perSecond": 1000, "burst": 5000 } } }
+
+With any of the flags of tokens or keys, or with "auth" in the configuration file, everybody has to say who they are, and may do
+what was granted only; administrators enter /admin. Secrets are read from files or the environment, never from the command line:
+  { "auth": { "jwt": { "algorithms": ["RS256"], "jwksUrl": "https://id.example.org/keys", "issuer": "https://id.example.org",
+    "audience": "orders" }, "roles": { "cook": { "consume": ["orders"] } }, "apiKeysFile": "/etc/holdfast-keys.json" } }
 
 One process per directory: cluster and PM2 need the JetStream engine.
 GET /healthz says that the process runs, GET /readyz that messages can be stored.
@@ -16,6 +22,7 @@ Examples:
   $ holdfast serve --demo
   $ holdfast serve --port 4000 --directory /var/lib/holdfast
   $ holdfast serve --origin https://example.org --origin http://localhost:5173
+  $ HOLDFAST_JWT_SECRET=... holdfast serve --jwt-issuer https://example.org --jwt-audience orders --host 0.0.0.0
   $ holdfast serve --config /etc/holdfast.json
 ${EXIT_CODES_HELP}`;
 
@@ -42,6 +49,13 @@ export function addServe(program: Command): void {
     .option("--namespaces-max <number>", "how many namespaces clients may ask for beside / (default: 100)", wholeNumber(0, 10_000))
     .option("--disconnect-grace-ms <ms>", "how long a lost consumer may come back to its messages (default: 5000)", wholeNumber(0, 60_000))
     .option("--demo", "also serve a chat at /, to try rooms in a browser")
+    .option("--jwt-audience <name>", "ask everybody for a token that is for this audience")
+    .option("--jwt-issuer <name>", "who must have issued it")
+    .option("--jwt-algorithm <name>", "how it may be signed; may be repeated (default: HS256 with a secret)", collect)
+    .option("--jwt-secret-file <file>", `has the secret that signs tokens (default: ${SECRET_VARIABLE} of the environment)`)
+    .option("--jwt-key-file <file>", "has the public key that tokens are checked with: PEM, JWK or a set of them")
+    .option("--jwks-url <url>", "where these keys are")
+    .option("--api-keys-file <file>", "API keys of services, by their hashes: see holdfast key")
     .option("--insecure", "listen beyond loopback although nobody has to say who they are")
     .option("--config <file>", "a JSON file with these options")
     .addHelpText("after", HELP)

@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { HoldfastError } from "holdfast-client/protocol";
 import { z } from "zod";
+import type { AuthOptions } from "../auth/options.js";
 import { trustedProxies, unlimitedAddresses } from "../limits/limit-options.js";
 import { limits } from "../settings.js";
 import { assertOrigin, connectionLimits, hosts, origins, pingMs, polling } from "../transport/transport-options.js";
-import { validate } from "../validate.js";
+import { preview, validate } from "../validate.js";
 import { CommandError, EXIT } from "./exit-codes.js";
+import { type AuthFlags, authOf } from "./serve-auth.js";
 
 /** What `holdfast serve` runs with; the configuration file has the same names. */
 const settings = z.strictObject({
@@ -44,10 +46,13 @@ const settings = z.strictObject({
   insecure: z.boolean().default(false),
 });
 
-export type ServeSettings = z.output<typeof settings>;
+export interface ServeSettings extends z.output<typeof settings> {
+  /** Who may come in; undefined: nobody is asked. */
+  readonly auth: AuthOptions | undefined;
+}
 
 /** Flags as given: those not given are absent. */
-export type ServeFlags = z.input<typeof settings>;
+export type ServeFlags = z.input<typeof settings> & AuthFlags;
 
 const CONFIG_BYTES_MAX = 1_048_576;
 
@@ -56,9 +61,23 @@ const CONFIG_BYTES_MAX = 1_048_576;
  *
  * Fails with exit code 2 in one line that names the field, what it is and what was expected.
  */
-export function resolveSettings(flags: ServeFlags, configFile: string | undefined): ServeSettings {
-  const fromFile = configFile === undefined ? undefined : parse(readConfig(configFile), `config file ${configFile}`);
-  return parse({ ...fromFile, ...flags, connections: { ...fromFile?.connections, ...flags.connections } }, "flags");
+export function resolveSettings(
+  flags: ServeFlags,
+  configFile: string | undefined,
+  environment: NodeJS.ProcessEnv = process.env,
+): ServeSettings {
+  const { jwtAlgorithm, jwtSecretFile, jwtKeyFile, jwksUrl, jwtIssuer, jwtAudience, apiKeysFile, ...others } = flags;
+  const { auth, ...config } = configFile === undefined ? {} : asObject(readConfig(configFile), configFile);
+  const fromFile = configFile === undefined ? undefined : parse(config, `config file ${configFile}`);
+  const ofFlags = { jwtAlgorithm, jwtSecretFile, jwtKeyFile, jwksUrl, jwtIssuer, jwtAudience, apiKeysFile };
+  const resolved = parse({ ...fromFile, ...others, connections: { ...fromFile?.connections, ...others.connections } }, "flags");
+  return { ...resolved, auth: authOf(ofFlags, auth, environment) };
+}
+
+/** With `auth` apart: its errors show nothing of what they are about. */
+function asObject(config: unknown, file: string): Readonly<Record<string, unknown>> {
+  if (typeof config === "object" && config !== null && !Array.isArray(config)) return config as Record<string, unknown>;
+  throw new CommandError(EXIT.usage, `config file ${file}: the content is ${preview(config)}, expected an object`);
 }
 
 function readConfig(file: string): unknown {
@@ -71,7 +90,7 @@ function readConfig(file: string): unknown {
   }
 }
 
-function parse(value: unknown, source: string): ServeSettings {
+function parse(value: unknown, source: string): z.output<typeof settings> {
   try {
     const resolved = validate(settings, value, "the content");
     for (const origin of resolved.origins) assertOrigin(origin);

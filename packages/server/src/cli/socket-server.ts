@@ -2,6 +2,7 @@ import type { ServerResponse, IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import type { Namespace, Socket } from "socket.io";
 import { systemClock } from "../clock.js";
+import { ADMIN_NAMESPACE } from "../gateway/session.js";
 import type { Holdfast } from "../holdfast.js";
 import { Refusals } from "../limits/refusals.js";
 import { preview } from "../validate.js";
@@ -63,8 +64,18 @@ export class SocketServer extends HardenedServer {
     this.#log = log;
     this.#serve(this.io.of("/"));
     if (settings.demo) relayTyping(this.io.of("/"));
+    if (settings.auth !== undefined) {
+      holdfast.administer(this.io);
+      this.io.of(ADMIN_NAMESPACE).on("connection", (socket) => this.#logSocket(socket));
+    }
     this.io.on("new_namespace", (namespace) => this.#serve(namespace));
-    this.io.of((name, _auth, decide) => decide(null, this.#admits(name)));
+    this.io.of((name, auth, decide) => {
+      // A namespace is made for somebody who is let in: strangers would use up those there may be.
+      holdfast.recognizes(auth, name).then(
+        (isKnown) => decide(null, isKnown && this.#admits(name)),
+        (error: Error) => decide(error, false),
+      );
+    });
   }
 
   /** Takes no new connection and no new namespace. */

@@ -1,7 +1,10 @@
 import { HoldfastError } from "holdfast-client/protocol";
+import { describeQueue } from "../address.js";
 import type { Broker } from "../broker.js";
 import type { Consumer } from "../consumer.js";
 import type { HeldLeases } from "../consumers.js";
+import type { QueueAddress } from "../engine.js";
+import { isReplyQueue } from "../options.js";
 import type { Settings } from "../settings.js";
 import { preview, validate } from "../validate.js";
 import type { Answer } from "./answer.js";
@@ -46,11 +49,19 @@ const sinkOf = (broker: Broker, connection: Connection, maxInFlight: number, fra
 
 async function add(broker: Broker, connection: Connection, queue: string, maxInFlight: number, frames: boolean): Promise<Consumer> {
   const address = { namespace: connection.namespace, queue };
+  assertOwnReplies(broker, connection, address);
   await broker.ensure(address);
   const options = { maxInFlight, identity: connection.identity };
   const consumer = await broker.consumers.add(address, options, sinkOf(broker, connection, maxInFlight, frames));
   connection.hold(consumer, frames);
   return consumer;
+}
+
+/** Who answers a request knows the name of its reply queue too, and is not to take what others answer. */
+function assertOwnReplies(broker: Broker, { access, identity }: Connection, address: QueueAddress): void {
+  if (access.identity === undefined || !isReplyQueue(address.queue)) return;
+  if (broker.consumers.of(address).every((consumer) => consumer.identity === identity)) return;
+  throw new HoldfastError("FORBIDDEN", `${describeQueue(address)} has the answers for somebody else`);
 }
 
 interface Resumption {

@@ -1,5 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Socket } from "socket.io";
+import { type Access, OPEN_ACCESS } from "../auth/access.js";
 import type { Consumer } from "../consumer.js";
 import type { QueueAddress } from "../engine.js";
 import type { Allowance } from "./allowance.js";
@@ -7,6 +8,7 @@ import type { Device } from "./device.js";
 import { REFUSED_EVENT } from "./events.js";
 import { FrameOutbox } from "./frame-outbox.js";
 import type { Identify } from "./identity.js";
+import type { Session } from "./session.js";
 import { type AckIds, SocketPort, WAITING_BYTES_MAX } from "./socket-port.js";
 import type { Watches } from "./watches.js";
 
@@ -21,10 +23,11 @@ const FRAME_SHARE = 0.74;
 const UNREAD_BYTES_MAX = 16_777_216;
 const REQUESTS_A_LOOK = 64;
 
-/** Who a socket belongs to, and by which rule of the application, if any. */
+/** Who a socket belongs to, by which rule of the application, if any, and what was found out of him where everybody is asked. */
 export interface Person {
   readonly identity: string | undefined;
   readonly identify: Identify | undefined;
+  readonly session: Session | undefined;
 }
 
 /** One client's socket in one namespace, from its first request to its disconnect, and what it holds here. */
@@ -33,6 +36,10 @@ export class Connection {
   readonly namespace: string;
   readonly identity: string | undefined;
   readonly identify: Identify | undefined;
+  /** What it may do. */
+  readonly access: Access;
+  /** Who was found out to own it; undefined where nobody is asked. */
+  readonly session: Session | undefined;
   readonly port: SocketPort;
   readonly outbox: FrameOutbox;
   /** Bytes of the largest frame this client may send. */
@@ -63,12 +70,15 @@ export class Connection {
   #serving = false;
   #requests = 0;
 
-  constructor(socket: Socket, namespace: string, { identity, identify }: Person, allowance: Allowance, ids: AckIds) {
+  constructor(socket: Socket, namespace: string, { identity, identify, session }: Person, allowance: Allowance, ids: AckIds) {
     this.socket = socket;
     this.namespace = namespace;
     this.identity = identity;
     this.identify = identify;
     this.allowance = allowance;
+    this.session = session;
+    this.access = session?.access ?? OPEN_ACCESS;
+    if (session !== undefined) session.connection = this;
     this.port = new SocketPort(socket, ids);
     this.frameBytesMax = Math.floor(Math.min(FRAME_BYTES_MAX, this.port.packetBytesMax * FRAME_SHARE));
     this.outbox = new FrameOutbox(this.port, this.frameBytesMax);

@@ -8,6 +8,8 @@ const SETTLEMENTS_A_UNIT = 16;
 
 const UNITS = {
   "holdfast:hello": EVENT_UNITS,
+  // A signature is checked.
+  "holdfast:authenticate": LOOK_UNITS,
   "holdfast:publish": EVENT_UNITS,
   "holdfast:consume": EVENT_UNITS,
   "holdfast:settle": EVENT_UNITS,
@@ -33,6 +35,9 @@ const UNITS = {
   "holdfast:members": LOOK_UNITS,
   "holdfast:presence": LOOK_UNITS,
   "holdfast:history": LOOK_UNITS,
+  "holdfast:disconnect": LOOK_UNITS,
+  "holdfast:revoke": LOOK_UNITS,
+  "holdfast:restore": LOOK_UNITS,
 } as const satisfies Record<Operation, number>;
 
 /** Units of a plain request, by its payload as it came. */

@@ -38,7 +38,7 @@ export function readEmissions(section: PublishSection, { namespace, user, produc
   const { records, firstNumber, oldestOpen } = section;
   const room = validate(roomName, section.queue.slice(ROOM_MARK.length), "room");
   if (section.atomic) throw new HoldfastError("BAD_REQUEST", "a section for a room is atomic, expected single messages");
-  checkRecordLimits(records, bodyBytesMax, HAS_EXCEPT);
+  checkRecordLimits(records, bodyBytesMax, { unchecked: HAS_EXCEPT });
   const requests: EmitRequest[] = [];
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const writer = new ByteWriter(records.length + section.count * SENDER_BYTES);

@@ -1,6 +1,7 @@
 /** What a client may ask for, by the name of its event. */
 export const OPERATIONS = [
   "holdfast:hello",
+  "holdfast:authenticate",
   "holdfast:publish",
   "holdfast:consume",
   "holdfast:settle",
@@ -26,6 +27,9 @@ export const OPERATIONS = [
   "holdfast:members",
   "holdfast:presence",
   "holdfast:history",
+  "holdfast:disconnect",
+  "holdfast:revoke",
+  "holdfast:restore",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];

@@ -13,6 +13,7 @@ import {
   type SettleSection,
   sectionsOf,
 } from "holdfast-client/protocol";
+import { RULES } from "../auth/operations.js";
 import type { Broker } from "../broker.js";
 import { staleRuns } from "../consumers.js";
 import type { Consumer } from "../consumer.js";
@@ -83,7 +84,9 @@ export class Frames {
         try {
           this.#section(connection, section, taking);
         } catch (error) {
-          if (error instanceof RateLimited) this.#refuse(connection, request, error);
+          // What is not permitted, or too much, is well formed.
+          const isWellFormed = error instanceof RateLimited || (error instanceof HoldfastError && error.code === "FORBIDDEN");
+          if (isWellFormed) this.#refuse(connection, request, error);
           else this.#malformed(connection, request, error);
         }
       }
@@ -122,7 +125,9 @@ export class Frames {
       return;
     }
     const { namespace, queue } = this.#addressOf(connection, section.queue);
-    checkRecordLimits(section.records, this.#settings.limits.bodyBytesMax);
+    checkRecordLimits(section.records, this.#settings.limits.bodyBytesMax, {
+      onReplyTo: (name) => connection.access.require(RULES.publish, { kind: "queue", name }),
+    });
     const { count, records, firstNumber, oldestOpen } = section;
     const producer = { id: producerOf(section, connection.identity), firstNumber, oldestOpen };
     const append = { namespace, queue, count, records, producer };
@@ -169,6 +174,7 @@ export class Frames {
       connection.outbox.refused(section.request, unidentified(connection).toReply());
       return;
     }
+    connection.access.require(RULES.emit, { kind: "room", name: section.queue.slice(ROOM_MARK.length) });
     const producer = producerOf(section, connection.identity);
     const requests = readEmissions(section, { namespace, user: device.user, producer }, this.#settings.limits.bodyBytesMax);
     void this.#store(connection, section, () => storeEmissions(this.#broker.rooms, requests));
@@ -198,8 +204,12 @@ export class Frames {
     taking.settlements -= settlements;
     connection.allowance.spendToSettle(unitsOfSettlements(settlements));
     const consumer = connection.byHandle(section.handle);
-    if (consumer === undefined) connection.outbox.settled(section.request, staleRuns(section.runs));
-    else void this.#storeSettlements(connection, consumer, section, settlements);
+    if (consumer === undefined) {
+      connection.outbox.settled(section.request, staleRuns(section.runs));
+      return;
+    }
+    connection.access.require(RULES.settle, { kind: "queue", name: consumer.address.queue });
+    void this.#storeSettlements(connection, consumer, section, settlements);
   }
 
   async #storeSettlements(connection: Connection, consumer: Consumer, { request, runs }: SettleSection, count: number): Promise<void> {
@@ -229,6 +239,8 @@ export class Frames {
     const known = queues.get(queue);
     if (known !== undefined) return known;
     if (!isQueueName(queue)) throw new HoldfastError("BAD_REQUEST", `queue is ${preview(queue)}, expected [A-Za-z0-9._:-]{1,128}`);
+    // Once for each queue that it publishes to: what it remembers is forgotten when its permissions change.
+    connection.access.require(RULES.publish, { kind: "queue", name: queue });
     const address = { namespace, queue };
     if (queues.size >= NAMES_MAX) queues.clear();
     queues.set(queue, address);

@@ -18,13 +18,23 @@ const HEADER_BYTES = 8;
 const PRESENT_AT = 5;
 const ID_BYTES_AT = 7;
 
+/** What of records is checked elsewhere. */
+export interface RecordChecks {
+  /** A field that is not looked at here: `HAS_EXCEPT` of an emit. */
+  readonly unchecked?: number;
+  /** Called with the queue that an answer is to go to. */
+  readonly onReplyTo?: (queue: string) => void;
+}
+
+const NO_CHECKS: RecordChecks = {};
+
 /**
  * Checks records that a client packed, whose bounds are known to be right: lengths within the limits, an id, no history
  * of its own making. Fails with `BAD_REQUEST` or `TOO_LARGE`. Reads in place: it runs for every message.
  *
- * @param unchecked a field that is checked elsewhere: `HAS_EXCEPT` of an emit
+ * @throws what `onReplyTo` throws
  */
-export function checkRecordLimits(records: Uint8Array, bodyBytesMax: number, unchecked = 0): void {
+export function checkRecordLimits(records: Uint8Array, bodyBytesMax: number, checks: RecordChecks = NO_CHECKS): void {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   for (let start = 0; start < records.length; ) {
     const size = view.getUint32(start, true);
@@ -32,12 +42,13 @@ export function checkRecordLimits(records: Uint8Array, bodyBytesMax: number, unc
     const idBytes = view.getUint8(start + ID_BYTES_AT);
     if (size > bodyBytesMax) throw new HoldfastError("TOO_LARGE", `a message takes ${size} bytes, at most ${bodyBytesMax} are allowed`);
     if (idBytes === 0 || idBytes > LIMITS.idBytesMax) throw tooLong("id", idBytes, LIMITS.idBytesMax);
-    if (present !== 0) checkFields(records, view, start + HEADER_BYTES + idBytes, present, unchecked);
+    if (present !== 0) checkFields(records, view, start + HEADER_BYTES + idBytes, present, checks);
     start += size;
   }
 }
 
-function checkFields(records: Uint8Array, view: DataView, fieldsAt: number, present: number, unchecked: number): void {
+function checkFields(records: Uint8Array, view: DataView, fieldsAt: number, present: number, checks: RecordChecks): void {
+  const { unchecked = 0, onReplyTo } = checks;
   if ((present & ~unchecked & HAS_HISTORY) !== 0)
     throw new HoldfastError("BAD_REQUEST", "a message has a history, which only the server writes");
   let at = fieldsAt;
@@ -52,7 +63,10 @@ function checkFields(records: Uint8Array, view: DataView, fieldsAt: number, pres
     if (bit === HAS_TIMING) checkTiming(records, at + 2, bytes);
     else if (bit === HAS_HEADERS) checkHeaders(records, at + 2, bytes);
     else if (bytes === 0 || bytes > bytesMax) throw tooLong(fieldName(bit), bytes, bytesMax);
-    else if (bit === HAS_REPLY_TO) validate(replyToName, new ByteReader(records, at + 2, at + 2 + bytes).text(bytes), "replyTo");
+    else if (bit === HAS_REPLY_TO) {
+      const queue = validate(replyToName, new ByteReader(records, at + 2, at + 2 + bytes).text(bytes), "replyTo");
+      onReplyTo?.(queue);
+    }
     at += 2 + bytes;
   }
 }

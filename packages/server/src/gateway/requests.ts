@@ -2,38 +2,38 @@ import { type ErrorReply, FRAME_VERSION, HoldfastError, LIMITS, type SettledRun,
 import type { Broker } from "../broker.js";
 import type { Consumer } from "../consumer.js";
 import { STALE } from "../consumers.js";
-import type { Page, Peeked, QueueAddress } from "../engine.js";
+import { RULES } from "../auth/operations.js";
 import { publishAll, publishOne, type QueuedMessage } from "../publish.js";
-import { definedOptions } from "../queue.js";
-import { readPeeked } from "../read-message.js";
 import type { Settings } from "../settings.js";
 import { preview, validate } from "../validate.js";
+import { type AdminOperation, Administration } from "./administration.js";
 import type { Answer } from "./answer.js";
 import { attachConsumer } from "./attach-consumer.js";
 import type { Connection } from "./connection.js";
 import type { Operation } from "./events.js";
-import { fillPage } from "./page.js";
+import { refresh } from "./refresh.js";
 import * as rooms from "./rooms.js";
-import { listSchedules, schedule } from "./schedules.js";
 import * as schemas from "./schemas.js";
 import { leaseOf } from "./token.js";
-import * as upkeep from "./upkeep.js";
 
-type ReadPage = (address: QueueAddress, after: number, limit: number) => Promise<Page<Peeked, number>>;
+const PREFIX = "holdfast:";
 
 /** The operations of plain Socket.IO events: checked payload in, reply out. */
 export class Requests {
   readonly #broker: Broker;
   readonly #settings: Settings;
+  readonly #administration: Administration;
 
   constructor(broker: Broker, settings: Settings) {
     this.#broker = broker;
     this.#settings = settings;
+    this.#administration = new Administration(broker, settings);
   }
 
   /** Carries out a request; fails with a `HoldfastError` that becomes the reply. */
   async answer(connection: Connection, operation: Operation, args: readonly unknown[]): Promise<Answer> {
     const payload = schemas.payloadOf(args);
+    connection.access.check(operation.slice(PREFIX.length), payload, (consumer) => this.#queueOf(connection, consumer));
     switch (operation) {
       case "holdfast:hello":
         return this.#hello(connection, payload);
@@ -45,30 +45,6 @@ export class Requests {
         return { reply: await this.#settle(connection, payload) };
       case "holdfast:cancel":
         return { reply: await this.#cancel(connection, payload) };
-      case "holdfast:define":
-        return { reply: await this.#define(connection, payload) };
-      case "holdfast:delete":
-        return { reply: await this.#delete(connection, payload) };
-      case "holdfast:list":
-        return { reply: await this.#list(connection, payload) };
-      case "holdfast:stats":
-        return { reply: await this.#stats(connection, payload) };
-      case "holdfast:peek":
-        return { reply: await this.#peek(connection, payload, (...page) => this.#broker.peek(...page)) };
-      case "holdfast:key":
-        return { reply: await this.#key(connection, payload) };
-      case "holdfast:dead":
-        return { reply: await this.#peek(connection, payload, (...page) => this.#broker.deadLetters(...page)) };
-      case "holdfast:purge":
-        return { reply: await upkeep.purge(this.#broker, connection, payload) };
-      case "holdfast:pause":
-        return { reply: await upkeep.pause(this.#broker, connection, payload) };
-      case "holdfast:resume":
-        return { reply: await upkeep.resume(this.#broker, connection, payload) };
-      case "holdfast:redrive":
-        return { reply: await upkeep.redrive(this.#broker, connection, payload) };
-      case "holdfast:schedule":
-        return { reply: await schedule(this.#broker, connection, payload, this.#settings.limits.bodyBytesMax) };
       case "holdfast:join":
         return { reply: await rooms.join(this.#broker, connection, payload) };
       case "holdfast:leave":
@@ -77,19 +53,28 @@ export class Requests {
         return { reply: await rooms.emit(this.#broker, connection, payload, this.#settings.limits.bodyBytesMax) };
       case "holdfast:receipts":
         return { reply: await rooms.receipts(this.#broker, connection, payload) };
-      case "holdfast:add":
-        return { reply: await rooms.add(this.#broker, connection, payload) };
-      case "holdfast:remove":
-        return { reply: await rooms.remove(this.#broker, connection, payload) };
-      case "holdfast:members":
-        return { reply: await rooms.members(this.#broker, connection, payload) };
       case "holdfast:presence":
         return { reply: await rooms.presence(this.#broker, connection, payload) };
       case "holdfast:history":
         return { reply: await rooms.history(this.#broker, connection, payload) };
+      case "holdfast:disconnect":
+      case "holdfast:revoke":
+      case "holdfast:restore":
+        throw new HoldfastError("FORBIDDEN", `${operation} is for administrators, in their namespace`);
+      case "holdfast:authenticate":
+        return { reply: await refresh(this.#broker, connection, payload) };
       default:
-        return operation satisfies never;
+        return { reply: await this.#administer(connection, operation, payload) };
     }
+  }
+
+  async #administer(connection: Connection, operation: AdminOperation, payload: object): Promise<object> {
+    const isList = operation === "holdfast:list";
+    const kind = isList ? validate(schemas.listRequest, payload, "list").kind : undefined;
+    if (kind === "rooms" || "room" in payload) rooms.deviceOf(connection);
+    if (kind === "memberships") return rooms.listMemberships(this.#broker, connection, payload);
+    const reply = await this.#administration.answer(connection.namespace, operation, payload);
+    return kind === "queues" || kind === "rooms" ? onlyAllowed(connection, kind, reply) : reply;
   }
 
   #hello(connection: Connection, payload: object): Answer {
@@ -102,6 +87,11 @@ export class Requests {
     const { frameBytesMax } = connection;
     const limits = { bodyBytesMax, maxInFlightMax };
     return { reply: { frames: FRAME_VERSION, epoch: this.#broker.engine.epoch, frameBytesMax, limits } };
+  }
+
+  #queueOf({ namespace, identity }: Connection, consumer: unknown): string | undefined {
+    if (typeof consumer !== "string") return undefined;
+    return this.#broker.consumers.find(consumer, namespace, identity)?.address.queue;
   }
 
   /** One message, an array for one queue, or an array over several queues. */
@@ -162,57 +152,14 @@ export class Requests {
     await this.#broker.consumers.end(consumer, connection.consumers.has(consumer) ? undefined : "cancelled", false);
     return {};
   }
-
-  async #define(connection: Connection, payload: object): Promise<object> {
-    if ("room" in payload) return rooms.define(this.#broker, connection, payload);
-    const { queue, ...options } = validate(schemas.defineRequest, payload, "define");
-    await this.#broker.define(addressOf(connection, queue), definedOptions(options));
-    return {};
-  }
-
-  async #delete(connection: Connection, payload: object): Promise<object> {
-    if ("room" in payload) return rooms.deleteRoom(this.#broker, connection, payload);
-    const { queue } = validate(schemas.deleteRequest, payload, "delete");
-    await this.#broker.remove(addressOf(connection, queue));
-    return {};
-  }
-
-  async #list(connection: Connection, payload: object): Promise<object> {
-    const request = validate(schemas.listRequest, payload, "list");
-    if (request.kind === "rooms") return rooms.listRooms(this.#broker, connection, request);
-    if (request.kind === "memberships") return rooms.listMemberships(this.#broker, connection, request);
-    if (request.kind === "schedules") return listSchedules(this.#broker, connection, request);
-    return this.#broker.list(connection.namespace, request.after, request.limit);
-  }
-
-  async #stats(connection: Connection, payload: object): Promise<object> {
-    if ("room" in payload) return rooms.stats(this.#broker, connection, payload);
-    const { queue } = validate(schemas.statsRequest, payload, "stats");
-    return this.#broker.stats(addressOf(connection, queue));
-  }
-
-  async #key(connection: Connection, payload: object): Promise<object> {
-    const { queue, key = "", action } = validate(schemas.keyRequest, payload, "key");
-    await this.#broker.unblock(addressOf(connection, queue), key, action);
-    return {};
-  }
-
-  async #peek(connection: Connection, payload: object, read: ReadPage): Promise<object> {
-    const { queue, after, limit } = validate(schemas.peekRequest, payload, "peek");
-    const address = addressOf(connection, queue);
-    return fillPage(
-      after,
-      limit,
-      (from, count) => read(address, from, count),
-      (found) => {
-        const { item, buffers } = readPeeked(found);
-        return { item, cursor: found.sequence, bytes: found.record.length, buffers };
-      },
-    );
-  }
 }
 
-const addressOf = ({ namespace }: Connection, queue: string): QueueAddress => ({ namespace, queue });
+/** Of a page of names those that one may administer; where nobody is asked who he is, all. */
+function onlyAllowed({ access }: Connection, kind: "queues" | "rooms", page: object): object {
+  if (access.identity === undefined || !("items" in page) || !Array.isArray(page.items)) return page;
+  const kindOfOne = kind === "queues" ? "queue" : "room";
+  return { ...page, items: page.items.filter((name: string) => access.allows(RULES.list, { kind: kindOfOne, name })) };
+}
 
 /** Before looking into them: a thousand times too many would be looked at in vain. */
 function assertArray(messages: unknown): void {

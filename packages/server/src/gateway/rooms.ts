@@ -1,18 +1,19 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { z } from "zod";
+import { RULES } from "../auth/operations.js";
 import type { Broker } from "../broker.js";
 import { EXCEPT_MAX, emitOne, emitOptions, givenHeaders, roomEvent, senderIn, senderOf, TARGETS_MAX } from "../emit.js";
 import type { Page } from "../engine.js";
 import { readShared } from "../read-message.js";
-import { memberEntry } from "../room.js";
 import type { RoomAddress, RoomRecord, RoomTarget } from "../room-engine.js";
-import { deviceName, memberObject, targetName, userObject } from "../room-names.js";
-import { roomName, roomOptions } from "../room-options.js";
+import { deviceName, targetName, userObject } from "../room-names.js";
+import { roomName } from "../room-options.js";
 import { validate } from "../validate.js";
 import type { Connection } from "./connection.js";
 import type { Device } from "./device.js";
 import { whyNobody } from "./identity.js";
 import { fillPage, type Shown } from "./page.js";
+import { listRequest } from "./schemas.js";
 import { Watches } from "./watches.js";
 
 const PAGE_MAX = 1_000;
@@ -46,11 +47,12 @@ const receiptsRequest = z.strictObject({
   limit: limit.default(PAGE_MAX),
 });
 const historyRequest = roomRequest.extend({ before: sequence.default(SEQUENCE_MAX), limit: limit.default(PAGE_DEFAULT) });
-const memberRequest = roomRequest.extend({ member: memberObject });
-const membersRequest = roomRequest.extend({ after: sequence.default(0), limit: limit.default(PAGE_DEFAULT) });
-const presenceRequest = membersRequest.extend({ watch: z.boolean().optional() });
+const presenceRequest = roomRequest.extend({
+  after: sequence.default(0),
+  limit: limit.default(PAGE_DEFAULT),
+  watch: z.boolean().optional(),
+});
 const watchRequest = receiptsRequest.pick({ room: true, user: true }).extend({ watch: z.boolean(), from: sequence.optional() });
-const defineRequest = roomOptions.extend({ room: roomName });
 
 /** The device of a connection; `UNAUTHENTICATED` when it belongs to nobody in particular. */
 export function deviceOf(connection: Connection): Device {
@@ -95,9 +97,14 @@ export async function receipts(broker: Broker, connection: Connection, payload: 
   const ledger = await broker.rooms.ledger(connection.namespace, targetOf(request), id, after, request.limit);
   const { record, sequence: _, ...reply } = ledger;
   if (record === undefined) throw new HoldfastError("NOT_FOUND", `message ${id} is not kept any more`);
-  if (senderOf(record) !== device.user) throw new HoldfastError("FORBIDDEN", `message ${id} was not emitted by ${device.user}`);
+  if (senderOf(record) !== device.user && !mayAdminister(connection, request.room))
+    throw new HoldfastError("FORBIDDEN", `message ${id} was not emitted by ${device.user}`);
   return reply;
 }
+
+/** Whoever asks nobody who he is has no administrators. */
+const mayAdminister = ({ access }: Connection, room: string | undefined): boolean =>
+  access.identity !== undefined && room !== undefined && access.allows(RULES.receiptsOfOthers, { kind: "room", name: room });
 
 /** What becomes of messages, told as it changes, to who emits them. */
 async function watchReceipts(broker: Broker, connection: Connection, payload: object): Promise<object> {
@@ -149,27 +156,6 @@ function shownInHistory({ record, sequence, publishedAt }: RoomRecord): Shown<ob
   return { item, cursor: sequence, bytes: record.length, buffers };
 }
 
-export async function add(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  deviceOf(connection);
-  const { room, member } = validate(memberRequest, payload, "add");
-  await broker.rooms.addMember(addressOf(connection, room), member);
-  return {};
-}
-
-export async function remove(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  deviceOf(connection);
-  const { room, member } = validate(memberRequest, payload, "remove");
-  await broker.rooms.removeMember(addressOf(connection, room), member);
-  return {};
-}
-
-export async function members(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  deviceOf(connection);
-  const { room, after, limit } = validate(membersRequest, payload, "members");
-  const page = await broker.rooms.members(addressOf(connection, room), after, limit);
-  return { ...page, items: page.items.map(memberEntry) };
-}
-
 /** Members that are connected now, with their devices; with `watch` told from now on when that changes. */
 export async function presence(broker: Broker, connection: Connection, payload: object): Promise<object> {
   deviceOf(connection);
@@ -179,39 +165,9 @@ export async function presence(broker: Broker, connection: Connection, payload: 
   return broker.rooms.presencePage(addressOf(connection, room), after, limit);
 }
 
-export async function define(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  deviceOf(connection);
-  const { room, ...options } = validate(defineRequest, payload, "define");
-  await broker.rooms.define(addressOf(connection, room), options);
-  return {};
-}
-
-export async function deleteRoom(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  deviceOf(connection);
-  const { room } = validate(roomRequest, payload, "delete");
-  await broker.rooms.remove(addressOf(connection, room));
-  return {};
-}
-
-interface ListPage {
-  readonly after?: string | undefined;
-  readonly limit: number;
-}
-
-/** Names of the rooms, a page of them. */
-export async function listRooms(broker: Broker, connection: Connection, { after, limit }: ListPage): Promise<object> {
-  deviceOf(connection);
-  return broker.rooms.list(connection.namespace, after, limit);
-}
-
-/** The same of those that the user is in. */
-export async function listMemberships(broker: Broker, connection: Connection, { after, limit }: ListPage): Promise<object> {
+/** Names of the rooms that the user is in, a page of them. */
+export async function listMemberships(broker: Broker, connection: Connection, payload: object): Promise<object> {
   const { user } = deviceOf(connection);
+  const { after, limit } = validate(listRequest, payload, "list");
   return broker.rooms.listOf(connection.namespace, user, after, limit);
-}
-
-export async function stats(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  deviceOf(connection);
-  const { room } = validate(roomRequest, payload, "stats");
-  return broker.rooms.stats(addressOf(connection, room));
 }

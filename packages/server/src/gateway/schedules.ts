@@ -3,7 +3,6 @@ import type { Broker } from "../broker.js";
 import { queueName } from "../options.js";
 import { readSchedule, scheduledOptions, scheduleName, scheduleTimes, setSchedule } from "../schedule.js";
 import { validate } from "../validate.js";
-import type { Connection } from "./connection.js";
 import { fillPage } from "./page.js";
 
 const scheduleRequest = scheduleTimes.extend({
@@ -14,7 +13,7 @@ const scheduleRequest = scheduleTimes.extend({
 const removeRequest = z.strictObject({ queue: queueName, name: scheduleName, remove: z.literal(true) });
 
 /** Creates, replaces or removes a schedule. */
-export async function schedule(broker: Broker, { namespace }: Connection, payload: object, bodyBytesMax: number): Promise<object> {
+export async function schedule(broker: Broker, namespace: string, payload: object, bodyBytesMax: number): Promise<object> {
   if ("remove" in payload) {
     const { queue, name } = validate(removeRequest, payload, "schedule");
     await broker.unschedule({ namespace, queue }, name);
@@ -27,7 +26,7 @@ export async function schedule(broker: Broker, { namespace }: Connection, payloa
 /** The schedules of a queue, a page of them. */
 export async function listSchedules(
   broker: Broker,
-  { namespace }: Connection,
+  namespace: string,
   { queue, after, limit }: { readonly queue: string; readonly after?: string | undefined; readonly limit: number },
 ): Promise<object> {
   return fillPage(

@@ -1,5 +1,5 @@
 import { type EngineEnd, inOneWrite } from "holdfast-client/protocol";
-import type { Socket } from "socket.io";
+import type { Namespace, Socket } from "socket.io";
 
 /** What of one socket's outgoing bytes may wait before leasing to it stops. */
 export const WAITING_BYTES_MAX = 65_536;
@@ -39,6 +39,8 @@ interface SocketInternals {
     /** Packets that wait until the transport has sent the ones before. */
     readonly writeBuffer: readonly { readonly data?: string | Uint8Array }[];
     readonly transport: Transport;
+    /** @param discard also what was not sent yet */
+    close(discard: boolean): void;
     on(event: "upgrade", listener: () => void): void;
     off(event: "upgrade", listener: () => void): void;
   };
@@ -49,6 +51,11 @@ interface SocketInternals {
   };
   readonly nsp: { readonly name: string };
   readonly server: { readonly httpServer?: { address?(): unknown } };
+}
+
+/** The same of a namespace. */
+interface NamespaceInternals {
+  readonly server: { readonly opts: { readonly connectionStateRecovery?: { readonly skipMiddlewares?: boolean } } };
 }
 
 /** The parser that the application gave to its server, or Socket.IO's own. */
@@ -100,6 +107,20 @@ export function isBoundToLoopback(socket: Socket): boolean {
   const bound = internalsOf(socket).server.httpServer?.address?.();
   if (typeof bound !== "object" || bound === null || !("address" in bound)) return false;
   return bound.address === "::1" || /^(::ffff:)?127\./.test(String(bound.address));
+}
+
+/**
+ * Ends a connection at once, without waiting for a client that reads nothing. As when the network fails, so that a client
+ * comes back by itself, with the token that it has by then.
+ */
+export function cut(socket: Socket): void {
+  internalsOf(socket).conn.close(true);
+}
+
+/** Whether sockets that come back with connection state recovery are let in without the namespace's middleware. */
+export function skipsMiddleware(namespace: Namespace): boolean {
+  const { opts } = (namespace as unknown as NamespaceInternals).server;
+  return opts.connectionStateRecovery !== undefined && opts.connectionStateRecovery.skipMiddlewares !== false;
 }
 
 /** One client's socket, as the gateway writes to it. */

@@ -44,7 +44,7 @@ export class TestHost {
 
   static async open(
     options: HoldfastOptions &
-      AttachOptions & { readonly io?: Partial<ServerOptions>; readonly port?: number; readonly attach?: boolean } = {},
+      Pick<AttachOptions, "identify"> & { readonly io?: Partial<ServerOptions>; readonly port?: number; readonly attach?: boolean } = {},
   ): Promise<TestHost> {
     const { io: ioOptions, port = 0, identify, attach = true, ...holdfastOptions } = options;
     const http = createServer();

@@ -4,35 +4,34 @@ import type { QueueAddress } from "../engine.js";
 import { queueName } from "../options.js";
 import { deadLetterQueueOf, redriveIds } from "../upkeep.js";
 import { validate } from "../validate.js";
-import type { Connection } from "./connection.js";
 
 const upkeepRequest = z.strictObject({ queue: queueName, dead: z.literal(true).optional() });
 const redriveRequest = z.strictObject({ queue: queueName, ids: redriveIds.optional() });
 
 /** Removes the messages of a queue, or its dead letters. */
-export async function purge(broker: Broker, { namespace }: Connection, payload: object): Promise<object> {
+export async function purge(broker: Broker, namespace: string, payload: object): Promise<object> {
   const { queue, dead } = validate(upkeepRequest, payload, "purge");
   const address = { namespace, queue };
   return { count: dead === true ? await broker.purgeDeadLetters(address) : await broker.purge(address) };
 }
 
-export async function pause(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  await broker.pause(concerned(broker, connection, payload, "pause"));
+export async function pause(broker: Broker, namespace: string, payload: object): Promise<object> {
+  await broker.pause(concerned(broker, namespace, payload, "pause"));
   return {};
 }
 
-export async function resume(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  await broker.resume(concerned(broker, connection, payload, "resume"));
+export async function resume(broker: Broker, namespace: string, payload: object): Promise<object> {
+  await broker.resume(concerned(broker, namespace, payload, "resume"));
   return {};
 }
 
-export async function redrive(broker: Broker, { namespace }: Connection, payload: object): Promise<object> {
+export async function redrive(broker: Broker, namespace: string, payload: object): Promise<object> {
   const { queue, ids } = validate(redriveRequest, payload, "redrive");
   return { count: await broker.redrive({ namespace, queue }, ids) };
 }
 
 /** The queue, or with `dead` its dead-letter queue. */
-function concerned(broker: Broker, { namespace }: Connection, payload: object, operation: string): QueueAddress {
+function concerned(broker: Broker, namespace: string, payload: object, operation: string): QueueAddress {
   const { queue, dead } = validate(upkeepRequest, payload, operation);
   const address = { namespace, queue };
   return dead === true ? deadLetterQueueOf(broker, address) : address;

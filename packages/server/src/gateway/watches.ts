@@ -42,6 +42,15 @@ export class Watches {
     if (this.#presence.delete(room)) this.#rooms.presence.unwatch(this.#address(room), this.#watcher);
   }
 
+  /** Gives up the rooms that may not be watched any more, and says so. */
+  retainPresence(mayWatch: (room: string) => boolean): void {
+    for (const room of [...this.#presence]) {
+      if (mayWatch(room)) continue;
+      this.unwatchPresence(room);
+      this.#watcher.askAgain(room);
+    }
+  }
+
   /** As `Receipts.watch`. */
   watchReceipts(
     target: RoomTarget,

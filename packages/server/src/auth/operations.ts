@@ -1,0 +1,206 @@
+import type { Permission, Resource } from "./grants.js";
+
+/** Who may call an operation in `/admin`: operators may do all that viewers may. */
+type AdminRole = "viewer" | "operator";
+
+/** What a request names, before anything of it was checked; text is all that is believed of it here. */
+export type Payload = Readonly<Record<string, unknown>>;
+
+/** One row of the table of what may be done by whom: an operation, or one form of it. */
+export interface Rule {
+  /** Its event without `holdfast:`. */
+  readonly operation: string;
+  /** Which form of it, where there are several. */
+  readonly form?: string;
+  /** One of these is needed for each resource. None: what is asked for is one's own. */
+  readonly permissions: readonly Permission[];
+  /** What the resources are, in words. */
+  readonly on: string;
+  /** The queues, rooms and users that it touches. */
+  readonly resourcesOf: (payload: Payload) => readonly Resource[];
+  /** Its resource is a consumer, and so the queue of that. */
+  readonly ofConsumer?: true;
+  /** Anything will do, since the reply has only what one may administer. */
+  readonly filtered?: true;
+  /** Where it may be called in `/admin`, and by whom. */
+  readonly admin?: AdminRole;
+  /** Only there. */
+  readonly adminOnly?: true;
+  /** It changes something that others see: it goes to the audit log. */
+  readonly audited?: true;
+}
+
+const named = (kind: Resource["kind"], value: unknown): Resource[] => (typeof value === "string" ? [{ kind, name: value }] : []);
+const nothing = (): readonly Resource[] => [];
+const queueOf = ({ queue }: Payload): readonly Resource[] => named("queue", queue);
+const roomOf = ({ room }: Payload): readonly Resource[] => named("room", room);
+
+const fieldsOf = (value: unknown): Payload => (typeof value === "object" && value !== null ? (value as Payload) : {});
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+function publishedOf(payload: Payload): readonly Resource[] {
+  const messages = listOf(payload.messages).map(fieldsOf);
+  // The server answers there when the message dies, so it is a way to publish.
+  const all = [payload, ...messages].flatMap(({ queue, replyTo }) => [...named("queue", queue), ...named("queue", replyTo)]);
+  return unique(all);
+}
+
+/** A thousand messages of one queue ask once. */
+function unique(resources: readonly Resource[]): readonly Resource[] {
+  return [...new Map(resources.map((resource) => [resource.name, resource])).values()];
+}
+
+const emittedTo = ({ room, rooms, user }: Payload): readonly Resource[] => [
+  ...named("room", room),
+  ...listOf(rooms).flatMap((target) => [...named("room", target), ...named("user", fieldsOf(target).user)]),
+  ...named("user", user),
+];
+
+const memberOf = ({ room, member }: Payload): readonly Resource[] => [...named("room", room), ...named("queue", fieldsOf(member).queue)];
+/** A queue's own dead-letter queue comes with it. */
+const definedOf = ({ queue, deadLetter }: Payload): readonly Resource[] => [
+  ...named("queue", queue),
+  ...(deadLetter === `${queue}.dead` ? [] : named("queue", deadLetter)),
+];
+const scheduledOf = ({ queue, message }: Payload): readonly Resource[] => [
+  ...named("queue", queue),
+  ...named("queue", fieldsOf(message).replyTo),
+];
+
+const ADMIN: readonly Permission[] = ["admin"];
+
+/**
+ * What each operation needs. The checks go by this table, and so do the test of all combinations and `docs/security.md`.
+ *
+ * The rows of one operation are asked in order: the first whose `form` the payload has is taken.
+ */
+export const RULES = {
+  authenticate: { operation: "authenticate", permissions: [], on: "one's own connection", resourcesOf: nothing, admin: "viewer" },
+  hello: { operation: "hello", permissions: [], on: "one's own connection", resourcesOf: nothing, admin: "viewer" },
+  publish: { operation: "publish", permissions: ["publish"], on: "each queue, and each `replyTo`", resourcesOf: publishedOf },
+  consume: { operation: "consume", permissions: ["consume"], on: "the queue", resourcesOf: queueOf },
+  settle: { operation: "settle", permissions: ["consume"], on: "the queue of the consumer", resourcesOf: nothing, ofConsumer: true },
+  cancel: { operation: "cancel", permissions: ["consume"], on: "the queue of the consumer", resourcesOf: nothing, ofConsumer: true },
+  join: { operation: "join", permissions: ["join"], on: "the room", resourcesOf: roomOf },
+  leave: { operation: "leave", permissions: [], on: "one's own membership", resourcesOf: nothing },
+  emit: { operation: "emit", permissions: ["emit"], on: "each room, and each user as `@name`", resourcesOf: emittedTo },
+  receipts: { operation: "receipts", permissions: [], on: "messages that one emitted", resourcesOf: nothing },
+  receiptsOfOthers: { operation: "receipts", form: "of others", permissions: ADMIN, on: "the room", resourcesOf: roomOf },
+  history: { operation: "history", permissions: [], on: "rooms that one is a member of", resourcesOf: nothing },
+  members: { operation: "members", permissions: ["join", "admin"], on: "the room", resourcesOf: roomOf, admin: "viewer" },
+  presence: { operation: "presence", permissions: ["join", "admin"], on: "the room", resourcesOf: roomOf, admin: "viewer" },
+  statsOfRoom: {
+    operation: "stats",
+    form: "room",
+    permissions: ["join", "admin"],
+    on: "the room",
+    resourcesOf: roomOf,
+    admin: "viewer",
+  },
+  stats: { operation: "stats", permissions: ["consume", "admin"], on: "the queue", resourcesOf: queueOf, admin: "viewer" },
+  listMemberships: { operation: "list", form: "memberships", permissions: [], on: "one's own memberships", resourcesOf: nothing },
+  listSchedules: { operation: "list", form: "schedules", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "viewer" },
+  list: {
+    operation: "list",
+    permissions: ADMIN,
+    on: "any queue or room; the reply has those that one may administer",
+    resourcesOf: nothing,
+    filtered: true,
+    admin: "viewer",
+  },
+  peek: { operation: "peek", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "viewer" },
+  dead: { operation: "dead", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "viewer" },
+  defineRoom: {
+    operation: "define",
+    form: "room",
+    permissions: ADMIN,
+    on: "the room",
+    resourcesOf: roomOf,
+    admin: "operator",
+    audited: true,
+  },
+  define: {
+    operation: "define",
+    permissions: ADMIN,
+    on: "the queue, and its `deadLetter`",
+    resourcesOf: definedOf,
+    admin: "operator",
+    audited: true,
+  },
+  deleteRoom: {
+    operation: "delete",
+    form: "room",
+    permissions: ADMIN,
+    on: "the room",
+    resourcesOf: roomOf,
+    admin: "operator",
+    audited: true,
+  },
+  delete: { operation: "delete", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
+  purge: { operation: "purge", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
+  pause: { operation: "pause", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
+  resume: { operation: "resume", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
+  redrive: { operation: "redrive", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
+  key: { operation: "key", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
+  schedule: {
+    operation: "schedule",
+    permissions: ADMIN,
+    on: "the queue, and the message's `replyTo`",
+    resourcesOf: scheduledOf,
+    admin: "operator",
+    audited: true,
+  },
+  add: {
+    operation: "add",
+    permissions: ADMIN,
+    on: "the room, and a queue that becomes a member",
+    resourcesOf: memberOf,
+    admin: "operator",
+    audited: true,
+  },
+  remove: {
+    operation: "remove",
+    permissions: ADMIN,
+    on: "the room, and a queue that is a member",
+    resourcesOf: memberOf,
+    admin: "operator",
+    audited: true,
+  },
+  disconnect: {
+    operation: "disconnect",
+    permissions: [],
+    on: "the connections of a user",
+    resourcesOf: nothing,
+    admin: "operator",
+    adminOnly: true,
+    audited: true,
+  },
+  revoke: {
+    operation: "revoke",
+    permissions: [],
+    on: "a subject, or a token by its id",
+    resourcesOf: nothing,
+    admin: "operator",
+    adminOnly: true,
+    audited: true,
+  },
+  restore: {
+    operation: "restore",
+    permissions: [],
+    on: "a subject, or a token by its id",
+    resourcesOf: nothing,
+    admin: "operator",
+    adminOnly: true,
+    audited: true,
+  },
+} as const satisfies Readonly<Record<string, Rule>>;
+
+const ALL: readonly Rule[] = Object.values(RULES);
+const BY_OPERATION = new Map<string, readonly Rule[]>();
+for (const rule of ALL) BY_OPERATION.set(rule.operation, [...(BY_OPERATION.get(rule.operation) ?? []), rule]);
+
+/** The row for a request: of its form, as the request is told apart where it is carried out. */
+export function ruleOf(operation: string, payload: Payload): Rule | undefined {
+  const hasForm = (form: string): boolean => (form === "room" ? "room" in payload : payload.kind === form);
+  return BY_OPERATION.get(operation)?.find(({ form }) => form === undefined || hasForm(form));
+}
