@@ -4,7 +4,7 @@ import { Sender } from "./sender.js";
 import type { FuzzedServer } from "./server.js";
 
 /** Inputs that one seed gives, and that one sender sends in a row. */
-export const BATCH = 500;
+const BATCH = 500;
 const SETTLE_MS = 30_000;
 /** Of its growth from the first quarter on, as part of it. */
 const GROWTH_MAX = 0.1;

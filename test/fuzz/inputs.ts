@@ -14,7 +14,7 @@ export type Input =
   | { readonly kind: "http"; readonly method: string; readonly query: string; readonly body: string };
 
 /** Acknowledgement ids stay below it: a sentinel of its own tells that the server got so far. */
-export const IDS_MAX = 1_000;
+const IDS_MAX = 1_000;
 
 const textOf = (value: unknown): string => JSON.stringify(value) ?? "null";
 const id = fc.nat(IDS_MAX - 1);
