@@ -1,7 +1,7 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["simulation/main.ts", "simulation/worker.ts"],
+  entry: ["simulation/main.ts", "simulation/worker.ts", "fuzz/main.ts"],
   platform: "node",
   target: "node20.19",
   tsconfig: "../tsconfig.build.json",

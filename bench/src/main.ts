@@ -4,7 +4,7 @@ import { benchDeadLetters } from "./dead-letters.js";
 import { benchDelayed } from "./delayed.js";
 import { benchKeys } from "./keys.js";
 import { benchOrder } from "./order.js";
-import { benchAttached, benchQueue } from "./queue.js";
+import { benchAttached, benchLimits, benchQueue } from "./queue.js";
 import { benchQueues } from "./queues.js";
 import { benchRooms, ROOM_PARTS } from "./rooms.js";
 import { benchStored } from "./stored.js";
@@ -43,6 +43,16 @@ program
   .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
   .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchAttached);
+
+program
+  .command("limits")
+  .description("CPU of a message with every limit on what clients may ask for against none")
+  .option("--rounds <n>", "rounds of each, in turn", count, 11)
+  .option("--messages <n>", "messages a round", count, 100_000)
+  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
+  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
+  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
+  .action(benchLimits);
 
 program
   .command("order")

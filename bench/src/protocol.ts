@@ -1,6 +1,7 @@
 /** What the benchmark's processes say to each other over Node's channel between parent and child. */
 
-export type ServerKind = "holdfast" | "plain" | "attached";
+/** `guarded`: with every limit on what clients may ask for; `unguarded`: with none. */
+export type ServerKind = "holdfast" | "plain" | "attached" | "guarded" | "unguarded";
 
 /** The server tells where it listens, then answers each question with what it used so far. */
 export interface ServerReady {

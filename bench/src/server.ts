@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Holdfast } from "holdfast";
+import { Holdfast, type HoldfastOptions } from "holdfast";
 import { Server } from "socket.io";
 import type { ServerKind, ServerReady, Usage } from "./protocol.js";
 
@@ -10,14 +10,22 @@ const [kind, directory] = process.argv.slice(2) as [ServerKind, string];
 /** Also of consumers of a connection: a benchmark asks for as many as it likes. */
 const QUEUES_MAX = 1_000_000;
 
+/** Of `guarded` each bucket there is; so much is in them that none is ever empty. */
+function limitsOf(kind: ServerKind): Pick<HoldfastOptions, "limits" | "unlimitedAddresses"> {
+  const ample = { perSecond: 1e9, burst: 1e9 };
+  const rate = kind === "guarded" ? ample : kind === "unguarded" ? (false as const) : undefined;
+  const limits = { consumersMax: QUEUES_MAX, connectionRate: rate, userRate: rate, addressRate: rate };
+  return { limits, ...(kind === "guarded" && { unlimitedAddresses: [] }) };
+}
+
 const http = createServer();
 const io = new Server(http, { serveClient: false, transports: ["websocket"] });
 let holdfast: Holdfast | undefined;
 if (kind !== "plain") {
-  holdfast = await Holdfast.open({ directory, queuesMax: QUEUES_MAX, limits: { consumersMax: QUEUES_MAX } });
-  holdfast.attach(io);
+  holdfast = await Holdfast.open({ directory, queuesMax: QUEUES_MAX, ...limitsOf(kind) });
+  holdfast.attach(io, kind === "guarded" || kind === "unguarded" ? { identify: () => "bench" } : {});
 }
-if (kind !== "holdfast") {
+if (kind === "plain" || kind === "attached") {
   io.on("connection", (socket) => {
     socket.on("message", (_body: unknown, acknowledge: () => void) => acknowledge());
   });

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { ByteWriter, FrameWriter, ROOM_MARK, writeRecord } from "holdfast-client/protocol";
+import { ByteWriter, FrameWriter, ROOM_MARK, writePacked } from "holdfast-client/protocol";
 import { changed, changes, hostile } from "./hostile.js";
 import { REQUESTS } from "./requests.js";
 
@@ -14,7 +14,7 @@ export type Input =
   | { readonly kind: "http"; readonly method: string; readonly query: string; readonly body: string };
 
 /** Acknowledgement ids stay below it: a sentinel of its own tells that the server got so far. */
-export const IDS_MAX = 1_000;
+const IDS_MAX = 1_000;
 
 const textOf = (value: unknown): string => JSON.stringify(value) ?? "null";
 const id = fc.nat(IDS_MAX - 1);
@@ -51,7 +51,7 @@ const wholeFrame = fc
     const writer = new FrameWriter();
     const records = new ByteWriter(64);
     const number = firstNumber % 2 ** 48;
-    for (let index = 0; index < count; index++) writeRecord(records, { id: `p-${number + index}`, key: "k", headers: { a: "b" } }, body);
+    for (let index = 0; index < count; index++) writePacked(records, `p-${number + index}`, 0, ["e", "k", '{"a":"b"}'], textOf(body));
     writer.publish({ request: 1, atomic, queue, producer, firstNumber: number, oldestOpen: number, count, records: records.take() });
     const terms = { nack: { delayMs: 5, reason: "r" }, extend: { leaseMs: 1_000 }, ack: {}, reject: {}, release: {} }[verb];
     if (settle) writer.settle({ request: 2, handle, runs: [{ first: number, count, verb, ...terms }] });

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 
-const HOLDFAST = "../../packages/server/bin/holdfast.js";
+const HOLDFAST = join(dirname(createRequire(import.meta.url).resolve("holdfast/package.json")), "bin/holdfast.js");
 
 /** Limits are for those who mean no good, but here they would only keep inputs out. */
 const CONFIG = {
@@ -32,7 +32,7 @@ export class FuzzedServer {
     const config = join(directory, "fuzz.json");
     writeFileSync(config, JSON.stringify(CONFIG));
     const args = ["serve", "--port", "0", "--engine", engine, "--directory", join(directory, "data"), "--config", config];
-    const child = spawn(process.execPath, [fileURLToPath(new URL(HOLDFAST, import.meta.url)), ...args], {
+    const child = spawn(process.execPath, [HOLDFAST, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     let said = "";

@@ -97,7 +97,7 @@ export const upgradeRequest = (headers: readonly string[] = [], query = "EIO=4&t
     "\r\n",
   ].join("\r\n");
 
-export function frameOf(first: number, payload: string | Uint8Array, masked = true): Buffer {
+function frameOf(first: number, payload: string | Uint8Array, masked = true): Buffer {
   const bytes = Buffer.from(payload);
   const mask = masked ? 0x80 : 0;
   const { length } = bytes;

@@ -24,7 +24,7 @@ export interface Limits {
   readonly requestsMax: number;
   /** Settlements of one connection that wait to be stored: 1,000,000. Above it they are `RATE_LIMITED`. */
   readonly settlementsMax: number;
-  /** Connections of one user, over all namespaces: 1,000. More are told `RATE_LIMITED` and cut. */
+  /** Connections of one user, over all namespaces: 10,000. More are told `RATE_LIMITED` and cut. */
   readonly userConnectionsMax: number;
   /**
    * Units of work of one connection, of all of a user, and of all from an address: a framed message is 1, a plain request 10, one
@@ -104,7 +104,7 @@ export const limits = z
     openBytesMax: z.int().min(LIMITS.arrayBytesMax).default(268_435_456),
     requestsMax: z.int().min(1).max(1_000_000).default(50_000),
     settlementsMax: z.int().min(LIMITS.maxInFlightMax).max(100_000_000).default(1_000_000),
-    userConnectionsMax: z.int().min(1).max(1_000_000).default(1_000),
+    userConnectionsMax: z.int().min(1).max(1_000_000).default(10_000),
     connectionRate: rateOption("connectionRate", { perSecond: 250_000, burst: 500_000 }),
     userRate: rateOption("userRate", { perSecond: 500_000, burst: 1_000_000 }),
     addressRate: rateOption("addressRate", { perSecond: 1_000_000, burst: 2_000_000 }),

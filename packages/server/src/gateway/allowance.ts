@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.js";
 import { RateLimited } from "../limits/rate-limited.js";
-import { type Rate, TokenBucket } from "../limits/token-bucket.js";
+import { isLimited, type Rate, TokenBucket } from "../limits/token-bucket.js";
 
 /** What it costs to be refused, and how slowly that is forgotten: whoever does not wait, as told, is cut in the end. */
 const REFUSED_UNITS = 10;
@@ -35,7 +35,8 @@ export class Allowance {
 
   constructor(own: OwnBuckets, shared: readonly Share[], clock: Clock) {
     this.#own = own;
-    this.#shares = [{ whose: "this connection", bucket: own.work }, ...shared];
+    const shares = [{ whose: "this connection", bucket: own.work }, ...shared];
+    this.#shares = shares.filter(({ bucket }) => isLimited(bucket.rate));
     this.#clock = clock;
   }
 

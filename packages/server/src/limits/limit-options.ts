@@ -1,11 +1,7 @@
 import { z } from "zod";
-import type { Rate } from "./token-bucket.js";
+import { type Rate, UNLIMITED } from "./token-bucket.js";
 
-/** More than any server does. */
-const RATE_MAX = 1e12;
-const UNLIMITED: Rate = { perSecond: RATE_MAX, burst: RATE_MAX };
-
-const rate = z.strictObject({ perSecond: z.number().min(0.001).max(RATE_MAX), burst: z.number().min(1).max(RATE_MAX) });
+const rate = z.strictObject({ perSecond: z.number().min(0.001).max(UNLIMITED.perSecond), burst: z.number().min(1).max(UNLIMITED.burst) });
 
 /** An option that is so much a second and at once, or `false` for no limit. */
 export const rateOption = (

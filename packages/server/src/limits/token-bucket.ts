@@ -5,6 +5,11 @@ export interface Rate {
   readonly burst: number;
 }
 
+/** No limit: more than any server does in a second. */
+export const UNLIMITED: Rate = { perSecond: 1e12, burst: 1e12 };
+
+export const isLimited = ({ perSecond }: Rate): boolean => perSecond < UNLIMITED.perSecond;
+
 /**
  * Allows so much a second, and a burst after a quiet time. Whoever finds something in it may take more than there is, and then
  * waits until that is made up for: so a large request needs no large bucket. Time comes in.
