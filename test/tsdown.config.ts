@@ -1,10 +1,18 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["simulation/main.ts", "simulation/worker.ts"],
+  entry: {
+    main: "simulation/main.ts",
+    worker: "simulation/worker.ts",
+    torture: "torture/main.ts",
+    "torture-client": "torture/client/main.ts",
+    "torture-images": "torture/power/worker.ts",
+  },
   platform: "node",
   target: "node20.19",
   tsconfig: "../tsconfig.build.json",
+  // It has a part that is not JavaScript.
+  external: ["classic-level"],
   dts: false,
   outExtensions: () => ({ js: ".js" }),
 });

@@ -1,10 +1,10 @@
-import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { io, type Socket } from "socket.io-client";
 import { describe, expect, it } from "vitest";
 import { freePort, ServerProcess } from "./server-process.js";
+import { STRACE, whyNoStrace } from "./strace.js";
 import { callsOf } from "./strace-log.js";
 import { SyncOrder } from "./sync-order.js";
 
@@ -17,15 +17,7 @@ const TOTAL = SOCKETS * (SINGLES + ARRAYS * ARRAY);
 const WINDOW = 20;
 const ID = /receipt-\d-\d{6}/g;
 
-const STRACE = ["strace", "-D", "-f", "-y", "--seccomp-bpf", "-s", "16777216"];
-const TRACED = ["-e", "trace=write,pwrite64,writev,sendmsg,sendto,fdatasync,fsync", "-e", "signal=none"];
-
-/** Why the system calls of a process cannot be seen here; undefined when they can. */
-function whyNoStrace(): string | undefined {
-  const { error, status, stderr } = spawnSync("strace", ["-f", "--seccomp-bpf", "-o", "/dev/null", "true"], { encoding: "utf8" });
-  if (error !== undefined) return `strace does not run: ${error.message}`;
-  return status === 0 ? undefined : `strace may not trace: ${stderr.trim()}`;
-}
+const TRACED = ["-y", "-s", "16777216", "-e", "trace=write,pwrite64,writev,sendmsg,sendto,fdatasync,fsync", "-e", "signal=none"];
 
 interface Reply {
   readonly ok: boolean;

@@ -1,0 +1,12 @@
+import type { Row } from "../row.js";
+import { killAfterAck } from "./acked.js";
+import { deadLetters } from "./dead-letters.js";
+import { kill } from "./kill.js";
+import { killAtCall } from "./kill-at-call.js";
+import { power } from "./power.js";
+import { purge } from "./purge.js";
+import { resend } from "./resend.js";
+import { zombies } from "./zombies.js";
+
+/** The scorecard. */
+export const ROWS: readonly Row[] = [kill, killAtCall, power, zombies, killAfterAck, resend, deadLetters, purge];
