@@ -4,7 +4,9 @@ import type { HistoryEntry } from "../simulation/history-log.js";
 /** What a process writes down of itself, besides what it sees of the server. */
 export type ProcessNote =
   /** It stood still until about now, so a server may have taken its consumers for lost. */
-  { readonly type: "stalled" };
+  | { readonly type: "stalled" }
+  /** The server said that its store failed: of what it did not confirm by then nobody knows. */
+  | { readonly type: "engine-failed" };
 
 /**
  * One line of a history file: what `process` did or saw, `ns` after the machine started.

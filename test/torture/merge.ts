@@ -1,6 +1,7 @@
-import type { HistoryEvent } from "../simulation/history.js";
+import type { HistoryEvent, Token } from "../simulation/history.js";
 import type { HistoryEntry } from "../simulation/history-log.js";
 import type { HistoryLine } from "./history-file.js";
+import { type Life, livesOf } from "./lives.js";
 
 type LineOf<Type extends HistoryLine["type"]> = Extract<HistoryLine, { readonly type: Type }>;
 type DeliveryLine = LineOf<"delivery">;
@@ -8,8 +9,6 @@ type DeliveryLine = LineOf<"delivery">;
 const MS = 1e6;
 /** A connection to a server that is killed may be lost before the end of the server shows. */
 const KILL_NS = 100 * MS;
-/** Of a life that no token tells the number of. */
-const UNSEEN = -1;
 
 /** When the machine's clock was at 0, in ms since 1970. It waits for the next millisecond, to be exact. */
 export function clockZeroMs(): number {
@@ -29,8 +28,7 @@ export interface MergeOptions {
  * Makes one history of those of all processes, as the checker reads it.
  *
  * Clients see things later than they are, so some are put where they were at the latest. A delivery is leased before it
- * arrives, within the millisecond that its lease tells, and before every later lease of its life. Lives have the numbers
- * that their tokens tell; where an engine opens its store anew within its process, there is another life.
+ * arrives, within the millisecond that its lease tells, and before every later lease of its life.
  */
 export function mergeHistories(files: readonly (readonly HistoryLine[])[], options: MergeOptions): HistoryEvent[] {
   return new Merger(files.flat(), options).events();
@@ -43,18 +41,13 @@ interface Placed {
   readonly entry: HistoryEntry;
 }
 
-interface Life {
-  number: number;
-  readonly startNs: number;
-  endNs: number;
-}
-
 class Merger {
   readonly #zeroMs: number;
   readonly #lines: readonly HistoryLine[];
   readonly #leasedNs: ReadonlyMap<HistoryLine, number>;
   readonly #lives: readonly Life[];
   readonly #attached = new Map<string, LineOf<"attached">>();
+  readonly #tokens = new Map<number, Token>();
   readonly #placed: Placed[] = [];
 
   constructor(lines: HistoryLine[], { zeroMs, leaseMsOf }: MergeOptions) {
@@ -63,11 +56,15 @@ class Merger {
     this.#leasedNs = leaseTimes(lines, zeroMs, leaseMsOf);
     this.#lives = livesOf(lines, this.#leasedNs);
     for (const line of lines) if (line.type === "attached") this.#attached.set(line.consumer, line);
+    for (const line of lines) if (line.type === "settle") this.#tokens.set(line.call, line.token);
   }
 
   events(): HistoryEvent[] {
-    for (const { number, startNs, endNs } of this.#lives) {
+    for (const { number, startNs, endNs, after } of this.#lives) {
       this.#placed.push({ ns: startNs, rank: 0, entry: { type: "restart", life: number } });
+      // The server attaches those who are still there to its new engine.
+      for (const { ns, ...attached } of this.#attached.values())
+        if (after !== undefined && ns > after && ns < startNs) this.#placed.push({ ns: startNs, rank: 1, entry: attached });
       if (endNs !== Number.POSITIVE_INFINITY) this.#placed.push({ ns: endNs, rank: 2, entry: { type: "crash" } });
     }
     const told = new Map<string, number>();
@@ -86,6 +83,7 @@ class Merger {
     switch (line.type) {
       case "restart":
       case "crash":
+      case "engine-failed":
         return;
       case "stalled":
         for (const detach of this.#mayBeGone(line)) put(detach);
@@ -95,6 +93,9 @@ class Merger {
         return;
       case "delivery":
         put(line, this.#leasedAt(line));
+        return;
+      case "settle-done":
+        put(this.#mayBeOfFailure(line) ? { type: "settle-done", call: line.call, outcome: "info" } : line);
         return;
       case "purge-done":
         put(line.outcome === "ok" ? { ...line, through: toldBeforePurge.get(line.call) ?? 0 } : line);
@@ -107,6 +108,13 @@ class Merger {
   #leasedAt(line: DeliveryLine): number {
     const ended = this.#lives.find(({ number }) => number === line.token.life)?.endNs ?? line.ns;
     return Math.min(this.#leasedNs.get(line) ?? line.ns, ended);
+  }
+
+  /** Whether a settlement may have been refused because the engine had failed just then; that ended its lease. */
+  #mayBeOfFailure({ call, ns, ...done }: LineOf<"settle-done">): boolean {
+    if (done.outcome !== "fail" || done.code !== "STALE_LEASE") return false;
+    const token = this.#tokens.get(call);
+    return this.#lives.some(({ number, sureNs }) => number === token?.life && sureNs !== undefined && ns >= sureNs);
   }
 
   /** Whether a consumer ended because its server did; that is no end of its own. */
@@ -130,7 +138,7 @@ function leaseTimes(lines: readonly HistoryLine[], zeroMs: number, leaseMsOf: (q
   const deliveries = lines.filter((line): line is DeliveryLine => line.type === "delivery");
   deliveries.sort((a, b) => b.token.life - a.token.life || b.token.number - a.token.number);
   const times = new Map<HistoryLine, number>();
-  let [life, next] = [UNSEEN, Number.POSITIVE_INFINITY];
+  let [life, next] = [-1, Number.POSITIVE_INFINITY];
   for (const line of deliveries) {
     if (line.token.life !== life) [life, next] = [line.token.life, Number.POSITIVE_INFINITY];
     const endOfMs = (line.leaseUntil - leaseMsOf(line.queue) + 1 - zeroMs) * MS;
@@ -138,35 +146,4 @@ function leaseTimes(lines: readonly HistoryLine[], zeroMs: number, leaseMsOf: (q
     times.set(line, next);
   }
   return times;
-}
-
-/** The lives of the processes, with the numbers of their tokens; parted where an engine began anew within its process. */
-function livesOf(lines: readonly HistoryLine[], leasedNs: ReadonlyMap<HistoryLine, number>): Life[] {
-  const lives: Life[] = [];
-  for (const { type, ns } of lines) {
-    if (type === "restart") lives.push({ number: UNSEEN - lives.length, startNs: ns, endNs: Number.POSITIVE_INFINITY });
-    const last = lives.at(-1);
-    if (type === "crash" && last !== undefined) last.endNs = ns;
-  }
-  const first = new Map<number, number>();
-  for (const [line, ns] of leasedNs)
-    if (line.type === "delivery") first.set(line.token.life, Math.min(first.get(line.token.life) ?? ns, ns));
-  for (const [number, ns] of [...first].sort((a, b) => a[1] - b[1])) {
-    const life = lives.findLast(({ startNs }) => startNs <= ns);
-    if (life === undefined) throw new Error("a delivery came before the server was started");
-    if (life.number < 0) life.number = number;
-    else {
-      lives.splice(lives.indexOf(life) + 1, 0, { number, startNs: ns, endNs: life.endNs });
-      life.endNs = failureBefore(lines, life.startNs, ns);
-    }
-  }
-  return lives;
-}
-
-/** When an engine that began anew by `ns` had failed: at the first answer that says so. */
-function failureBefore(lines: readonly HistoryLine[], startNs: number, ns: number): number {
-  const failed = lines.find(
-    (line) => line.ns > startNs && line.ns < ns && "outcome" in line && line.outcome === "fail" && line.code === "ENGINE_UNAVAILABLE",
-  );
-  return failed?.ns ?? ns;
 }

@@ -7,11 +7,12 @@ import type { HistoryEvent } from "../simulation/history.js";
 import { Administrator } from "./administrator.js";
 import type { ClientSpec } from "./client/spec.js";
 import { ClientProcess } from "./client-process.js";
-import { HistoryFile, readLines } from "./history-file.js";
+import { HistoryFile, type HistoryLine, readLines } from "./history-file.js";
 import { clockZeroMs, mergeHistories } from "./merge.js";
 import { pause } from "./pause.js";
 import { DEAD_SETTINGS, type RoundQueue } from "./queues.js";
 
+const NS_PER_MS = 1e6;
 const CALLS_PER_CLIENT = 10_000_000;
 /** Two moments of a nemesis that belong together have this between them at least. */
 const GRACE_MS = 300;
@@ -34,6 +35,10 @@ export interface RoundResult {
   readonly violations: readonly Violation[];
   readonly counts: Tally;
   readonly history: readonly HistoryEvent[];
+  /** When each process of the server was started. */
+  readonly startsMs: readonly number[];
+  /** When clients were told that the store had failed. */
+  readonly failuresMs: readonly number[];
 }
 
 /**
@@ -181,11 +186,15 @@ export class Round {
 
   #judge(): RoundResult {
     const leases = new Map(this.#options.queues.map(({ name, settings }) => [name, settings.leaseMs]));
-    const history = mergeHistories(this.files.map(readLines), {
+    const lines = this.files.map(readLines);
+    const times = (wanted: HistoryLine["type"]): number[] =>
+      lines.flat().flatMap(({ type, ns }) => (type === wanted ? [ns / NS_PER_MS + this.zeroMs] : []));
+    const [startsMs, failuresMs] = [times("restart"), times("engine-failed")];
+    const history = mergeHistories(lines, {
       zeroMs: this.zeroMs,
       leaseMsOf: (queue) => leases.get(queue) ?? DEAD_SETTINGS.leaseMs,
     });
-    return { violations: check(history), counts: tally(history), history };
+    return { violations: check(history), counts: tally(history), history, startsMs, failuresMs };
   }
 
   /** Ends all that still runs, and removes the directory. */

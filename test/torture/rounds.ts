@@ -4,7 +4,7 @@ import type { Tally } from "../simulation/checker/vacuous.js";
 import type { HistoryEvent } from "../simulation/history.js";
 import { linesOf } from "../simulation/print.js";
 import { newTotals, type Totals } from "../simulation/totals.js";
-import { Round, type RoundOptions } from "./round.js";
+import { Round, type RoundOptions, type RoundResult } from "./round.js";
 import type { RowContext, RowResult } from "./row.js";
 
 const FAILURES_SHOWN = 5;
@@ -28,21 +28,24 @@ export class Rounds {
     return this.failures.length > 0;
   }
 
-  /** Runs one round: the server starts, `torment` does its worst, and the history is judged. */
-  async run(options: Omit<RoundOptions, "directory" | "seed">, torment: (round: Round) => Promise<void>): Promise<void> {
+  /** Runs one round: the server starts, `torment` does its worst, and the history is judged; undefined when that was not possible. */
+  async run(options: Omit<RoundOptions, "directory" | "seed">, torment: (round: Round) => Promise<void>): Promise<RoundResult | undefined> {
     const number = ++this.#count;
     const seed = this.#context.random.below(2 ** 31);
     const round = await Round.begin({ ...options, directory: join(this.#context.directory, `round-${number}`), seed });
     try {
       await torment(round);
-      const { violations, counts, history } = await round.finish();
+      const result = await round.finish();
+      const { violations, counts, history } = result;
       for (const { message } of violations.slice(0, FAILURES_SHOWN)) this.failures.push(`round ${number}: ${message}`);
       if (violations.length > 0) this.failures.push(`round ${number}: its history is in ${this.#keep(number, history)}`);
       if (violations.length > FAILURES_SHOWN) this.failures.push(`round ${number}: and ${violations.length - FAILURES_SHOWN} more`);
       this.#totals.events += history.length;
       for (const what of Object.keys(counts) as (keyof Tally)[]) this.#totals.counts[what] += counts[what];
+      return result;
     } catch (error) {
       this.failures.push(`round ${number}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      return undefined;
     } finally {
       await round.dispose();
     }

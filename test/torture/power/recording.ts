@@ -1,7 +1,7 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import { SmallDisk } from "../../crash/small-disk.js";
 import { STRACE } from "../../crash/strace.js";
+import { written } from "../../crash/traced-receipts.js";
 import { type HistoryLine, readLines } from "../history-file.js";
 import { pause } from "../pause.js";
 import { queueOf } from "../queues.js";
@@ -47,14 +47,5 @@ export async function record(directory: string, seed: number, ms: number): Promi
   } finally {
     await round.dispose();
     disk.close();
-  }
-}
-
-/** Waits until `strace`, which outlives the server for a moment, has written everything. */
-async function written(log: string): Promise<void> {
-  for (let before = -1, now = 0; before !== now; ) {
-    before = now;
-    await pause(250);
-    now = statSync(log).size;
   }
 }
