@@ -56,9 +56,9 @@ export interface CrashedFile {
 }
 
 /** How much of what was not synced survives. */
-export type Luck = "none" | "all" | "first" | "last" | "some" | "few" | "most" | "torn";
+type Luck = "none" | "all" | "first" | "last" | "some" | "few" | "most" | "torn";
 
-export const LUCKS: readonly Luck[] = ["none", "all", "first", "last", "some", "some", "few", "most", "torn"];
+const LUCKS: readonly Luck[] = ["none", "all", "first", "last", "some", "some", "few", "most", "torn"];
 
 interface DirectoryChange {
   readonly ended: number;
