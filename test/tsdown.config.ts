@@ -1,10 +1,20 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["simulation/main.ts", "simulation/worker.ts", "fuzz/main.ts"],
+  // Beside one another, since they start one another.
+  entry: {
+    main: "simulation/main.ts",
+    worker: "simulation/worker.ts",
+    fuzz: "fuzz/main.ts",
+    torture: "torture/main.ts",
+    "torture-client": "torture/client/main.ts",
+    "torture-images": "torture/power/worker.ts",
+  },
   platform: "node",
   target: "node20.19",
   tsconfig: "../tsconfig.build.json",
+  // It has a part that is not JavaScript.
+  external: ["classic-level"],
   dts: false,
   outExtensions: () => ({ js: ".js" }),
 });

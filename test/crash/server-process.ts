@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 export const HOLDFAST = fileURLToPath(new URL("../../packages/server/bin/holdfast.js", import.meta.url));
 
 const BUILT = fileURLToPath(new URL("../../packages/server/dist/cli/main.js", import.meta.url));
-const START_MS = 20_000;
+const START_MS = 60_000;
 
 /** A port of the loopback address that nobody listens on. */
 export async function freePort(): Promise<number> {
@@ -40,6 +40,18 @@ export class ServerProcess {
 
   /** Starts the server and resolves when it serves. */
   async start(): Promise<void> {
+    const child = this.launch();
+    const deadline = performance.now() + START_MS;
+    while (!(await this.#ready())) {
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`the server ended with ${child.exitCode ?? child.signalCode}: ${this.#said}`);
+      if (performance.now() > deadline) throw new Error(`the server does not serve within ${START_MS} ms: ${this.#said}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Starts the server, which need not come to serve. */
+  launch(): ChildProcess {
     const [program = "", ...args] = this.#command;
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
@@ -48,11 +60,7 @@ export class ServerProcess {
         this.#said = `${this.#said}${text}`.slice(-4_000);
       });
     }
-    const deadline = performance.now() + START_MS;
-    while (!(await this.#ready())) {
-      if (child.exitCode !== null || performance.now() > deadline) throw new Error(`the server does not serve: ${this.#said}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    return child;
   }
 
   async #ready(): Promise<boolean> {
@@ -73,6 +81,17 @@ export class ServerProcess {
   /** Asks the process to end. */
   stop(): Promise<void> {
     return this.#end("SIGTERM");
+  }
+
+  /** Waits until the process has ended, whoever ended it; false when it still runs after so long. */
+  async ended(withinMs: number): Promise<boolean> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return true;
+    const signal = AbortSignal.timeout(withinMs);
+    return once(child, "exit", { signal }).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

@@ -3,15 +3,23 @@ import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A file system of 64 MiB in memory that a test can fill. */
+/** A small file system in memory that a test can fill. */
 export class SmallDisk {
   readonly path = mkdtempSync(join(tmpdir(), "holdfast-disk-"));
   readonly #filler = join(this.path, "filler");
+  readonly #size: string;
   #mounted = false;
+
+  /** @param size as `mount` takes it */
+  constructor(size = "64m") {
+    this.#size = size;
+  }
 
   /** Mounts it; gives the reason when that may not be. */
   mount(): string | undefined {
-    const { error, status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", this.path], { encoding: "utf8" });
+    const { error, status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${this.#size}`, "tmpfs", this.path], {
+      encoding: "utf8",
+    });
     this.#mounted = status === 0;
     return this.#mounted ? undefined : (error?.message ?? stderr.trim());
   }

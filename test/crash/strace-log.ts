@@ -16,41 +16,54 @@ export interface Call {
   readonly bytes: Buffer;
 }
 
-/** A call whose end is in a later line. */
-interface Unfinished {
+/** A call as it stands in the log, in one piece. */
+export interface CallText {
+  /** `name(arguments) = result`. */
   readonly text: string;
   readonly begun: number;
+  readonly ended: number;
+  /** Seconds since 1970 when it began, of a log that has times (`-ttt`); else not a number. */
+  readonly at: number;
 }
+
+const UNFINISHED = "<unfinished ...>";
+const RESUMED = /^<\.\.\. \w+ resumed>/;
 
 /**
  * Reads what `strace -f -y -o FILE` wrote, call by call in the order of their ends.
  *
  * @param file where the log is; `-s` must have been large enough that no bytes were cut
  */
-export async function* callsOf(file: string): AsyncGenerator<Call> {
-  const unfinished = new Map<string, Unfinished>();
+export async function* textsOf(file: string): AsyncGenerator<CallText> {
+  const unfinished = new Map<string, CallText>();
   let line = 0;
-  for await (const text of createInterface({ input: createReadStream(file, "latin1") })) {
+  for await (const whole of createInterface({ input: createReadStream(file, "latin1") })) {
     line++;
-    const space = text.indexOf(" ");
-    const thread = text.slice(0, space);
-    const said = text.slice(space).trimStart();
-    if (said.endsWith("<unfinished ...>")) {
-      unfinished.set(thread, { text: said.slice(0, -"<unfinished ...>".length), begun: line });
+    const [, thread = "", time = "", said = ""] = /^(\d+) +(\d+\.\d+ )?(.*)$/s.exec(whole) ?? [];
+    const at = time === "" ? Number.NaN : Number(time);
+    if (said.endsWith(UNFINISHED)) {
+      unfinished.set(thread, { text: said.slice(0, -UNFINISHED.length), begun: line, ended: line, at });
       continue;
     }
-    const resumed = /^<\.\.\. \w+ resumed>/.exec(said);
+    const resumed = RESUMED.exec(said);
     const before = resumed === null ? undefined : unfinished.get(thread);
     if (resumed !== null && before === undefined) continue;
     unfinished.delete(thread);
-    const whole = before === undefined ? said : before.text + said.slice(resumed?.[0].length ?? 0);
-    const call = parse(whole, before?.begun ?? line, line);
+    if (before === undefined) yield { text: said, begun: line, ended: line, at };
+    else yield { ...before, text: before.text + said.slice(resumed?.[0].length ?? 0), ended: line };
+  }
+}
+
+/** Those calls of a log that were given a file descriptor and did not fail, in the order of their ends. */
+export async function* callsOf(file: string): AsyncGenerator<Call> {
+  for await (const text of textsOf(file)) {
+    const call = parseCall(text);
     if (call !== undefined) yield call;
   }
 }
 
 /** `name(3<file>, ...) = 7`; undefined for signals, exits and calls that failed. */
-function parse(text: string, begun: number, ended: number): Call | undefined {
+export function parseCall({ text, begun, ended }: CallText): Call | undefined {
   const head = /^(\w+)\(\d+<([^>]*)>/.exec(text);
   const result = Number(/ = (\d+)(?:<[^>]*>)?$/.exec(text.slice(-200))?.[1] ?? Number.NaN);
   if (head === null || Number.isNaN(result)) return undefined;

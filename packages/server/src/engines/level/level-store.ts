@@ -7,6 +7,7 @@ import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, Write } from "../../store.js";
 import { DiskSpace } from "./disk-space.js";
 import type { Scavenger } from "./scavenger.js";
+import { removeUnfinished } from "./unfinished.js";
 
 const MIB = 1024 * 1024;
 
@@ -71,8 +72,8 @@ export class LevelStore implements Store {
     });
     try {
       await level.open().catch(async (cause: unknown) => {
-        if (!isDiskFull(cause)) throw cause;
-        await this.#space.release();
+        if (isDiskFull(cause)) await this.#space.release();
+        else if (!isDamaged(cause) || !(await removeUnfinished(directory))) throw cause;
         await level.open();
       });
     } catch (cause) {
@@ -193,6 +194,8 @@ async function makeDirectory(path: string): Promise<void> {
 }
 
 const isDiskFull = (error: unknown): boolean => /No space left on device/.test(causeOf(error).message);
+
+const isDamaged = (error: unknown): boolean => /Corruption/.test(causeOf(error).message);
 
 const causeOf = (error: unknown): Error => {
   if (!(error instanceof Error)) return new Error(String(error));

@@ -1,0 +1,43 @@
+import type { Random } from "../simulation/random.js";
+import type { Word } from "./client/spec.js";
+import { pause } from "./pause.js";
+import type { Round } from "./round.js";
+
+/** A life lasts so long after its start, at most, where nothing else is said. */
+const LIFE_MS_MAX = 500;
+/** A client says what is waited for within this, or it is not waited for any more. */
+const WORD_MS_MAX = 5_000;
+
+/** Resolves when any client says that. */
+async function said(round: Round, word: Word["say"]): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const late = setTimeout(resolve, WORD_MS_MAX);
+    const offs = round.clients.map((client) =>
+      client.on(word, () => {
+        for (const off of offs) off();
+        clearTimeout(late);
+        resolve();
+      }),
+    );
+  });
+}
+
+export interface Killing {
+  readonly kills: number;
+  readonly random: Random;
+  /** Kills at the moment a client says one of these, in turn; without, at any. */
+  readonly at?: readonly Word["say"][];
+  onKill(): void;
+}
+
+/** Kills the server and starts it again, as often as is asked. */
+export async function killing(round: Round, { kills, random, at = [], onKill }: Killing): Promise<void> {
+  for (let kill = 0; kill < kills; kill++) {
+    await pause(random.below(LIFE_MS_MAX));
+    const word = at[kill % at.length];
+    if (word !== undefined) await said(round, word);
+    await round.kill();
+    onKill();
+    await round.start();
+  }
+}

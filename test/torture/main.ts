@@ -1,0 +1,101 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { InvalidArgumentError, program } from "commander";
+import { Random } from "../simulation/random.js";
+import { type Verdict, wordFor, writeReport } from "./report.js";
+import type { Row } from "./row.js";
+import { ROWS } from "./rows/index.js";
+
+const FAILURES_SHOWN = 10;
+const ROOT = new URL("../../", import.meta.url);
+const REPORT = fileURLToPath(new URL("docs/reliability.md", ROOT));
+
+interface Options {
+  readonly minutes: number;
+  readonly seed: number;
+  readonly only?: readonly number[];
+  readonly report: string;
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError(`${text} is not a number of 0 or more.`);
+  return value;
+}
+
+function rowNumbers(text: string): number[] {
+  const numbers = text.split(",").map(Number);
+  const unknown = numbers.find((one) => !ROWS.some((row) => row.number === one));
+  const known = ROWS.map((row) => row.number).join(", ");
+  if (unknown !== undefined) throw new InvalidArgumentError(`${text} is no list of row numbers, which are ${known}.`);
+  return numbers;
+}
+
+function versionOf(): string {
+  const { version } = JSON.parse(readFileSync(new URL("packages/server/package.json", ROOT), "utf8")) as { readonly version: string };
+  return version;
+}
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** Shows on a terminal how far a row is, over what it said before. */
+function progress(row: Row, text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${row.number} ${row.title}: ${text}`);
+}
+
+async function runRow(row: Row, scale: number, seed: number, command: string): Promise<Verdict> {
+  const skipped = row.missing?.();
+  if (skipped !== undefined) return { row, command, skipped };
+  const directory = mkdtempSync(join(tmpdir(), `holdfast-torture-${row.number}-`));
+  const start = performance.now();
+  try {
+    const random = new Random(seed * 100 + row.number);
+    const result = await row.run({ directory, random, scale, progress: (text) => progress(row, text) });
+    return { row, command, result, seconds: (performance.now() - start) / 1_000 };
+  } catch (error) {
+    const failures = [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+    return { row, command, result: { figure: "none", failures, complete: false }, seconds: (performance.now() - start) / 1_000 };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function show(verdict: Verdict): void {
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  const { row } = verdict;
+  const figure = "skipped" in verdict ? verdict.skipped : `${verdict.result.figure} in ${Math.round(verdict.seconds)} s`;
+  say(`${String(row.number).padStart(2)} ${wordFor(verdict).padEnd(7)} ${row.title}: ${figure}`);
+  if ("skipped" in verdict) return;
+  for (const failure of verdict.result.failures.slice(0, FAILURES_SHOWN)) say(`     ${failure}`);
+}
+
+async function torture({ minutes, seed, only, report }: Options): Promise<void> {
+  const rows = ROWS.filter((row) => only?.includes(row.number) ?? true);
+  const fullMinutes = rows.reduce((sum, row) => sum + row.fullMinutes, 0);
+  const scale = Math.min(1, minutes / fullMinutes);
+  const given = only === undefined ? "" : ` --only ${only.join(",")}`;
+  say(`${rows.length} rows at ${Math.round(scale * 1_000) / 10} % of their full figures, seed ${seed}`);
+  const verdicts: Verdict[] = [];
+  for (const row of rows) {
+    const verdict = await runRow(row, scale, seed, `npm run torture -- --minutes ${minutes} --seed ${seed}${given}`);
+    show(verdict);
+    verdicts.push(verdict);
+    writeReport(report, verdicts, versionOf());
+  }
+  if (verdicts.some((verdict) => wordFor(verdict) === "failed")) process.exitCode = 1;
+}
+
+const fullMinutes = Math.ceil(ROWS.reduce((sum, row) => sum + row.fullMinutes, 0));
+
+program
+  .name("npm run torture --")
+  .description("Does to a server what must not lose a message, and judges what became of it; writes docs/reliability.md.")
+  .option("--minutes <n>", "how long that may take, about; figures are smaller with less", number, fullMinutes)
+  .option("--seed <n>", "what chance begins with", number, 1)
+  .option("--only <rows>", "some rows alone, by their numbers: 1,3", rowNumbers)
+  .option("--report <file>", "where the report goes", REPORT)
+  .action(torture);
+
+await program.parseAsync();

@@ -1,0 +1,149 @@
+import type { HistoryEvent, Token } from "../simulation/history.js";
+import type { HistoryEntry } from "../simulation/history-log.js";
+import type { HistoryLine } from "./history-file.js";
+import { type Life, livesOf } from "./lives.js";
+
+type LineOf<Type extends HistoryLine["type"]> = Extract<HistoryLine, { readonly type: Type }>;
+type DeliveryLine = LineOf<"delivery">;
+
+const MS = 1e6;
+/** A connection to a server that is killed may be lost before the end of the server shows. */
+const KILL_NS = 100 * MS;
+
+/** When the machine's clock was at 0, in ms since 1970. It waits for the next millisecond, to be exact. */
+export function clockZeroMs(): number {
+  const before = Date.now();
+  let now = before;
+  while (now === before) now = Date.now();
+  return now - Number(process.hrtime.bigint()) / MS;
+}
+
+export interface MergeOptions {
+  /** See `clockZeroMs`. */
+  readonly zeroMs: number;
+  leaseMsOf(queue: string): number;
+}
+
+/**
+ * Makes one history of those of all processes, as the checker reads it.
+ *
+ * Clients see things later than they are, so some are put where they were at the latest. A delivery is leased before it
+ * arrives, within the millisecond that its lease tells, and before every later lease of its life.
+ */
+export function mergeHistories(files: readonly (readonly HistoryLine[])[], options: MergeOptions): HistoryEvent[] {
+  return new Merger(files.flat(), options).events();
+}
+
+interface Placed {
+  readonly ns: number;
+  /** Of what is at the same time: a life begins before all else, and ends after it. */
+  readonly rank: number;
+  readonly entry: HistoryEntry;
+}
+
+class Merger {
+  readonly #zeroMs: number;
+  readonly #lines: readonly HistoryLine[];
+  readonly #leasedNs: ReadonlyMap<HistoryLine, number>;
+  readonly #lives: readonly Life[];
+  readonly #attached = new Map<string, LineOf<"attached">>();
+  readonly #tokens = new Map<number, Token>();
+  readonly #placed: Placed[] = [];
+
+  constructor(lines: HistoryLine[], { zeroMs, leaseMsOf }: MergeOptions) {
+    this.#zeroMs = zeroMs;
+    this.#lines = lines.sort((a, b) => a.ns - b.ns);
+    this.#leasedNs = leaseTimes(lines, zeroMs, leaseMsOf);
+    this.#lives = livesOf(lines, this.#leasedNs);
+    for (const line of lines) if (line.type === "attached") this.#attached.set(line.consumer, line);
+    for (const line of lines) if (line.type === "settle") this.#tokens.set(line.call, line.token);
+  }
+
+  events(): HistoryEvent[] {
+    for (const { number, startNs, endNs, after } of this.#lives) {
+      this.#placed.push({ ns: startNs, rank: 0, entry: { type: "restart", life: number } });
+      // The server attaches those who are still there to its new engine.
+      for (const { ns, ...attached } of this.#attached.values())
+        if (after !== undefined && ns > after && ns < startNs) this.#placed.push({ ns: startNs, rank: 1, entry: attached });
+      if (endNs !== Number.POSITIVE_INFINITY) this.#placed.push({ ns: endNs, rank: 2, entry: { type: "crash" } });
+    }
+    const told = new Map<string, number>();
+    const toldBeforePurge = new Map<number, number>();
+    for (const line of this.#lines) {
+      if (line.type === "delivery") note(told, line.queue, line.sequence);
+      if (line.type === "purge") toldBeforePurge.set(line.call, told.get(line.queue) ?? 0);
+      this.#place(line, toldBeforePurge);
+    }
+    this.#placed.sort((a, b) => a.ns - b.ns || a.rank - b.rank);
+    return this.#placed.map(({ ns, entry }, index) => ({ ...entry, index, at: Math.floor(ns / MS + this.#zeroMs) }) as HistoryEvent);
+  }
+
+  #place(line: HistoryLine, toldBeforePurge: ReadonlyMap<number, number>): void {
+    const put = (entry: HistoryEntry, ns = line.ns): void => void this.#placed.push({ ns, rank: 1, entry });
+    switch (line.type) {
+      case "restart":
+      case "crash":
+      case "engine-failed":
+        return;
+      case "stalled":
+        for (const detach of this.#mayBeGone(line)) put(detach);
+        return;
+      case "detach":
+        if (!this.#wentWithServer(line)) put(line);
+        return;
+      case "delivery":
+        put(line, this.#leasedAt(line));
+        return;
+      case "settle-done":
+        put(this.#mayBeOfFailure(line) ? { type: "settle-done", call: line.call, outcome: "info" } : line);
+        return;
+      case "purge-done":
+        put(line.outcome === "ok" ? { ...line, through: toldBeforePurge.get(line.call) ?? 0 } : line);
+        return;
+      default:
+        put(line);
+    }
+  }
+
+  #leasedAt(line: DeliveryLine): number {
+    const ended = this.#lives.find(({ number }) => number === line.token.life)?.endNs ?? line.ns;
+    return Math.min(this.#leasedNs.get(line) ?? line.ns, ended);
+  }
+
+  /** Whether a settlement may have been refused because the engine had failed just then; that ended its lease. */
+  #mayBeOfFailure({ call, ns, ...done }: LineOf<"settle-done">): boolean {
+    if (done.outcome !== "fail" || done.code !== "STALE_LEASE") return false;
+    const token = this.#tokens.get(call);
+    return this.#lives.some(({ number, sureNs }) => number === token?.life && sureNs !== undefined && ns >= sureNs);
+  }
+
+  /** Whether a consumer ended because its server did; that is no end of its own. */
+  #wentWithServer({ consumer, ns }: LineOf<"detach">): boolean {
+    const since = this.#attached.get(consumer)?.ns ?? ns;
+    return this.#lives.some(({ endNs }) => endNs > since && endNs < ns + KILL_NS);
+  }
+
+  /** The consumers of a process that stood still: the server may have given them up, for their connection or for what they left unanswered. */
+  #mayBeGone({ process, ns }: LineOf<"stalled">): HistoryEntry[] {
+    const here = [...this.#attached.values()].filter((line) => line.process === process && line.ns < ns);
+    const ways = here.flatMap(({ consumer }) => [true, false].map((counted) => ({ consumer, counted })));
+    return ways.map((way, index) => ({ type: "detach", call: -Math.round(ns) - index, ...way }));
+  }
+}
+
+const note = (most: Map<string, number>, name: string, value: number): void => void most.set(name, Math.max(value, most.get(name) ?? 0));
+
+/** When each delivery was leased at the latest. */
+function leaseTimes(lines: readonly HistoryLine[], zeroMs: number, leaseMsOf: (queue: string) => number): Map<HistoryLine, number> {
+  const deliveries = lines.filter((line): line is DeliveryLine => line.type === "delivery");
+  deliveries.sort((a, b) => b.token.life - a.token.life || b.token.number - a.token.number);
+  const times = new Map<HistoryLine, number>();
+  let [life, next] = [-1, Number.POSITIVE_INFINITY];
+  for (const line of deliveries) {
+    if (line.token.life !== life) [life, next] = [line.token.life, Number.POSITIVE_INFINITY];
+    const endOfMs = (line.leaseUntil - leaseMsOf(line.queue) + 1 - zeroMs) * MS;
+    next = Math.min(next, line.ns, endOfMs);
+    times.set(line, next);
+  }
+  return times;
+}

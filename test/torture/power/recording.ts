@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import { SmallDisk } from "../../crash/small-disk.js";
+import { STRACE } from "../../crash/strace.js";
+import { written } from "../../crash/traced-receipts.js";
+import { type HistoryLine, readLines } from "../history-file.js";
+import { pause } from "../pause.js";
+import { queueOf } from "../queues.js";
+import { Round } from "../round.js";
+import { RECORDED } from "./disk-call.js";
+
+/** So small that the journal's files are at their smallest, and are moved to LevelDB often. */
+const DISK = "48m";
+
+/** The queues of a recording, with those of their dead letters. */
+export const QUEUES = ["orders", "bills", "orders.dead", "bills.dead"] as const;
+
+/** A loaded run of a server, as its system calls and its clients tell it. */
+export interface Recording {
+  /** The log of `strace`. */
+  readonly log: string;
+  /** Where the store was. */
+  readonly data: string;
+  readonly lines: readonly HistoryLine[];
+  readonly zeroMs: number;
+}
+
+/** Runs a server for a while, with everything recorded that it does to its disk and sends to its clients. */
+export async function record(directory: string, seed: number, ms: number): Promise<Recording> {
+  const disk = new SmallDisk(DISK);
+  const refused = disk.mount();
+  if (refused !== undefined) throw new Error(refused);
+  const log = join(directory, "strace");
+  const data = join(disk.path, "data");
+  const wrapper = [...STRACE, "-ttt", "-y", "-s", "16777216", "-e", `trace=${RECORDED}`, "-e", "signal=none", "-o", log];
+  const queues = [queueOf("orders", { maxAttempts: 20 }), queueOf("bills", { ordering: "key", maxAttempts: 20 })];
+  const round = await Round.begin({ directory: join(directory, "round"), seed, queues, data, wrapper });
+  try {
+    const publisher = { window: 6, batchMax: 12, pauseMs: 4, times: 1, keys: 20, bodyBytesMax: 700 };
+    const consumer = { maxInFlight: 60, verbs: { ack: 12, nack: 2, reject: 1, release: 1, none: 1 }, workMsMax: 15 };
+    await round.client({ name: "ann", publisher: { queue: "orders", ...publisher }, consumer: { queue: "bills", ...consumer } });
+    await round.client({ name: "bob", publisher: { queue: "bills", ...publisher }, consumer: { queue: "orders", ...consumer } });
+    await pause(ms);
+    await round.kill();
+    await Promise.all(round.clients.map((client) => client.kill()));
+    await written(log);
+    return { log, data, lines: round.files.flatMap(readLines), zeroMs: round.zeroMs };
+  } finally {
+    await round.dispose();
+    disk.close();
+  }
+}

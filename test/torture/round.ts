@@ -1,0 +1,207 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { freePort, ServerProcess } from "../crash/server-process.js";
+import type { Tally } from "../simulation/checker/vacuous.js";
+import { check, tally, type Violation } from "../simulation/checker.js";
+import type { HistoryEvent } from "../simulation/history.js";
+import { Administrator } from "./administrator.js";
+import type { ClientSpec } from "./client/spec.js";
+import { ClientProcess } from "./client-process.js";
+import { HistoryFile, type HistoryLine, readLines } from "./history-file.js";
+import { clockZeroMs, mergeHistories } from "./merge.js";
+import { pause } from "./pause.js";
+import { DEAD_SETTINGS, type RoundQueue } from "./queues.js";
+
+const NS_PER_MS = 1e6;
+const CALLS_PER_CLIENT = 10_000_000;
+/** Two moments of a nemesis that belong together have this between them at least. */
+const GRACE_MS = 300;
+const DRAIN_MS = 60_000;
+const POLL_MS = 20;
+
+export interface RoundOptions {
+  /** A directory of its own. */
+  readonly directory: string;
+  readonly seed: number;
+  readonly queues: readonly RoundQueue[];
+  /** Where the server's data is, if not in that directory. */
+  readonly data?: string;
+  /** What runs the server. */
+  readonly wrapper?: readonly string[];
+}
+
+/** What a round came to. */
+export interface RoundResult {
+  readonly violations: readonly Violation[];
+  readonly counts: Tally;
+  readonly history: readonly HistoryEvent[];
+  /** When each process of the server was started. */
+  readonly startsMs: readonly number[];
+  /** When clients were told that the store had failed. */
+  readonly failuresMs: readonly number[];
+}
+
+/**
+ * One history: a server and clients in processes of their own, of which each writes down what it sees; what a nemesis
+ * does to them; and an end, in which everything is healed, drained, scanned and judged.
+ */
+export class Round {
+  readonly admin: Administrator;
+  readonly clients: ClientProcess[] = [];
+  readonly data: string;
+  readonly #options: RoundOptions;
+  readonly #port: number;
+  readonly #history: HistoryFile;
+  /** The histories of all processes. */
+  readonly files: string[] = [];
+  readonly zeroMs = clockZeroMs();
+  #server: ServerProcess;
+
+  private constructor(options: RoundOptions, port: number) {
+    this.#options = options;
+    this.#port = port;
+    mkdirSync(options.directory, { recursive: true });
+    this.data = options.data ?? join(options.directory, "data");
+    this.#server = this.#newServer(options.wrapper);
+    this.#history = new HistoryFile(this.#newFile("driver"), "driver");
+    this.admin = new Administrator(this.#server.url);
+  }
+
+  /** Starts a server and defines the queues. */
+  static async begin(options: RoundOptions): Promise<Round> {
+    const round = new Round(options, await freePort());
+    await round.start();
+    for (const { name, settings } of options.queues) {
+      round.#history.add({ type: "define", queue: name, options: settings });
+      if (settings.deadLetter !== false) round.#history.add({ type: "define", queue: settings.deadLetter, options: DEAD_SETTINGS });
+      await round.admin.define(name, settings);
+    }
+    return round;
+  }
+
+  #newServer(wrapper: readonly string[] = []): ServerProcess {
+    return new ServerProcess(this.data, this.#port, wrapper, ["--disconnect-grace-ms", String(GRACE_MS)]);
+  }
+
+  #newFile(name: string): string {
+    const file = join(this.#options.directory, `${name}.ndjson`);
+    this.files.push(file);
+    return file;
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  get pid(): number | undefined {
+    return this.#server.pid;
+  }
+
+  /** Starts a client and resolves when it is connected. */
+  async client(spec: Omit<ClientSpec, "firstCall" | "url" | "history" | "seed">, url = this.url): Promise<ClientProcess> {
+    const number = this.clients.length + 1;
+    const given = { url, firstCall: number * CALLS_PER_CLIENT, seed: this.#options.seed * 100 + number };
+    const client = new ClientProcess({ ...spec, ...given, history: this.#newFile(spec.name) });
+    this.clients.push(client);
+    await client.says("ready");
+    return client;
+  }
+
+  /** Starts the server and resolves when it serves. */
+  async start(): Promise<void> {
+    this.#history.add({ type: "restart", life: 0 });
+    await this.#server.start();
+  }
+
+  /**
+   * Lives a life that something in the wrapper is to end, and then none.
+   *
+   * @returns whether it ended by itself within that time
+   */
+  async liveAndDie(wrapper: readonly string[], withinMs: number): Promise<boolean> {
+    this.#server = this.#newServer(wrapper);
+    this.#history.add({ type: "restart", life: 0 });
+    this.#server.launch();
+    const died = await this.#server.ended(withinMs);
+    await this.kill();
+    this.#server = this.#newServer();
+    return died;
+  }
+
+  /** Kills the server. */
+  async kill(): Promise<void> {
+    await this.#server.kill();
+    this.#history.add({ type: "crash" });
+  }
+
+  /** The client's consumers may be given up from now on: it stands still, or did. */
+  stalled(client: ClientProcess): void {
+    new HistoryFile(this.#newFile(`${client.spec.name}-stalls-${this.files.length}`), client.spec.name).add({ type: "stalled" });
+  }
+
+  /** Everything is healed; what is left is drained and looked at, and the history is judged. */
+  async finish({ drain = true }: { readonly drain?: boolean } = {}): Promise<RoundResult> {
+    await this.#quiet();
+    if (drain) await this.#drain();
+    await Promise.all(this.clients.map((client) => client.stop()));
+    for (const { name, settings } of this.#options.queues) {
+      await this.#lookAt(name);
+      if (settings.deadLetter !== false && (await this.admin.exists(settings.deadLetter))) await this.#lookAt(settings.deadLetter);
+    }
+    this.admin.close();
+    await this.#server.stop();
+    this.#history.close();
+    return this.#judge();
+  }
+
+  async #quiet(): Promise<void> {
+    await Promise.all(
+      this.clients.map(async (client) => {
+        const quiet = client.says("quiet");
+        client.tell("quiet");
+        await quiet;
+      }),
+    );
+  }
+
+  async #drain(): Promise<void> {
+    for (const client of this.clients) client.tell("drain");
+    const deadline = performance.now() + DRAIN_MS;
+    for (const { name } of this.#options.queues) {
+      for (;;) {
+        const { ready, inFlight, delayed, parked } = await this.admin.counts(name);
+        if (ready + inFlight + delayed + parked === 0) break;
+        if (performance.now() > deadline) break;
+        await pause(POLL_MS);
+      }
+      this.#history.add({ type: "drained", queue: name });
+    }
+  }
+
+  async #lookAt(queue: string): Promise<void> {
+    const messages = await this.admin.scan(queue);
+    this.#history.add({ type: "scan", queue, messages });
+    this.#history.add({ type: "stats", queue, counts: await this.admin.counts(queue) });
+  }
+
+  #judge(): RoundResult {
+    const leases = new Map(this.#options.queues.map(({ name, settings }) => [name, settings.leaseMs]));
+    const lines = this.files.map(readLines);
+    const times = (wanted: HistoryLine["type"]): number[] =>
+      lines.flat().flatMap(({ type, ns }) => (type === wanted ? [ns / NS_PER_MS + this.zeroMs] : []));
+    const [startsMs, failuresMs] = [times("restart"), times("engine-failed")];
+    const history = mergeHistories(lines, {
+      zeroMs: this.zeroMs,
+      leaseMsOf: (queue) => leases.get(queue) ?? DEAD_SETTINGS.leaseMs,
+    });
+    return { violations: check(history), counts: tally(history), history, startsMs, failuresMs };
+  }
+
+  /** Ends all that still runs, and removes the directory. */
+  async dispose(): Promise<void> {
+    this.admin.close();
+    await Promise.all(this.clients.map((client) => client.kill()));
+    await this.#server.kill();
+    rmSync(this.#options.directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,74 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Tally } from "../simulation/checker/vacuous.js";
+import type { HistoryEvent } from "../simulation/history.js";
+import { linesOf } from "../simulation/print.js";
+import { newTotals, type Totals } from "../simulation/totals.js";
+import { Round, type RoundOptions, type RoundResult } from "./round.js";
+import type { RowContext, RowResult } from "./row.js";
+
+const FAILURES_SHOWN = 5;
+
+/** Adds up what the rounds of a row came to. */
+export class Rounds {
+  readonly failures: string[] = [];
+  readonly #context: RowContext;
+  readonly #totals: Totals = newTotals();
+  #count = 0;
+
+  constructor(context: RowContext) {
+    this.#context = context;
+  }
+
+  get counts(): Readonly<Tally> {
+    return this.#totals.counts;
+  }
+
+  get failed(): boolean {
+    return this.failures.length > 0;
+  }
+
+  /** Runs one round: the server starts, `torment` does its worst, and the history is judged; undefined when that was not possible. */
+  async run(options: Omit<RoundOptions, "directory" | "seed">, torment: (round: Round) => Promise<void>): Promise<RoundResult | undefined> {
+    const number = ++this.#count;
+    const seed = this.#context.random.below(2 ** 31);
+    const round = await Round.begin({ ...options, directory: join(this.#context.directory, `round-${number}`), seed });
+    try {
+      await torment(round);
+      const result = await round.finish();
+      const { violations, counts, history } = result;
+      for (const { message } of violations.slice(0, FAILURES_SHOWN)) this.failures.push(`round ${number}: ${message}`);
+      if (violations.length > 0) this.failures.push(`round ${number}: its history is in ${this.#keep(number, history)}`);
+      if (violations.length > FAILURES_SHOWN) this.failures.push(`round ${number}: and ${violations.length - FAILURES_SHOWN} more`);
+      this.#totals.events += history.length;
+      for (const what of Object.keys(counts) as (keyof Tally)[]) this.#totals.counts[what] += counts[what];
+      return result;
+    } catch (error) {
+      this.failures.push(`round ${number}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      return undefined;
+    } finally {
+      await round.dispose();
+    }
+  }
+
+  /** Keeps a history in which something is wrong. */
+  #keep(number: number, history: readonly HistoryEvent[]): string {
+    const directory = join("test-output", "torture");
+    mkdirSync(directory, { recursive: true });
+    const file = join(directory, `${basename(this.#context.directory)}-${number}.txt`);
+    writeFileSync(file, `${[...linesOf(history)].join("\n")}\n`);
+    return file;
+  }
+
+  /** Complains about what did not happen often enough for the rest to mean anything. */
+  expectAtLeast(minimums: Partial<Tally>): void {
+    for (const [what, least] of Object.entries(minimums)) {
+      const count = this.counts[what as keyof Tally];
+      if (count < least) this.failures.push(`vacuous: only ${count} ${what}, expected ${least} or more`);
+    }
+  }
+
+  result(figure: string, complete: boolean): RowResult {
+    return { figure, failures: this.failures, complete };
+  }
+}

@@ -1,0 +1,38 @@
+import { killing } from "../killing.js";
+import { queueOf } from "../queues.js";
+import { Rounds } from "../rounds.js";
+import { type Row, scaled } from "../row.js";
+
+const KILLS = 1_000;
+const KILLS_PER_ROUND = 20;
+
+export const deadLetters: Row = {
+  number: 14,
+  title: "Dead letter and redrive, killed in the middle",
+  method:
+    "Consumers reject and fail often, dead letters are redriven all the time; the server is killed at the moment a rejection or a redrive is sent.",
+  target: "1,000 kills: 0 missing, 0 in two places",
+  fullMinutes: 25,
+  async run(context) {
+    const kills = scaled(KILLS, context.scale);
+    const rounds = new Rounds(context);
+    const queues = [queueOf("orders", { maxAttempts: 2 }), queueOf("bills", { ordering: "key", maxAttempts: 3 })];
+    const publisher = { window: 4, batchMax: 5, pauseMs: 5, times: 1, keys: 20, bodyBytesMax: 300 };
+    const consumer = { maxInFlight: 50, verbs: { ack: 4, nack: 2, reject: 3, answer: 1 }, workMsMax: 5 };
+    let done = 0;
+    const onKill = (): void => context.progress(`${++done} of ${kills} kills`);
+    while (done < kills && !rounds.failed) {
+      await rounds.run({ queues }, async (round) => {
+        await round.client({ name: "ann", publisher: { queue: "orders", ...publisher }, consumer: { queue: "bills", ...consumer } });
+        await round.client({ name: "bob", publisher: { queue: "bills", ...publisher }, consumer: { queue: "orders", ...consumer } });
+        await round.client({ name: "cem", upkeep: { queue: "orders", redriveEveryMs: 60 } });
+        await round.client({ name: "dan", upkeep: { queue: "bills", redriveEveryMs: 60 } });
+        const now = Math.min(KILLS_PER_ROUND, kills - done);
+        await killing(round, { kills: now, random: context.random, at: ["redriving", "rejecting"], onKill });
+      });
+    }
+    rounds.expectAtLeast({ redriven: 2 * done, published: 10 * done });
+    const { published, redriven } = rounds.counts;
+    return rounds.result(`${done} kills, ${published} published, ${redriven} redriven`, done >= KILLS);
+  },
+};

@@ -1,0 +1,29 @@
+import type { Row } from "../row.js";
+import { killAfterAck } from "./acked.js";
+import { deadLetters } from "./dead-letters.js";
+import { diskFull } from "./disk-full.js";
+import { ioErrors } from "./io-errors.js";
+import { kill } from "./kill.js";
+import { killAtCall } from "./kill-at-call.js";
+import { power } from "./power.js";
+import { purge } from "./purge.js";
+import { receipts } from "./receipts.js";
+import { resend } from "./resend.js";
+import { simulation } from "./simulation.js";
+import { zombies } from "./zombies.js";
+
+/** The scorecard. */
+export const ROWS: readonly Row[] = [
+  kill,
+  killAtCall,
+  power,
+  receipts,
+  ioErrors,
+  diskFull,
+  simulation,
+  zombies,
+  killAfterAck,
+  resend,
+  deadLetters,
+  purge,
+];
