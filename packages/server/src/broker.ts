@@ -1,5 +1,6 @@
 import { type ErrorReply, HoldfastError, type ReceiptRun } from "holdfast-client/protocol";
 import { describeQueue } from "./address.js";
+import { Backups } from "./backup/backups.js";
 import type { Clock } from "./clock.js";
 import { Consumers } from "./consumers.js";
 import { Dispatcher } from "./dispatcher.js";
@@ -42,6 +43,7 @@ export class Broker implements EngineEvents {
   readonly consumers: Consumers;
   readonly rooms: Rooms;
   readonly openBytes: OpenBytes;
+  readonly backups: Backups;
   readonly counters: Counters = { staleCallbacks: 0, invalidCallbacks: 0, malformedFrames: 0 };
   readonly #dispatcher: Dispatcher;
   readonly #settings: BrokerSettings;
@@ -53,6 +55,7 @@ export class Broker implements EngineEvents {
     const { clock, log } = settings;
     this.engine = engine;
     this.#settings = settings;
+    this.backups = new Backups(engine, clock);
     this.openBytes = new OpenBytes(settings.openBytesMax);
     this.#queues = new Existence(this.#kind(), settings.queuesMax, settings.namespacesMax);
     this.#dispatcher = new Dispatcher(engine, clock, log);

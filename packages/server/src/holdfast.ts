@@ -1,4 +1,5 @@
 import type { Namespace, Server, Socket } from "socket.io";
+import { writeBackup } from "./backup/backup-file.js";
 import type { Broadcast } from "./broadcast.js";
 import { Broker, type Counters } from "./broker.js";
 import type { Engine, Page } from "./engine.js";
@@ -134,6 +135,19 @@ export class Holdfast {
   }
 
   /**
+   * Writes a copy of everything that is stored, in all namespaces, to a file: as it was at one moment after the call, while
+   * work goes on. `holdfast restore` makes a directory of it. Resolves to its bytes, once the file survives power loss; an
+   * older one of that name is replaced then. `RATE_LIMITED` while another backup is under way.
+   *
+   * @example
+   * await holdfast.backup("/var/backups/holdfast.hfbackup");
+   */
+  async backup(path: string): Promise<number> {
+    this.#broker.assertOpen();
+    return writeBackup(await this.#broker.backups.stream(), path);
+  }
+
+  /**
    * Stops: new work is refused with `SHUTTING_DOWN`, handlers at work finish (up to `drainMs`, 10 s), what is in flight
    * goes back uncounted, the engine closes. The Socket.IO server stays open. Called again, it waits for the same.
    */
@@ -144,10 +158,10 @@ export class Holdfast {
 }
 
 /** The one place that knows concrete engines. */
-async function engineOf({ engine, directory, clock }: Settings): Promise<Engine> {
+async function engineOf({ engine, directory, clock, log }: Settings): Promise<Engine> {
   if (engine === "memory") return createMemoryEngine({ clock });
   if (engine !== "level") return engine;
   // Loaded only when asked for: it brings a native store.
   const { createLevelEngine } = await import("./engines/level/level-engine.js");
-  return createLevelEngine({ directory: directory ?? "", clock });
+  return createLevelEngine({ directory: directory ?? "", clock, log });
 }

@@ -26,6 +26,7 @@ export const OPERATIONS = [
   "holdfast:members",
   "holdfast:presence",
   "holdfast:history",
+  "holdfast:backup",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];

@@ -10,6 +10,7 @@ import type { Settings } from "../settings.js";
 import { preview, validate } from "../validate.js";
 import type { Answer } from "./answer.js";
 import { attachConsumer } from "./attach-consumer.js";
+import { backup } from "./backup.js";
 import type { Connection } from "./connection.js";
 import type { Operation } from "./events.js";
 import { fillPage } from "./page.js";
@@ -87,6 +88,8 @@ export class Requests {
         return { reply: await rooms.presence(this.#broker, connection, payload) };
       case "holdfast:history":
         return { reply: await rooms.history(this.#broker, connection, payload) };
+      case "holdfast:backup":
+        return { reply: await backup(this.#broker, payload) };
       default:
         return operation satisfies never;
     }
