@@ -264,16 +264,23 @@ export class Broker implements EngineEvents {
   }
 
   /**
-   * Refuses new work, waits up to `drainMs` for handlers in this process, ends all consumers uncounted, closes the engine.
+   * Refuses new work, waits up to `drainMs` for handlers in this process, and up to `settleMs` for all consumers to settle
+   * what they hold; ends all consumers uncounted, closes the engine.
    *
    * @param replyQueues those of requesters in this process, which are removed
    */
-  async close(drainMs: number, replyQueues: readonly QueueAddress[] = []): Promise<void> {
+  async close(
+    { drainMs, settleMs }: { readonly drainMs: number; readonly settleMs: number },
+    replyQueues: readonly QueueAddress[] = [],
+  ): Promise<void> {
     this.#closing = true;
     this.#dispatcher.stop();
     this.rooms.stop();
     const consumers = this.consumers.all();
-    await within(drainMs, Promise.all(consumers.map((consumer) => consumer.sink.drained())));
+    await Promise.all([
+      within(drainMs, Promise.all(consumers.map((consumer) => consumer.sink.drained()))),
+      settleMs > 0 && within(settleMs, this.consumers.allSettled()),
+    ]);
     await Promise.all(this.consumers.all().map((consumer) => this.consumers.end(consumer, "shutting-down", false)));
     this.consumers.stop();
     // Those that are left, because the engine failed, are removed by their time.

@@ -150,9 +150,11 @@ export class Holdfast {
   /**
    * Stops: new work is refused with `SHUTTING_DOWN`, handlers at work finish (up to `drainMs`, 10 s), what is in flight
    * goes back uncounted, the engine closes. The Socket.IO server stays open. Called again, it waits for the same.
+   *
+   * @param options.settleMs how long clients may still settle what they hold (0); what they settle by then does not come again
    */
-  close({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#broker.close(drainMs, this.#requesters.stop()).finally(() => this.#gateway.close());
+  close({ drainMs = DRAIN_MS, settleMs = 0 }: { readonly drainMs?: number; readonly settleMs?: number } = {}): Promise<void> {
+    this.#closed ??= this.#broker.close({ drainMs, settleMs }, this.#requesters.stop()).finally(() => this.#gateway.close());
     return this.#closed;
   }
 }
