@@ -10,8 +10,11 @@ export async function examineDirectory(directory: string): Promise<Examination> 
   const { snapshot, journalRecords, journalDamage, close } = await openStoredDirectory(directory);
   try {
     const examination = await examine(snapshot);
-    const ofJournal = journalDamage === undefined ? [] : [{ what: `${journalDamage}; what LevelDB alone has was looked at` }];
-    return { ...examination, journalRecords, findings: [...ofJournal, ...examination.findings] };
+    if (journalDamage === undefined) return { ...examination, journalRecords };
+    // What is found beside it may be due to that alone, so nothing of it is mended.
+    const besides = examination.findings.map(({ of, what }) => ({ ...(of !== undefined && { of }), what }));
+    const ofJournal = { what: `${journalDamage}; what LevelDB has without it was looked at` };
+    return { ...examination, journalRecords, findings: [ofJournal, ...besides], writes: [] };
   } finally {
     await close();
   }

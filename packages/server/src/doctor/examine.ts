@@ -31,17 +31,21 @@ export async function examine(snapshot: Pick<StoreSnapshot, "read">): Promise<Om
     for (const finding of scan.findings) writes.push(...(finding.writes ?? []));
     writes.push(...scanned.writes);
   };
+  /** What LevelDB itself cannot read ends the look at that queue or room alone. */
+  const tried = async ({ of }: Scan, look: () => Promise<void>): Promise<void> => {
+    await look().catch((error: unknown) => findings.push({ of, what: `not all of it could be read: ${messageOf(error)}` }));
+  };
   let highest = 0;
   for (const queue of queues.all()) {
     highest = Math.max(highest, queue.number);
     const scan = new Scan(snapshot, `queue ${queue.name} of ${queue.namespace}`);
-    add(scan, await scanQueue(queue, scan));
+    await tried(scan, async () => add(scan, await scanQueue(queue, scan)));
   }
   for (const room of rooms.all()) {
     highest = Math.max(highest, room.number);
     const what = room.target.user === undefined ? "room" : "inbox of";
     const scan = new Scan(snapshot, `${what} ${room.name} of ${room.namespace}`);
-    add(scan, await scanRoom(room, scan));
+    await tried(scan, async () => add(scan, await scanRoom(room, scan)));
   }
   if (highest >= meta.nextQueue)
     findings.push({ what: `number ${highest} is in use, expected below ${meta.nextQueue}, the next one to be given` });
