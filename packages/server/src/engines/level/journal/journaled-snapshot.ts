@@ -17,16 +17,25 @@ export class JournaledSnapshot implements StoreSnapshot {
   }
 
   async read(range: ReadRange): Promise<readonly Entry[]> {
-    const [from, to] = [textOf(range.from), textOf(range.to)];
-    const texts = this.#texts.slice(lowerBound(this.#texts, from), lowerBound(this.#texts, to));
-    if (range.reverse === true) texts.reverse();
-    const changes = new Map<string, Uint8Array | undefined>();
-    for (const text of texts) changes.set(text, this.#changes.get(text));
     const hides = (key: Uint8Array): boolean => {
       const text = textOf(key);
       return text === MARK_TEXT || this.#changes.has(text);
     };
-    return merged(changes, await this.#below.read({ ...range, hides }), range);
+    return merged(this.#changesIn(range), await this.#below.read({ ...range, hides }), range);
+  }
+
+  /** Those that put something, in the order in which they are read, as many as could be wanted at most. */
+  #changesIn({ from, to, reverse, entriesMax, bytesMax }: ReadRange): Map<string, Uint8Array> {
+    const [first, end] = [lowerBound(this.#texts, textOf(from)), lowerBound(this.#texts, textOf(to))];
+    const changes = new Map<string, Uint8Array>();
+    for (let step = 0, bytes = 0; step < end - first && changes.size < entriesMax && bytes < bytesMax; step++) {
+      const text = this.#texts[reverse === true ? end - 1 - step : first + step] ?? "";
+      const value = this.#changes.get(text);
+      if (value === undefined) continue;
+      changes.set(text, value);
+      bytes += text.length + value.length;
+    }
+    return changes;
   }
 
   close(): Promise<void> {

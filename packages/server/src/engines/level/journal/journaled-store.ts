@@ -14,6 +14,10 @@ import { type FoundInFile, type FoundRecord, recordsFrom } from "./recover.js";
 const MOVED_BYTES = 512 * 1024;
 const MOVED_ENTRIES = 1_000;
 
+/** For a snapshot files are turned over until no more than this is left to be copied, but not for ever where much is written. */
+const SNAPSHOT_COPIED_BYTES = 2 * 1024 * 1024;
+const SNAPSHOT_TURNS_MAX = 3;
+
 export interface JournaledStoreOptions {
   readonly base: Store;
   readonly directory: string;
@@ -334,7 +338,7 @@ export class JournaledStore implements Store {
    */
   async snapshot(): Promise<StoreSnapshot> {
     this.#filled();
-    if (this.#isMarked) {
+    for (let round = 0; this.#isMarked && round < SNAPSHOT_TURNS_MAX && this.#filled().end > round * SNAPSHOT_COPIED_BYTES; round++) {
       const turned = this.#recording.then(() => this.#turn());
       this.#recording = turned.catch(ignore);
       await turned;

@@ -2,7 +2,7 @@ import type { Entry, ReadRange } from "../../../store.js";
 import { keyOf, textOf } from "./overlay.js";
 
 /** What was changed together with what is stored, which are different keys, in order and up to what is wanted. */
-export function merged(changes: Map<string, Uint8Array | undefined>, stored: readonly Entry[], range: ReadRange): Entry[] {
+export function merged(changes: ReadonlyMap<string, Uint8Array | undefined>, stored: readonly Entry[], range: ReadRange): Entry[] {
   const { reverse = false, entriesMax, bytesMax } = range;
   const entries: Entry[] = [];
   let bytes = 0;
