@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { BackupStream } from "./backup-stream.js";
 
 /** The file of a backup while it is written: it has its name only once it is whole and survives power loss. */
-export class BackupFile {
+class BackupFile {
   readonly #path: string;
   readonly #partial: string;
   readonly #handle: FileHandle;

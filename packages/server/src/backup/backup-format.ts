@@ -13,14 +13,12 @@ import type { Entry } from "../store.js";
  * program. A page: u32 count of entries, and for each u16 bytes of the key, u32 bytes of the value, key, value; keys rise
  * from page to page. The trailer, once, at the end: u48 count of entries, u48 bytes of all sections before it.
  */
-export const BACKUP_VERSION = 1;
+const BACKUP_VERSION = 1;
 export const SECTION_HEADER_BYTES = 12;
 
 const KINDS = { header: 0x48424648, page: 0x50424648, trailer: 0x54424648 } as const;
 type Kind = keyof typeof KINDS;
 
-/** The content of a page holds so much, or one entry that is larger. */
-export const PAGE_BYTES = 512 * 1024;
 /** No section that this program writes comes near it: what says more is damaged. */
 const CONTENT_BYTES_MAX = 64 * 1024 * 1024;
 

@@ -19,6 +19,7 @@ const SNAPSHOT_COPIED_BYTES = 2 * 1024 * 1024;
 const SNAPSHOT_TURNS_MAX = 3;
 
 export interface JournaledStoreOptions {
+  /** Its snapshots are of the moment of the call. */
   readonly base: Store;
   readonly directory: string;
   /** Of each of the two files, in bytes; for tests. */
@@ -339,6 +340,8 @@ export class JournaledStore implements Store {
   async snapshot(): Promise<StoreSnapshot> {
     this.#filled();
     for (let round = 0; this.#isMarked && round < SNAPSHOT_TURNS_MAX && this.#filled().end > round * SNAPSHOT_COPIED_BYTES; round++) {
+      // Whoever turns the files waits for a move under way, and commits behind it do.
+      await this.#moved;
       const turned = this.#recording.then(() => this.#turn());
       this.#recording = turned.catch(ignore);
       await turned;
