@@ -132,16 +132,12 @@ describe("a rolling restart under load", () => {
     let published = 0;
     let publishing = true;
     const load = (async () => {
-      const open = new Set<Promise<unknown>>();
+      const receipts: Promise<unknown>[] = [];
       while (publishing) {
-        const receipt = orders.publish(published++).then(
-          () => open.delete(receipt),
-          () => failed++,
-        );
-        open.add(receipt);
+        receipts.push(orders.publish(published++).catch(() => failed++));
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
-      await Promise.all(open);
+      await Promise.all(receipts);
     })();
     const until = async (reached: () => boolean): Promise<void> => {
       while (!reached()) await new Promise((resolve) => setTimeout(resolve, 10));

@@ -33,6 +33,7 @@ const UNITS = {
   "holdfast:members": LOOK_UNITS,
   "holdfast:presence": LOOK_UNITS,
   "holdfast:history": LOOK_UNITS,
+  "holdfast:backup": LOOK_UNITS,
 } as const satisfies Record<Operation, number>;
 
 /** Units of a plain request, by its payload as it came. */
