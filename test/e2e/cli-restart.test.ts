@@ -8,15 +8,18 @@ let server: RunningServer;
 beforeEach(async () => {
   shell = new Shell();
   directory = shell.directory();
-  server = await shell.serve(directory);
+  server = await shell.serve(directory, 0, FLAGS);
 });
 
 afterEach(() => shell.close());
 
+/** A consumer whose reader stands still settles nothing. */
+const FLAGS = ["--drain-ms", "200"];
+
 async function restart(signal: NodeJS.Signals): Promise<void> {
   const { port } = server;
   await server.cli.kill(signal);
-  server = await shell.serve(directory, port);
+  server = await shell.serve(directory, port, FLAGS);
 }
 
 const numbersOf = (output: string): number[] => [...output.matchAll(/^\{"line":(\d+),.*\}$/gm)].map(([, digits]) => Number(digits));

@@ -16,6 +16,7 @@ import { checkRooms } from "./checker/rooms/index.js";
 import { Run } from "./checker/run.js";
 import { checkSchedules } from "./checker/schedules.js";
 import { checkStarved } from "./checker/starved.js";
+import { checkStored } from "./checker/stored.js";
 import { checkTimes } from "./checker/times.js";
 import { checkVerdicts } from "./checker/verdicts.js";
 import { Report, type Violation } from "./checker/violation.js";
@@ -56,5 +57,6 @@ export function check(history: readonly HistoryEvent[]): Violation[] {
   checkRooms(history, run, copies, report);
   checkSchedules(history, run, report);
   checkReplies(history, run, report);
+  checkStored(history, report);
   return report.violations;
 }

@@ -1,3 +1,4 @@
+import { examine } from "../../packages/server/src/doctor/examine.js";
 import type { StoredEngine } from "../../packages/server/src/engines/stored-engine.js";
 import type { Counts, ScannedMessage } from "./history.js";
 import { readRecord, TTLS_MS } from "./messages.js";
@@ -14,6 +15,7 @@ const PAGE = 1_000;
 
 /** Ends a run: everything is healed, the queues are drained, and what they have is written down. */
 export async function end(world: World): Promise<void> {
+  await examineDisk(world);
   const engine = await heal(world);
   const waiting = await awaitReplies(world, engine);
   const drained = world.queues.filter(({ dead }) => world.random.chance(dead ? 0.5 : 0.9)).map(({ name }) => name);
@@ -32,6 +34,12 @@ export async function end(world: World): Promise<void> {
   for (const { name } of world.queues) await lookAt(world, engine, name);
   await lookAtReplies(world, engine, waiting);
   if (world.shed.surely !== undefined) await lookAt(world, engine, world.shed.surely);
+}
+
+/** What is durable adds up after each commit, so also while there is much of everything. */
+async function examineDisk(world: World): Promise<void> {
+  const { findings } = await examine(world.disk.durable);
+  world.record({ type: "examined", findings: findings.map(({ of, what }) => `${of ?? "the store"}: ${what}`) });
 }
 
 /** The queue that rooms feed takes all they have, so that it is over once it is drained. */

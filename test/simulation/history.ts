@@ -38,6 +38,7 @@ export type HistoryEvent =
   | Remove
   | RemoveDone
   | CommitBegun
+  | Examined
   | Synced
   | Peek
   | Drained
@@ -255,6 +256,13 @@ interface CommitBegun extends Moment {
 interface Synced extends Moment {
   readonly type: "synced";
   readonly commit: number;
+}
+
+/** All that is on disk was looked through, in the middle of whatever goes on. */
+interface Examined extends Moment {
+  readonly type: "examined";
+  /** What does not add up there. */
+  readonly findings: readonly string[];
 }
 
 /** Some messages that a queue had during the run. It tells the sequences of dead letters nobody consumes. */

@@ -1,5 +1,5 @@
 import { MemoryStore } from "../../packages/server/src/engines/memory/memory-store.js";
-import type { Entry, ReadRange, Store, Write } from "../../packages/server/src/store.js";
+import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../packages/server/src/store.js";
 import type { Random } from "./random.js";
 import { ms, type VirtualTime } from "./virtual-time.js";
 
@@ -154,6 +154,11 @@ export class SimulatedStore implements Store {
 
   spareBytes(): Promise<number> {
     return this.#later(() => (this.#disk.full ? -1 : Number.POSITIVE_INFINITY));
+  }
+
+  /** Of what is durable. */
+  async snapshot(): Promise<StoreSnapshot> {
+    return await this.#later(() => this.#disk.durable.snapshot());
   }
 
   /** Waits for the write under way. */

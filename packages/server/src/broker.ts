@@ -1,5 +1,6 @@
 import { type ErrorReply, HoldfastError, type ReceiptRun } from "holdfast-client/protocol";
 import { describeQueue } from "./address.js";
+import { Backups } from "./backup/backups.js";
 import type { Clock } from "./clock.js";
 import { Consumers } from "./consumers.js";
 import { Dispatcher } from "./dispatcher.js";
@@ -44,6 +45,7 @@ export class Broker implements EngineEvents {
   readonly consumers: Consumers;
   readonly rooms: Rooms;
   readonly openBytes: OpenBytes;
+  readonly backups: Backups;
   readonly counters: Counters = { staleCallbacks: 0, invalidCallbacks: 0, malformedFrames: 0, refusedConnections: 0 };
   readonly #dispatcher: Dispatcher;
   readonly #settings: BrokerSettings;
@@ -55,6 +57,7 @@ export class Broker implements EngineEvents {
     const { clock, log } = settings;
     this.engine = engine;
     this.#settings = settings;
+    this.backups = new Backups(engine, clock);
     this.openBytes = new OpenBytes(settings.openBytesMax);
     this.#queues = new Existence(this.#kind(), settings.queuesMax, settings.namespacesMax);
     this.#dispatcher = new Dispatcher(engine, clock, log);
@@ -263,16 +266,23 @@ export class Broker implements EngineEvents {
   }
 
   /**
-   * Refuses new work, waits up to `drainMs` for handlers in this process, ends all consumers uncounted, closes the engine.
+   * Refuses new work, waits up to `drainMs` for handlers in this process, and up to `settleMs` for all consumers to settle
+   * what they hold; ends all consumers uncounted, closes the engine.
    *
    * @param replyQueues those of requesters in this process, which are removed
    */
-  async close(drainMs: number, replyQueues: readonly QueueAddress[] = []): Promise<void> {
+  async close(
+    { drainMs, settleMs }: { readonly drainMs: number; readonly settleMs: number },
+    replyQueues: readonly QueueAddress[] = [],
+  ): Promise<void> {
     this.#closing = true;
     this.#dispatcher.stop();
     this.rooms.stop();
     const consumers = this.consumers.all();
-    await within(drainMs, Promise.all(consumers.map((consumer) => consumer.sink.drained())));
+    await Promise.all([
+      within(drainMs, Promise.all(consumers.map((consumer) => consumer.sink.drained()))),
+      settleMs > 0 && within(settleMs, this.consumers.allSettled()),
+    ]);
     await Promise.all(this.consumers.all().map((consumer) => this.consumers.end(consumer, "shutting-down", false)));
     this.consumers.stop();
     // Those that are left, because the engine failed, are removed by their time.

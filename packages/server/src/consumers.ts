@@ -23,6 +23,8 @@ export class Consumers {
   /** Consumers that wait for the engine's next life. */
   readonly #stranded = new Set<Consumer>();
   #engineServes = true;
+  /** Called when consumers may hold less than before; only while somebody waits for that. */
+  #onLess: (() => void) | undefined;
   #cancelAlarm: (() => void) | undefined;
 
   constructor(engine: Engine, dispatcher: Dispatcher, clock: Clock, log: Log, graceMs: number) {
@@ -78,6 +80,7 @@ export class Consumers {
       return;
     }
     consumer.leave();
+    this.#onLess?.();
     this.#graces.set(consumer, this.#clock.now() + this.#graceMs);
     this.#arm();
   }
@@ -109,7 +112,23 @@ export class Consumers {
     if (consumer.number === undefined) return staleRuns(runs);
     const settled = await this.#engine.settle(consumer.number, runs);
     this.#dispatcher.wake(consumer);
+    this.#onLess?.();
     return settled;
+  }
+
+  /** Resolves once no consumer that is here holds anything. The dispatcher was stopped, so nothing is added meanwhile. */
+  async allSettled(): Promise<void> {
+    await Promise.all(this.all().map(({ leasing }) => leasing));
+    const holds = ({ state, number }: Consumer): boolean =>
+      state === "attached" && number !== undefined && this.#engine.leasesOf(number).length > 0;
+    await new Promise<void>((resolve) => {
+      this.#onLess = () => {
+        if (this.all().some(holds)) return;
+        this.#onLess = undefined;
+        resolve();
+      };
+      this.#onLess();
+    });
   }
 
   /** Leases of a consumer ran out. One that never answers is cancelled. */
@@ -117,6 +136,7 @@ export class Consumers {
     const consumer = this.#byNumber.get(number);
     if (consumer === undefined) return;
     consumer.sink.ended(leases);
+    this.#onLess?.();
     if (inARow >= consumer.sink.expiriesMax && consumer.state === "attached") {
       this.#log.warn(`a consumer of ${describeQueue(consumer.address)} let ${inARow} leases in a row run out and is cancelled`);
       void this.end(consumer, "unresponsive", false);
@@ -136,6 +156,7 @@ export class Consumers {
     const consumer = this.#byNumber.get(number);
     if (consumer === undefined) return;
     consumer.sink.ended(leases);
+    this.#onLess?.();
     this.#dispatcher.wake(consumer);
   }
 
@@ -146,6 +167,7 @@ export class Consumers {
       this.#byNumber.delete(number);
       this.#dispatcher.remove(consumer);
       consumer.leaveLife();
+      this.#onLess?.();
       consumer.sink.endedAll();
       this.#stranded.add(consumer);
       if (this.#engineServes) void this.#enterLife(consumer);
@@ -201,6 +223,7 @@ export class Consumers {
     this.#byId.delete(consumer.id);
     if (consumer.number !== undefined) this.#byNumber.delete(consumer.number);
     consumer.end();
+    this.#onLess?.();
   }
 
   /** One timer for all graces. */

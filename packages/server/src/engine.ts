@@ -1,5 +1,6 @@
 import type { ErrorReply, ReceiptRun, SettledRun, SettleRun } from "holdfast-client/protocol";
 import type { Administration } from "./administration.js";
+import type { BackingUp } from "./backing-up.js";
 import type { QueueOptions } from "./options.js";
 import type { RoomEngine, RoomEvents } from "./room-engine.js";
 import type { Scheduling } from "./scheduling.js";
@@ -107,7 +108,7 @@ export interface EngineEvents extends RoomEvents {
  *
  * decisions/003 says how each method maps to NATS JetStream.
  */
-export interface Engine extends Administration, Scheduling, RoomEngine {
+export interface Engine extends Administration, BackingUp, Scheduling, RoomEngine {
   /** `memory`, `level`: what `serve --engine` takes. */
   readonly name: string;
   /** Names this life of the engine; never given twice, by no process and no node. Changes when the store reopens. */

@@ -3,6 +3,7 @@ import type { Namespace, Server, Socket } from "socket.io";
 import { Auth } from "./auth/auth.js";
 import type { AuthSettings } from "./auth/options.js";
 import type { RevocationTarget } from "./auth/revocations.js";
+import { writeBackup } from "./backup/backup-file.js";
 import type { Broadcast } from "./broadcast.js";
 import { Broker, type Counters } from "./broker.js";
 import type { Engine, Page } from "./engine.js";
@@ -189,11 +190,26 @@ export class Holdfast {
   }
 
   /**
+   * Writes a copy of everything that is stored, in all namespaces, to a file: as it was at one moment after the call, while
+   * work goes on. `holdfast restore` makes a directory of it. Resolves to its bytes, once the file survives power loss; an
+   * older one of that name is replaced then. `RATE_LIMITED` while another backup is under way.
+   *
+   * @example
+   * await holdfast.backup("/var/backups/holdfast.hfbackup");
+   */
+  async backup(path: string): Promise<number> {
+    this.#broker.assertOpen();
+    return writeBackup(await this.#broker.backups.stream(), path);
+  }
+
+  /**
    * Stops: new work is refused with `SHUTTING_DOWN`, handlers at work finish (up to `drainMs`, 10 s), what is in flight
    * goes back uncounted, the engine closes. The Socket.IO server stays open. Called again, it waits for the same.
+   *
+   * @param options.settleMs how long clients may still settle what they hold (0); what they settle by then does not come again
    */
-  close({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#broker.close(drainMs, this.#requesters.stop()).finally(async () => {
+  close({ drainMs = DRAIN_MS, settleMs = 0 }: { readonly drainMs?: number; readonly settleMs?: number } = {}): Promise<void> {
+    this.#closed ??= this.#broker.close({ drainMs, settleMs }, this.#requesters.stop()).finally(async () => {
       this.#gateway.close();
       await this.#guard?.close();
     });
@@ -208,16 +224,16 @@ async function openAuth(auth: AuthSettings, { engine, directory, clock, log }: S
   try {
     return await Auth.open(auth, engine === "memory" ? undefined : directory, clock, log);
   } catch (error) {
-    await broker.close(0);
+    await broker.close({ drainMs: 0, settleMs: 0 });
     throw error;
   }
 }
 
 /** The one place that knows concrete engines. */
-async function engineOf({ engine, directory, clock }: Settings): Promise<Engine> {
+async function engineOf({ engine, directory, clock, log }: Settings): Promise<Engine> {
   if (engine === "memory") return createMemoryEngine({ clock });
   if (engine !== "level") return engine;
   // Loaded only when asked for: it brings a native store.
   const { createLevelEngine } = await import("./engines/level/level-engine.js");
-  return createLevelEngine({ directory: directory ?? "", clock });
+  return createLevelEngine({ directory: directory ?? "", clock, log });
 }

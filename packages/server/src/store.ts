@@ -21,6 +21,12 @@ export interface ReadRange {
 
 export type Entry = readonly [key: Uint8Array, value: Uint8Array];
 
+/** All that a store had at one moment, however it changes since. To be closed: it keeps what is deleted meanwhile. */
+export interface StoreSnapshot {
+  read(range: ReadRange): Promise<readonly Entry[]>;
+  close(): Promise<void>;
+}
+
 /**
  * An ordered map of bytes that survives power loss: all that the core asks of a disk.
  *
@@ -40,5 +46,10 @@ export interface Store {
   reclaim(from: Uint8Array, to: Uint8Array): Promise<void>;
   /** Bytes that may still be written before publishes are to be refused; below 0: none. */
   spareBytes(): Promise<number>;
+  /**
+   * What the store has at one moment after the call, whole commits only. Writes go on meanwhile. It ends with the store,
+   * if nobody closes it before.
+   */
+  snapshot(): Promise<StoreSnapshot>;
   close(): Promise<void>;
 }

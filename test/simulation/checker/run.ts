@@ -145,6 +145,7 @@ export class Run {
       case "commit-begun":
       case "synced":
       case "clock-jump":
+      case "examined":
         break;
       case "emit":
         this.#feed(event);

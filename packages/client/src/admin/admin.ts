@@ -1,4 +1,5 @@
 import type { Holdfast } from "../client.js";
+import type { Reply } from "../connection.js";
 import type { Page } from "../page.js";
 import type { Requests } from "../requests.js";
 import { AdminQueue } from "./admin-queue.js";
@@ -35,6 +36,29 @@ export class Admin {
    */
   queue<Body = unknown>(name: string): AdminQueue<Body> {
     return new AdminQueue<Body>(name, this.#requests);
+  }
+
+  /**
+   * A copy of everything that the server stores, in all namespaces, as it is at one moment after the call: the bytes of a
+   * file that `holdfast restore` makes a directory of. It is whole only when the last of them came.
+   *
+   * @example
+   * for await (const bytes of admin(holdfast).backup()) await file.write(bytes);
+   */
+  async *backup(): AsyncGenerator<Uint8Array, void> {
+    const ask = (payload: object): Promise<Reply> => this.#requests.send("holdfast:backup", payload, () => "backup" in payload);
+    const { backup } = await ask({});
+    let left = true;
+    try {
+      for (let from = 0; left; ) {
+        const { bytes, done } = (await ask({ backup, from })) as unknown as { bytes: Uint8Array | ArrayBuffer; done: boolean };
+        left = !done;
+        from += bytes.byteLength;
+        yield bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes;
+      }
+    } finally {
+      if (left) void ask({ backup, cancel: true }).catch(() => undefined);
+    }
   }
 
   /** Names of the namespace's queues in order, those after `after`, up to `limit` (100, at most 1,000). */

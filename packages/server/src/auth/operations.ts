@@ -193,7 +193,31 @@ export const RULES = {
     adminOnly: true,
     audited: true,
   },
+  backupPart: {
+    operation: "backup",
+    form: "part",
+    permissions: [],
+    on: "a copy that was begun",
+    resourcesOf: nothing,
+    admin: "operator",
+    adminOnly: true,
+  },
+  backup: {
+    operation: "backup",
+    permissions: [],
+    on: "everything that the server stores",
+    resourcesOf: nothing,
+    admin: "operator",
+    adminOnly: true,
+    audited: true,
+  },
 } as const satisfies Readonly<Record<string, Rule>>;
+
+/** Forms that a request has by a field of that name. */
+const FIELD_OF_FORM = new Map([
+  ["room", "room"],
+  ["part", "backup"],
+]);
 
 const ALL: readonly Rule[] = Object.values(RULES);
 const BY_OPERATION = new Map<string, readonly Rule[]>();
@@ -201,6 +225,9 @@ for (const rule of ALL) BY_OPERATION.set(rule.operation, [...(BY_OPERATION.get(r
 
 /** The row for a request: of its form, as the request is told apart where it is carried out. */
 export function ruleOf(operation: string, payload: Payload): Rule | undefined {
-  const hasForm = (form: string): boolean => (form === "room" ? "room" in payload : payload.kind === form);
+  const hasForm = (form: string): boolean => {
+    const field = FIELD_OF_FORM.get(form);
+    return field === undefined ? payload.kind === form : field in payload;
+  };
   return BY_OPERATION.get(operation)?.find(({ form }) => form === undefined || hasForm(form));
 }

@@ -4,14 +4,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
  * What the HTTP server answers beside Socket.IO: `/healthz` says that the process runs, `/readyz` that messages can be
  * stored.
  *
- * @param failure why messages cannot be stored; undefined while they can
+ * @param ready whether messages can be stored
  */
-export function answerHealth(request: IncomingMessage, response: ServerResponse, failure: () => Error | undefined): void {
+export function answerHealth(request: IncomingMessage, response: ServerResponse, ready: () => boolean): void {
   if (request.method !== "GET" && request.method !== "HEAD") reply(response, 405, "method not allowed");
   else if (request.url === "/healthz") reply(response, 200, "ok");
   else if (request.url !== "/readyz") reply(response, 404, "not found");
-  else if (failure() === undefined) reply(response, 200, "ready");
-  else reply(response, 503, "the store does not serve");
+  else if (ready()) reply(response, 200, "ready");
+  else reply(response, 503, "messages cannot be stored now");
 }
 
 function reply(response: ServerResponse, status: number, text: string): void {

@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { HoldfastError } from "holdfast-client/protocol";
+import { addBackup } from "./backup.js";
 import { addConsume } from "./consume.js";
 import { addDead } from "./dead.js";
 import { addDefine } from "./define.js";
+import { addDoctor } from "./doctor.js";
 import { addEmit } from "./emit.js";
 import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode, exitCodeOf } from "./exit-codes.js";
 import { addJoin } from "./join.js";
@@ -11,6 +13,7 @@ import { addKey } from "./key.js";
 import { oneLine } from "./one-line.js";
 import { addPublish } from "./publish.js";
 import { addQueues } from "./queues.js";
+import { addRestore } from "./restore.js";
 import { addSchedule } from "./schedule.js";
 import { addServe } from "./serve.js";
 import { addStats } from "./stats.js";
@@ -49,6 +52,9 @@ addDead(program);
 addUpkeep(program);
 addSchedule(program);
 addKey(program);
+addBackup(program);
+addRestore(program);
+addDoctor(program);
 
 try {
   await program.parseAsync();

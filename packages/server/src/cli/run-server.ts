@@ -12,7 +12,10 @@ import { Interruption } from "./signals.js";
 import { SocketServer } from "./socket-server.js";
 import { readTls } from "./tls.js";
 
-/** Runs a server until SIGINT or SIGTERM, then closes it: what was accepted is confirmed, what is in flight goes back. */
+/**
+ * Runs a server until SIGINT or SIGTERM, then closes it: what was accepted is confirmed, what is in flight may be settled for
+ * `drainMs`, and goes back then. A second signal ends the process at once.
+ */
 export async function runServer(settings: ServeSettings): Promise<void> {
   await refuseOpenHost(settings);
   if (settings.demo && settings.auth !== undefined) {
@@ -24,7 +27,7 @@ export async function runServer(settings: ServeSettings): Promise<void> {
   const demo = settings.demo ? new DemoFiles(demoDirectory()) : undefined;
   const holdfast = await open(settings, log);
   const sockets = new SocketServer(holdfast, settings, tls, log.logger, (request, response) => {
-    if (demo?.answer(request, response) !== true) answerHealth(request, response, () => holdfast.failure);
+    if (demo?.answer(request, response) !== true) answerHealth(request, response, () => holdfast.ready);
   });
   try {
     await listen(sockets, settings);
@@ -37,7 +40,7 @@ export async function runServer(settings: ServeSettings): Promise<void> {
     log.logger.info("closing");
   } finally {
     sockets.refuse();
-    await holdfast.close();
+    await holdfast.close({ drainMs: settings.drainMs, settleMs: settings.drainMs });
     await sockets.close();
   }
   log.logger.info("closed");

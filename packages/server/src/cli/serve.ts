@@ -15,6 +15,7 @@ what was granted only; administrators enter /admin. Secrets are read from files 
     "audience": "orders" }, "roles": { "cook": { "consume": ["orders"] } }, "apiKeysFile": "/etc/holdfast-keys.json" } }
 
 One process per directory: cluster and PM2 need the JetStream engine.
+On SIGTERM or SIGINT it takes no new work, lets consumers settle what they hold, and ends with 0; a second one ends it at once.
 GET /healthz says that the process runs, GET /readyz that messages can be stored.
 
 Examples:
@@ -48,6 +49,7 @@ export function addServe(program: Command): void {
     .option("--rooms-max <number>", "how many rooms a namespace may have (default: 10000)", wholeNumber(1, 1_000_000))
     .option("--namespaces-max <number>", "how many namespaces clients may ask for beside / (default: 100)", wholeNumber(0, 10_000))
     .option("--disconnect-grace-ms <ms>", "how long a lost consumer may come back to its messages (default: 5000)", wholeNumber(0, 60_000))
+    .option("--drain-ms <ms>", "after SIGTERM: how long consumers may settle what they hold (default: 5000)", wholeNumber(0, 3_600_000))
     .option("--demo", "also serve a chat at /, to try rooms in a browser")
     .option("--jwt-audience <name>", "ask everybody for a token that is for this audience")
     .option("--jwt-issuer <name>", "who must have issued it")

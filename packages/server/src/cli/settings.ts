@@ -40,6 +40,8 @@ const settings = z.strictObject({
   namespacesMax: z.int().min(0).max(10_000).default(100),
   /** How long the consumers of a lost connection may be resumed. */
   disconnectGraceMs: z.int().min(0).max(60_000).default(5_000),
+  /** After SIGTERM or SIGINT: how long consumers may settle what they hold. */
+  drainMs: z.int().min(0).max(3_600_000).default(5_000),
   /** Also serve the chat of examples/chat, at `/`. */
   demo: z.boolean().default(false),
   /** Listen beyond loopback although nobody has to say who they are. */

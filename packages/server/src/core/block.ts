@@ -12,7 +12,7 @@ import { delayOf, expireAtOf, lookAt, NEVER } from "./timing.js";
  *      4 u32 CRC-32 of all that follows
  *      8 u32 CRC of the queue's block before, so that a missing block shows
  *     12 u24 count of messages    15 u8 flags: 1 some of them may expire, 2 they were published with a delay,
- *                                   4 some of them have a priority
+ *                                   4 some of them have a priority, 8 it stands for one that was damaged
  *     16 u48 first sequence     22 u48 published at (ms)     28 u32 queue
  *     32 the records, one after the other
  *
@@ -23,6 +23,7 @@ const WHOLE = 1;
 const EXPIRES = 1;
 const DELAYED = 2;
 const RAISED = 4;
+const REPLACES = 8;
 
 /** What all messages of a block have in common, beside their time. */
 export interface BlockTraits {
@@ -32,6 +33,8 @@ export interface BlockTraits {
   readonly delayed: boolean;
   /** Some of them have a priority above 0: in the log none has. */
   readonly raised?: boolean;
+  /** They stand for messages that were lost. */
+  readonly replaces?: boolean;
 }
 
 /** Of a block that is written anew this part was settled. */
@@ -128,13 +131,13 @@ export class Block {
     count: number,
     records: readonly Uint8Array[],
     recordBytes: number,
-    { expires, delayed, raised = false }: BlockTraits,
+    { expires, delayed, raised = false, replaces = false }: BlockTraits,
   ): Block {
     const bytes = Buffer.allocUnsafe(HEADER_BYTES + recordBytes);
     bytes.writeUInt32LE(WHOLE, 0);
     bytes.writeUInt32LE(previousCrc, 8);
     bytes.writeUInt32LE(count, 12);
-    bytes[15] = (expires ? EXPIRES : 0) | (delayed ? DELAYED : 0) | (raised ? RAISED : 0);
+    bytes[15] = (expires ? EXPIRES : 0) | (delayed ? DELAYED : 0) | (raised ? RAISED : 0) | (replaces ? REPLACES : 0);
     bytes.writeUIntLE(first, 16, 6);
     bytes.writeUIntLE(publishedAt, 22, 6);
     bytes.writeUInt32LE(queue, 28);
@@ -358,5 +361,14 @@ export class Block {
     this.bytes = undefined;
   }
 }
+
+/** The CRC of the block before it, as that was stored first. */
+export const previousCrcOf = (bytes: Uint8Array): number => u32(bytes, 8);
+
+/** Whether a block is not as it was stored first, so that the one after it has another CRC of it. */
+export const isRewritten = (bytes: Uint8Array): boolean => bytes[0] === SPARSE || isPlaceholder(bytes);
+
+/** Whether a block stands for one that was lost. */
+export const isPlaceholder = (bytes: Uint8Array): boolean => ((bytes[15] ?? 0) & REPLACES) !== 0;
 
 const NONE: readonly number[] = [];

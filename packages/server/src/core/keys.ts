@@ -59,6 +59,9 @@ export interface KeyRange {
 /** One above the largest sequence, time or commit number that a key can hold. */
 export const POSITIONS_END = 0xffff_ffff_ffff;
 
+/** All that the core writes. */
+export const EVERYTHING: KeyRange = { from: Buffer.of(META), to: Buffer.of(0xff) };
+
 /** Of a kind and a queue number. */
 const PREFIX_BYTES = 5;
 
@@ -198,6 +201,12 @@ export const scheduleNameOf = (key: Uint8Array): string => Buffer.from(key.buffe
 export const schedulesEnd = (queue: number): Buffer => keyOfQueue(SCHEDULE, queue + 1);
 
 export const queueOf = (key: Uint8Array): number => Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUInt32BE(1);
+
+/** The beginning of what follows, of the same kind, the queue that the key is of. */
+export function afterQueue(key: Uint8Array): Buffer {
+  const number = queueOf(key);
+  return number === 0xffff_ffff ? Buffer.of((key[0] ?? 0) + 1) : keyOfQueue(key[0] ?? 0, number + 1);
+}
 
 /** The first position in a key: a block's first sequence, a due time, a commit. */
 export function positionOf(key: Uint8Array): number {

@@ -1,4 +1,4 @@
-import type { Entry, ReadRange, Store, Write } from "../store.js";
+import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../store.js";
 import { turn } from "./conformance/manual-clock.js";
 
 /** Where a call of the store may be held: before it does its work, or after, when the engine does not know yet. */
@@ -107,6 +107,10 @@ export class GatedStore implements Store {
 
   spareBytes(): Promise<number> {
     return this.#inner.spareBytes();
+  }
+
+  snapshot(): Promise<StoreSnapshot> {
+    return this.#inner.snapshot();
   }
 
   close(): Promise<void> {

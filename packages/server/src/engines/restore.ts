@@ -1,14 +1,10 @@
-import { HoldfastError } from "holdfast-client/protocol";
-import { FORMAT_VERSION } from "../core/catalog.js";
 import { Core } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { LogState } from "../core/log-state.js";
 import type { Queue } from "../core/queue.js";
 import type { RoomCatalog } from "../core/rooms/room-catalog.js";
-import type { Entry, Store } from "../store.js";
-
-/** Lives are counted modulo this: see `Engine.life`. */
-const LIVES = 2 ** 20;
+import type { Entry, Store, StoreSnapshot } from "../store.js";
+import { LIVES, readMeta } from "./meta.js";
 
 /** Reads what earlier lives left into a new core, and says which removed queues are still to be cleared. */
 export async function restoreCore(store: Store, random: () => number, now: number): Promise<{ core: Core; removed: number[] }> {
@@ -61,19 +57,11 @@ async function restoreHeld(core: Core, store: Store, queue: Queue, now: number):
   }
 }
 
-function readMeta(stored: Uint8Array): { life: number; nextQueue: number } {
-  const meta = JSON.parse(Buffer.from(stored).toString("utf8")) as { version: number; life: number; nextQueue: number };
-  if (meta.version > FORMAT_VERSION) {
-    throw new HoldfastError(
-      "ENGINE_UNAVAILABLE",
-      `the store has format version ${meta.version}, this program reads versions up to ${FORMAT_VERSION}`,
-    );
-  }
-  return meta;
-}
-
 /** Every entry of a range, read in pages. */
-export async function* entriesOf(store: Store, range: { readonly from: Uint8Array; readonly to: Uint8Array }): AsyncGenerator<Entry> {
+export async function* entriesOf(
+  store: Pick<StoreSnapshot, "read">,
+  range: { readonly from: Uint8Array; readonly to: Uint8Array },
+): AsyncGenerator<Entry> {
   let { from } = range;
   for (;;) {
     const page = await store.read({ from, to: range.to, entriesMax: 1_000, bytesMax: 1_048_576 });

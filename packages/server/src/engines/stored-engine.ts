@@ -1,6 +1,8 @@
 import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
+import type { EngineBackup } from "../backing-up.js";
 import type { Clock } from "../clock.js";
 import type { EndedLeases } from "../core/administration.js";
+import { FORMAT_VERSION } from "../core/catalog.js";
 import type { Chains } from "../core/chains.js";
 import type { SealedCommit } from "../core/commit.js";
 import type { Consumer } from "../core/consumer.js";
@@ -35,6 +37,7 @@ import { clearBelow } from "./clear-below.js";
 import { type DeadLetterHost, DeadLetters } from "./dead-letters.js";
 import { Deferred } from "./deferred.js";
 import { looked, messageOf } from "./looked.js";
+import { readMeta } from "./meta.js";
 import { pageOf } from "./page-of.js";
 import { peekQueue } from "./peek.js";
 import { fillChain, fillDueList, fillWindow } from "./read-ahead.js";
@@ -43,6 +46,7 @@ import { recoverDue } from "./recover-due.js";
 import { restoreCore } from "./restore.js";
 import { readSchedules } from "./schedules.js";
 import { statsOf } from "./stats.js";
+import { StoredBackups } from "./stored-backup.js";
 import { StoredRooms } from "./stored-rooms.js";
 import { endExpired, promoteDue } from "./times.js";
 
@@ -52,6 +56,8 @@ export interface StoredEngineOptions {
   readonly clock: Clock;
   /** From 0 (included) to 1 (not): spreads retries, and starts a new store's lives at a number of its own. */
   readonly random: () => number;
+  /** Keeps a copy of a store of an older format before it is migrated; the first commit of a life does that. */
+  readonly keepOld?: (backup: EngineBackup) => Promise<void>;
 }
 
 type State = "closed" | "running" | "stopped" | "closing";
@@ -78,6 +84,8 @@ export class StoredEngine implements Engine {
   readonly #random: () => number;
   readonly #reclaimer: Reclaimer;
   readonly #rooms: StoredRooms;
+  readonly #backups: StoredBackups;
+  readonly #keepOld: (backup: EngineBackup) => Promise<void>;
   #state: State = "closed";
   #events: EngineEvents | undefined;
   #core: Core | undefined;
@@ -107,6 +115,8 @@ export class StoredEngine implements Engine {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#reclaimer = new Reclaimer(options.store, options.clock);
+    this.#keepOld = options.keepOld ?? (async () => undefined);
+    this.#backups = new StoredBackups(options.store, options.clock);
     this.#rooms = new StoredRooms(options.store, options.clock, {
       // One that is being restored is not to be touched.
       core: () => (this.#state === "running" || this.#state === "closing" ? this.#core : undefined),
@@ -144,6 +154,7 @@ export class StoredEngine implements Engine {
     await this.#store.open();
     try {
       this.#failed = false;
+      await this.#copyOld();
       const { core, removed } = await restoreCore(this.#store, this.#random, this.#clock.now());
       core.begin(this.#clock.now());
       this.#core = core;
@@ -166,6 +177,14 @@ export class StoredEngine implements Engine {
     }
   }
 
+  async #copyOld(): Promise<void> {
+    const stored = this.#store.get(keys.metaKey);
+    const version = stored === undefined ? FORMAT_VERSION : readMeta(stored).version;
+    if (version === FORMAT_VERSION) return;
+    const backup = await this.#backups.open(version);
+    await this.#keepOld(backup).finally(() => backup.close());
+  }
+
   /** A commit of a life that is beginning: nobody uses it yet. */
   async #writeOut(core: Core): Promise<void> {
     const sealed = core.seal(this.#clock.now());
@@ -186,6 +205,7 @@ export class StoredEngine implements Engine {
       this.#core = undefined;
       await this.#reopening;
       await this.#reclaimer.idle();
+      await this.#backups.end();
       await this.#store.close();
       this.#state = "closed";
     }
@@ -235,6 +255,7 @@ export class StoredEngine implements Engine {
     for (const consumer of consumers) this.#events?.onDetached(consumer, "engine-restarted");
     for (const session of sessions) this.#events?.onSessionEnded(session, "engine-restarted");
     await this.#reclaimer.idle();
+    await this.#backups.end();
     await this.#store.close().catch(() => undefined);
     this.#reopenLater();
   }
@@ -572,6 +593,11 @@ export class StoredEngine implements Engine {
 
   settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
     return this.#committed((core, now) => core.settle(core.consumer(consumer), runs, now));
+  }
+
+  async backup(): Promise<EngineBackup> {
+    this.#running();
+    return this.#backups.open();
   }
 
   async unblock(address: QueueAddress, key: string, action: "skip" | "retry"): Promise<void> {

@@ -8,6 +8,7 @@ import { isUserName, userObject } from "../room-names.js";
 import type { Settings } from "../settings.js";
 import { preview, validate } from "../validate.js";
 import { Administration, isAdminOperation } from "./administration.js";
+import { backup } from "./backup.js";
 import type { Operation } from "./events.js";
 import type { Guard } from "./guard.js";
 import { payloadOf } from "./schemas.js";
@@ -24,10 +25,12 @@ export const readTarget = (given: unknown): RevocationTarget => validate(targetR
 
 /** The requests of administrators, in a namespace of their own: each names the namespace that it is about. */
 export class AdminRequests {
+  readonly #broker: Broker;
   readonly #guard: Guard;
   readonly #administration: Administration;
 
   constructor(broker: Broker, settings: Settings, guard: Guard) {
+    this.#broker = broker;
     this.#guard = guard;
     this.#administration = new Administration(broker, settings);
   }
@@ -49,6 +52,8 @@ export class AdminRequests {
       case "holdfast:restore":
         await this.#guard.restore(readTarget(payload));
         return {};
+      case "holdfast:backup":
+        return backup(this.#broker, payload);
       default:
         return this.#administer(operation, payload);
     }

@@ -38,6 +38,7 @@ const UNITS = {
   "holdfast:disconnect": LOOK_UNITS,
   "holdfast:revoke": LOOK_UNITS,
   "holdfast:restore": LOOK_UNITS,
+  "holdfast:backup": LOOK_UNITS,
 } as const satisfies Record<Operation, number>;
 
 /** Units of a plain request, by its payload as it came. */

@@ -30,6 +30,7 @@ export const OPERATIONS = [
   "holdfast:disconnect",
   "holdfast:revoke",
   "holdfast:restore",
+  "holdfast:backup",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];

@@ -1,4 +1,4 @@
-import type { Entry, ReadRange, Store, Write } from "../store.js";
+import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../store.js";
 
 /** A store whose writes fail while a test says so: the engine on it stops, and opens again when they work. */
 export class FailingStore implements Store {
@@ -36,6 +36,10 @@ export class FailingStore implements Store {
 
   spareBytes(): Promise<number> {
     return this.#inner.spareBytes();
+  }
+
+  snapshot(): Promise<StoreSnapshot> {
+    return this.#inner.snapshot();
   }
 
   close(): Promise<void> {

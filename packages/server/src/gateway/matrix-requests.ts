@@ -54,4 +54,6 @@ export const MATRIX_REQUESTS: Readonly<Record<keyof typeof RULES, MatrixRequest>
   disconnect: { payload: { user: "nobody" } },
   revoke: { payload: { subject: "nobody" } },
   restore: { payload: { subject: "nobody" } },
+  backupPart: { payload: { backup: "nothing", cancel: true } },
+  backup: { payload: {} },
 };

@@ -9,11 +9,13 @@ import { preview, validate } from "../validate.js";
 import { type AdminOperation, Administration } from "./administration.js";
 import type { Answer } from "./answer.js";
 import { attachConsumer } from "./attach-consumer.js";
+import { backup } from "./backup.js";
 import type { Connection } from "./connection.js";
 import type { Operation } from "./events.js";
 import { refresh } from "./refresh.js";
 import * as rooms from "./rooms.js";
 import * as schemas from "./schemas.js";
+import { isBoundToLoopback } from "./socket-port.js";
 import { leaseOf } from "./token.js";
 
 const PREFIX = "holdfast:";
@@ -63,6 +65,9 @@ export class Requests {
         throw new HoldfastError("FORBIDDEN", `${operation} is for administrators, in their namespace`);
       case "holdfast:authenticate":
         return { reply: await refresh(this.#broker, connection, payload) };
+      case "holdfast:backup":
+        assertOwnMachine(connection);
+        return { reply: await backup(this.#broker, payload) };
       default:
         return { reply: await this.#administer(connection, operation, payload) };
     }
@@ -159,6 +164,18 @@ function onlyAllowed({ access }: Connection, kind: "queues" | "rooms", page: obj
   if (access.identity === undefined || !("items" in page) || !Array.isArray(page.items)) return page;
   const kindOfOne = kind === "queues" ? "queue" : "room";
   return { ...page, items: page.items.filter((name: string) => access.allows(RULES.list, { kind: kindOfOne, name })) };
+}
+
+/**
+ * Where nobody is asked who he is, only who is on this machine may have a copy of everything: it has what other namespaces
+ * keep, too. Where clients are asked, it is for administrators in their namespace.
+ */
+function assertOwnMachine({ socket }: Connection): void {
+  if (isBoundToLoopback(socket)) return;
+  throw new HoldfastError(
+    "FORBIDDEN",
+    "holdfast:backup is for administrators, in their namespace, or for a server that is bound to loopback",
+  );
 }
 
 /** Before looking into them: a thousand times too many would be looked at in vain. */

@@ -10,6 +10,8 @@ export interface EngineHost {
   /** Makes the next commit fail, whether it is `kept` all the same or not. Only with `supports.failures`. */
   failNextCommit(kept: boolean): void;
   /** Removes everything; the engine is closed or crashed by then. */
+  /** What is wrong with what is stored, in words; nothing when all is well. For hosts that can look. */
+  examine?(): Promise<readonly string[]>;
   destroy(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import type { Entry, ReadRange, Store, Write } from "../../store.js";
+import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../store.js";
 import { turn } from "./manual-clock.js";
 
 const forever = (): Promise<never> => new Promise(() => {});
@@ -83,6 +83,10 @@ export class FragileStore implements Store {
 
   spareBytes(): Promise<number> {
     return this.#unlessDead(() => this.#inner.spareBytes());
+  }
+
+  snapshot(): Promise<StoreSnapshot> {
+    return this.#unlessDead(() => this.#inner.snapshot());
   }
 
   close(): Promise<void> {

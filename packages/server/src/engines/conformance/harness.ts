@@ -255,6 +255,12 @@ export class Harness {
     }
   }
 
+  /** Promise C1 of what is stored: counts, CRCs and whom each entry belongs to. */
+  async checkStore(): Promise<void> {
+    if (this.#engine === undefined) return;
+    expect((await this.#host.examine?.()) ?? [], "C1: what is stored adds up").toEqual([]);
+  }
+
   async #checkQueue(address: QueueAddress): Promise<void> {
     const { engine } = this;
     const where = `${address.namespace} ${address.queue}`;

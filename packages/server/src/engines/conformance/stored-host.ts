@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.js";
+import { examine } from "../../doctor/examine.js";
 import type { Engine, EngineEvents } from "../../engine.js";
 import type { Store } from "../../store.js";
 import type { EngineHost } from "./engine-host.js";
@@ -34,6 +35,14 @@ export class StoredHost implements EngineHost {
 
   failNextCommit(kept: boolean): void {
     this.#store?.failNextWrite(kept);
+  }
+
+  async examine(): Promise<readonly string[]> {
+    const snapshot = await this.#store?.snapshot();
+    if (snapshot === undefined) return [];
+    const { findings } = await examine(snapshot);
+    await snapshot.close();
+    return findings.map(({ of, what }) => `${of ?? "the store"}: ${what}`);
   }
 
   async destroy(): Promise<void> {

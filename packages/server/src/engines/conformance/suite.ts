@@ -39,6 +39,7 @@ export class Suite {
       try {
         await body(harness);
         await harness.checkCounts();
+        await harness.checkStore();
       } finally {
         await harness.close();
       }

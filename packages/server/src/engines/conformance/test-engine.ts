@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { testAttempts, testAttemptsAcrossLives } from "./attempts.js";
 import { testBacklog } from "./backlog.js";
 import { testBackoff } from "./backoff.js";
+import { testBackup } from "./backup.js";
 import { testCompaction } from "./compaction.js";
 import { testDeadLetter } from "./dead-letter.js";
 import { testDedup } from "./dedup.js";
@@ -79,6 +80,7 @@ export const TOPICS = [
   testPriority,
   testRequests,
   testShutdown,
+  testBackup,
   testPurge,
   testPause,
   testRedrive,

@@ -1,19 +1,39 @@
+import { resolve } from "node:path";
+import { writeBackup } from "../../backup/backup-file.js";
+import { BackupStream } from "../../backup/backup-stream.js";
 import { type Clock, systemClock } from "../../clock.js";
+import { FORMAT_VERSION } from "../../core/catalog.js";
 import type { Engine } from "../../engine.js";
+import { type Log, silentLog } from "../../log.js";
+import { programVersion } from "../../program-version.js";
 import { StoredEngine } from "../stored-engine.js";
 import { createLevelStore } from "./create-level-store.js";
+
+export interface LevelEngineOptions {
+  /** Created when it is missing; used by one process at a time. */
+  readonly directory: string;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** Is told when a store of an older format is migrated, and where a backup of it as it was is kept. */
+  readonly log?: Log;
+}
 
 /**
  * The embedded engine: LevelDB in a directory of this machine. A commit is on disk before it is confirmed.
  *
- * @param options.directory created when it is missing; used by one process at a time
  * @example const holdfast = await Holdfast.open({ directory: "./data" });
  */
-export function createLevelEngine(options: { readonly directory: string; readonly clock?: Clock; readonly random?: () => number }): Engine {
+export function createLevelEngine({ directory, clock = systemClock, random = Math.random, log = silentLog }: LevelEngineOptions): Engine {
   return new StoredEngine({
     name: "level",
-    store: createLevelStore(options.directory),
-    clock: options.clock ?? systemClock,
-    random: options.random ?? Math.random,
+    store: createLevelStore(directory),
+    clock,
+    random,
+    keepOld: async (backup) => {
+      const { storeVersion } = backup;
+      const path = `${resolve(directory)}.v${storeVersion}.hfbackup`;
+      await writeBackup(new BackupStream(backup, clock.now(), programVersion()), path);
+      log.info(`the store in ${directory} goes from format version ${storeVersion} to ${FORMAT_VERSION}; as it was it is kept in ${path}`);
+    },
   });
 }

@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ClassicLevel } from "classic-level";
 import { HoldfastError } from "holdfast-client/protocol";
-import type { Entry, ReadRange, Store, Write } from "../../store.js";
+import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../store.js";
 import { DiskSpace } from "./disk-space.js";
 import type { Scavenger } from "./scavenger.js";
 import { removeUnfinished } from "./unfinished.js";
@@ -28,6 +28,8 @@ const TIMESTAMP_MS = 50;
  */
 const STEP_ENTRIES = 64;
 const STEP_BYTES = 65_536;
+
+type Snapshot = ReturnType<ClassicLevel["snapshot"]>;
 
 const fsyncAsync = promisify(fsync);
 
@@ -118,8 +120,19 @@ export class LevelStore implements Store {
     this.#syncedAt = now;
   }
 
-  async read(range: ReadRange): Promise<readonly Entry[]> {
+  read(range: ReadRange): Promise<readonly Entry[]> {
+    return this.#read(range, undefined);
+  }
+
+  /** The moment is that of the call. */
+  async snapshot(): Promise<StoreSnapshot> {
+    const snapshot = this.#open().snapshot();
+    return { read: (range) => this.#read(range, snapshot), close: () => snapshot.close() };
+  }
+
+  async #read(range: ReadRange, snapshot: Snapshot | undefined): Promise<readonly Entry[]> {
     const iterator = this.#open().iterator({
+      ...(snapshot && { snapshot }),
       gte: range.from,
       lt: range.to,
       reverse: range.reverse === true,

@@ -1,10 +1,10 @@
-import type { Entry, ReadRange, Store, Write } from "../../store.js";
+import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../store.js";
 
 /** A store in memory: the reference, for tests and for servers that need not survive. Its content ends with the process. */
 export class MemoryStore implements Store {
   /** Keys in byte order, as text of one character per byte, so that comparing text compares bytes. */
   #keys: string[] = [];
-  readonly #values = new Map<string, Uint8Array>();
+  #values = new Map<string, Uint8Array>();
   /** Deleted keys that are still in `#keys`. */
   #holes = 0;
 
@@ -77,6 +77,13 @@ export class MemoryStore implements Store {
 
   async spareBytes(): Promise<number> {
     return Number.POSITIVE_INFINITY;
+  }
+
+  async snapshot(): Promise<StoreSnapshot> {
+    const copy = new MemoryStore();
+    copy.#keys = [...this.#keys];
+    copy.#values = new Map(this.#values);
+    return copy;
   }
 
   async close(): Promise<void> {}

@@ -1,4 +1,4 @@
-import type { Entry, ReadRange, Store, Write } from "../../../store.js";
+import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
 import { MemoryStore } from "../../memory/memory-store.js";
 import type { JournalFile } from "./journal-file.js";
 import type { JournalFiles } from "./open-files.js";
@@ -251,6 +251,10 @@ class StoreBelow implements Store {
 
   read(range: ReadRange): Promise<readonly Entry[]> {
     return this.#content.read(range);
+  }
+
+  snapshot(): Promise<StoreSnapshot> {
+    return this.#content.snapshot();
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Entry, ReadRange, Store, Write } from "../../../store.js";
+import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
 import { MemoryStore } from "../../memory/memory-store.js";
 import { FILE_BYTES, FragileMachine } from "./fragile-machine.js";
 import { JournaledStore } from "./journaled-store.js";
@@ -74,6 +74,7 @@ type Step =
   | { readonly kind: "read"; readonly from: number; readonly to: number; entriesMax: number; bytesMax: number; reverse: boolean }
   | { readonly kind: "slow" }
   | { readonly kind: "letOneThrough" }
+  | { readonly kind: "snapshot" }
   | { readonly kind: "crash" };
 
 const keyNumber = fc.nat(KEYS - 1);
@@ -102,6 +103,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("clear" as const, "reclaim" as const), from: keyNumber, to: keyNumber }) },
   { weight: 2, arbitrary: fc.constant({ kind: "slow" as const }) },
   { weight: 4, arbitrary: fc.constant({ kind: "letOneThrough" as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: "snapshot" as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: "crash" as const }) },
 );
 
@@ -113,6 +115,8 @@ class Pair {
   readonly #machine = new FragileMachine(() => 0.9);
   store = this.#opening();
   #values = 0;
+  /** Snapshots that were asked for, and what the plain store had then and after each step since. */
+  #snapshots: { readonly taken: Promise<StoreSnapshot>; readonly states: string[][] }[] = [];
 
   #opening(): JournaledStore {
     const openFiles = async (): Promise<JournalFiles> => this.#machine.start(Number.POSITIVE_INFINITY).files;
@@ -125,14 +129,19 @@ class Pair {
       await this.#do(each);
       expect(shown(await this.store.read(ALL)), JSON.stringify(each)).toEqual(shown(await this.plain.read(ALL)));
       for (let key = 0; key < KEYS; key += 7) expect(this.store.get(keyOf(key))).toEqual(this.plain.get(keyOf(key)));
+      const state = shown(await this.plain.read(ALL));
+      for (const { states } of this.#snapshots) states.push(state);
     }
     this.#speedUp();
+    for (const { taken, states } of this.#snapshots) await checkSnapshot(await taken, states);
     await this.store.close();
   }
 
   async #do(each: Step): Promise<void> {
     if (each.kind === "slow") this.base.slow = true;
-    else if (each.kind === "write") await this.#write(each.writes);
+    else if (each.kind === "snapshot") {
+      this.#snapshots.push({ taken: this.store.snapshot(), states: [shown(await this.plain.read(ALL))] });
+    } else if (each.kind === "write") await this.#write(each.writes);
     else if (each.kind === "crash") await this.#crash();
     else if (each.kind === "letOneThrough") {
       this.base.waiting.shift()?.();
@@ -178,9 +187,25 @@ class Pair {
   async #crash(): Promise<void> {
     this.base.waiting.length = 0;
     this.base.slow = false;
+    this.#snapshots = [];
     this.store = this.#opening();
     await this.store.open();
   }
+}
+
+/** It has what the store had at one of these moments, page by page too, and the journal's mark is not in it. */
+async function checkSnapshot(snapshot: StoreSnapshot, states: readonly string[][]): Promise<void> {
+  const whole = shown(await snapshot.read(ALL));
+  expect(states).toContainEqual(whole);
+  const pages: Entry[] = [];
+  for (let from: Uint8Array = Buffer.of(0x00), page: readonly Entry[]; ; from = Buffer.concat([page.at(-1)?.[0] ?? from, Buffer.of(0)])) {
+    page = await snapshot.read({ ...ALL, from, entriesMax: 5, bytesMax: 700 });
+    if (page.length === 0) break;
+    pages.push(...page);
+  }
+  expect(shown(pages)).toEqual(whole);
+  expect(shown(await snapshot.read({ ...ALL, reverse: true }))).toEqual(whole.toReversed());
+  await snapshot.close();
 }
 
 describe("a journaled store", () => {

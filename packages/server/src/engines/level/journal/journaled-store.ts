@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { HoldfastError } from "holdfast-client/protocol";
-import type { Entry, ReadRange, Store, Write } from "../../../store.js";
+import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
 import type { JournalFile } from "./journal-file.js";
+import { JournaledSnapshot } from "./journaled-snapshot.js";
 import { type Mark, readMark, writeOfMark } from "./mark.js";
+import { merged } from "./merged.js";
 import { type JournalFiles, openFiles } from "./open-files.js";
 import { type Change, DELETED, keyOf, Overlay, textOf } from "./overlay.js";
 import { RecordPacker, recordBytes, SECRET_BYTES } from "./record.js";
@@ -12,7 +14,12 @@ import { type FoundInFile, type FoundRecord, recordsFrom } from "./recover.js";
 const MOVED_BYTES = 512 * 1024;
 const MOVED_ENTRIES = 1_000;
 
+/** For a snapshot files are turned over until no more than this is left to be copied, but not for ever where much is written. */
+const SNAPSHOT_COPIED_BYTES = 2 * 1024 * 1024;
+const SNAPSHOT_TURNS_MAX = 3;
+
 export interface JournaledStoreOptions {
+  /** Its snapshots are of the moment of the call. */
   readonly base: Store;
   readonly directory: string;
   /** Of each of the two files, in bytes; for tests. */
@@ -326,6 +333,30 @@ export class JournaledStore implements Store {
     return changes;
   }
 
+  /**
+   * The files are used anew, so a snapshot cannot read from them later: what they say is moved below first, while commits
+   * go on. What came meanwhile is copied in the very turn in which the store below is asked for its moment.
+   */
+  async snapshot(): Promise<StoreSnapshot> {
+    this.#filled();
+    for (let round = 0; this.#isMarked && round < SNAPSHOT_TURNS_MAX && this.#filled().end > round * SNAPSHOT_COPIED_BYTES; round++) {
+      // Whoever turns the files waits for a move under way, and commits behind it do.
+      await this.#moved;
+      const turned = this.#recording.then(() => this.#turn());
+      this.#recording = turned.catch(ignore);
+      await turned;
+      await this.#moved;
+    }
+    this.#filled();
+    if (this.#failure !== undefined) throw this.#failure.cause;
+    const below = this.#base.snapshot();
+    const changes = new Map<string, Uint8Array | undefined>();
+    for (const overlay of [this.#moving, this.#filled()]) {
+      for (const [text, change] of overlay?.entries() ?? []) changes.set(text, overlay && currentValue(overlay, change));
+    }
+    return new JournaledSnapshot(await below, changes);
+  }
+
   // --- space ---------------------------------------------------------------------------------------------------
 
   /** What the files hold may have to be written below once more. Where that leaves nothing it is moved soon: most of it is dead. */
@@ -362,30 +393,6 @@ const currentValue = (overlay: Overlay, change: Change): Uint8Array | undefined 
 function bothOf(some: string[], others: string[]): string[] {
   if (others.length === 0) return some;
   return some.length === 0 ? others : [...new Set([...some, ...others])].sort();
-}
-
-/** What was changed together with what is stored, which are different keys, in order and up to what is wanted. */
-function merged(changes: Map<string, Uint8Array | undefined>, stored: readonly Entry[], range: ReadRange): Entry[] {
-  const { reverse = false, entriesMax, bytesMax } = range;
-  const entries: Entry[] = [];
-  let bytes = 0;
-  let storedAt = 0;
-  const add = (entry: Entry): void => {
-    entries.push(entry);
-    bytes += entry[0].length + entry[1].length;
-  };
-  const isFull = (): boolean => entries.length >= entriesMax || bytes >= bytesMax;
-  for (const [text, value] of changes) {
-    if (value === undefined) continue;
-    for (let next = stored[storedAt]; next !== undefined && !isFull(); next = stored[++storedAt]) {
-      if (textOf(next[0]) < text === reverse) break;
-      add(next);
-    }
-    if (isFull()) return entries;
-    add([keyOf(text), value]);
-  }
-  while (storedAt < stored.length && !isFull()) add(stored[storedAt++] as Entry);
-  return entries;
 }
 
 const ignore = (): void => undefined;

@@ -1,9 +1,12 @@
 import type { Store, Write } from "../../../store.js";
 import { damaged } from "./damaged.js";
+import { textOf } from "./overlay.js";
 import { SECRET_BYTES } from "./record.js";
 
 /** No key of the core begins like this. */
 const KEY = Buffer.of(0x00);
+/** The mark's key, as an overlay names keys. */
+export const MARK_TEXT = textOf(KEY);
 const NUMBER_BYTES = 6;
 
 /** What the store below says of its journal: u48 `next`, 8 bytes `secret`. */

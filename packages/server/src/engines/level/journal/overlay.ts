@@ -174,7 +174,8 @@ function prefixOf(text: string): number {
   return kindOf(text) + 1 + queue;
 }
 
-function lowerBound(texts: readonly string[], text: string): number {
+/** The index of the first text that is not below `text`. */
+export function lowerBound(texts: readonly string[], text: string): number {
   let low = 0;
   let high = texts.length;
   while (low < high) {

@@ -1,0 +1,67 @@
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { BackupStream } from "./backup-stream.js";
+
+/** The file of a backup while it is written: it has its name only once it is whole and survives power loss. */
+class BackupFile {
+  readonly #path: string;
+  readonly #partial: string;
+  readonly #handle: FileHandle;
+  #bytes = 0;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#partial = partialOf(path);
+    this.#handle = handle;
+  }
+
+  /** Begins `path`.partial, over what an interrupted backup may have left there. Messages are nobody else's business. */
+  static async create(path: string): Promise<BackupFile> {
+    return new BackupFile(path, await open(partialOf(path), "w", 0o600));
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.#handle.writeFile(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  /** Gives the file its name, in place of one that had it. */
+  async finish(): Promise<void> {
+    await this.#handle.sync();
+    await this.#handle.close();
+    await rename(this.#partial, this.#path);
+    const directory = await open(dirname(this.#path), "r");
+    await directory.sync().finally(() => directory.close());
+  }
+
+  async abandon(): Promise<void> {
+    await this.#handle.close();
+    await rm(this.#partial, { force: true });
+  }
+}
+
+const partialOf = (path: string): string => `${path}.partial`;
+
+/** Writes all of a backup to a file; returns its bytes. When that fails, no file is left. */
+export async function writeBackup(stream: Pick<BackupStream, "next" | "close">, path: string): Promise<number> {
+  let file: BackupFile | undefined;
+  try {
+    file = await BackupFile.create(path);
+    for (let done = false; !done; ) {
+      const chunk = await stream.next();
+      await file.write(chunk.bytes);
+      done = chunk.done;
+    }
+    await file.finish();
+    return file.bytes;
+  } catch (error) {
+    await file?.abandon().catch(() => undefined);
+    throw error;
+  } finally {
+    await stream.close();
+  }
+}

@@ -1,0 +1,90 @@
+import type { Command } from "commander";
+import type { Examination, Examined } from "../doctor/finding.js";
+import { EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
+import { bytes, table } from "./table.js";
+
+const HELP = `
+Reads all that a stopped server has stored, and says what is damaged or does not add up: every block and its CRC, the chain of
+blocks, entries that belong to nothing, and the counts of every queue and room against what is there. It changes nothing,
+unless --mend is given: then counts are written as found, and what is damaged is taken out; what is lost by that is said.
+Before that the directory is copied beside itself. Exit code 1: something was found, and not all of it was mended.
+
+Examples:
+  $ holdfast doctor --directory ./holdfast-data
+  $ holdfast doctor --directory ./holdfast-data --mend
+${EXIT_CODES_HELP}`;
+
+interface DoctorFlags {
+  readonly directory: string;
+  readonly json?: true;
+  readonly mend?: true;
+  readonly copy: boolean;
+}
+
+export function addDoctor(program: Command): void {
+  program
+    .command("doctor")
+    .description("Check what a stopped server has stored.")
+    .requiredOption("-d, --directory <path>", "where the messages are")
+    .option("--json", "a JSON object instead of a table")
+    .option("--mend", "mend what can be mended")
+    .option("--no-copy", "with --mend: make no copy of the directory before")
+    .addHelpText("after", HELP)
+    .action(doctor);
+}
+
+async function doctor({ directory, json, mend, copy }: DoctorFlags): Promise<void> {
+  const { examineDirectory } = await import("../doctor/examine-directory.js");
+  const found = await examineDirectory(directory);
+  const mended = mend === true && found.writes.length > 0 ? await mendFound(directory, found, copy) : undefined;
+  const after = mended === undefined ? found : await examineDirectory(directory);
+  if (json) process.stdout.write(`${JSON.stringify(asJson(directory, found, mended, after))}\n`);
+  else process.stdout.write(asText(directory, found, mended, after));
+  if (after.findings.length > 0) process.exitCode = EXIT.failure;
+}
+
+/** Returns where the copy is, if there is one. */
+async function mendFound(directory: string, { writes }: Examination, copies: boolean): Promise<{ readonly copy: string | undefined }> {
+  const { copyDirectory, mendDirectory } = await import("../doctor/examine-directory.js");
+  const copy = copies ? await copyDirectory(directory, new Date()) : undefined;
+  await mendDirectory(directory, writes);
+  return { copy };
+}
+
+type Mended = { readonly copy: string | undefined } | undefined;
+
+const shown = ({ findings }: Examination): object[] =>
+  findings.map(({ of, what, mend }) => ({ ...(of !== undefined && { of }), what, mend }));
+
+const asJson = (directory: string, found: Examination, mended: Mended, after: Examination): object => ({
+  directory,
+  version: found.version,
+  journalRecords: found.journalRecords,
+  examined: found.examined,
+  findings: shown(found),
+  ...(mended && { mended: { ...mended, left: shown(after) } }),
+});
+
+const HEAD = ["", "blocks", "messages", "size", "members", "findings"];
+
+function asText(directory: string, found: Examination, mended: Mended, after: Examination): string {
+  const lines = [`${directory}: format version ${found.version}, ${found.journalRecords} records in the journal`];
+  if (found.examined.length > 0) lines.push(table(HEAD, found.examined.map(cellsOf)));
+  for (const { of, what, mend } of found.findings) {
+    const remedy = mend === undefined ? "cannot be mended" : `--mend ${mend}`;
+    lines.push(`- ${of === undefined ? "" : `${of}: `}${what} (${remedy})`);
+  }
+  if (found.findings.length === 0) lines.push("nothing was found");
+  if (mended !== undefined) {
+    lines.push(`mended; ${mended.copy === undefined ? "no copy was made before" : `as it was it is in ${mended.copy}`}`);
+    lines.push(after.findings.length === 0 ? "nothing is found any more" : "left:");
+    for (const { of, what } of after.findings) lines.push(`- ${of === undefined ? "" : `${of}: `}${what}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function cellsOf({ kind, namespace, name, blocks, messages, bytes: size, members, findings }: Examined): string[] {
+  const numbers = [blocks, messages].map((count) => count.toLocaleString("en-US"));
+  const counts = [members === undefined ? "-" : String(members), String(findings)];
+  return [`${kind} ${namespace === "/" ? "" : `${namespace} `}${name}`, ...numbers, bytes(size), ...counts];
+}

@@ -1,0 +1,39 @@
+import { cp } from "node:fs/promises";
+import { createLevelStore } from "../engines/level/create-level-store.js";
+import type { Write } from "../store.js";
+import { examine } from "./examine.js";
+import type { Examination } from "./finding.js";
+import { openStoredDirectory } from "./stored-directory.js";
+
+/** Looks through the directory of a stopped server and changes nothing of what it says. */
+export async function examineDirectory(directory: string): Promise<Examination> {
+  const { snapshot, journalRecords, journalDamage, close } = await openStoredDirectory(directory);
+  try {
+    const examination = await examine(snapshot);
+    if (journalDamage === undefined) return { ...examination, journalRecords };
+    // What is found beside it may be due to that alone, so nothing of it is mended.
+    const besides = examination.findings.map(({ of, what }) => ({ ...(of !== undefined && { of }), what }));
+    const ofJournal = { what: `${journalDamage}; what LevelDB has without it was looked at` };
+    return { ...examination, journalRecords, findings: [ofJournal, ...besides], writes: [] };
+  } finally {
+    await close();
+  }
+}
+
+/** Copies a directory beside itself, and returns where to. */
+export async function copyDirectory(directory: string, now: Date): Promise<string> {
+  const copy = `${directory.replace(/\/+$/, "")}.before-mend-${now.toISOString().replace(/[:.]/g, "-")}`;
+  await cp(directory, copy, { recursive: true, errorOnExist: true, force: false, preserveTimestamps: true });
+  return copy;
+}
+
+/** Writes what mends the findings, all of it in one commit. */
+export async function mendDirectory(directory: string, writes: readonly Write[]): Promise<void> {
+  const store = createLevelStore(directory);
+  await store.open();
+  try {
+    await store.write(writes);
+  } finally {
+    await store.close();
+  }
+}

@@ -1,0 +1,108 @@
+import { Catalog, FORMAT_VERSION } from "../core/catalog.js";
+import { CommitBuilder } from "../core/commit.js";
+import * as keys from "../core/keys.js";
+import { RoomCatalog } from "../core/rooms/room-catalog.js";
+import { readMeta } from "../engines/meta.js";
+import { entriesOf } from "../engines/restore.js";
+import type { StoreSnapshot, Write } from "../store.js";
+import type { Examination, Examined, Finding } from "./finding.js";
+import { scanQueue } from "./queue-scan.js";
+import { scanRoom } from "./room-scan.js";
+import { messageOf, Scan } from "./scan.js";
+
+/** Looks through all that a store has. `ENGINE_UNAVAILABLE` when it is of a newer format. */
+export async function examine(snapshot: Pick<StoreSnapshot, "read">): Promise<Omit<Examination, "journalRecords">> {
+  const whole = new Scan(snapshot, "");
+  const stored = await whole.get(keys.metaKey);
+  if (stored === undefined) {
+    const findings: Finding[] = [{ what: "the store has no entry that says its format: it is empty, or not of Holdfast" }];
+    return { version: FORMAT_VERSION, examined: [], findings, writes: [] };
+  }
+  const meta = readMeta(stored);
+  const commit = new CommitBuilder();
+  const queues = new Catalog(commit, meta.life);
+  const rooms = new RoomCatalog(queues, commit);
+  const findings = await restoreAll(snapshot, queues, rooms);
+  const examined: Examined[] = [];
+  const writes: Write[] = [];
+  const add = (scan: Scan, scanned: { readonly examined: Examined; readonly writes: readonly Write[] }): void => {
+    examined.push(scanned.examined);
+    findings.push(...scan.findings);
+    for (const finding of scan.findings) writes.push(...(finding.writes ?? []));
+    writes.push(...scanned.writes);
+  };
+  /** What LevelDB itself cannot read ends the look at that queue or room alone. */
+  const tried = async ({ of }: Scan, look: () => Promise<void>): Promise<void> => {
+    await look().catch((error: unknown) => findings.push({ of, what: `not all of it could be read: ${messageOf(error)}` }));
+  };
+  let highest = 0;
+  for (const queue of queues.all()) {
+    highest = Math.max(highest, queue.number);
+    const scan = new Scan(snapshot, `queue ${queue.name} of ${queue.namespace}`);
+    await tried(scan, async () => add(scan, await scanQueue(queue, scan)));
+  }
+  for (const room of rooms.all()) {
+    highest = Math.max(highest, room.number);
+    const what = room.target.user === undefined ? "room" : "inbox of";
+    const scan = new Scan(snapshot, `${what} ${room.name} of ${room.namespace}`);
+    await tried(scan, async () => add(scan, await scanRoom(room, scan)));
+  }
+  if (highest >= meta.nextQueue)
+    findings.push({ what: `number ${highest} is in use, expected below ${meta.nextQueue}, the next one to be given` });
+  for (const finding of await orphans(snapshot, queues, rooms)) {
+    findings.push(finding);
+    writes.push(...(finding.writes ?? []));
+  }
+  return { version: meta.version, examined, findings, writes };
+}
+
+/** Reads what defines queues and rooms, one entry after the other: what cannot be read is a finding. */
+async function restoreAll(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog, rooms: RoomCatalog): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const { kindRange, queueOf } = keys;
+  const logOf = (key: Uint8Array) => queues.numbered(queueOf(key)) ?? rooms.numbered(queueOf(key));
+  const steps: readonly [what: string, range: keys.KeyRange, take: (key: Uint8Array, value: Uint8Array) => void][] = [
+    ["definition of queue", kindRange.definitions, (key, value) => queues.restoreDefinition(queueOf(key), value)],
+    ["state of queue", kindRange.states, (key, value) => queues.restoreState(queueOf(key), value)],
+    ["due list of queue", kindRange.lists, (key, value) => queues.restoreList(queueOf(key), keys.listOf(key), value)],
+    ["purge of queue", kindRange.purged, (key, value) => queues.restorePurged(queueOf(key), value)],
+    ["definition of room", kindRange.rooms, (key, value) => rooms.restoreDefinition(queueOf(key), value)],
+    ["state of room", kindRange.roomStates, (key, value) => rooms.restoreState(queueOf(key), value)],
+    ["members of room", kindRange.members, (key, value) => rooms.restoreMembers(queueOf(key), value)],
+    ["producers of", kindRange.producers, (key, value) => queues.restoreProducer(logOf(key), keys.producerOf(key), value)],
+    ["ids of", kindRange.ids, (key, value) => queues.restoreIds(logOf(key), keys.positionOf(key), value)],
+  ];
+  for (const [what, range, take] of steps) {
+    for await (const [key, value] of entriesOf(snapshot, range)) {
+      try {
+        take(key, value);
+      } catch (error) {
+        findings.push({ what: `the ${what} ${queueOf(key)} cannot be read: ${messageOf(error)}` });
+      }
+    }
+  }
+  return findings;
+}
+
+/** Every entry belongs to a queue or room that is there, or that was removed and is still to be cleared. */
+async function orphans(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog, rooms: RoomCatalog): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const known = new Set<number>();
+  for (const { number } of [...queues.all(), ...rooms.all()]) known.add(number);
+  for await (const [key] of entriesOf(snapshot, keys.kindRange.removed)) known.add(keys.queueOf(key));
+  const lost = new Set<number>();
+  for (const { from, kind } of keys.contentRanges(0).map((range) => ({ from: range.from, kind: range.from[0] ?? 0 }))) {
+    for (let next: Uint8Array = from; ; ) {
+      const [entry] = await snapshot.read({ from: next, to: Buffer.of(kind + 1), entriesMax: 1, bytesMax: 1 });
+      if (entry === undefined) break;
+      const number = keys.queueOf(entry[0]);
+      if (!known.has(number)) lost.add(number);
+      next = keys.afterQueue(entry[0]);
+    }
+  }
+  for (const number of lost) {
+    const what = `there are entries of number ${number}, but no queue or room has that number`;
+    findings.push({ what, mend: "marks them to be cleared", writes: [{ key: keys.removedKey(number), value: Buffer.of(1) }] });
+  }
+  return findings;
+}

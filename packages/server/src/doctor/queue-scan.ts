@@ -1,0 +1,189 @@
+import { unpackDue } from "../core/due-list.js";
+import { unpackHeld } from "../core/held-message.js";
+import * as keys from "../core/keys.js";
+import { packState, type Queue } from "../core/queue.js";
+import { Block } from "../core/block.js";
+import { entriesOf } from "../engines/restore.js";
+import type { Entry, Write } from "../store.js";
+import type { Examined } from "./finding.js";
+import { messageOf, type Scan } from "./scan.js";
+
+/** Counts of a queue, as its state says and as a scan of all its entries finds them. */
+interface Counted {
+  messages: number;
+  bytes: number;
+  due: number;
+  held: number;
+  delayed: number;
+  delayedBytes: number;
+}
+
+/** Looks through everything that a queue has; its state was restored. */
+export async function scanQueue(queue: Queue, scan: Scan): Promise<{ readonly examined: Examined; readonly writes: readonly Write[] }> {
+  const found: Counted = { messages: 0, bytes: 0, due: 0, held: 0, delayed: 0, delayedBytes: 0 };
+  const head = await scanLog(queue, scan, found);
+  await scanBitmaps(queue, scan);
+  await scanDue(queue, scan, found);
+  await scanHeld(queue, scan, found);
+  await scanDelayed(queue, scan, found);
+  found.messages += found.due + found.held + found.delayed;
+  found.bytes += found.delayedBytes;
+  compare(queue, scan, found, head);
+  const { namespace, name } = queue;
+  const { messages, bytes } = found;
+  const examined: Examined = { kind: "queue", namespace, name, blocks: scan.blocks, messages, bytes, findings: scan.findings.length };
+  return { examined, writes: scan.findings.some(({ mend }) => mend !== undefined) ? [recounted(queue, found, head)] : [] };
+}
+
+/** Returns the lowest sequence of the log that is not settled, or its end. */
+async function scanLog(queue: Queue, scan: Scan, found: Counted): Promise<number> {
+  let head: number | undefined;
+  for await (const { first, end, block, why, broken } of scan.log(queue.number, queue.next)) {
+    const deletes = [keys.blockKey(queue.number, first), keys.settledKey(queue.number, first)].map((key) => ({ key, value: undefined }));
+    if (block === undefined) {
+      scan.found(
+        `the block with sequences ${first} to ${end - 1} is damaged: ${why}`,
+        `takes it out: those of ${first} to ${end - 1} that were not settled are lost`,
+        deletes,
+      );
+      continue;
+    }
+    if (block.end > queue.next)
+      scan.found(`a block ends at sequence ${block.end - 1}, expected below ${queue.next}, the next one to be given`);
+    if (broken)
+      scan.found(`the block at ${first} does not continue the one before it: an older form of one of them came back, or one was changed`);
+    if (block.end <= queue.purgedBelow) continue;
+    const bitmap = await scan.get(keys.settledKey(queue.number, first));
+    if (bitmap !== undefined) block.restoreBitmap(bitmap);
+    for (let index = 0; index < block.count; index++) {
+      if (block.first + index < queue.purgedBelow || block.isSettled(index)) continue;
+      head ??= first;
+      found.messages++;
+      found.bytes += block.stop(index) - block.start(index);
+    }
+  }
+  return head ?? queue.next;
+}
+
+async function scanBitmaps(queue: Queue, scan: Scan): Promise<void> {
+  const range = { from: keys.settledKey(queue.number, 0), to: keys.settledKey(queue.number, keys.POSITIONS_END) };
+  for await (const [key] of entriesOf(scan.snapshot, range)) {
+    const first = keys.positionOf(key);
+    if (first < queue.purgedBelow || (await scan.get(keys.blockKey(queue.number, first))) !== undefined) continue;
+    scan.found(
+      `there is a bitmap of a block at ${first}, but no such block: it is missing, or all of it was settled`,
+      "deletes the bitmap",
+      [{ key, value: undefined }],
+    );
+  }
+}
+
+async function scanDue(queue: Queue, scan: Scan, found: Counted): Promise<void> {
+  const ranges = new Set([0, ...queue.levels.lists.map(({ number }) => number)]);
+  for (const list of ranges) {
+    for await (const entry of entriesOf(scan.snapshot, keys.dueRange(queue.number, list))) {
+      const place = keys.duePlaceOf(entry[0]);
+      takeEntry(scan, entry, `a message that waits for ${place.due} in due list ${list}`, () => {
+        const { message, record } = unpackDue(place, entry[1]);
+        if (message.sequence < queue.purgedBelow) return;
+        found.due++;
+        found.bytes += record.length;
+      });
+    }
+  }
+}
+
+async function scanHeld(queue: Queue, scan: Scan, found: Counted): Promise<void> {
+  for await (const entry of entriesOf(scan.snapshot, keys.heldRange(queue.number))) {
+    const { rank } = keys.heldOf(entry[0]);
+    takeEntry(scan, entry, `the held message with sequence ${rank.sequence}`, () => {
+      const { record } = unpackHeld(rank, entry[1]);
+      if (rank.sequence < queue.purgedBelow) return;
+      found.held++;
+      found.bytes += record.length;
+    });
+  }
+}
+
+async function scanDelayed(queue: Queue, scan: Scan, found: Counted): Promise<void> {
+  for await (const entry of entriesOf(scan.snapshot, keys.delayedRange(queue.number))) {
+    const first = keys.delayedFirstOf(entry[0]);
+    takeEntry(scan, entry, `the block of delayed messages from sequence ${first} on`, () => {
+      const block = Block.unpack(entry[1]);
+      scan.blocks++;
+      if (first < queue.purgedBelow) return;
+      found.delayed += block.count;
+      found.delayedBytes += block.records.length;
+    });
+  }
+}
+
+/** Counts an entry, unless that fails because it is damaged. */
+function takeEntry(scan: Scan, [key]: Entry, what: string, take: () => void): void {
+  try {
+    take();
+  } catch (error) {
+    scan.found(`${what} is damaged: ${messageOf(error)}`, "takes it out: it is lost", [{ key, value: undefined }]);
+  }
+}
+
+/** Promise C1: what the state says equals the scan, and adds up. */
+function compare(queue: Queue, scan: Scan, found: Counted, head: number): void {
+  const said = saidOf(queue);
+  const damaged = scan.findings.length > 0;
+  for (const field of Object.keys(said) as (keyof Counted)[]) {
+    if (said[field] === found[field]) continue;
+    const why = damaged ? " (with what is damaged not counted)" : "";
+    scan.found(
+      `its state says ${NAMES[field]} ${said[field]}, a scan of all entries finds ${found[field]}${why}`,
+      "writes what the scan found",
+    );
+  }
+  if (head < queue.cursor)
+    scan.found(
+      `messages from sequence ${head} on are not settled, but it begins at ${queue.cursor}: they would not be delivered`,
+      `lets it begin at ${head}`,
+    );
+  const { published, redriven, dead, acked, expired, purged } = queue.counts;
+  const [came, went] = [published + redriven, queue.live + dead + acked + expired + purged];
+  if (came !== went) {
+    scan.found(
+      `${came} messages came and ${went} are there or went: its counts do not add up`,
+      "counts the difference as purged, or as published",
+    );
+  }
+}
+
+const NAMES: Readonly<Record<keyof Counted, string>> = {
+  messages: "messages:",
+  bytes: "bytes:",
+  due: "messages in due lists:",
+  held: "held messages:",
+  delayed: "delayed messages:",
+  delayedBytes: "bytes of delayed messages:",
+};
+
+const saidOf = (queue: Queue): Counted => ({
+  messages: queue.live,
+  bytes: queue.bytes,
+  due: queue.dueCount,
+  held: queue.heldCount,
+  delayed: queue.delays.count,
+  delayedBytes: queue.delays.bytes,
+});
+
+/** The state with what was found. What is lost counts as purged, so that the counts add up. */
+function recounted(queue: Queue, found: Counted, head: number): Write {
+  queue.live = found.messages;
+  queue.bytes = found.bytes;
+  queue.dueCount = found.due;
+  queue.heldCount = found.held;
+  queue.delays.count = found.delayed;
+  queue.delays.bytes = found.delayedBytes;
+  queue.cursor = Math.min(queue.cursor, head);
+  const { counts } = queue;
+  const missing = counts.published + counts.redriven - (queue.live + counts.dead + counts.acked + counts.expired + counts.purged);
+  counts.purged += Math.max(0, missing);
+  counts.published += Math.max(0, -missing);
+  return { key: keys.stateKey(queue.number), value: packState(queue) };
+}

@@ -1,0 +1,70 @@
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { HoldfastError } from "holdfast-client/protocol";
+import { JournaledSnapshot } from "../engines/level/journal/journaled-snapshot.js";
+import { readMark } from "../engines/level/journal/mark.js";
+import { openFiles } from "../engines/level/journal/open-files.js";
+import { textOf } from "../engines/level/journal/overlay.js";
+import { recordsFrom } from "../engines/level/journal/recover.js";
+import { LevelStore } from "../engines/level/level-store.js";
+import { Scavenger } from "../engines/level/scavenger.js";
+import type { StoreSnapshot } from "../store.js";
+
+/** What a directory has, journal included. The journal is read and not moved, so looking changes nothing of what is there. */
+export interface StoredDirectory {
+  readonly snapshot: StoreSnapshot;
+  /** Records of the journal that LevelDB may not have. */
+  readonly journalRecords: number;
+  /** What is wrong with the journal. Then the snapshot has what LevelDB alone says. */
+  readonly journalDamage: string | undefined;
+  close(): Promise<void>;
+}
+
+/** Opens the directory of a stopped server; `ENGINE_UNAVAILABLE` when it runs, `NOT_FOUND` when there is none. */
+export async function openStoredDirectory(directory: string): Promise<StoredDirectory> {
+  // LevelDB would make a store where there is none.
+  await access(join(directory, "CURRENT")).catch(() => {
+    throw new HoldfastError("NOT_FOUND", `directory ${directory} has no store`);
+  });
+  const base = new LevelStore(directory, new Scavenger());
+  await base.open();
+  try {
+    const { changes, records, damage } = await readJournal(base, directory);
+    const snapshot = new JournaledSnapshot(await base.snapshot(), changes);
+    const close = async (): Promise<void> => {
+      await snapshot.close();
+      await base.close();
+    };
+    return { snapshot, journalRecords: records, journalDamage: damage, close };
+  } catch (error) {
+    await base.close();
+    throw error;
+  }
+}
+
+interface Journal {
+  readonly changes: Map<string, Uint8Array | undefined>;
+  readonly records: number;
+  readonly damage: string | undefined;
+}
+
+async function readJournal(base: LevelStore, directory: string): Promise<Journal> {
+  const changes = new Map<string, Uint8Array | undefined>();
+  let records = 0;
+  try {
+    const mark = readMark(base);
+    if (mark === undefined) return { changes, records, damage: undefined };
+    const files = await openFiles({ directory, fileBytes: undefined, create: false });
+    try {
+      for (const { record } of recordsFrom(files, mark)) {
+        records++;
+        for (const { key, value } of record.writes) changes.set(textOf(key), value);
+      }
+    } finally {
+      for (const file of files) file.close();
+    }
+    return { changes, records, damage: undefined };
+  } catch (error) {
+    return { changes: new Map(), records, damage: error instanceof Error ? error.message : String(error) };
+  }
+}
