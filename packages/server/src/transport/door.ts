@@ -20,6 +20,8 @@ export class Door {
   readonly #hosts: ReadonlySet<string>;
   /** Who is in, by address; and how fast they come. */
   readonly #sources: Buckets;
+  /** How to count out those that are let in and not made yet. */
+  readonly #entering = new Map<IncomingMessage, () => void>();
   #inside = 0;
   #closing = false;
 
@@ -37,9 +39,11 @@ export class Door {
     this.#closing = true;
   }
 
-  /** Why a new connection is not taken, in words for who asked; undefined when it is. */
+  /** Why a new connection is not taken, in words for who asked; undefined when it is: then it counts from now on. */
   refusalOfConnection(request: IncomingMessage): string | undefined {
-    return this.#tell(request, this.#strange(request) ?? this.#crowded(request));
+    const refusal = this.#strange(request) ?? this.#crowded(request);
+    if (refusal === undefined) this.#countIn(request);
+    return this.#tell(request, refusal);
   }
 
   /** The same of any request: without the limits on connections. */
@@ -52,15 +56,27 @@ export class Door {
     return this.#tell(request, this.#strangeHost(request));
   }
 
-  /** Counts a connection in. Returns how to count it out, once. */
+  /** The connection of that request was made. Returns how to count it out. */
   enter(request: IncomingMessage): () => void {
+    const leave = this.#entering.get(request) ?? ignore;
+    this.#entering.delete(request);
+    // The socket may have many requests to come, and each would leave a listener.
+    request.socket.off("close", leave);
+    return leave;
+  }
+
+  /** At once, since others may be asked for before it is made; and it may never be. */
+  #countIn(request: IncomingMessage): void {
     const name = this.#nameOf(request);
     this.#inside++;
     if (name !== undefined) this.#sources.hold(name, this.#settings.clock.now());
-    return () => {
+    const leave = (): void => {
+      this.#entering.delete(request);
       this.#inside--;
       if (name !== undefined) this.#sources.release(name);
     };
+    this.#entering.set(request, leave);
+    request.socket.once("close", leave);
   }
 
   #tell(request: IncomingMessage, refusal: Refusal | undefined): string | undefined {
@@ -113,6 +129,8 @@ export class Door {
     return this.#addresses.nameOf(sourceOf(request));
   }
 }
+
+const ignore = (): void => undefined;
 
 const sourceOf = ({ socket, headers }: IncomingMessage): Parameters<ClientAddresses["nameOf"]>[0] => ({
   remoteAddress: socket.remoteAddress,
