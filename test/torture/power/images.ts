@@ -34,7 +34,8 @@ export interface ImagesDone {
 }
 
 /**
- * Loses power at each sync of a recording, just before it ends and just after, in many ways; opens what is left.
+ * Loses power at each sync of a recording, just before it ends and just after, and at times when something was sent, in many
+ * ways; opens what is left.
  *
  * @param onImages told how many images were judged, now and then
  */
@@ -44,11 +45,17 @@ export async function judgeImages(task: ImagesTask, onImages: (count: number) =>
 
 const syncs = ({ kind }: DiskCall): boolean => kind === "sync" || kind === "sync-directory";
 
+/** A server that does not sync loses power too: after so many of what it sends. */
+const SENDS_PER_MOMENT = 8;
+
 /** At how many moments of a recording power is lost. */
 export async function momentsOf({ log, data }: Recording): Promise<number> {
-  let count = 0;
-  for await (const { call } of diskCallsOf(log, data)) if (syncs(call)) count += 2;
-  return count;
+  let [syncCount, sends] = [0, 0];
+  for await (const { call } of diskCallsOf(log, data)) {
+    if (syncs(call)) syncCount++;
+    if (call.kind === "send") sends++;
+  }
+  return 2 * syncCount + Math.floor(sends / SENDS_PER_MOMENT);
 }
 
 class ImageJudge {
@@ -72,7 +79,7 @@ class ImageJudge {
 
   async run(): Promise<ImagesDone> {
     const { log, data } = this.#task.recording;
-    let [count, told] = [0, 0];
+    let [count, told, sends] = [0, 0, 0];
     for await (const { call, atMs } of diskCallsOf(log, data)) {
       if (this.#failures.length >= FAILURES_MAX) break;
       const moment = { line: call.begun, atMs };
@@ -81,7 +88,8 @@ class ImageJudge {
       if (isSync) await this.#losePower(moment);
       if (call.kind === "send") told += this.#promises.sent(call.text, call.begun);
       this.#disk.apply(call);
-      if (isSync) await this.#losePower({ line: call.ended, atMs });
+      const isSend = call.kind === "send" && ++sends % SENDS_PER_MOMENT === 0;
+      if (isSync || isSend) await this.#losePower({ line: call.ended, atMs });
     }
     return { images: this.#seen.size, syncs: count, moments: this.#moments, told, failures: this.#failures };
   }

@@ -5,6 +5,7 @@ import { diskFull } from "./disk-full.js";
 import { ioErrors } from "./io-errors.js";
 import { kill } from "./kill.js";
 import { killAtCall } from "./kill-at-call.js";
+import { planted } from "./planted.js";
 import { power } from "./power.js";
 import { purge } from "./purge.js";
 import { receipts } from "./receipts.js";
@@ -21,6 +22,7 @@ export const ROWS: readonly Row[] = [
   ioErrors,
   diskFull,
   simulation,
+  planted,
   zombies,
   killAfterAck,
   resend,
