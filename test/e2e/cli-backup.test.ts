@@ -56,9 +56,9 @@ describe("backup and restore", () => {
     await shell.run(["backup", "--output", at("whole"), "--url", server.url]);
     writeFileSync(at("cut"), readFileSync(at("whole")).subarray(0, -1));
     const cut = await shell.run(["restore", "--input", at("cut"), "--directory", at("restored")]);
-    expect(cut).toMatchObject({ code: 4, stderr: expect.stringMatching(/^holdfast: the backup is incomplete[^\n]*\n$/) });
+    expect(cut).toMatchObject({ code: 2, stderr: expect.stringMatching(/^holdfast: the backup is incomplete[^\n]*\n$/) });
     const full = await shell.run(["restore", "--input", at("whole"), "--directory", at("data")]);
-    expect(full).toMatchObject({ code: 4, stderr: expect.stringContaining("expected none or no such directory") });
+    expect(full).toMatchObject({ code: 2, stderr: expect.stringContaining("expected none or no such directory") });
     expect(readdirSync(root).sort()).toEqual(["cut", "data", "whole"]);
   });
 });
@@ -98,7 +98,7 @@ describe("doctor", () => {
 
   it("makes no store where there is none", async () => {
     const none = await shell.run(["doctor", "--directory", at("none")]);
-    expect(none).toMatchObject({ code: 4, stderr: expect.stringContaining("has no store") });
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining("has no store") });
     expect(readdirSync(root)).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Examination, Examined } from "../doctor/finding.js";
-import { EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
+import { EXIT, EXIT_CODES_HELP, withoutServer } from "./exit-codes.js";
 import { bytes, table } from "./table.js";
 
 const HELP = `
@@ -35,7 +35,7 @@ export function addDoctor(program: Command): void {
 
 async function doctor({ directory, json, mend, copy }: DoctorFlags): Promise<void> {
   const { examineDirectory } = await import("../doctor/examine-directory.js");
-  const found = await examineDirectory(directory);
+  const found = await examineDirectory(directory).catch(withoutServer);
   const mended = mend === true && found.writes.length > 0 ? await mendFound(directory, found, copy) : undefined;
   const after = mended === undefined ? found : await examineDirectory(directory);
   if (json) process.stdout.write(`${JSON.stringify(asJson(directory, found, mended, after))}\n`);

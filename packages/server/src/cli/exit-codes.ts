@@ -1,4 +1,4 @@
-import type { ErrorCode } from "holdfast-client/protocol";
+import { type ErrorCode, HoldfastError } from "holdfast-client/protocol";
 
 /** What the commands end with. Part of the public contract: scripts test for these. */
 export const EXIT = {
@@ -43,6 +43,12 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /** The exit code for an error code of Holdfast. */
 export const exitCodeOf = (code: ErrorCode): ExitCode => (REFUSALS.has(code) ? EXIT.refused : EXIT.failure);
+
+/** For commands that ask no server, so that none can have refused: an argument that cannot be used, or a failure. */
+export function withoutServer(error: unknown): never {
+  if (!(error instanceof HoldfastError)) throw error;
+  throw new CommandError(REFUSALS.has(error.code) ? EXIT.usage : EXIT.failure, error.message);
+}
 
 /** The last paragraph of every `--help`. */
 export const EXIT_CODES_HELP = `

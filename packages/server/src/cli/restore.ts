@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { EXIT_CODES_HELP } from "./exit-codes.js";
+import { EXIT_CODES_HELP, withoutServer } from "./exit-codes.js";
 
 const HELP = `
 The directory must be missing or empty. The whole file is checked before anything is written. What is restored begins a
@@ -28,7 +28,7 @@ export function addRestore(program: Command): void {
 
 async function restore({ input, directory, json }: RestoreFlags): Promise<void> {
   const { restoreDirectory } = await import("../backup/restore-directory.js");
-  const { entries, at } = await restoreDirectory(input, directory);
+  const { entries, at } = await restoreDirectory(input, directory).catch(withoutServer);
   const of = new Date(at).toISOString();
   const sentence = `${entries.toLocaleString("en-US")} entries as of ${of} restored to ${directory}`;
   process.stdout.write(`${json ? JSON.stringify({ directory, entries, at: of }) : sentence}\n`);
