@@ -125,7 +125,7 @@ describe("holdfast consume", () => {
     const holdfast = connect(server.url);
     await admin(holdfast).queue("orders").delete();
     await holdfast.close();
-    expect(await consumer.ended).toMatchObject({ code: 4, stderr: expect.stringMatching(/^holdfast: [^\n]*orders: deleted\n$/) });
+    expect(await consumer.ended).toMatchObject({ code: 4, stderr: expect.stringMatching(/^holdfast: [^\n]*orders ended: deleted\n$/) });
   });
 });
 

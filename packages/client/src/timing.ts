@@ -21,7 +21,7 @@ export function packTiming({ delayMs, notBefore, ttlMs }: MessageOptions): Packe
     },
     ttlMs,
   };
-  if (notBefore !== undefined && delayMs !== undefined) throw new HoldfastError("BAD_REQUEST", "expected delayMs or notBefore");
-  checkWhole("delayMs, or until notBefore,", timing.delayMs ?? 0, 0, LIMITS.delayMsMax);
+  if (notBefore !== undefined && delayMs !== undefined) throw new HoldfastError("BAD_REQUEST", "expected one of delayMs and notBefore");
+  checkWhole(notBefore === undefined ? "delayMs" : "delayMs of notBefore", timing.delayMs ?? 0, 0, LIMITS.delayMsMax);
   return timing;
 }

@@ -76,7 +76,7 @@ async function refuseOpenHost({ host, insecure, auth }: ServeSettings): Promise<
   if (auth !== undefined || insecure || (await isLoopback(host).catch(() => unusableHost(host)))) return;
   throw new CommandError(
     EXIT.usage,
-    `--host ${host} is reachable from other machines, and this server asks nobody who they are; --jwt-audience makes it ask, --insecure allows it`,
+    `--host ${host} is reachable from other machines, and this server asks nobody who they are; --jwt-audience makes it ask; --insecure allows it`,
   );
 }
 
