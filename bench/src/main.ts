@@ -2,6 +2,7 @@ import { InvalidArgumentError, program } from "commander";
 import { benchBacklog } from "./backlog.js";
 import { benchDeadLetters } from "./dead-letters.js";
 import { benchDelayed } from "./delayed.js";
+import { benchFloods } from "./floods.js";
 import { benchKeys } from "./keys.js";
 import { benchOrder } from "./order.js";
 import { benchAttached, benchLimits, benchQueue } from "./queue.js";
@@ -53,6 +54,14 @@ program
   .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
   .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchLimits);
+
+program
+  .command("floods")
+  .description("p99 of one client's messages while another floods the server, against nobody else")
+  .option("--rounds <n>", "rounds of each, in turn", count, 5)
+  .option("--messages <n>", "messages a round", count, 20_000)
+  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
+  .action(benchFloods);
 
 program
   .command("order")

@@ -1,7 +1,10 @@
 /** What the benchmark's processes say to each other over Node's channel between parent and child. */
 
-/** `guarded`: with every limit on what clients may ask for; `unguarded`: with none. */
-export type ServerKind = "holdfast" | "plain" | "attached" | "guarded" | "unguarded";
+/**
+ * `guarded`: with every limit on what clients may ask for; `unguarded`: with none. `hardened`: on a `HardenedServer` behind a proxy, with
+ * a user's limits that a flood reaches.
+ */
+export type ServerKind = "holdfast" | "plain" | "attached" | "guarded" | "unguarded" | "hardened";
 
 /** The server tells where it listens, then answers each question with what it used so far. */
 export interface ServerReady {
@@ -26,6 +29,8 @@ export type Load =
       readonly bodyBytes: number;
       /** "none", with one consumer, unless given. */
       readonly order?: OrderLoad;
+      /** Messages before the clock starts; `WARM_UP_MESSAGES` unless given. */
+      readonly warmUp?: number;
       /** How the handler ends each delivery: "ack" unless given. */
       readonly settle?: "ack" | "reject";
     }

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Holdfast, type HoldfastOptions } from "holdfast";
+import { HardenedServer, Holdfast, type HoldfastOptions } from "holdfast";
 import { Server } from "socket.io";
 import type { ServerKind, ServerReady, Usage } from "./protocol.js";
 
@@ -18,8 +18,13 @@ function limitsOf(kind: ServerKind): Pick<HoldfastOptions, "limits" | "unlimited
   return { limits, ...(kind === "guarded" && { unlimitedAddresses: [] }) };
 }
 
-const http = createServer();
-const io = new Server(http, { serveClient: false, transports: ["websocket"] });
+function makeServer(): Pick<HardenedServer, "http" | "io"> {
+  if (kind === "hardened") return new HardenedServer({ trustedProxies: 1, limits: { addressConnectionsMax: 100 } });
+  const http = createServer();
+  return { http, io: new Server(http, { serveClient: false, transports: ["websocket"] }) };
+}
+
+const { http, io } = makeServer();
 let holdfast: Holdfast | undefined;
 if (kind !== "plain") {
   holdfast = await Holdfast.open({ directory, queuesMax: QUEUES_MAX, ...limitsOf(kind) });

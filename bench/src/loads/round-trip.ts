@@ -11,7 +11,7 @@ const CONSUMER_WINDOWS = 4;
 
 /** Publish -> handler -> settlement through one queue that was empty. */
 export async function roundTrip(load: Extract<Load, { kind: "round-trip" }>): Promise<LoadResult> {
-  const { port, messages, window, bodyBytes, order, settle = "ack" } = load;
+  const { port, messages, window, bodyBytes, order, settle = "ack", warmUp = WARM_UP_MESSAGES } = load;
   const holdfast = connect(`http://127.0.0.1:${port}`);
   const queue = holdfast.queue<Body>("bench");
   const send = order === undefined ? () => queue.publish(body()) : await orderedSend(queue, order, () => body());
@@ -31,7 +31,7 @@ export async function roundTrip(load: Extract<Load, { kind: "round-trip" }>): Pr
     if (++handled === messages) finish();
   };
   for (let left = order?.consumers ?? 1; left > 0; left--) queue.consume(handle, { maxInFlight: CONSUMER_WINDOWS * window });
-  await inWindow(Math.min(messages, WARM_UP_MESSAGES), window, send);
+  await inWindow(Math.min(messages, warmUp), window, send);
   await empty(() => queue.stats());
   counting = true;
   const start = performance.now();
