@@ -54,6 +54,7 @@ describe("resolveSettings", () => {
       roomsMax: 10_000,
       namespacesMax: 100,
       disconnectGraceMs: 5_000,
+      drainMs: 5_000,
       pingIntervalMs: 25_000,
       pingTimeoutMs: 20_000,
       demo: false,
