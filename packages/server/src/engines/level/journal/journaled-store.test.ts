@@ -107,6 +107,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: "crash" as const }) },
 );
 
+/** A snapshot that was asked for. */
+interface Asked {
+  readonly taken: Promise<StoreSnapshot>;
+  /** What the plain store had then, and after each step since. */
+  readonly states: string[][];
+  /** Ranges that were cleared since. */
+  readonly cleared: (readonly [from: string, to: string])[];
+}
+
 /** Does the same to a journaled store and to a plain one. */
 class Pair {
   readonly base = new SlowStore();
@@ -115,8 +124,7 @@ class Pair {
   readonly #machine = new FragileMachine(() => 0.9);
   store = this.#opening();
   #values = 0;
-  /** Snapshots that were asked for, and what the plain store had then and after each step since. */
-  #snapshots: { readonly taken: Promise<StoreSnapshot>; readonly states: string[][] }[] = [];
+  #snapshots: Asked[] = [];
 
   #opening(): JournaledStore {
     const openFiles = async (): Promise<JournalFiles> => this.#machine.start(Number.POSITIVE_INFINITY).files;
@@ -133,14 +141,14 @@ class Pair {
       for (const { states } of this.#snapshots) states.push(state);
     }
     this.#speedUp();
-    for (const { taken, states } of this.#snapshots) await checkSnapshot(await taken, states);
+    for (const asked of this.#snapshots) await checkSnapshot(asked);
     await this.store.close();
   }
 
   async #do(each: Step): Promise<void> {
     if (each.kind === "slow") this.base.slow = true;
     else if (each.kind === "snapshot") {
-      this.#snapshots.push({ taken: this.store.snapshot(), states: [shown(await this.plain.read(ALL))] });
+      this.#snapshots.push({ taken: this.store.snapshot(), states: [shown(await this.plain.read(ALL))], cleared: [] });
     } else if (each.kind === "write") await this.#write(each.writes);
     else if (each.kind === "crash") await this.#crash();
     else if (each.kind === "letOneThrough") {
@@ -153,7 +161,10 @@ class Pair {
         expect(shown(await this.store.read(range)), JSON.stringify(each)).toEqual(shown(await this.plain.read(range)));
       } else {
         this.#speedUp();
-        if (each.kind === "clear") await this.plain.clear(from, to);
+        if (each.kind === "clear") {
+          for (const { cleared } of this.#snapshots) cleared.push([from.toString("hex"), to.toString("hex")]);
+          await this.plain.clear(from, to);
+        }
         await this.store[each.kind](from, to);
       }
     }
@@ -193,10 +204,20 @@ class Pair {
   }
 }
 
-/** It has what the store had at one of these moments, page by page too, and the journal's mark is not in it. */
-async function checkSnapshot(snapshot: StoreSnapshot, states: readonly string[][]): Promise<void> {
+/**
+ * It has what the store had at one of these moments, page by page too, and the journal's mark is not in it. A range is not
+ * cleared at one moment: of one that was being cleared it may have any part.
+ */
+async function checkSnapshot({ taken, states, cleared }: Asked): Promise<void> {
+  const snapshot = await taken;
   const whole = shown(await snapshot.read(ALL));
-  expect(states).toContainEqual(whole);
+  const isClear = (entry: string): boolean => {
+    const [key = ""] = entry.split("=");
+    return cleared.some(([from, to]) => from <= key && key < to);
+  };
+  const kept = (entries: readonly string[]): string[] => entries.filter((entry) => !isClear(entry));
+  expect(states.map(kept)).toContainEqual(kept(whole));
+  expect(states.flat()).toEqual(expect.arrayContaining(whole));
   const pages: Entry[] = [];
   for (let from: Uint8Array = Buffer.of(0x00), page: readonly Entry[]; ; from = Buffer.concat([page.at(-1)?.[0] ?? from, Buffer.of(0)])) {
     page = await snapshot.read({ ...ALL, from, entriesMax: 5, bytesMax: 700 });
