@@ -6,10 +6,13 @@ const BYTES_BETWEEN = 3 * 1024 * 1024;
 /** What a write or read leaves however small it is: a socket reads into 64 KiB at a time. */
 const BYTES_EACH = 64 * 1024;
 
-/** What may grow old between two full collections, of buffers and of the heap. */
+/** What may grow old between two full collections, in the heap. */
 const GROWN_BYTES = 12 * 1024 * 1024;
 /** Of a larger heap a full collection takes longer, and what grew old is a smaller part of it: V8 decides itself. */
 const HEAP_BYTES_MAX = 128 * 1024 * 1024;
+
+/** Where much is alive at any time it would not help to collect again and again: at most a part of the time goes into it. */
+const PAUSE_FACTOR = 20;
 
 /** Without options it collects everything. */
 type Collect = (options?: { readonly type: "minor" }) => void;
@@ -33,11 +36,13 @@ function collector(): Collect | undefined {
  *
  * What is in flight for longer than that grows old with its buffers. With large blocks that is little; of messages that
  * were published one by one each has a block. V8 would let the old generation become twice to four times as large
- * before it collects that; here it is done every 12 MiB, about 10 ms each time.
+ * before it collects that; here it is done every 12 MiB, about 10 ms each time,
+ * and for 5 % of the time at most.
  */
 export class Scavenger {
   readonly #collect = collector();
   #bytes = 0;
+  #nextFull = 0;
   /** Bytes in use after the last full collection, or less. */
   #lowest = Number.POSITIVE_INFINITY;
 
@@ -49,13 +54,14 @@ export class Scavenger {
     this.#collect({ type: "minor" });
     const used = usedBytes();
     this.#lowest = Math.min(this.#lowest, used);
-    if (used < this.#lowest + GROWN_BYTES || used > HEAP_BYTES_MAX) return;
+    const now = performance.now();
+    if (used < this.#lowest + GROWN_BYTES || used > HEAP_BYTES_MAX || now < this.#nextFull) return;
     this.#collect();
     this.#lowest = usedBytes();
+    const after = performance.now();
+    this.#nextFull = after + PAUSE_FACTOR * (after - now);
   }
 }
 
-function usedBytes(): number {
-  const { used_heap_size, external_memory } = getHeapStatistics();
-  return used_heap_size + external_memory;
-}
+/** Of the heap alone: buffers come and go by tens of MiB where large messages pass, and to collect for them would halve the rate. */
+const usedBytes = (): number => getHeapStatistics().used_heap_size;
