@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type JWTPayload, SignJWT } from "jose";
 import { io, type Socket } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Ended, RunningServer, Shell } from "./cli-process.js";
+import { type Ended, type RunningServer, Shell } from "./cli-process.js";
 
 const SECRET = "planted-secret-of-the-server-0123456789abcdef";
 const ISSUER = "https://issuer.example";
@@ -26,20 +26,11 @@ const tokenOf = (claims: JWTPayload = {}): Promise<string> =>
     .setProtectedHeader({ alg: "HS256" })
     .sign(new TextEncoder().encode(SECRET));
 
-async function serve(
+const serve = (
   directory: string,
   flags: readonly string[],
   environment: object = { HOLDFAST_JWT_SECRET: SECRET },
-): Promise<RunningServer> {
-  const args = ["serve", "--port", "0", "--directory", directory, ...flags];
-  const cli = shell.start(args, { env: { ...process.env, ...environment } });
-  const server = new RunningServer(cli);
-  await Promise.race([
-    server.logged((line) => line.msg === "listening"),
-    cli.ended.then(({ stderr }) => Promise.reject(new Error(`the server ended: ${stderr}`))),
-  ]);
-  return server;
-}
+): Promise<RunningServer> => shell.serve(directory, 0, flags, { env: { ...process.env, ...environment } });
 
 /** Resolves to "connected" or what the refusal says. */
 function enter(url: string, auth: object): Promise<{ readonly socket: Socket; readonly data: unknown }> {

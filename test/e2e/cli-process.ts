@@ -117,8 +117,8 @@ export class Shell {
   }
 
   /** Starts a server on a free port (or `port`) and waits for its line. */
-  async serve(directory: string, port = 0, flags: readonly string[] = []): Promise<RunningServer> {
-    const cli = this.start(["serve", "--port", String(port), "--directory", directory, ...flags]);
+  async serve(directory: string, port = 0, flags: readonly string[] = [], options?: SpawnOptions): Promise<RunningServer> {
+    const cli = this.start(["serve", "--port", String(port), "--directory", directory, ...flags], options);
     const server = new RunningServer(cli);
     await Promise.race([
       server.logged((line) => line.msg === "listening"),

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { InvalidArgumentError, Option, program } from "commander";
+import { Option, program } from "commander";
+import { integer } from "../integer-option.js";
 import { fuzz } from "./fuzz.js";
 import { FuzzedServer } from "./server.js";
 
@@ -11,14 +12,6 @@ interface Options {
   readonly senders: number;
   readonly engine: "level" | "memory";
 }
-
-const integer =
-  (least: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`${text} is not an integer of ${least} or more.`);
-    return value;
-  };
 
 const mib = (kib: number): string => `${(kib / 1_024).toFixed(1)} MiB`;
 

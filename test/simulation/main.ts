@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
-import { InvalidArgumentError, program } from "commander";
+import { program } from "commander";
+import { integer } from "../integer-option.js";
 import { check } from "./checker.js";
 import type { Judged } from "./judge.js";
 import { linesOf } from "./print.js";
@@ -18,14 +19,6 @@ interface Options {
   readonly seed?: number;
   readonly print?: true;
 }
-
-const integer =
-  (least: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`${text} is not an integer of ${least} or more.`);
-    return value;
-  };
 
 function progress(totals: Totals, seeds: number): void {
   if (process.stderr.isTTY) process.stderr.write(`\r${totals.seeds} of ${seeds} seeds, ${totals.failures} failed`);

@@ -4,6 +4,9 @@ import type { Emit, GapReason, GapTold, Heard, RoomSettings, Target } from "./ro
 
 export const KITCHEN: Target = { room: "kitchen" };
 export const BAR: Target = { room: "bar" };
+/** Connections of Ann's phone, one after the other. */
+export const PHONE = "ann phone 1";
+export const AGAIN = "ann phone 2";
 
 const KEEPS_ALL: RoomSettings = { maxAgeMs: 0, maxMessages: 0, maxBytes: 0, poison: "dead-letter" };
 
@@ -160,4 +163,21 @@ export class RoomStory {
     this.add({ type: "ledger", target: KITCHEN, sequence, delivered: [], pending: [], failed: [], ...lists });
     return this;
   }
+}
+
+/** Ann and Bob are members of the kitchen, and Ann's phone is there. */
+export function begin(options: Partial<RoomSettings> = {}): RoomStory {
+  const story = new RoomStory(options);
+  story.member("member-add", "ann");
+  story.member("member-add", "bob");
+  story.come(PHONE);
+  return story;
+}
+
+/** Ann is a member of the kitchen, and her phone is there. */
+export function beginAlone(options: Partial<RoomSettings> = {}): RoomStory {
+  const story = new RoomStory(options);
+  story.member("member-add", "ann");
+  story.come(PHONE);
+  return story;
 }

@@ -1,7 +1,9 @@
 import type { Random } from "../simulation/random.js";
 import type { Word } from "./client/spec.js";
 import { pause } from "./pause.js";
-import type { Round } from "./round.js";
+import type { Round, RoundOptions } from "./round.js";
+import type { Rounds } from "./rounds.js";
+import type { RowContext } from "./row.js";
 
 /** A life lasts so long after its start, at most, where nothing else is said. */
 const LIFE_MS_MAX = 500;
@@ -40,4 +42,27 @@ export async function killing(round: Round, { kills, random, at = [], onKill }: 
     onKill();
     await round.start();
   }
+}
+
+export interface KillRounds extends Pick<RoundOptions, "queues">, Pick<Killing, "at"> {
+  readonly kills: number;
+  readonly killsPerRound: number;
+}
+
+/** Kills the server in one round after the other, with the clients of `populate`, until that is enough or something is wrong; returns how often. */
+export async function killInRounds(
+  rounds: Rounds,
+  { random, progress }: RowContext,
+  { kills, killsPerRound, queues, at = [] }: KillRounds,
+  populate: (round: Round) => Promise<void>,
+): Promise<number> {
+  let done = 0;
+  const onKill = (): void => progress(`${++done} of ${kills} kills`);
+  while (done < kills && !rounds.failed) {
+    await rounds.run({ queues }, async (round) => {
+      await populate(round);
+      await killing(round, { kills: Math.min(killsPerRound, kills - done), random, at, onKill });
+    });
+  }
+  return done;
 }

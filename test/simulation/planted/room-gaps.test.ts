@@ -1,15 +1,5 @@
-import { RoomStory } from "../room-story.js";
+import { AGAIN, beginAlone as begin, PHONE, type RoomStory } from "../room-story.js";
 import { testCaught } from "./bug.js";
-
-const PHONE = "ann phone 1";
-const AGAIN = "ann phone 2";
-
-function begin(options: ConstructorParameters<typeof RoomStory>[0] = {}): RoomStory {
-  const story = new RoomStory(options);
-  story.member("member-add", "ann");
-  story.come(PHONE);
-  return story;
-}
 
 /** Ann's phone got a message five times and did not settle it. */
 function failed(options: ConstructorParameters<typeof RoomStory>[0] = {}): RoomStory {

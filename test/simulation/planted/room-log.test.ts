@@ -1,18 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { check } from "../checker.js";
 import type { QueueSettings } from "../history.js";
-import { KITCHEN, RoomStory } from "../room-story.js";
+import { beginAlone as begin, KITCHEN, PHONE, type RoomStory } from "../room-story.js";
 import { testCaught } from "./bug.js";
-
-const PHONE = "ann phone 1";
-
-/** Ann is a member of the kitchen, and her phone is there. */
-function begin(): RoomStory {
-  const story = new RoomStory();
-  story.member("member-add", "ann");
-  story.come(PHONE);
-  return story;
-}
 
 /** The room had one message, and everybody took all they could. */
 function ended(except: readonly { user: string }[] = []): RoomStory {

@@ -1,19 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { check } from "../checker.js";
-import { BAR, KITCHEN, RoomStory } from "../room-story.js";
+import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory } from "../room-story.js";
 import { testCaught } from "./bug.js";
-
-const PHONE = "ann phone 1";
-const AGAIN = "ann phone 2";
-
-/** Ann and Bob are members of the kitchen, and Ann's phone is there. */
-function begin(options: ConstructorParameters<typeof RoomStory>[0] = {}): RoomStory {
-  const story = new RoomStory(options);
-  story.member("member-add", "ann");
-  story.member("member-add", "bob");
-  story.come(PHONE);
-  return story;
-}
 
 /** And she has messages 1 to `count`. */
 function heard(count: number): RoomStory {

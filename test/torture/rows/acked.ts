@@ -1,4 +1,4 @@
-import { killing } from "../killing.js";
+import { killInRounds } from "../killing.js";
 import { queueOf } from "../queues.js";
 import { Rounds } from "../rounds.js";
 import { type Row, scaled } from "../row.js";
@@ -18,16 +18,11 @@ export const killAfterAck: Row = {
     const queues = [queueOf("orders"), queueOf("bills", { ordering: "key" })];
     const publisher = { window: 4, batchMax: 5, pauseMs: 3, times: 1, keys: 10, bodyBytesMax: 300 };
     const consumer = { maxInFlight: 50, verbs: { ack: 1 }, workMsMax: 5 };
-    let done = 0;
-    const onKill = (): void => context.progress(`${++done} of ${kills} kills`);
-    while (done < kills && !rounds.failed) {
-      await rounds.run({ queues }, async (round) => {
-        await round.client({ name: "ann", publisher: { queue: "orders", ...publisher }, consumer: { queue: "bills", ...consumer } });
-        await round.client({ name: "bob", publisher: { queue: "bills", ...publisher }, consumer: { queue: "orders", ...consumer } });
-        const now = Math.min(KILLS_PER_ROUND, kills - done);
-        await killing(round, { kills: now, random: context.random, at: ["acked"], onKill });
-      });
-    }
+    const options = { kills, killsPerRound: KILLS_PER_ROUND, queues, at: ["acked"] } as const;
+    const done = await killInRounds(rounds, context, options, async (round) => {
+      await round.client({ name: "ann", publisher: { queue: "orders", ...publisher }, consumer: { queue: "bills", ...consumer } });
+      await round.client({ name: "bob", publisher: { queue: "bills", ...publisher }, consumer: { queue: "orders", ...consumer } });
+    });
     rounds.expectAtLeast({ acked: 5 * done, crashesInFlight: 0.5 * done, redeliveries: done });
     const { acked, redeliveries } = rounds.counts;
     return rounds.result(`${done} kills, ${acked} acknowledged, none of them redelivered, ${redeliveries} others were`, done >= KILLS);

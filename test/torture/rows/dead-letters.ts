@@ -1,4 +1,4 @@
-import { killing } from "../killing.js";
+import { killInRounds } from "../killing.js";
 import { queueOf } from "../queues.js";
 import { Rounds } from "../rounds.js";
 import { type Row, scaled } from "../row.js";
@@ -19,18 +19,13 @@ export const deadLetters: Row = {
     const queues = [queueOf("orders", { maxAttempts: 2 }), queueOf("bills", { ordering: "key", maxAttempts: 3 })];
     const publisher = { window: 4, batchMax: 5, pauseMs: 5, times: 1, keys: 20, bodyBytesMax: 300 };
     const consumer = { maxInFlight: 50, verbs: { ack: 4, nack: 2, reject: 3, answer: 1 }, workMsMax: 5 };
-    let done = 0;
-    const onKill = (): void => context.progress(`${++done} of ${kills} kills`);
-    while (done < kills && !rounds.failed) {
-      await rounds.run({ queues }, async (round) => {
-        await round.client({ name: "ann", publisher: { queue: "orders", ...publisher }, consumer: { queue: "bills", ...consumer } });
-        await round.client({ name: "bob", publisher: { queue: "bills", ...publisher }, consumer: { queue: "orders", ...consumer } });
-        await round.client({ name: "cem", upkeep: { queue: "orders", redriveEveryMs: 60 } });
-        await round.client({ name: "dan", upkeep: { queue: "bills", redriveEveryMs: 60 } });
-        const now = Math.min(KILLS_PER_ROUND, kills - done);
-        await killing(round, { kills: now, random: context.random, at: ["redriving", "rejecting"], onKill });
-      });
-    }
+    const options = { kills, killsPerRound: KILLS_PER_ROUND, queues, at: ["redriving", "rejecting"] } as const;
+    const done = await killInRounds(rounds, context, options, async (round) => {
+      await round.client({ name: "ann", publisher: { queue: "orders", ...publisher }, consumer: { queue: "bills", ...consumer } });
+      await round.client({ name: "bob", publisher: { queue: "bills", ...publisher }, consumer: { queue: "orders", ...consumer } });
+      await round.client({ name: "cem", upkeep: { queue: "orders", redriveEveryMs: 60 } });
+      await round.client({ name: "dan", upkeep: { queue: "bills", redriveEveryMs: 60 } });
+    });
     rounds.expectAtLeast({ redriven: 2 * done, published: 10 * done });
     const { published, redriven } = rounds.counts;
     return rounds.result(`${done} kills, ${published} published, ${redriven} redriven`, done >= KILLS);

@@ -1,5 +1,5 @@
 import type { PublisherSpec } from "../client/spec.js";
-import { killing } from "../killing.js";
+import { killInRounds } from "../killing.js";
 import { queueOf } from "../queues.js";
 import type { Round } from "../round.js";
 import { Rounds } from "../rounds.js";
@@ -41,14 +41,7 @@ export const kill: Row = {
   async run(context) {
     const kills = scaled(KILLS, context.scale);
     const rounds = new Rounds(context);
-    let done = 0;
-    const onKill = (): void => context.progress(`${++done} of ${kills} kills`);
-    while (done < kills && !rounds.failed) {
-      await rounds.run({ queues: MIXED_QUEUES }, async (round) => {
-        await populate(round);
-        await killing(round, { kills: Math.min(KILLS_PER_ROUND, kills - done), random: context.random, onKill });
-      });
-    }
+    const done = await killInRounds(rounds, context, { kills, killsPerRound: KILLS_PER_ROUND, queues: MIXED_QUEUES }, populate);
     rounds.expectAtLeast({ crashesInFlight: 0.5 * done, redeliveries: done, unknown: done, published: 10 * done });
     const { published, acked, redeliveries, crashesInFlight } = rounds.counts;
     const figure = `${done} kills (${crashesInFlight} with deliveries in flight), ${published} published, ${acked} acked, ${redeliveries} redelivered`;
