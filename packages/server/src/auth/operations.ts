@@ -69,6 +69,11 @@ const scheduledOf = ({ queue, message }: Payload): readonly Resource[] => [
 
 const ADMIN: readonly Permission[] = ["admin"];
 
+/** What rows have in common that change a queue and nothing else. */
+const CHANGES_QUEUE = { permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true } as const;
+/** And those that are about the whole server. */
+const BY_OPERATORS_ONLY = { permissions: [], resourcesOf: nothing, admin: "operator", adminOnly: true } as const;
+
 /**
  * What each operation needs. The checks go by this table, and so do the test of all combinations and `docs/security.md`.
  *
@@ -136,12 +141,12 @@ export const RULES = {
     admin: "operator",
     audited: true,
   },
-  delete: { operation: "delete", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
-  purge: { operation: "purge", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
-  pause: { operation: "pause", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
-  resume: { operation: "resume", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
-  redrive: { operation: "redrive", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
-  key: { operation: "key", permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true },
+  delete: { operation: "delete", ...CHANGES_QUEUE },
+  purge: { operation: "purge", ...CHANGES_QUEUE },
+  pause: { operation: "pause", ...CHANGES_QUEUE },
+  resume: { operation: "resume", ...CHANGES_QUEUE },
+  redrive: { operation: "redrive", ...CHANGES_QUEUE },
+  key: { operation: "key", ...CHANGES_QUEUE },
   schedule: {
     operation: "schedule",
     permissions: ADMIN,
@@ -166,51 +171,11 @@ export const RULES = {
     admin: "operator",
     audited: true,
   },
-  disconnect: {
-    operation: "disconnect",
-    permissions: [],
-    on: "the connections of a user",
-    resourcesOf: nothing,
-    admin: "operator",
-    adminOnly: true,
-    audited: true,
-  },
-  revoke: {
-    operation: "revoke",
-    permissions: [],
-    on: "a subject, or a token by its id",
-    resourcesOf: nothing,
-    admin: "operator",
-    adminOnly: true,
-    audited: true,
-  },
-  restore: {
-    operation: "restore",
-    permissions: [],
-    on: "a subject, or a token by its id",
-    resourcesOf: nothing,
-    admin: "operator",
-    adminOnly: true,
-    audited: true,
-  },
-  backupPart: {
-    operation: "backup",
-    form: "part",
-    permissions: [],
-    on: "a copy that was begun",
-    resourcesOf: nothing,
-    admin: "operator",
-    adminOnly: true,
-  },
-  backup: {
-    operation: "backup",
-    permissions: [],
-    on: "everything that the server stores",
-    resourcesOf: nothing,
-    admin: "operator",
-    adminOnly: true,
-    audited: true,
-  },
+  disconnect: { operation: "disconnect", on: "the connections of a user", ...BY_OPERATORS_ONLY, audited: true },
+  revoke: { operation: "revoke", on: "a subject, or a token by its id", ...BY_OPERATORS_ONLY, audited: true },
+  restore: { operation: "restore", on: "a subject, or a token by its id", ...BY_OPERATORS_ONLY, audited: true },
+  backupPart: { operation: "backup", form: "part", on: "a copy that was begun", ...BY_OPERATORS_ONLY },
+  backup: { operation: "backup", on: "everything that the server stores", ...BY_OPERATORS_ONLY, audited: true },
 } as const satisfies Readonly<Record<string, Rule>>;
 
 /** Forms that a request has by a field of that name. */

@@ -5,6 +5,7 @@ import { definedOptions } from "../queue.js";
 import { readPeeked } from "../read-message.js";
 import type { Settings } from "../settings.js";
 import { validate } from "../validate.js";
+import type { AdminOperation } from "./events.js";
 import { fillPage } from "./page.js";
 import * as rooms from "./room-administration.js";
 import { listSchedules, schedule } from "./schedules.js";
@@ -12,31 +13,6 @@ import * as schemas from "./schemas.js";
 import * as upkeep from "./upkeep.js";
 
 type ReadPage = (address: QueueAddress, after: number, limit: number) => Promise<Page<Peeked, number>>;
-
-/** The operations that need nothing but a namespace, whoever asks: a client in it, or an administrator. */
-const ADMIN_OPERATIONS = [
-  "holdfast:define",
-  "holdfast:delete",
-  "holdfast:list",
-  "holdfast:stats",
-  "holdfast:peek",
-  "holdfast:key",
-  "holdfast:dead",
-  "holdfast:purge",
-  "holdfast:pause",
-  "holdfast:resume",
-  "holdfast:redrive",
-  "holdfast:schedule",
-  "holdfast:add",
-  "holdfast:remove",
-  "holdfast:members",
-  "holdfast:presence",
-] as const;
-
-export type AdminOperation = (typeof ADMIN_OPERATIONS)[number];
-
-export const isAdminOperation = (operation: string): operation is AdminOperation =>
-  (ADMIN_OPERATIONS as readonly string[]).includes(operation);
 
 /** Looking after the queues and rooms of a namespace: checked payload in, reply out. */
 export class Administration {

@@ -1,11 +1,5 @@
-/** What a client may ask for, by the name of its event. */
-export const OPERATIONS = [
-  "holdfast:hello",
-  "holdfast:authenticate",
-  "holdfast:publish",
-  "holdfast:consume",
-  "holdfast:settle",
-  "holdfast:cancel",
+/** The operations that need nothing but a namespace, whoever asks: a client in it, or an administrator. */
+const ADMIN_OPERATIONS = [
   "holdfast:define",
   "holdfast:delete",
   "holdfast:list",
@@ -18,14 +12,30 @@ export const OPERATIONS = [
   "holdfast:resume",
   "holdfast:redrive",
   "holdfast:schedule",
-  "holdfast:join",
-  "holdfast:leave",
-  "holdfast:emit",
-  "holdfast:receipts",
   "holdfast:add",
   "holdfast:remove",
   "holdfast:members",
   "holdfast:presence",
+] as const;
+
+export type AdminOperation = (typeof ADMIN_OPERATIONS)[number];
+
+export const isAdminOperation = (operation: string): operation is AdminOperation =>
+  (ADMIN_OPERATIONS as readonly string[]).includes(operation);
+
+/** What a client may ask for, by the name of its event. */
+export const OPERATIONS = [
+  "holdfast:hello",
+  "holdfast:authenticate",
+  "holdfast:publish",
+  "holdfast:consume",
+  "holdfast:settle",
+  "holdfast:cancel",
+  ...ADMIN_OPERATIONS,
+  "holdfast:join",
+  "holdfast:leave",
+  "holdfast:emit",
+  "holdfast:receipts",
   "holdfast:history",
   "holdfast:disconnect",
   "holdfast:revoke",
