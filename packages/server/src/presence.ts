@@ -5,6 +5,7 @@ import type { PresenceWatcher } from "./presence-watcher.js";
 import { Pulse } from "./pulse.js";
 import type { RoomAddress } from "./room-engine.js";
 import type { PresenceNews, RoomWatching } from "./room-watching.js";
+import { takeAll } from "./take-all.js";
 
 /** A user who comes back within this time after its last device left was never away: a page was loaded again. */
 const GRACE_MS = 2_000;
@@ -129,9 +130,7 @@ export class Presence {
   }
 
   #tell(): number {
-    const rooms = [...this.#changed];
-    this.#changed.clear();
-    for (const room of rooms) this.#tellRoom(room);
+    for (const room of takeAll(this.#changed)) this.#tellRoom(room);
     return 1;
   }
 

@@ -5,6 +5,7 @@ import { Pulse } from "./pulse.js";
 import { type CountedReceipt, ReceiptRoom, type ReceiptWatch } from "./receipt-watch.js";
 import type { RoomTarget } from "./room-engine.js";
 import type { RoomCounts, RoomWatching } from "./room-watching.js";
+import { takeAll } from "./take-all.js";
 
 /** Counts are told at most 4 times a second. */
 const TELL_MS = 250;
@@ -122,10 +123,8 @@ export class Receipts {
   }
 
   async #beat(): Promise<number> {
-    const rooms = [...this.#dirty];
-    this.#dirty.clear();
     let cost = 0;
-    for (const room of rooms) {
+    for (const room of takeAll(this.#dirty)) {
       try {
         cost += await this.#count(room);
       } catch {

@@ -5,7 +5,7 @@ import { ApiKeys, isApiKey } from "./api-keys.js";
 import { Grants } from "./grants.js";
 import type { Principal } from "./identity.js";
 import { type AuthSettings, type Handshake, readGivenIdentity } from "./options.js";
-import type { RevocationTarget, Revocations } from "./revocations.js";
+import type { Revocations, RevocationTarget } from "./revocations.js";
 import { Roles } from "./roles.js";
 import { Tokens, unauthenticated } from "./tokens.js";
 

@@ -2,6 +2,7 @@ import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises
 import { dirname } from "node:path";
 import { HoldfastError } from "holdfast-client/protocol";
 import { z } from "zod";
+import { syncDirectory } from "../sync-directory.js";
 import type { Revocation } from "./revocations.js";
 
 const line = z.strictObject({
@@ -107,13 +108,3 @@ export class RevocationFile {
 }
 
 const asLine = (revocation: Revocation): string => `${JSON.stringify(revocation)}\n`;
-
-/** A rename is on disk once its directory is. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}

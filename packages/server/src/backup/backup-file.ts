@@ -1,5 +1,6 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncDirectory } from "../sync-directory.js";
 import type { BackupStream } from "./backup-stream.js";
 
 /** The file of a backup while it is written: it has its name only once it is whole and survives power loss. */
@@ -34,8 +35,7 @@ class BackupFile {
     await this.#handle.sync();
     await this.#handle.close();
     await rename(this.#partial, this.#path);
-    const directory = await open(dirname(this.#path), "r");
-    await directory.sync().finally(() => directory.close());
+    await syncDirectory(dirname(this.#path));
   }
 
   async abandon(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Write } from "../store.js";
+import { takeAll } from "../take-all.js";
 import { Block } from "./block.js";
 import type { Chain } from "./chain.js";
 import type { DueMessage } from "./due-list.js";
@@ -11,7 +12,6 @@ import { aheadOf, type Reservation, reserveLog, reserveNew, withdraw } from "./r
 import type { RoomMark } from "./rooms/room-commit.js";
 import type { Schedule } from "./schedule.js";
 import { sealDedup } from "./seal-dedup.js";
-import { takeAll } from "./take-all.js";
 import { lookAt, NEVER } from "./timing.js";
 
 /** The writes of one commit, and what becomes visible once they are durable. */

@@ -1,7 +1,7 @@
+import { takeAll } from "../take-all.js";
 import { forgetIdleProducers } from "./append.js";
 import * as keys from "./keys.js";
 import type { LogState } from "./log-state.js";
-import { takeAll } from "./take-all.js";
 
 /** How often the producers of a log are looked through for idle ones. */
 const PRODUCERS_CHECK_MS = 3_600_000;

@@ -10,7 +10,6 @@ import type { Core, Expired } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Lease } from "../core/lease.js";
 import type { Queue } from "../core/queue.js";
-import { takeAll } from "../core/take-all.js";
 import type { AppendRequest, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
 import type { QueueOptions } from "../options.js";
 import type {
@@ -33,6 +32,7 @@ import type { RoomOptions, RoomOptionsChange } from "../room-options.js";
 import type { RoomWatching } from "../room-watching.js";
 import type { SchedulePlan, StoredSchedule } from "../scheduling.js";
 import type { Store } from "../store.js";
+import { takeAll } from "../take-all.js";
 import { clearBelow } from "./clear-below.js";
 import { type DeadLetterHost, DeadLetters } from "./dead-letters.js";
 import { Deferred } from "./deferred.js";

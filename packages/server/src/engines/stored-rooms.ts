@@ -23,6 +23,7 @@ import type {
 } from "../room-engine.js";
 import type { RoomOptions, RoomOptionsChange } from "../room-options.js";
 import type { Store } from "../store.js";
+import { takeAll } from "../take-all.js";
 import { looked } from "./looked.js";
 import { pageOf } from "./page-of.js";
 import { readHistory } from "./room-history.js";
@@ -109,8 +110,7 @@ export class StoredRooms implements RoomEngine {
     queueMicrotask(() => {
       this.#hinting = false;
       if (this.#host.core() !== core) return;
-      const sessions = [...work];
-      work.clear();
+      const sessions = takeAll(work);
       if (sessions.length > 0) this.#host.events()?.onRoomWork(sessions);
     });
   }

@@ -1,5 +1,6 @@
 import { type EngineEnd, inOneWrite } from "holdfast-client/protocol";
 import type { Namespace, Socket } from "socket.io";
+import { takeAll } from "../take-all.js";
 
 /** What of one socket's outgoing bytes may wait before leasing to it stops. */
 export const WAITING_BYTES_MAX = 65_536;
@@ -272,9 +273,7 @@ export class SocketPort {
   #onDrain = (): void => {
     if (this.isFull()) return;
     this.#unwatch();
-    const wakes = [...this.#wakes];
-    this.#wakes.clear();
-    for (const wake of wakes) wake();
+    for (const wake of takeAll(this.#wakes)) wake();
   };
 }
 

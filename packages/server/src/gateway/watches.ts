@@ -3,6 +3,7 @@ import type { PresenceWatcher } from "../presence-watcher.js";
 import { type CountedReceipt, ReceiptWatch } from "../receipt-watch.js";
 import type { RoomTarget } from "../room-engine.js";
 import type { Rooms } from "../rooms.js";
+import { takeAll } from "../take-all.js";
 import type { Connection } from "./connection.js";
 import { PRESENCE_EVENT, RECEIPTS_EVENT } from "./events.js";
 
@@ -102,8 +103,6 @@ export class Watches {
 
   /** One for all, so that it waits once. */
   #onRoom = (): void => {
-    const wakes = [...this.#wakes];
-    this.#wakes.clear();
-    for (const wake of wakes) wake();
+    for (const wake of takeAll(this.#wakes)) wake();
   };
 }

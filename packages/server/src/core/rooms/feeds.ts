@@ -1,5 +1,5 @@
 import type { ReceiptRun } from "holdfast-client/protocol";
-import { takeAll } from "../take-all.js";
+import { takeAll } from "../../take-all.js";
 import { withLessTtl } from "../timing.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";

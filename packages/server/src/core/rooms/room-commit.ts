@@ -1,7 +1,7 @@
+import { takeAll } from "../../take-all.js";
 import { Block } from "../block.js";
 import * as keys from "../keys.js";
 import { sealDedup, type Writer } from "../seal-dedup.js";
-import { takeAll } from "../take-all.js";
 import { packExcluded } from "./exclusion.js";
 import { packMembers } from "./member-chunk.js";
 import { packRoomState, ROOM_DEDUP_MS, type Room } from "./room.js";

@@ -1,10 +1,11 @@
 import { closeSync, fsync, openSync, statSync } from "node:fs";
-import { mkdir, open, stat } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ClassicLevel } from "classic-level";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../store.js";
+import { syncDirectory } from "../../sync-directory.js";
 import { DiskSpace } from "./disk-space.js";
 import type { Scavenger } from "./scavenger.js";
 import { removeUnfinished } from "./unfinished.js";
@@ -202,8 +203,7 @@ async function makeDirectory(path: string): Promise<void> {
   if (known !== undefined) throw new Error("it is not a directory");
   if (dirname(path) !== path) await makeDirectory(dirname(path));
   await mkdir(path);
-  const above = await open(dirname(path), "r");
-  await above.sync().finally(() => above.close());
+  await syncDirectory(dirname(path));
 }
 
 const isDiskFull = (error: unknown): boolean => /No space left on device/.test(causeOf(error).message);

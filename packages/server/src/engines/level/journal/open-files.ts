@@ -1,5 +1,6 @@
-import { open, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { syncDirectory } from "../../../sync-directory.js";
 import { damaged } from "./damaged.js";
 import { DiskJournalFile, type JournalFile, type JournalFileOptions } from "./journal-file.js";
 
@@ -50,13 +51,4 @@ function openOne(options: JournalFileOptions): JournalFile {
 async function sizeForDisk(directory: string): Promise<number> {
   const { blocks, bsize } = await statfs(directory);
   return Math.max(FILE_BYTES_MIN, Math.min(FILE_BYTES, Math.floor(blocks * bsize * DISK_PART)));
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
