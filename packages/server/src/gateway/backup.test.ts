@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { unpackSection } from "../backup/backup-format.js";
 import { ask, TestHost } from "./test-host.js";
 
@@ -42,6 +42,15 @@ describe("holdfast:backup", () => {
     expect(await ask(client, "holdfast:backup", { backup, cancel: true })).toEqual({ ok: true });
     expect(await ask(client, "holdfast:backup", { backup, from: 0 })).toMatchObject({ ok: false, error: { code: "NOT_FOUND" } });
     await begin(client);
+  });
+
+  it("is for this machine alone where nobody is asked who he is", async () => {
+    const client = await host.client();
+    const backup = await begin(client);
+    vi.spyOn(host.http, "address").mockReturnValue({ address: "0.0.0.0", family: "IPv4", port: 1 });
+    for (const payload of [{}, { backup, from: 0 }, { backup, cancel: true }]) {
+      expect(await ask(client, "holdfast:backup", payload), JSON.stringify(payload)).toMatchObject({ error: { code: "FORBIDDEN" } });
+    }
   });
 
   it("refuses what it cannot understand", async () => {
