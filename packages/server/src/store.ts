@@ -35,7 +35,7 @@ export interface StoreSnapshot {
 export interface Store {
   /** Opens what is there or creates it. Fails with one clear `HoldfastError` when it cannot. */
   open(): Promise<void>;
-  /** Applies all writes or none, and resolves once they survive power loss. One call at a time. */
+  /** Applies all writes or none, and resolves once they survive power loss. One call at a time; the bytes may be used anew after it. */
   write(writes: readonly Write[]): Promise<void>;
   read(range: ReadRange): Promise<readonly Entry[]>;
   /** Reads one key at once; for the rare message whose bytes were let go to save memory. */

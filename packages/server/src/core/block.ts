@@ -40,8 +40,11 @@ export interface BlockTraits {
 /** Of a block that is written anew this part was settled. */
 const SPARSE_PART = 0.45;
 
-/** A block that grew past this is closed and the commit goes on in the next one. */
-export const BLOCK_BYTES_MAX = 512 * 1024;
+/**
+ * A block that grew past this is closed and the commit goes on in the next one. What the page cache has of a value that was
+ * written at once it maps at once, so larger blocks would cost as much more memory for each table that is open.
+ */
+export const BLOCK_BYTES_MAX = 128 * 1024;
 
 /**
  * The messages of one commit in one queue, with what is known of each: at most 1 bit. A message keeps its index, its
@@ -71,6 +74,9 @@ export class Block {
   live = 0;
   /** Whether the store has a bitmap of it, to be deleted with it. */
   settledStored = false;
+  /** Its number among those that were leased to the end, and among those that may be written anew; 0: it is not there. */
+  passed = 0;
+  candidate = 0;
   /** Messages it has, settled or not. */
   #slots = 0;
   /** The index of each slot, when it does not have all. */

@@ -1,5 +1,4 @@
 import type { Write } from "../store.js";
-import { takeAll } from "../take-all.js";
 import { Block } from "./block.js";
 import type { Chain } from "./chain.js";
 import type { DueMessage } from "./due-list.js";
@@ -211,7 +210,7 @@ export class CommitBuilder {
   }
 
   #sealSettled(queue: Queue): void {
-    for (const block of takeAll(queue.dirtyBlocks)) {
+    for (const block of queue.dirtyBlocks.takeAll()) {
       // With an order a block that was read again may have a bitmap of marks that it was read without.
       const mayBeStored = block.settledStored || queue.chains !== undefined;
       const key = keys.settledKey(queue.number, block.first);

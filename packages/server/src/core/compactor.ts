@@ -1,5 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { Block } from "./block.js";
+import { NumberedMap } from "../numbered-map.js";
 import type { CommitBuilder } from "./commit.js";
 import * as keys from "./keys.js";
 import type { Queue } from "./queue.js";
@@ -15,6 +16,7 @@ const COMMIT_BYTES = 4 * 1024 * 1024;
 
 interface Candidate {
   readonly queue: Queue;
+  readonly block: Block;
   /** When it was first seen; Infinity until the next look. */
   since: number;
   /** As counted in the sum. */
@@ -31,7 +33,8 @@ export class Compactor {
   readonly #residency: Residency;
   readonly #context: CoreContext;
   /** The longest known first. */
-  readonly #candidates = new Map<Block, Candidate>();
+  readonly #candidates = new NumberedMap<Candidate>();
+  #found = 0;
   #unseen: Candidate[] = [];
   #deadBytes = 0;
   #due = false;
@@ -44,12 +47,13 @@ export class Compactor {
 
   /** A message of the block was settled, or its last one leased. */
   consider(queue: Queue, block: Block): void {
-    const known = this.#candidates.get(block);
+    const known = this.#candidates.get(block.candidate);
     if (known === undefined) {
       // Only what memory knows as the queue's may change its form.
       if (!block.isSparse || queue.cursor < block.end || queue.blocks.get(block.first) !== block) return;
-      const candidate = { queue, since: Number.POSITIVE_INFINITY, deadBytes: block.deadBytes };
-      this.#candidates.set(block, candidate);
+      const candidate = { queue, block, since: Number.POSITIVE_INFINITY, deadBytes: block.deadBytes };
+      block.candidate = ++this.#found;
+      this.#candidates.set(block.candidate, candidate);
       this.#unseen.push(candidate);
       this.#deadBytes += block.deadBytes;
       return;
@@ -60,14 +64,16 @@ export class Compactor {
 
   /** The block is gone. */
   forget(block: Block): void {
-    this.#deadBytes -= this.#candidates.get(block)?.deadBytes ?? 0;
-    this.#candidates.delete(block);
+    if (block.candidate === 0) return;
+    this.#deadBytes -= this.#candidates.get(block.candidate)?.deadBytes ?? 0;
+    this.#candidates.delete(block.candidate);
+    block.candidate = 0;
   }
 
   /** When `look` is to be called next. */
   get next(): number | undefined {
     if (this.#due) return undefined;
-    const [oldest] = this.#candidates.values();
+    const oldest = this.#candidates.first;
     return oldest && oldest.since + PATIENCE_MS;
   }
 
@@ -77,7 +83,7 @@ export class Compactor {
   }
 
   look(now: number): void {
-    const [oldest] = this.#candidates.values();
+    const oldest = this.#candidates.first;
     this.#due = oldest !== undefined && oldest.since + PATIENCE_MS <= now;
   }
 
@@ -86,7 +92,7 @@ export class Compactor {
     for (const candidate of this.#unseen) candidate.since = now;
     this.#unseen = [];
     let left = COMMIT_BYTES;
-    for (const [block, { queue, since }] of this.#candidates) {
+    for (const { queue, block, since } of this.#candidates.values()) {
       if (left <= 0 || (since + PATIENCE_MS > now && this.#deadBytes <= DEAD_BYTES_MAX)) break;
       left -= block.size;
       this.#rewrite(queue, block);
@@ -96,7 +102,7 @@ export class Compactor {
 
   /** Rewrites all that could be: nobody will later. */
   finish(): void {
-    for (const [block, { queue }] of this.#candidates) this.#rewrite(queue, block);
+    for (const { queue, block } of this.#candidates.values()) this.#rewrite(queue, block);
     this.#due = false;
   }
 
@@ -107,9 +113,9 @@ export class Compactor {
     this.#residency.shrunk(block, before);
     queue.drainedBytes += before - block.size;
     this.#commit.write(keys.blockKey(queue.number, block.first), bytes);
-    if (block.hasMarks) queue.dirtyBlocks.add(block);
+    if (block.hasMarks) queue.dirtyBlocks.set(block.first, block);
     else {
-      queue.dirtyBlocks.delete(block);
+      queue.dirtyBlocks.delete(block.first);
       if (block.settledStored) this.#commit.write(keys.settledKey(queue.number, block.first), undefined);
       block.settledStored = false;
     }

@@ -1,3 +1,4 @@
+import { NumberedMap } from "../numbered-map.js";
 import type { Lease } from "./lease.js";
 import type { Queue } from "./queue.js";
 
@@ -7,9 +8,9 @@ export class Consumer {
   readonly queue: Queue;
   readonly maxInFlight: number;
   /** By lease number, in the order of leasing. */
-  readonly leases = new Map<number, Lease>();
+  readonly leases = new NumberedMap<Lease>();
   /** Leases whose end is not in that order: extended ones, and those taken after `leaseMs` was lowered. */
-  readonly irregular = new Map<number, Lease>();
+  readonly irregular = new NumberedMap<Lease>();
   /** When the core looks at it next; Infinity while it holds nothing. */
   wakeAt = Number.POSITIVE_INFINITY;
   /** The latest end of a lease it was given. */
@@ -65,8 +66,8 @@ export class Consumer {
 
   /** When its next lease ends; Infinity when it holds none. */
   get nextExpiry(): number {
-    const oldest: Lease | undefined = this.leases.values().next().value;
-    let next = oldest?.leaseUntil ?? Number.POSITIVE_INFINITY;
+    let next = this.leases.first?.leaseUntil ?? Number.POSITIVE_INFINITY;
+    if (this.irregular.size === 0) return next;
     for (const lease of this.irregular.values()) next = Math.min(next, lease.leaseUntil);
     return next;
   }

@@ -485,7 +485,7 @@ export class Core {
     const { block, index } = parked;
     if (block.takeReserved(index)) return true;
     block.markLeased(index);
-    queue.dirtyBlocks.add(block);
+    queue.dirtyBlocks.set(block.first, block);
     return false;
   }
 
@@ -820,7 +820,7 @@ export class Core {
       if (block.first >= queue.foundNext) block.unmarkAll();
       else if (block.first < queue.cursor) block.unmarkBelow(queue.cursor - block.first);
       else continue;
-      queue.dirtyBlocks.add(block);
+      queue.dirtyBlocks.set(block.first, block);
     }
     for (const { leases, irregular } of queue.consumers) {
       for (const { place } of [...leases.values(), ...irregular.values()]) {

@@ -111,12 +111,36 @@ function count(queue: Queue, { records, count: messages, expires }: NewRecords, 
   queue.expires ||= expires;
 }
 
-/** Adds records to what is pending, to `last` if that can be, and returns the first one's sequence. */
-function place(
+type PendingFields = Pick<Pending, "publishedAt" | "since" | "promoted" | "delayed">;
+
+/** Adds records to what is pending, to `last` if that can be, in parts that fit into a block, and returns the first one's sequence. */
+function place(queue: Queue, last: Pending | undefined, news: NewRecords, fields: PendingFields): number {
+  const { records, count: messages, expires } = news;
+  if (records.length <= BLOCK_BYTES_MAX || messages === 1) return placePart(queue, last, news, fields);
+  const first = queue.next;
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  let part = { at: 0, count: 0 };
+  let pending = last;
+  let at = 0;
+  for (let index = 0; index < messages; index++) {
+    const end = at + view.getUint32(at, true);
+    if (part.count > 0 && end - part.at > BLOCK_BYTES_MAX) {
+      placePart(queue, pending, { records: records.subarray(part.at, at), count: part.count, expires }, fields);
+      pending = queue.pending.at(-1);
+      part = { at, count: 0 };
+    }
+    part.count++;
+    at = end;
+  }
+  placePart(queue, pending, { records: records.subarray(part.at, at), count: part.count, expires }, fields);
+  return first;
+}
+
+function placePart(
   queue: Queue,
   last: Pending | undefined,
   { records, count: messages, expires }: NewRecords,
-  fields: Pick<Pending, "publishedAt" | "since" | "promoted" | "delayed">,
+  fields: PendingFields,
 ): number {
   const first = queue.next;
   let pending = last;

@@ -1,3 +1,4 @@
+import { NumberedMap } from "../numbered-map.js";
 import type { QueueOptions } from "../options.js";
 import type { Block } from "./block.js";
 import { Chains } from "./chains.js";
@@ -81,7 +82,7 @@ export class Queue extends LogState {
   windowEnd = 1;
   windowBytes = 0;
   /** Every block in memory that has messages not settled, by first sequence, in order. */
-  readonly blocks = new Map<number, Block>();
+  readonly blocks = new NumberedMap<Block>();
   readonly levels = new PriorityLevels();
   /** With `ordering` by key or fifo: what keeps the order. */
   chains: Chains | undefined;
@@ -100,7 +101,7 @@ export class Queue extends LogState {
 
   /** Appended and not in a block yet; several when one grew too large. */
   pending: Pending[] = [];
-  readonly dirtyBlocks = new Set<Block>();
+  readonly dirtyBlocks = new NumberedMap<Block>();
   /** With an order: what the commit that is being filled marks ahead, and what the last durable one did. */
   reserving: Reservation[] = [];
   reservations: Reservation[] = [];
@@ -163,8 +164,7 @@ export class Queue extends LogState {
 
   /** The lowest sequence that a restart has to look at. */
   get head(): number {
-    const lowest: Block | undefined = this.blocks.values().next().value;
-    return Math.min(lowest?.first ?? this.cursor, this.cursor);
+    return Math.min(this.blocks.first?.first ?? this.cursor, this.cursor);
   }
 
   override drainedRanges(): KeyRange[] {

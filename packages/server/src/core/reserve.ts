@@ -43,7 +43,7 @@ export function withdraw(queue: Queue): void {
     const current = queue.blocks.get(block.first) ?? block;
     if (current !== block && block.first + index < queue.cursor) continue;
     current.unmarkLeased(index);
-    if (current.live > 0 && current.first >= queue.purgedBelow) queue.dirtyBlocks.add(current);
+    if (current.live > 0 && current.first >= queue.purgedBelow) queue.dirtyBlocks.set(current.first, current);
   }
   queue.stale = isOver ? [] : queue.reservations;
   queue.reservations = [];
@@ -93,6 +93,6 @@ export function reserveNext(queue: Queue, chain: Chain): void {
 
 function reserve(queue: Queue, block: Block, index: number): void {
   block.markLeased(index);
-  queue.dirtyBlocks.add(block);
+  queue.dirtyBlocks.set(block.first, block);
   queue.reserving.push({ block, index });
 }

@@ -1,3 +1,4 @@
+import { NumberedMap } from "../numbered-map.js";
 import type { Block } from "./block.js";
 
 /** Bytes of blocks that memory keeps for what is in flight, before the oldest are let go and read again when needed. */
@@ -14,7 +15,8 @@ const FILL_BYTES_SHORT = 1;
 export class Residency {
   #bytes = 0;
   /** Blocks that were leased to the end, oldest first. */
-  readonly #passed = new Set<Block>();
+  readonly #passed = new NumberedMap<Block>();
+  #passes = 0;
 
   /** Whether a block that was just stored may stay in memory for a window that holds `windowBytes`. */
   admits(windowBytes: number, promoted: boolean): boolean {
@@ -33,9 +35,11 @@ export class Residency {
 
   /** The block has nothing left to lease; its bytes are only for a settlement that needs them. */
   pass(block: Block): void {
-    this.#passed.add(block);
-    for (const oldest of this.#passed) {
-      if (this.#bytes <= RESIDENT_BYTES_MAX || oldest === block) break;
+    if (block.passed !== 0) return;
+    block.passed = ++this.#passes;
+    this.#passed.set(block.passed, block);
+    for (let oldest = this.#passed.first; oldest !== undefined && oldest !== block; oldest = this.#passed.first) {
+      if (this.#bytes <= RESIDENT_BYTES_MAX) break;
       this.remove(oldest);
       oldest.evict();
     }
@@ -47,7 +51,8 @@ export class Residency {
   }
 
   remove(block: Block): void {
-    this.#passed.delete(block);
+    this.#passed.delete(block.passed);
+    block.passed = 0;
     if (block.bytes !== undefined) this.#bytes -= block.size;
   }
 }

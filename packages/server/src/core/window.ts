@@ -60,7 +60,7 @@ export class Windows {
   /** Settles one message; a block without any left goes. */
   settle(queue: Queue, block: Block, index: number): void {
     block.settle(index);
-    queue.dirtyBlocks.add(block);
+    queue.dirtyBlocks.set(block.first, block);
     if (block.live > 0) {
       this.#compactor.consider(queue, block);
       return;
@@ -78,7 +78,7 @@ export class Windows {
   settleUnshown(queue: Queue, block: Block, index: number): void {
     queue.holed = true;
     block.settle(index);
-    queue.dirtyBlocks.add(block);
+    queue.dirtyBlocks.set(block.first, block);
     queue.cursor++;
     if (block.live > 0) {
       queue.blocks.set(block.first, block);

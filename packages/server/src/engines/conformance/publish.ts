@@ -32,6 +32,25 @@ export function testPublish(suite: Suite): void {
       },
     );
 
+    suite.eachRestart(
+      (way) => `P5: an array of more bytes than a block, with some larger than one, is whole and in order after ${way}`,
+      async (h, way) => {
+        await h.define("orders");
+        const bodies = Array.from({ length: 120 }, (_, index) => String(index).padEnd(index % 40 === 7 ? 200_000 : 8_000, "."));
+        const [first, ...others] = await h.publish("orders", ...bodies);
+        expect(sequences(others)).toEqual(others.map((_, index) => (first?.sequence ?? 0) + index + 1));
+        await h.restart(way);
+        expect((await h.scan("orders")).map(({ body }) => body)).toEqual(bodies);
+        const consumer = await h.attach("orders", bodies.length);
+        const held = await h.take(consumer, bodies.length);
+        expect(held.map(({ body, sequence }) => [body, sequence])).toEqual(
+          bodies.map((body, index) => [body, (first?.sequence ?? 0) + index]),
+        );
+        await h.ack(consumer, ...held);
+        expect(await h.stats("orders")).toMatchObject({ ready: 0, acked: bodies.length, bytes: 0 });
+      },
+    );
+
     suite.case("P5: sequences rise in the order of publishing, within a call, over calls, and when nobody waits", async (h) => {
       await h.define("orders");
       const calls = Array.from({ length: 50 }, (_, call) => h.publish("orders", `${call}.0`, `${call}.1`, `${call}.2`));

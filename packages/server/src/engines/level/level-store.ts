@@ -107,7 +107,6 @@ export class LevelStore implements Store {
       if (isDiskFull(cause)) await this.#space.release();
       throw cause;
     }
-    this.#scavenger.passed(bytes);
     await this.#syncDirectory();
   }
 

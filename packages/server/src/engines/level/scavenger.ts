@@ -2,12 +2,12 @@ import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 /** Bytes that pass through the store between two collections; each leaves about three of dead buffers. */
-const BYTES_BETWEEN = 3 * 1024 * 1024;
+const BYTES_BETWEEN = 2 * 1024 * 1024;
 /** What a write or read leaves however small it is: a socket reads into 64 KiB at a time. */
 const BYTES_EACH = 64 * 1024;
 
 /** What may grow old between two full collections, in the heap. */
-const GROWN_BYTES = 12 * 1024 * 1024;
+const GROWN_BYTES = 6 * 1024 * 1024;
 /** Of a larger heap a full collection takes longer, and what grew old is a smaller part of it: V8 decides itself. */
 const HEAP_BYTES_MAX = 128 * 1024 * 1024;
 
@@ -36,7 +36,7 @@ function collector(): Collect | undefined {
  *
  * What is in flight for longer than that grows old with its buffers. With large blocks that is little; of messages that
  * were published one by one each has a block. V8 would let the old generation become twice to four times as large
- * before it collects that; here it is done every 12 MiB, about 10 ms each time,
+ * before it collects that; here it is done every 6 MiB, about 10 ms each time,
  * and for 5 % of the time at most.
  */
 export class Scavenger {

@@ -21,7 +21,7 @@ export class MemoryStore implements Store {
       return;
     }
     const known = this.#values.has(key);
-    this.#values.set(key, value);
+    this.#values.set(key, Buffer.from(value));
     if (known) return;
     const at = this.#lowerBound(key);
     if (this.#keys[at] === key) this.#holes--;

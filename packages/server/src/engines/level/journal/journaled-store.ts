@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
+import { Carrier } from "./carrier.js";
 import type { JournalFile } from "./journal-file.js";
 import { JournaledSnapshot } from "./journaled-snapshot.js";
 import { type Mark, readMark, writeOfMark } from "./mark.js";
@@ -47,6 +48,7 @@ export class JournaledStore implements Store {
   readonly #movedBytes: number;
   readonly #openFiles: typeof openFiles;
   readonly #passed: (bytes: number) => void;
+  readonly #carrier: Carrier;
   #secret: Uint8Array = Buffer.alloc(0);
   #packer = new RecordPacker(this.#secret);
   /** The store below has a mark: of a new store only the first commit puts one there. */
@@ -70,6 +72,7 @@ export class JournaledStore implements Store {
     this.#directory = options.directory;
     this.#fileBytes = options.fileBytes;
     this.#movedBytes = options.movedBytes ?? MOVED_BYTES;
+    this.#carrier = new Carrier(this.#movedBytes);
     this.#openFiles = options.openFiles ?? openFiles;
     this.#passed = options.passed ?? (() => undefined);
   }
@@ -225,13 +228,14 @@ export class JournaledStore implements Store {
     for (let left = true; left; ) {
       await this.#inTurn(async () => {
         const writes: Write[] = [];
+        this.#carrier.empty();
         for (let bytes = 0; bytes < this.#movedBytes && writes.length < MOVED_ENTRIES; ) {
           const entry = entries.next();
           left = entry.done !== true;
           if (entry.done === true) break;
           const [text, change] = entry.value;
           if (this.#active?.overrides(overlay, text, change) === true) continue;
-          const value = currentValue(overlay, change);
+          const value = change.bytes === DELETED ? undefined : overlay.value(change, this.#carrier.take(change.bytes));
           writes.push({ key: keyOf(text), value });
           bytes += text.length + (value?.length ?? 0);
         }

@@ -90,9 +90,12 @@ export class Overlay {
     this.#changes.set(text, GONE);
   }
 
-  /** The value of a change that is no deletion. */
-  value({ at, bytes }: Change): Uint8Array {
-    const value = Buffer.allocUnsafeSlow(bytes);
+  /**
+   * The value of a change that is no deletion.
+   *
+   * @param value as long as it: where to read it to
+   */
+  value({ at, bytes }: Change, value: Uint8Array = Buffer.allocUnsafeSlow(bytes)): Uint8Array {
     if (this.file.read(value, at) !== bytes) throw new HoldfastError("ENGINE_UNAVAILABLE", `the journal ends before ${at + bytes}`);
     return value;
   }
