@@ -44,7 +44,7 @@ const SPARSE_PART = 0.45;
  * A block that grew past this is closed and the commit goes on in the next one. What the page cache has of a value that was
  * written at once it maps at once, so larger blocks would cost as much more memory for each table that is open.
  */
-export const BLOCK_BYTES_MAX = 128 * 1024;
+export const BLOCK_BYTES_MAX = 64 * 1024;
 
 /**
  * The messages of one commit in one queue, with what is known of each: at most 1 bit. A message keeps its index, its

@@ -12,7 +12,7 @@ import { RecordPacker, recordBytes, SECRET_BYTES } from "./record.js";
 import { type FoundInFile, type FoundRecord, recordsFrom } from "./recover.js";
 
 /** What is moved to the store below at once. */
-const MOVED_BYTES = 512 * 1024;
+const MOVED_BYTES = 256 * 1024;
 const MOVED_ENTRIES = 1_000;
 
 /** For a snapshot files are turned over until no more than this is left to be copied, but not for ever where much is written. */
