@@ -104,9 +104,9 @@ export class Queue extends LogState {
   readonly dirtyBlocks = new NumberedMap<Block>();
   /** With an order: what the commit that is being filled marks ahead, and what the last durable one did. */
   reserving: Reservation[] = [];
-  reservations: Reservation[] = [];
+  reservations: readonly Reservation[] = [];
   /** What the one before that did. */
-  stale: Reservation[] = [];
+  stale: readonly Reservation[] = [];
   /** A read of the log is under way. */
   readingLog = false;
   /** Chains of it that are being read. */
