@@ -295,14 +295,15 @@ export class Core {
 
   /**
    * Leases what is ready to the consumer. `wait` says that the leases may be shown only after the next commit, which
-   * carries the mark that makes them count after a crash.
+   * carries the mark that makes them count after a crash. It would take `wanted` with the calls to come.
    */
-  lease(consumer: Consumer, count: number, bytesMax: number, now: number): { leases: Lease[]; wait: boolean } {
+  lease(consumer: Consumer, count: number, bytesMax: number, now: number, wanted = count): { leases: Lease[]; wait: boolean } {
     const { queue } = consumer;
     const { ratePerSecondMax } = queue.options;
     const leases: Lease[] = [];
     if (queue.paused) return { leases, wait: false };
-    const asked = Math.min(count, consumer.capacity);
+    const { capacity } = consumer;
+    const asked = Math.min(count, capacity);
     const allowance: Allowance = { count: asked, bytes: bytesMax };
     if (ratePerSecondMax > 0) {
       allowance.count = Math.min(allowance.count, queue.pace.allowed(ratePerSecondMax, now));
@@ -315,7 +316,8 @@ export class Core {
         : this.#chainLeasing.lease(consumer, queue.chains, leases, allowance, until, now);
     this.#lookAtDelays(queue, now);
     const taken = leases.length;
-    consumer.ahead = cut ? taken : Math.max(0, allowance.count - taken);
+    const room = ratePerSecondMax > 0 ? allowance.count : Math.min(wanted, capacity);
+    consumer.ahead = cut ? taken : Math.max(0, room - taken);
     if (queue.chains !== undefined && queue.chains.wanting.size > 0) this.wanting.add(queue);
     if (more) this.work.add(queue);
     if (leases.length === 0) {

@@ -556,11 +556,11 @@ export class StoredEngine implements Engine {
     await this.#committed((core, now) => core.detach(found, counted, now));
   }
 
-  lease(consumer: number, count: number, bytesMax: number): readonly Leased[] | Promise<readonly Leased[]> {
+  lease(consumer: number, count: number, bytesMax: number, wanted?: number): readonly Leased[] | Promise<readonly Leased[]> {
     const core = this.#running();
     const found = core.consumer(consumer);
     if (found === undefined) return [];
-    const { leases, wait } = this.#attempt(core, () => core.lease(found, count, bytesMax, this.#clock.now()));
+    const { leases, wait } = this.#attempt(core, () => core.lease(found, count, bytesMax, this.#clock.now(), wanted));
     this.#afterTurn(core);
     if (core.hasChanges) this.#schedule();
     if (!wait) {
