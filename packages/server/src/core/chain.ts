@@ -48,6 +48,9 @@ export class Chain {
   /** In which stretch of time a message of it was last leased, and in which it was counted for that: see `Chains`. */
   movedIn = -1;
   countedIn = -1;
+  /** How many were leased in that stretch, and in the one before it. */
+  #moved = 0;
+  #movedBefore = 0;
   /** Among those that can give something. */
   isReady = false;
   /** How many messages wait in memory as they were stored, linked from the first to the last. */
@@ -180,6 +183,22 @@ export class Chain {
   /** Whether the store must be read before it can go on. */
   get needsLoading(): boolean {
     return this.moreFrom !== undefined && this.head === undefined;
+  }
+
+  /** A message of it is leased in that stretch of time. */
+  move(stretch: number): void {
+    if (this.movedIn !== stretch) {
+      this.#movedBefore = this.movedIn === stretch - 1 ? this.#moved : 0;
+      this.#moved = 0;
+      this.movedIn = stretch;
+    }
+    this.#moved++;
+  }
+
+  /** How many messages of it were leased in that stretch and the one before. */
+  movedLately(stretch: number): number {
+    if (this.movedIn === stretch) return this.#moved + this.#movedBefore;
+    return this.movedIn === stretch - 1 ? this.#moved : 0;
   }
 
   /** Takes what `head` gave. */

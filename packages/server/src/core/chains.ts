@@ -7,7 +7,13 @@ import { isBefore, type Rank } from "./rank.js";
 
 /** Parked messages of one key that memory keeps in any case, and with room to spare; past it they go to the store. */
 const PARKED_PER_KEY_MIN = 4;
-const PARKED_PER_KEY_MAX = 256;
+const PARKED_PER_KEY = 256;
+/**
+ * The same of a key that gave so many messages lately. It is not stuck but busy, and once one of its messages went to the store
+ * all that come after it do, each at the cost of two commits.
+ */
+const PARKED_PER_BUSY_KEY = 4_096;
+const BUSY_MOVED = 4;
 /** Parked messages of one queue that memory keeps, and their bytes. */
 const PARKED_MAX = 16_384;
 const PARKED_BYTES_MAX = 8 * 1024 * 1024;
@@ -91,7 +97,11 @@ export class Chains {
     // Behind messages that are only in the store nothing may wait in memory: it would be taken for earlier.
     if (chain.moreFrom !== undefined || chain.storing > 0) return false;
     const isShort = this.#isFull(1) && (!this.#isMoving(chain) || this.#isFull(OVERFULL));
-    return chain.parkedCount < (isShort ? PARKED_PER_KEY_MIN : PARKED_PER_KEY_MAX);
+    return chain.parkedCount < (isShort ? PARKED_PER_KEY_MIN : this.#parkedMax(chain));
+  }
+
+  #parkedMax(chain: Chain): number {
+    return chain.movedLately(this.#stretch) < BUSY_MOVED ? PARKED_PER_KEY : PARKED_PER_BUSY_KEY;
   }
 
   #isFull(times: number): boolean {
@@ -174,7 +184,7 @@ export class Chains {
       this.#parkedBytes -= sizeOf(head);
     }
     this.#enterStretch(now);
-    chain.movedIn = this.#stretch;
+    chain.move(this.#stretch);
     this.#countMoving(chain);
   }
 
