@@ -238,7 +238,7 @@ export const SABOTAGES: readonly Sabotage[] = [
             const purged = purge.call(this, queue);
             queue.chains = chains;
             for (const chain of chains?.values() ?? []) {
-              chain.leases.clear();
+              for (const lease of chain.leases) chain.endLease(lease);
               chain.frozen = 0;
               chains?.review(chain, 0);
             }

@@ -49,7 +49,7 @@ export function laterFirst(): () => void {
       "take",
       (take) =>
         function (this: Chain, head) {
-          if (head.parked !== undefined) parked.get(this)?.shift();
+          if (head.block !== undefined) parked.get(this)?.shift();
           take.call(this, head);
         },
     ),
@@ -60,7 +60,7 @@ export function laterFirst(): () => void {
         function (this: Chain) {
           const first = head.call(this);
           const other = parked.get(this)?.[0];
-          return first?.held !== undefined && other !== undefined ? { parked: other } : first;
+          return first?.block === undefined && other !== undefined ? other : first;
         },
     ),
   ];

@@ -143,6 +143,11 @@ export class RecordView extends RecordReader {
     return { delayMs: field.u48(), ttlMs: field.at < end ? field.u48() : undefined };
   }
 
+  /** Where the key lies in the bytes; equal ends when there is none. */
+  get keyRange(): { start: number; end: number } {
+    return this.range(HAS_KEY);
+  }
+
   /** The bytes of a field, for hashing; empty when absent. */
   fieldBytes(bit: number): Uint8Array {
     const { start, end } = this.range(bit);

@@ -19,6 +19,8 @@ interface Turn {
   readonly number: number;
   readonly sink: Sink;
   readonly count: number;
+  /** What it could take in all. */
+  readonly capacity: number;
   /** Of the line. */
   readonly hints: number;
 }
@@ -120,7 +122,7 @@ export class Dispatcher {
     if (number === undefined || capacity === 0) return undefined;
     const shared = line.next !== undefined || line.calls > 0;
     const count = sink.reserve(shared ? Math.min(capacity, line.quantum) : capacity);
-    if (count > 0) return { seat, number, sink, count, hints: line.hints };
+    if (count > 0) return { seat, number, sink, count, capacity, hints: line.hints };
     sink.whenRoom(seat.wake);
     return undefined;
   }
@@ -131,7 +133,7 @@ export class Dispatcher {
     line.calls++;
     let batch: readonly Leased[] | Promise<readonly Leased[]>;
     try {
-      batch = this.#engine.lease(turn.number, turn.count, LEASE_BYTES_MAX);
+      batch = this.#engine.lease(turn.number, turn.count, LEASE_BYTES_MAX, turn.capacity);
     } catch (error) {
       return this.#end(line, turn, this.#failed(line, turn, error));
     }

@@ -174,8 +174,11 @@ export interface Engine extends Administration, BackingUp, Scheduling, RoomEngin
    * after a crash, else as a promise that resolves when they are; empty when nothing is ready. Without an order the highest priority goes first, and of any 16 leases in a row each level that has
    * something ready gets one. After it came back short, `onWork` tells when to ask again. The leases of one call have
    * consecutive numbers and one `leaseUntil`. Calls for one consumer do not overlap.
+   *
+   * @param wanted how many it would take with the calls to come, this one included: what is stored for them meanwhile may
+   *   be marked as leased ahead. `count` when not given
    */
-  lease(consumer: number, count: number, bytesMax: number): readonly Leased[] | Promise<readonly Leased[]>;
+  lease(consumer: number, count: number, bytesMax: number, wanted?: number): readonly Leased[] | Promise<readonly Leased[]>;
 
   /**
    * Settles leases of the consumer and resolves once that survives a crash: an acked message never comes again. The

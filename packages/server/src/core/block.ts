@@ -68,6 +68,8 @@ export class Block {
   readonly since: number;
   /** When to look for messages that expired, rising. */
   readonly expiryTimes: readonly number[];
+  /** The keys of its first messages, as far as they were read already; only until it was looked through. */
+  keys: readonly string[] | undefined;
   /** Undefined when the bytes were let go to save memory. */
   bytes: Uint8Array | undefined;
   /** Messages not settled yet. At 0 the block is deleted. */
@@ -268,6 +270,10 @@ export class Block {
   /** The mark of a message is durable before somebody leases it. */
   reserve(index: number): void {
     this.#reserved = withBit(this.#reserved, this.#slots, this.#slotOf(index));
+  }
+
+  isReserved(index: number): boolean {
+    return hasBit(this.#reserved, this.#slotOf(index));
   }
 
   /** Uses such a mark up; false when there was none. */

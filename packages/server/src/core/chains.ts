@@ -1,12 +1,19 @@
 import { Fifo, RecordView } from "holdfast-client/protocol";
-import { Chain, type ChainHead, type ParkedMessage } from "./chain.js";
+import type { Block } from "./block.js";
+import { Chain, type ChainHead, ParkedMessage } from "./chain.js";
 import { Heap } from "./heap.js";
 import { BLOCKED, type HeldMessage } from "./held-message.js";
 import { isBefore, type Rank } from "./rank.js";
 
 /** Parked messages of one key that memory keeps in any case, and with room to spare; past it they go to the store. */
 const PARKED_PER_KEY_MIN = 4;
-const PARKED_PER_KEY_MAX = 256;
+const PARKED_PER_KEY = 256;
+/**
+ * The same of a key that gave so many messages lately. It is not stuck but busy, and once one of its messages went to the store
+ * all that come after it do, each at the cost of two commits.
+ */
+const PARKED_PER_BUSY_KEY = 4_096;
+const BUSY_MOVED = 4;
 /** Parked messages of one queue that memory keeps, and their bytes. */
 const PARKED_MAX = 16_384;
 const PARKED_BYTES_MAX = 8 * 1024 * 1024;
@@ -42,6 +49,8 @@ export class Chains {
   readonly fifo: boolean;
   /** Chains that go on in the store, and have nothing left in memory. */
   readonly wanting = new Set<Chain>();
+  /** Chains that may go on once the commit that is being filled is durable. */
+  #thawing: Chain[] = [];
   /** Sequences of held messages that were in flight when the life before this one ended. */
   readonly leasedBefore = new Set<number>();
   readonly #chains = new Map<string, Chain>();
@@ -60,7 +69,9 @@ export class Chains {
 
   /** The key that orders a record. */
   keyOf(bytes: Uint8Array, start: number, end: number): string {
-    return this.fifo ? "" : (new RecordView(bytes, start, end).key ?? "");
+    if (this.fifo) return "";
+    const range = new RecordView(bytes, start, end).keyRange;
+    return asBuffer(bytes).toString("utf8", range.start, range.end);
   }
 
   find(key: string): Chain | undefined {
@@ -86,7 +97,11 @@ export class Chains {
     // Behind messages that are only in the store nothing may wait in memory: it would be taken for earlier.
     if (chain.moreFrom !== undefined || chain.storing > 0) return false;
     const isShort = this.#isFull(1) && (!this.#isMoving(chain) || this.#isFull(OVERFULL));
-    return chain.parkedCount < (isShort ? PARKED_PER_KEY_MIN : PARKED_PER_KEY_MAX);
+    return chain.parkedCount < (isShort ? PARKED_PER_KEY_MIN : this.#parkedMax(chain));
+  }
+
+  #parkedMax(chain: Chain): number {
+    return chain.movedLately(this.#stretch) < BUSY_MOVED ? PARKED_PER_KEY : PARKED_PER_BUSY_KEY;
   }
 
   #isFull(times: number): boolean {
@@ -119,7 +134,34 @@ export class Chains {
     this.#moving++;
   }
 
-  park(chain: Chain, message: ParkedMessage, now: number): void {
+  /** Lets the chain give nothing until the commit that is being filled is durable. */
+  freeze(chain: Chain): void {
+    chain.frozen++;
+    this.#thawing.push(chain);
+  }
+
+  get thawing(): readonly Chain[] {
+    return this.#thawing;
+  }
+
+  /** The chains that were frozen since this was last asked. */
+  takeThawing(): readonly Chain[] {
+    if (this.#thawing.length === 0) return NONE;
+    const thawing = this.#thawing;
+    this.#thawing = [];
+    return thawing;
+  }
+
+  /** What they were frozen for is durable. */
+  thaw(chains: readonly Chain[]): void {
+    for (const chain of chains) {
+      chain.frozen--;
+      this.review(chain, 0);
+    }
+  }
+
+  park(chain: Chain, sequence: number, block: Block, index: number, now: number): void {
+    const message = new ParkedMessage(sequence, block, index, chain);
     this.#parked++;
     this.#parkedBytes += sizeOf(message);
     chain.park(message);
@@ -137,18 +179,18 @@ export class Chains {
 
   take(chain: Chain, head: ChainHead, now: number): void {
     chain.take(head);
-    if (head.parked !== undefined) {
+    if (head.block !== undefined) {
       this.#parked--;
-      this.#parkedBytes -= sizeOf(head.parked);
+      this.#parkedBytes -= sizeOf(head);
     }
     this.#enterStretch(now);
-    chain.movedIn = this.#stretch;
+    chain.move(this.#stretch);
     this.#countMoving(chain);
   }
 
   /** Whether the next message of the chain may be leased as far as those before it are concerned. */
   #isFree(chain: Chain): boolean {
-    return chain.frozen === 0 && (this.fifo || chain.leases.size === 0);
+    return chain.frozen === 0 && (this.fifo || !chain.isLeasing);
   }
 
   /** Looks at a chain that changed: forgets it, or puts it where its next message can be found. */
@@ -163,7 +205,7 @@ export class Chains {
       if (chain.needsLoading) this.wanting.add(chain);
       return;
     }
-    const due = head.held?.due ?? 0;
+    const due = dueOf(head);
     if (due > now) {
       if (due !== BLOCKED) this.#waiting.push({ due, chain });
       return;
@@ -172,13 +214,13 @@ export class Chains {
     this.#ready.push(chain);
   }
 
-  /** The next chain with a message to lease, and that message. The chain is to be reviewed once it was taken. */
-  next(now: number): { chain: Chain; head: ChainHead } | undefined {
+  /** The next chain whose head may be leased. It is to be reviewed once that was taken, or not. */
+  next(now: number): Chain | undefined {
     this.promote(now);
     for (let chain = this.#ready.shift(); chain !== undefined; chain = this.#ready.shift()) {
       chain.isReady = false;
       const { head } = chain;
-      if (head !== undefined && this.#isFree(chain) && (head.held?.due ?? 0) <= now) return { chain, head };
+      if (head !== undefined && this.#isFree(chain) && dueOf(head) <= now) return chain;
       this.review(chain, now);
     }
     return undefined;
@@ -204,7 +246,7 @@ export class Chains {
   isParked(record: Uint8Array, sequence: number): boolean {
     const chain = this.#chains.get(this.keyOf(record, 0, record.length));
     if (chain === undefined || chain.isLeased(sequence)) return false;
-    return chain.parks(sequence) && !(this.#isFree(chain) && chain.head?.parked?.sequence === sequence);
+    return chain.parks(sequence) && !(this.#isFree(chain) && chain.head?.block !== undefined && chain.parkedFrom === sequence);
   }
 
   /** When the next held message becomes due. */
@@ -241,7 +283,7 @@ export class Chains {
       for (const { place } of chain.leases) if (place.entry !== undefined) parked--;
       const { head } = chain;
       if (head === undefined) continue;
-      const due = head.held?.due ?? 0;
+      const due = dueOf(head);
       if (due === BLOCKED) blocked++;
       else if (due > now) {
         delayed++;
@@ -251,6 +293,14 @@ export class Chains {
     return { delayed, parked, blocked };
   }
 }
+
+const NONE: readonly Chain[] = [];
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Not leased before this time. */
+const dueOf = (head: ChainHead): number => (head.block === undefined ? head.due : 0);
 
 const sizeOf = ({ block, index }: ParkedMessage): number => block.stop(index) - block.start(index);
 

@@ -1,13 +1,14 @@
 import type { Write } from "../store.js";
 import { Block } from "./block.js";
 import type { Chain } from "./chain.js";
+import type { Chains } from "./chains.js";
 import type { DueMessage } from "./due-list.js";
 import { packMark } from "./due-mark.js";
 import type { HeldMessage } from "./held-message.js";
 import * as keys from "./keys.js";
 import { packState, type Queue } from "./queue.js";
 import type { Rank } from "./rank.js";
-import { aheadOf, type Reservation, reserveLog, reserveNew, withdraw } from "./reserve.js";
+import { aheadOf, type Reservation, reserveLog, reserveNew, reserveNext, withdraw } from "./reserve.js";
 import type { RoomMark } from "./rooms/room-commit.js";
 import type { Schedule } from "./schedule.js";
 import { sealDedup } from "./seal-dedup.js";
@@ -42,15 +43,18 @@ interface Mark {
   readonly nextOrder: number;
   readonly leasedThrough: number;
   readonly reserved: readonly Reservation[];
+  /** Chains that may give their next message, as far as this commit is concerned, unless others took their place. */
+  readonly chains: Chains | undefined;
+  readonly thawing: readonly Chain[];
 }
 
-/** What a commit lets happen in a chain once it is durable. */
+const NONE: readonly Chain[] = [];
+
+/** What a commit puts into a chain once it is durable. */
 export interface ChainChange {
   readonly queue: Queue;
   readonly chain: Chain;
-  /** It may give its next message, as far as this is concerned. */
-  readonly thawed: boolean;
-  /** A message that was given back to it. */
+  /** A message that was given back to it, and for which it was frozen. */
   readonly held?: HeldMessage;
   /** A message that only the store has. */
   readonly stored?: Rank;
@@ -70,6 +74,11 @@ export class CommitBuilder {
   #expiries = new Map<Queue, number>();
   /** The number of this commit; rises from commit to commit, also across lives while ids are remembered. */
   number = 1;
+
+  /** The queues that it changes. */
+  get queues(): Iterable<Queue> {
+    return this.#dirty;
+  }
 
   get hasChanges(): boolean {
     return this.#dirty.size > 0 || this.#writes.length > 0;
@@ -138,7 +147,10 @@ export class CommitBuilder {
     const marks: Mark[] = [];
     for (const queue of this.#dirty) {
       this.#sealDefinition(queue);
-      if (queue.chains !== undefined) withdraw(queue);
+      if (queue.chains !== undefined) {
+        reserveNext(queue, queue.chains);
+        withdraw(queue);
+      }
       if (queue.pending.length > 0) this.packPending(queue);
       if (queue.chains?.fifo === true) reserveLog(queue, queue.chains);
       this.#sealDelays(queue);
@@ -147,8 +159,8 @@ export class CommitBuilder {
       sealMark(queue);
       this.write(queue.stateKey, packState(queue));
       this.#sealMarks(queue);
-      const { next, logEnd, nextOrder, leasedThrough, reserving: reserved } = queue;
-      marks.push({ queue, next, logEnd, nextOrder, leasedThrough, reserved });
+      const { next, logEnd, nextOrder, leasedThrough, reserving: reserved, chains } = queue;
+      marks.push({ queue, next, logEnd, nextOrder, leasedThrough, reserved, chains, thawing: chains?.takeThawing() ?? NONE });
       queue.reserving = [];
     }
     const sealed: SealedCommit = {

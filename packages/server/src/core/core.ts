@@ -6,7 +6,8 @@ import { Administration } from "./administration.js";
 import { type AppendTools, appendTo, noteRefusal, refusalOf } from "./append.js";
 import { Block } from "./block.js";
 import { Catalog } from "./catalog.js";
-import type { Chain, ChainHead } from "./chain.js";
+import type { Chain } from "./chain.js";
+import { type Allowance, type Call, ChainLeasing, type LeaseNumbers } from "./chain-leasing.js";
 import { type Chains, HELD_LOADED_MAX } from "./chains.js";
 import { type ChainChange, CommitBuilder, type SealedCommit } from "./commit.js";
 import { Compactor } from "./compactor.js";
@@ -43,9 +44,6 @@ export interface Appended {
   readonly refused?: HoldfastError;
 }
 
-/** Messages of an ordered queue's log that one lease call looks at, at most: behind one busy key there may be millions. */
-const LOOKED_MAX = 2_048;
-
 /** What ran out in one turn. */
 export interface Expired {
   readonly consumer: Consumer;
@@ -53,12 +51,6 @@ export interface Expired {
 }
 
 const NONE: readonly Expired[] = [];
-
-/** What one call of `lease` may still take. */
-interface Allowance {
-  count: number;
-  bytes: number;
-}
 
 /**
  * The semantics of queues as one deterministic machine: operations change its state and collect writes; `seal` hands
@@ -85,11 +77,11 @@ export class Core {
   readonly #transitions: Transitions;
   readonly #holding = new Holding(this.#commit);
   readonly #entries = new DueEntries(this.#commit);
-  readonly #scanner: Scanner;
+  readonly #chainLeasing: ChainLeasing;
   readonly #tools: AppendTools;
   readonly #consumers = new Map<number, Consumer>();
   #nextConsumer = 1;
-  #nextLease = 1;
+  readonly #leaseNumbers: LeaseNumbers = { next: 1 };
   /** Queues that may have something to lease since this was last emptied. */
   readonly work = new Set<Queue>();
   /** Queues whose window, due lists or chains may want a read. */
@@ -111,7 +103,8 @@ export class Core {
     this.#transitions = new Transitions(this.catalog, this.#commit, this.#windows, this.#wakes, this.#holding, this.#entries, context);
     this.delays = new Delays(this.catalog, this.#commit, this.#transitions, this.#entries);
     this.expiry = new Expiry(this.catalog, this.#windows, this.#transitions, this.#holding, this.#entries, context);
-    this.#scanner = new Scanner(this.#windows, this.#transitions, this.#holding, this.expiry);
+    const scanner = new Scanner(this.#windows, this.#transitions, this.#holding, this.expiry);
+    this.#chainLeasing = new ChainLeasing(this.#leaseNumbers, scanner, this.expiry, this.#transitions, this.#holding, this.#wakes);
     this.administration = new Administration(this.#commit, this.#windows, this.#transitions, this.#entries, context);
     const overflow = new Overflow(this.#commit, this.#windows, this.#transitions, this.#entries, context, (queue) =>
       this.wanting.add(queue),
@@ -302,28 +295,31 @@ export class Core {
 
   /**
    * Leases what is ready to the consumer. `wait` says that the leases may be shown only after the next commit, which
-   * carries the mark that makes them count after a crash.
+   * carries the mark that makes them count after a crash. It would take `wanted` with the calls to come.
    */
-  lease(consumer: Consumer, count: number, bytesMax: number, now: number): { leases: Lease[]; wait: boolean } {
+  lease(consumer: Consumer, count: number, bytesMax: number, now: number, wanted = count): { leases: Lease[]; wait: boolean } {
     const { queue } = consumer;
     const { ratePerSecondMax } = queue.options;
     const leases: Lease[] = [];
     if (queue.paused) return { leases, wait: false };
-    const asked = Math.min(count, consumer.capacity);
+    const { capacity } = consumer;
+    const asked = Math.min(count, capacity);
     const allowance: Allowance = { count: asked, bytes: bytesMax };
     if (ratePerSecondMax > 0) {
       allowance.count = Math.min(allowance.count, queue.pace.allowed(ratePerSecondMax, now));
       if (allowance.count === 0) return this.#waitForPace(consumer, now);
     }
     const until = now + queue.options.leaseMs;
-    const { wait, cut } =
+    const { wait, cut, more } =
       queue.chains === undefined
         ? this.#leaseLevels(consumer, leases, allowance, until, now)
-        : this.#leaseChains(consumer, queue.chains, leases, allowance, until, now);
+        : this.#chainLeasing.lease(consumer, queue.chains, leases, allowance, until, now);
     this.#lookAtDelays(queue, now);
     const taken = leases.length;
-    consumer.ahead = cut ? taken : Math.max(0, allowance.count - taken);
+    const room = ratePerSecondMax > 0 ? allowance.count : Math.min(wanted, capacity);
+    consumer.ahead = cut ? taken : Math.max(0, room - taken);
     if (queue.chains !== undefined && queue.chains.wanting.size > 0) this.wanting.add(queue);
+    if (more) this.work.add(queue);
     if (leases.length === 0) {
       this.#wakes.forQueue(queue);
       this.wanting.add(queue);
@@ -337,7 +333,7 @@ export class Core {
       this.#wakes.forQueue(queue);
       this.wanting.add(queue);
       // Whoever gets less than was asked for waits for word of more: there is some already.
-      if (cut || taken === allowance.count) this.work.add(queue);
+      if (taken === allowance.count) this.work.add(queue);
     }
     const beyondMark = queue.chains === undefined && queue.cursor - 1 > Math.min(queue.leasedThrough, queue.leasedThroughDurable);
     if (wait || beyondMark) this.#commit.touch(queue);
@@ -352,20 +348,14 @@ export class Core {
   }
 
   /** While a level above the lowest has something, message by message, each of the level whose turn it is; then the lowest alone. */
-  #leaseLevels(
-    consumer: Consumer,
-    leases: Lease[],
-    allowance: Allowance,
-    until: number,
-    now: number,
-  ): { readonly wait: boolean; readonly cut: boolean } {
+  #leaseLevels(consumer: Consumer, leases: Lease[], allowance: Allowance, until: number, now: number): Call {
     const { queue } = consumer;
     const { levels } = queue;
     let wait = false;
     // A block that came to memory for an overflow was not looked through.
     this.#recoverLog(queue, now);
     // What is being read from the store would be overtaken.
-    if (levels.raised.length > 0 && levels.needsRaised) return { wait, cut: false };
+    if (levels.raised.length > 0 && levels.needsRaised) return { wait, cut: false, more: false };
     while (levels.raised.length > 0 && leases.length < allowance.count) {
       const level = levels.choose(now, levels.lowest.ready(now) !== undefined || this.#windows.front(queue) !== undefined);
       if (level === undefined) break;
@@ -374,14 +364,15 @@ export class Core {
       this.#leaseDue(consumer, level.ready(now) ?? level.failed, leases, one, until, now);
       if (leases.length > before) wait = true;
       else if (level === levels.lowest) this.#leaseLog(consumer, leases, one, until, now);
-      if (leases.length === before) return { wait, cut: true };
+      if (leases.length === before) return { wait, cut: true, more: leases.length > 0 };
       allowance.bytes = one.bytes;
       levels.tookTurn();
     }
     const before = leases.length;
     this.#leaseDue(consumer, levels.lowest.failed, leases, allowance, until, now);
     if (leases.length > before) wait = true;
-    return { wait, cut: this.#leaseLog(consumer, leases, allowance, until, now) };
+    const cut = this.#leaseLog(consumer, leases, allowance, until, now);
+    return { wait, cut, more: cut && leases.length > 0 };
   }
 
   #leaseDue(consumer: Consumer, list: DueList, leases: Lease[], allowance: Allowance, until: number, now: number): void {
@@ -398,7 +389,7 @@ export class Core {
         this.#transitions.expire(queue, record, message, now);
         continue;
       }
-      const lease = new Lease(this.#nextLease++, consumer, sequence, attempts + 1, publishedAt, until, { due: message }, record);
+      const lease = new Lease(this.#leaseNumbers.next++, consumer, sequence, attempts + 1, publishedAt, until, { due: message }, record);
       leases.push(lease);
       allowance.bytes -= message.size;
     }
@@ -414,9 +405,9 @@ export class Core {
       if (!block.isSettled(index) && this.expiry.isOverIn(queue, block, index, now)) this.expiry.endIn(queue, block, index, now);
       else if (!block.isSettled(index)) {
         const place: Place = { block, index };
-        const lease = new Lease(this.#nextLease, consumer, queue.cursor, 1, block.publishedAt, until, place, block);
+        const lease = new Lease(this.#leaseNumbers.next, consumer, queue.cursor, 1, block.publishedAt, until, place, block);
         if (leases.length > 0 && lease.size > allowance.bytes) return true;
-        this.#nextLease++;
+        this.#leaseNumbers.next++;
         leases.push(lease);
         allowance.bytes -= lease.size;
       }
@@ -425,106 +416,15 @@ export class Core {
     return false;
   }
 
-  /** The heads of chains first; then the log is looked through for keys that are free. */
-  #leaseChains(
-    consumer: Consumer,
-    chains: Chains,
-    leases: Lease[],
-    allowance: Allowance,
-    until: number,
-    now: number,
-  ): { readonly wait: boolean; readonly cut: boolean } {
-    const { queue } = consumer;
-    let wait = false;
-    for (let looked = 0; leases.length < allowance.count; ) {
-      // What was looked through in the life before may come before what is held, so all of it is seen again first.
-      const next = queue.cursor <= queue.recoverThrough ? undefined : chains.next(now);
-      if (next !== undefined && this.expiry.isOver(queue, next.head, now)) {
-        looked++;
-        chains.take(next.chain, next.head, now);
-        this.expiry.endHead(queue, next.chain, next.head, now);
-        chains.review(next.chain, now);
-      } else if (next !== undefined) {
-        const { chain, head } = next;
-        const size = sizeOf(head);
-        const cut = leases.length > 0 && size > allowance.bytes;
-        if (!cut) {
-          if (!this.#mark(queue, head)) wait = true;
-          leases.push(this.#leaseHead(consumer, chains, chain, head, until, now));
-          allowance.bytes -= size;
-        }
-        chains.review(chain, now);
-        if (cut) return { wait, cut };
-      } else if (chains.fifo && chains.isHeld && queue.cursor > queue.recoverThrough) {
-        break;
-      } else if (this.#rests(queue, chains, now)) {
-        break;
-      } else if (looked++ >= LOOKED_MAX) {
-        this.work.add(queue);
-        break;
-      } else if (!this.#scanner.step(queue, chains, now)) {
-        break;
-      }
-    }
-    return { wait, cut: false };
-  }
-
-  /** Enough waits in memory for its turn, so the log is not looked through further yet. */
-  #rests(queue: Queue, chains: Chains, now: number): boolean {
-    const until = queue.cursor <= queue.recoverThrough ? undefined : chains.restsUntil(now);
-    if (until !== undefined) this.#wakes.forQueueAt(queue, until);
-    return until !== undefined;
-  }
-
-  /** Whether its delivery counts after a crash already; else it has to wait for a commit. Marks what is not. */
-  #mark(queue: Queue, { parked, held }: ChainHead): boolean {
-    if (parked === undefined) {
-      this.#holding.markLeased(queue, held);
-      return false;
-    }
-    const { block, index } = parked;
-    if (block.takeReserved(index)) return true;
-    block.markLeased(index);
-    queue.dirtyBlocks.set(block.first, block);
-    return false;
-  }
-
-  #leaseHead(consumer: Consumer, chains: Chains, chain: Chain, head: ChainHead, until: number, now: number): Lease {
-    const { queue } = consumer;
-    chains.take(chain, head, now);
-    const number = this.#nextLease++;
-    const { parked, held } = head;
-    let lease: Lease;
-    if (parked !== undefined) {
-      const { block, index, sequence } = parked;
-      lease = new Lease(
-        number,
-        consumer,
-        sequence,
-        1,
-        block.publishedAt,
-        until,
-        { block, index, chain },
-        this.#transitions.readable(queue, block),
-      );
-    } else {
-      const { sequence, attempts, publishedAt } = held;
-      const record = this.#transitions.storedHeld(queue, chain, held);
-      lease = new Lease(number, consumer, sequence, attempts + 1, publishedAt, until, { entry: held, chain }, record);
-    }
-    chain.leases.add(lease);
-    return lease;
-  }
-
   /** Lets a blocked key go on; `NOT_FOUND` when it is not blocked. */
   unblock(queue: Queue, key: string, action: "skip" | "retry", now: number): void {
     const { chains } = queue;
     const chain = chains?.find(chains.fifo ? "" : key);
-    const head = chain?.head?.held;
-    if (chain === undefined || chain.frozen > 0 || head?.due !== BLOCKED) {
+    const head = chain?.head;
+    if (chain === undefined || chain.frozen > 0 || head === undefined || head.block !== undefined || head.due !== BLOCKED) {
       throw new HoldfastError("NOT_FOUND", `key ${JSON.stringify(key)} of queue ${queue.name} is not blocked`);
     }
-    chain.take({ held: head });
+    chain.take(head);
     this.#transitions.unblock(queue, chain, head, action, now);
   }
 
@@ -734,9 +634,17 @@ export class Core {
     return this.#commit.hasChanges || this.rooms.hasChanges || this.#compactor.isDue;
   }
 
+  /** With an order: what consumers will take is looked for now, so that this commit marks it. */
+  #lookAhead(queue: Queue, now: number): void {
+    if (queue.chains?.fifo !== false) return;
+    this.#chainLeasing.lookAhead(queue, queue.chains, now);
+    if (queue.wantsLog !== undefined) this.wanting.add(queue);
+  }
+
   /** Ends the commit that was being filled; `committed` takes it once it is durable. */
   seal(now: number): SealedCommit {
     this.#compactor.run(now);
+    for (const queue of this.#commit.queues) this.#lookAhead(queue, now);
     return this.#commit.seal(now, this.rooms.seal(now));
   }
 
@@ -745,7 +653,7 @@ export class Core {
     this.rooms.committed(sealed.rooms);
     for (const { queue, next, logEnd, nextOrder, leasedThrough, reserved } of sealed.marks) {
       if (queue.chains !== undefined) {
-        queue.reservations = reserved.filter(({ block, index }) => isWaiting(queue, block, index));
+        queue.reservations = queue.chains.fifo ? reserved.filter(({ block, index }) => isWaiting(queue, block, index)) : reserved;
         for (const { block, index } of queue.reservations) block.reserve(index);
       }
       queue.durableNext = next;
@@ -760,6 +668,11 @@ export class Core {
     }
     for (const { queue, block, after, promoted } of sealed.blocks) this.#show(queue, block, after, promoted);
     for (const change of sealed.chains) this.#showChain(change);
+    for (const { queue, chains, thawing } of sealed.marks) {
+      if (chains === undefined || thawing.length === 0 || queue.chains !== chains) continue;
+      chains.thaw(thawing);
+      this.#chainsChanged(queue, chains);
+    }
     for (const schedule of sealed.schedules) this.schedules.show(schedule);
     for (const { queue, message } of sealed.due) {
       if (!queue.levels.list(message.list).arrive(message)) continue;
@@ -768,17 +681,23 @@ export class Core {
     }
   }
 
-  #showChain({ queue, chain, thawed, held, stored }: ChainChange): void {
+  #showChain({ queue, chain, held, stored }: ChainChange): void {
     // A purge may have come in between.
     if (queue.chains?.find(chain.key) !== chain) return;
-    if (held !== undefined) chain.hold(held);
+    if (held !== undefined) {
+      chain.hold(held);
+      chain.frozen--;
+    }
     if (stored !== undefined) {
       chain.storing--;
       chain.storedAt(stored);
     }
-    if (thawed) chain.frozen--;
-    queue.chains?.review(chain, 0);
-    if (queue.chains !== undefined && queue.chains.wanting.size > 0) this.wanting.add(queue);
+    queue.chains.review(chain, 0);
+    this.#chainsChanged(queue, queue.chains);
+  }
+
+  #chainsChanged(queue: Queue, { wanting }: Chains): void {
+    if (wanting.size > 0) this.wanting.add(queue);
     this.work.add(queue);
     this.#wakes.forQueue(queue);
   }
@@ -833,7 +752,4 @@ export class Core {
 
 /** Of a `fifo` queue it may have been leased while its mark was being written, and waits for a commit of its own then. */
 const isWaiting = ({ chains, cursor }: Queue, { first }: Block, index: number): boolean =>
-  chains?.fifo === false || first + index >= Math.min(cursor, chains?.find("")?.parkedFrom ?? cursor);
-
-const sizeOf = ({ parked, held }: ChainHead): number =>
-  parked === undefined ? held.size : parked.block.stop(parked.index) - parked.block.start(parked.index);
+  first + index >= Math.min(cursor, chains?.find("")?.parkedFrom ?? cursor);

@@ -2,7 +2,7 @@ import type { Entry } from "../store.js";
 import { isThere, leasesBySequence } from "./administration.js";
 import { Block } from "./block.js";
 import type { Catalog } from "./catalog.js";
-import type { Chain, ChainHead, ParkedMessage } from "./chain.js";
+import type { Chain, ChainHead } from "./chain.js";
 import type { DueEntries } from "./due-entries.js";
 import { unpackDue } from "./due-list.js";
 import { unpackHeld } from "./held-message.js";
@@ -51,8 +51,8 @@ export class Expiry {
   }
 
   /** Whether the next message of a chain is too old. */
-  isOver(queue: Queue, { parked, held }: ChainHead, now: number): boolean {
-    return parked === undefined ? held.expireAt <= now : this.isOverIn(queue, parked.block, parked.index, now);
+  isOver(queue: Queue, head: ChainHead, now: number): boolean {
+    return head.block === undefined ? head.expireAt <= now : this.isOverIn(queue, head.block, head.index, now);
   }
 
   isOverIn(queue: Queue, block: Block, index: number, now: number): boolean {
@@ -73,12 +73,12 @@ export class Expiry {
   }
 
   /** Lets the next message of a chain die, which was taken from it. */
-  endHead(queue: Queue, chain: Chain, { parked, held }: ChainHead, now: number): void {
-    if (parked !== undefined) this.endIn(queue, parked.block, parked.index, now);
+  endHead(queue: Queue, chain: Chain, head: ChainHead, now: number): void {
+    if (head.block !== undefined) this.endIn(queue, head.block, head.index, now);
     else {
-      const record = this.#transitions.storedHeld(queue, chain, held);
-      this.#holding.remove(queue, chain, held);
-      this.#transitions.expire(queue, record, held, now);
+      const record = this.#transitions.storedHeld(queue, chain, head);
+      this.#holding.remove(queue, chain, head);
+      this.#transitions.expire(queue, record, head, now);
     }
     if (queue.chains?.fifo === false) this.#holding.freeze(queue, chain);
   }
@@ -128,18 +128,18 @@ export class Expiry {
       const sequence = first + index;
       if (block.isSettled(index) || !isThere(queue, sequence) || leased.has(sequence)) continue;
       if (this.#expireAt(queue, block, index) > now) continue;
-      const chain = sequence < queue.cursor ? this.#unpark(queue, { block, index, sequence }) : undefined;
+      const chain = sequence < queue.cursor ? this.#unpark(queue, block, index) : undefined;
       this.endIn(queue, block, index, now);
       if (chain !== undefined) this.#holding.freeze(queue, chain);
     }
     return block.size;
   }
 
-  #unpark(queue: Queue, { block, index, sequence }: ParkedMessage): Chain | undefined {
+  #unpark(queue: Queue, block: Block, index: number): Chain | undefined {
     const { chains } = queue;
     const record = this.#transitions.recordIn(queue, block, index);
     const chain = chains?.find(chains.keyOf(record, 0, record.length));
-    if (chain !== undefined) chains?.unpark(chain, sequence);
+    if (chain !== undefined) chains?.unpark(chain, block.first + index);
     return chain;
   }
 

@@ -11,6 +11,8 @@ export const BLOCKED = 0xffff_ffff_ffff;
  * its key wait to be remembered in memory. Entries are in the order of key and rank.
  */
 export interface HeldMessage extends Rank, Times {
+  /** It has an entry of its own. */
+  readonly block?: undefined;
   /** Not leased before this time; {@link BLOCKED}: not at all. */
   readonly due: number;
   /** Deliveries that counted so far. */
@@ -23,7 +25,7 @@ export interface HeldMessage extends Rank, Times {
 }
 
 /** What makes one, beside what its record says. */
-export type HeldFields = Omit<HeldMessage, "size" | keyof Times>;
+export type HeldFields = Omit<HeldMessage, "block" | "size" | keyof Times>;
 
 /**
  * An entry's value:

@@ -18,14 +18,14 @@ export class Holding {
     const message = heldMessage(fields, record);
     this.#write(queue, chain, message, record);
     chain.frozen++;
-    this.#commit.showChain({ queue, chain, thawed: true, held: message });
+    this.#commit.showChain({ queue, chain, held: message });
   }
 
   /** Stores a message that would wait in memory, were there room. */
   spill(queue: Queue, chain: Chain, record: Uint8Array, fields: HeldFields): void {
     this.#write(queue, chain, heldMessage(fields, record), record);
     chain.storing++;
-    this.#commit.showChain({ queue, chain, thawed: false, stored: fields });
+    this.#commit.showChain({ queue, chain, stored: fields });
   }
 
   #write(queue: Queue, chain: Chain, message: HeldMessage, record: Uint8Array): void {
@@ -55,8 +55,8 @@ export class Holding {
 
   /** Lets the chain give nothing until what was done is durable (promise O1). */
   freeze(queue: Queue, chain: Chain): void {
-    chain.frozen++;
-    this.#commit.showChain({ queue, chain, thawed: true });
+    queue.chains?.freeze(chain);
+    this.#commit.touch(queue);
   }
 }
 

@@ -77,6 +77,51 @@ describe("messages of ordered queues that are marked ahead", () => {
     expect(bench.lease(consumer)).toEqual({ sequences: [2], wait: false });
   });
 
+  it("L4: what was stored before the one before it was settled, or with that, is marked by then", () => {
+    const bench = new Bench({ ordering: "key" });
+    const consumer = bench.core.attach(bench.queue, 100);
+    bench.lease(consumer);
+    bench.publish("a");
+    bench.commit();
+    expect(bench.lease(consumer)).toEqual({ sequences: [1], wait: false });
+    bench.publish("a");
+    const stored = bench.core.seal(bench.now);
+    bench.ackAll(consumer);
+    bench.core.committed(stored);
+    bench.commit();
+    expect(bench.lease(consumer)).toEqual({ sequences: [2], wait: false });
+    bench.publish("a");
+    bench.ackAll(consumer);
+    bench.commit();
+    expect(bench.lease(consumer)).toEqual({ sequences: [3], wait: false });
+  });
+
+  it("L4: what is marked does not wait for the commit that marks another", () => {
+    const bench = new Bench({ ordering: "key" });
+    const consumer = bench.core.attach(bench.queue, 100);
+    bench.publish("a", "a", "b", "b");
+    bench.commit();
+    expect(bench.lease(consumer, 2), "and not looked any further").toEqual({ sequences: [1, 3], wait: true });
+    bench.commit();
+    bench.ackAll(consumer);
+    bench.commit();
+    expect(bench.lease(consumer)).toEqual({ sequences: [2], wait: false });
+    expect(bench.core.work.has(bench.queue), "there is more").toBe(true);
+    expect(bench.lease(consumer)).toEqual({ sequences: [4], wait: true });
+  });
+
+  it("L4: nor is the next of a key marked when the one before it was given back", () => {
+    const bench = new Bench({ ordering: "key" });
+    const consumer = bench.core.attach(bench.queue, 100);
+    bench.publish("a", "a");
+    bench.commit();
+    bench.lease(consumer);
+    bench.commit();
+    for (const lease of consumer.leases.keys()) bench.core.settle(consumer, [{ first: lease, count: 1, verb: "nack" }], bench.now);
+    bench.commit();
+    expect(bench.marked()).toEqual([]);
+  });
+
   it.each(["key", "fifo"] as const)("L4: a waiting consumer of a %s queue is given a new message without a commit between", (ordering) => {
     const bench = new Bench({ ordering });
     const consumer = bench.core.attach(bench.queue, 100);
@@ -147,7 +192,8 @@ describe("messages of ordered queues that are marked ahead", () => {
     bench.core.committed(sealed);
     bench.core.settle(consumer, [{ first: 1, count: 1, verb: "ack" }], bench.now);
     const writing = bench.core.seal(bench.now);
-    expect(bench.lease(consumer, 3).wait).toBe(true);
+    expect(bench.lease(consumer, 3), "what was marked does not wait").toEqual({ sequences: [2, 3], wait: false });
+    expect(bench.lease(consumer, 3)).toEqual({ sequences: [4], wait: true });
     bench.core.committed(writing);
     bench.commit();
     expect(bench.marked()).toEqual([2, 3, 4]);

@@ -104,9 +104,9 @@ export class Queue extends LogState {
   readonly dirtyBlocks = new NumberedMap<Block>();
   /** With an order: what the commit that is being filled marks ahead, and what the last durable one did. */
   reserving: Reservation[] = [];
-  reservations: Reservation[] = [];
+  reservations: readonly Reservation[] = [];
   /** What the one before that did. */
-  stale: Reservation[] = [];
+  stale: readonly Reservation[] = [];
   /** A read of the log is under way. */
   readingLog = false;
   /** Chains of it that are being read. */
@@ -185,7 +185,8 @@ export class Queue extends LogState {
   }
 }
 
-const STATE_BYTES = 6 + 19 * 6;
+const STATE_NUMBERS = 19;
+const STATE_BYTES = 6 + STATE_NUMBERS * 6;
 const VERSION = 1;
 
 /** The queue's state record, written with every commit that changes it. */
@@ -193,43 +194,57 @@ export function packState(queue: Queue): Buffer {
   const state = Buffer.allocUnsafe(STATE_BYTES);
   state.writeUInt16LE(VERSION, 0);
   state.writeUInt32LE(queue.lastCrc, 2);
-  let at = 6;
-  for (const value of stateNumbers(queue)) {
-    state.writeUIntLE(value, at, 6);
-    at += 6;
-  }
+  takeNumbers(queue);
+  for (let index = 0; index < numbers.length; index++) state.writeUIntLE(numbers[index] ?? 0, 6 + 6 * index, 6);
   return state;
 }
 
-const stateNumbers = (queue: Queue): number[] => [
-  queue.next,
-  queue.head,
-  queue.leasedThrough,
-  queue.levels.lowest.failed.mark.due,
-  queue.levels.lowest.failed.mark.order,
-  queue.nextOrder,
-  queue.live,
-  queue.dueCount,
-  queue.bytes,
-  queue.counts.published,
-  queue.counts.acked,
-  queue.counts.dead,
-  queue.counts.expired,
-  queue.counts.purged,
-  queue.counts.redriven,
-  queue.heldCount,
-  queue.delays.count,
-  queue.delays.bytes,
-  queue.expires ? 1 : 0,
-];
+/** One for all queues: each changes with most commits, and there may be many. */
+const numbers = new Float64Array(STATE_NUMBERS);
+
+function takeNumbers({
+  next,
+  head,
+  leasedThrough,
+  levels,
+  nextOrder,
+  live,
+  dueCount,
+  bytes,
+  counts,
+  heldCount,
+  delays,
+  expires,
+}: Queue): void {
+  const { due, order } = levels.lowest.failed.mark;
+  numbers[0] = next;
+  numbers[1] = head;
+  numbers[2] = leasedThrough;
+  numbers[3] = due;
+  numbers[4] = order;
+  numbers[5] = nextOrder;
+  numbers[6] = live;
+  numbers[7] = dueCount;
+  numbers[8] = bytes;
+  numbers[9] = counts.published;
+  numbers[10] = counts.acked;
+  numbers[11] = counts.dead;
+  numbers[12] = counts.expired;
+  numbers[13] = counts.purged;
+  numbers[14] = counts.redriven;
+  numbers[15] = heldCount;
+  numbers[16] = delays.count;
+  numbers[17] = delays.bytes;
+  numbers[18] = expires ? 1 : 0;
+}
 
 /** Takes the state that a life before this one left. */
 export function restoreState(queue: Queue, stored: Uint8Array): void {
   const state = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   queue.lastCrc = state.readUInt32LE(2);
-  const numbers: number[] = [];
-  for (let at = 6; at + 6 <= state.length; at += 6) numbers.push(state.readUIntLE(at, 6));
-  const [next = 1, head = 1, leasedThrough = 0, due = 0, order = 0, nextOrder = 1, live = 0, dueCount = 0, bytes = 0, ...counts] = numbers;
+  const found: number[] = [];
+  for (let at = 6; at + 6 <= state.length; at += 6) found.push(state.readUIntLE(at, 6));
+  const [next = 1, head = 1, leasedThrough = 0, due = 0, order = 0, nextOrder = 1, live = 0, dueCount = 0, bytes = 0, ...counts] = found;
   queue.next = next;
   queue.durableNext = next;
   queue.logEnd = queue.durableLogEnd = next;

@@ -1,5 +1,5 @@
 import type { Block } from "./block.js";
-import type { Chain } from "./chain.js";
+import type { ParkedMessage } from "./chain.js";
 import type { Chains } from "./chains.js";
 import type { Queue } from "./queue.js";
 
@@ -7,10 +7,7 @@ import type { Queue } from "./queue.js";
 const AHEAD_BYTES = 65_536;
 
 /** A message of an ordered queue that is marked as leased before anybody leases it. */
-export interface Reservation {
-  readonly block: Block;
-  readonly index: number;
-}
+export type Reservation = Pick<ParkedMessage, "block" | "index">;
 
 /**
  * How many messages the queue's consumers will take as soon as the commit that is being sealed is durable: those are
@@ -54,20 +51,27 @@ export function reserveNew(queue: Queue, chains: Chains, block: Block): void {
   // Behind a backlog nothing of this block is about to be sent.
   if (queue.cursor !== block.first || chains.isHeld) return;
   let left = aheadOf(queue);
-  const seen = new Set<string>();
-  for (let index = 0; index < block.count && left > 0; index++) {
-    if (!chains.fifo && !isFree(chains, block, index, seen)) continue;
-    reserve(queue, block, index);
-    left--;
-  }
+  if (chains.fifo) for (let index = 0; index < block.count && left > 0; index++, left--) reserve(queue, { block, index });
+  else if (left > 0) reserveFirst(queue, chains, block, left);
 }
 
-function isFree(chains: Chains, block: Block, index: number, seen: Set<string>): boolean {
-  if (block.bytes === undefined) return false;
-  const key = chains.keyOf(block.bytes, block.start(index), block.stop(index));
-  if (seen.has(key)) return false;
-  seen.add(key);
-  return chains.find(key) === undefined;
+/** Of each key that is free the first message, as far as there is room for `left`. */
+function reserveFirst(queue: Queue, chains: Chains, block: Block, room: number): void {
+  const { bytes } = block;
+  if (bytes === undefined) return;
+  const seen = new Set<string>();
+  const keys: string[] = [];
+  for (let index = 0, left = room; index < block.count && left > 0; index++) {
+    const key = chains.keyOf(bytes, block.start(index), block.stop(index));
+    keys.push(key);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    // What it waits for beside this very commit comes before.
+    if (chains.find(key)?.isOver === false) continue;
+    reserve(queue, { block, index });
+    left--;
+  }
+  block.keys = keys;
 }
 
 /** Reserves what a `fifo` queue gives next out of the log. */
@@ -78,21 +82,28 @@ export function reserveLog(queue: Queue, chains: Chains): void {
     // What a life before stored and is not looked through yet would be taken for having been in flight when that life ended.
     for (let index = Math.max(0, queue.cursor - block.first, queue.foundNext - block.first); index < block.count; index++) {
       if (left-- <= 0) return;
-      if (!block.isSettled(index) && !block.isLeased(index)) reserve(queue, block, index);
+      if (!block.isSettled(index) && !block.isLeased(index)) reserve(queue, { block, index });
     }
   }
 }
 
-/** Reserves the message that follows one being settled in its chain, which gives nothing until that is durable. */
-export function reserveNext(queue: Queue, chain: Chain): void {
-  const { options, retired, paused } = queue;
-  const parked = chain.head?.parked;
-  if (parked === undefined || options.maxAttempts === 1 || retired || paused) return;
-  if (!parked.block.isLeased(parked.index)) reserve(queue, parked.block, parked.index);
+/**
+ * Reserves what chains give next that wait for nothing but the commit that is being sealed: as late as can be, so that what
+ * was published meanwhile is known too.
+ */
+export function reserveNext(queue: Queue, { fifo, thawing }: Chains): void {
+  const { options, retired, paused, cursor, recoverThrough } = queue;
+  if (fifo || options.maxAttempts === 1 || retired || paused || cursor <= recoverThrough) return;
+  for (const chain of thawing) {
+    const { head } = chain;
+    // What is given back, for which it is frozen once more, comes before what waits.
+    if (head?.block === undefined || chain.frozen > 1 || chain.isLeasing) continue;
+    if (!head.block.isLeased(head.index)) reserve(queue, head);
+  }
 }
 
-function reserve(queue: Queue, block: Block, index: number): void {
-  block.markLeased(index);
-  queue.dirtyBlocks.set(block.first, block);
-  queue.reserving.push({ block, index });
+function reserve(queue: Queue, message: Reservation): void {
+  message.block.markLeased(message.index);
+  queue.dirtyBlocks.set(message.block.first, message.block);
+  queue.reserving.push(message);
 }

@@ -15,7 +15,6 @@ import { store } from "./log.js";
 import { failedListOf, priorityOf } from "./priority-level.js";
 import type { Queue } from "./queue.js";
 import { isBefore } from "./rank.js";
-import { reserveNext } from "./reserve.js";
 import { afterFailure } from "./retry.js";
 import type { Settling } from "./settle.js";
 import { expireAtOf, NEVER } from "./timing.js";
@@ -113,7 +112,7 @@ export class Transitions implements Settling {
     }
     this.#holdAgain(queue, chain, lease, at, attempts, reason);
     // What was leased after it has to come after it again (promise O1). With a key there is nothing.
-    for (const later of [...chain.leases]) {
+    for (const later of chain.leases) {
       if (!isBefore(lease, later) || later.consumer.take(later.lease) === undefined) continue;
       this.revoked.push(later);
       if (this.#expireAtOf(queue, later) <= now) this.bury(later, "expired", lastReason(later), now);
@@ -163,7 +162,7 @@ export class Transitions implements Settling {
       this.#holding.remove(queue, chain, entry);
     }
     if (chain === undefined) return;
-    chain.leases.delete(lease);
+    chain.endLease(lease);
     if (queue.chains?.fifo === true) return;
     this.#holding.freeze(queue, chain);
   }
@@ -173,7 +172,6 @@ export class Transitions implements Settling {
     this.#leave(queue, lease);
     const { chain } = lease.place;
     if (chain === undefined) return;
-    if (queue.chains?.fifo === false) reserveNext(queue, chain);
     queue.chains?.review(chain, 0);
   }
 

@@ -107,8 +107,8 @@ async function* heldMessages(
 }
 
 function heldState(queue: Queue, { key, sequence, due }: HeldMessage & { key: string }, now: number): Peeked["state"] {
-  const head = queue.chains?.find(key)?.head?.held;
-  if (head === undefined || head.sequence !== sequence) return "parked";
+  const head = queue.chains?.find(key)?.head;
+  if (head === undefined || head.block !== undefined || head.sequence !== sequence) return "parked";
   if (due === BLOCKED) return "blocked";
   return due > now ? "delayed" : "ready";
 }

@@ -98,6 +98,8 @@ export class StoredEngine implements Engine {
   #failed = false;
   /** Resolves when the next read ahead ends. */
   #readEnded = new Deferred();
+  /** Leases whose bytes are let go after this turn. */
+  #handedOver: (readonly Lease[])[] = [];
   #cancelAlarm: (() => void) | undefined;
   #alarmAt = Number.POSITIVE_INFINITY;
   #stoppedBy: HoldfastError | undefined;
@@ -556,11 +558,11 @@ export class StoredEngine implements Engine {
     await this.#committed((core, now) => core.detach(found, counted, now));
   }
 
-  lease(consumer: number, count: number, bytesMax: number): readonly Leased[] | Promise<readonly Leased[]> {
+  lease(consumer: number, count: number, bytesMax: number, wanted?: number): readonly Leased[] | Promise<readonly Leased[]> {
     const core = this.#running();
     const found = core.consumer(consumer);
     if (found === undefined) return [];
-    const { leases, wait } = this.#attempt(core, () => core.lease(found, count, bytesMax, this.#clock.now()));
+    const { leases, wait } = this.#attempt(core, () => core.lease(found, count, bytesMax, this.#clock.now(), wanted));
     this.#afterTurn(core);
     if (core.hasChanges) this.#schedule();
     if (!wait) {
@@ -586,9 +588,14 @@ export class StoredEngine implements Engine {
 
   /** Whoever leased reads the bytes in this turn; after it the leases need not keep them in memory. */
   #letGoLater(leases: readonly Lease[]): void {
-    this.#clock.soon(() => {
-      for (const lease of leases) lease.held = undefined;
-    });
+    if (this.#handedOver.length === 0) this.#clock.soon(() => this.#letGo());
+    this.#handedOver.push(leases);
+  }
+
+  #letGo(): void {
+    const handedOver = this.#handedOver;
+    this.#handedOver = [];
+    for (const leases of handedOver) for (const lease of leases) lease.held = undefined;
   }
 
   settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {

@@ -9,6 +9,12 @@ const DELIVERY_BYTES = 16;
 const RUN_BYTES = 16;
 const ERROR_BYTES = 2_048;
 
+/**
+ * With so many bytes deliveries go out at once: their client works on them while the rest of the turn is still being written.
+ * Where the next message of a key waits for the settlement of this one, that is what the rate depends on.
+ */
+const AT_ONCE_BYTES = 16_384;
+
 /** Writers are large, so those connections share them that have something to send in the same turn. */
 const writersMax = 16;
 const idleWriters: FrameWriter[] = [];
@@ -22,7 +28,7 @@ function flushAll(): void {
   for (const outbox of outboxes) outbox.flush();
 }
 
-/** Collects the sections that go to one connection in one turn of the event loop and sends them as one frame. */
+/** Collects the sections that go to one connection in one turn of the event loop and sends them as one frame, or a few. */
 export class FrameOutbox {
   readonly #port: SocketPort;
   readonly #frameBytesMax: number;
@@ -62,6 +68,7 @@ export class FrameOutbox {
       writer.delivery(leased.sequence, leased.attempt, leased.publishedAt, leased.bytes.subarray(leased.start, leased.end));
     }
     writer.endDeliveries(section, batch.length);
+    if (writer.length >= AT_ONCE_BYTES) this.#send();
   }
 
   /** A writer with room for that many more bytes. */
@@ -83,7 +90,7 @@ export class FrameOutbox {
   }
 
   #send(): void {
-    if (this.#writer !== undefined) this.#port.send(FRAME_EVENT, this.#writer.take());
+    if (this.bytes > 0 && this.#writer !== undefined) this.#port.send(FRAME_EVENT, this.#writer.take());
   }
 }
 

@@ -171,6 +171,7 @@ class Content {
 
 /** A file as a process has it open. */
 class ProcessFile implements JournalFile {
+  readonly bytesMax = FILE_BYTES;
   readonly #process: Process;
   readonly #content: Content;
 

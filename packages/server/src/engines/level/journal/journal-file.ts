@@ -6,6 +6,8 @@ const GROWTH_BYTES = 1024 * 1024;
 /** One file of the journal: filled from its beginning to its end, then used again. */
 export interface JournalFile {
   readonly size: number;
+  /** It is never longer, except when it was already. */
+  readonly bytesMax: number;
   /** Whether it has or gets room for so many bytes; not when the disk has none. */
   makeRoom(bytes: number): boolean;
   write(bytes: Uint8Array, position: number): void;
@@ -26,12 +28,12 @@ export interface JournalFileOptions {
 
 export class DiskJournalFile implements JournalFile {
   readonly #descriptor: number;
-  readonly #bytesMax: number;
+  readonly bytesMax: number;
   #allocated: number;
 
   constructor({ path, bytesMax, create }: JournalFileOptions) {
     this.#descriptor = openSync(path, constants.O_RDWR | (create ? constants.O_CREAT : 0), 0o644);
-    this.#bytesMax = bytesMax;
+    this.bytesMax = bytesMax;
     this.#allocated = fstatSync(this.#descriptor).size;
   }
 
@@ -40,9 +42,9 @@ export class DiskJournalFile implements JournalFile {
   }
 
   makeRoom(bytes: number): boolean {
-    if (bytes > Math.max(this.#bytesMax, this.#allocated)) return false;
+    if (bytes > Math.max(this.bytesMax, this.#allocated)) return false;
     while (bytes > this.#allocated) {
-      const zeros = Buffer.alloc(Math.min(GROWTH_BYTES, this.#bytesMax - this.#allocated));
+      const zeros = Buffer.alloc(Math.min(GROWTH_BYTES, this.bytesMax - this.#allocated));
       try {
         this.write(zeros, this.#allocated);
       } catch (error) {

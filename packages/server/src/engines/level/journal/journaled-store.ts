@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
+import { Deferred } from "../../deferred.js";
 import { Carrier } from "./carrier.js";
 import type { JournalFile } from "./journal-file.js";
 import { JournaledSnapshot } from "./journaled-snapshot.js";
@@ -14,6 +15,12 @@ import { type FoundInFile, type FoundRecord, recordsFrom } from "./recover.js";
 /** What is moved to the store below at once. */
 const MOVED_BYTES = 256 * 1024;
 const MOVED_ENTRIES = 1_000;
+
+/**
+ * What a full file says is moved once the other one is half full: by then most of it is over, where consumers keep up. Where more
+ * than this part of the file before had to be moved they do not, and the time is needed.
+ */
+const MOVED_AT_ONCE_PART = 0.75;
 
 /** For a snapshot files are turned over until no more than this is left to be copied, but not for ever where much is written. */
 const SNAPSHOT_COPIED_BYTES = 2 * 1024 * 1024;
@@ -35,8 +42,8 @@ export interface JournaledStoreOptions {
 
 /**
  * A journal before a store that is slower to write to: a commit is one write to a file that has its room already, and one
- * sync. Two files take turns. While one is filled, what the other says is moved to the store below; what was put and
- * deleted meanwhile never gets there. See decision 017.
+ * sync. Two files take turns. While the second half of one is filled, what the other says is moved to the store below; what was
+ * put and deleted meanwhile never gets there. See decision 017.
  *
  *     write --> file (synced) --> overlay in memory --> store below, when the file is full
  *     read  <-- this file's overlay, over the other's, over the store below
@@ -57,8 +64,12 @@ export class JournaledStore implements Store {
   /** Of the other file, until all of it is in the store below. */
   #moving: Overlay | undefined;
   #spare: JournalFile | undefined;
-  /** Resolves when nothing is being moved. */
+  /** Resolves when nothing is being moved, or waits for it. */
   #moved: Promise<void> = Promise.resolve();
+  /** Resolves when the move that waits, if any, is to begin. */
+  #ripe = new Deferred();
+  /** How much of the last file that was moved had to be. */
+  #movedPart = 0;
   #closing: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
   /** The number of the next record. */
@@ -137,7 +148,7 @@ export class JournaledStore implements Store {
     if (open === undefined) return this.#base.close();
     this.#active = undefined;
     await this.#recording;
-    await this.#moved;
+    await this.#moveNow();
     await this.#below;
     open.file.close();
     (this.#spare ?? this.#moving?.file)?.close();
@@ -190,11 +201,12 @@ export class JournaledStore implements Store {
     this.#next++;
     take(active, writes, starts);
     active.end += bytes;
+    if (active.isHalfFull) this.#ripe.resolve();
   }
 
   /** Goes on with the other file, once all that it says is in the store below. */
   async #turn(): Promise<void> {
-    await this.#moved;
+    await this.#moveNow();
     const active = this.#filled();
     const spare = this.#spare;
     if (this.#failure !== undefined || spare === undefined) return;
@@ -204,9 +216,21 @@ export class JournaledStore implements Store {
     this.#moved = this.#moveAway(active, this.#next);
   }
 
+  /** Resolves once nothing is being moved; a move that waits begins. */
+  #moveNow(): Promise<void> {
+    this.#ripe.resolve();
+    return this.#moved;
+  }
+
   async #moveAway(overlay: Overlay, next: number): Promise<void> {
+    this.#ripe = new Deferred();
+    if (this.#movedPart > MOVED_AT_ONCE_PART) this.#ripe.resolve();
+    await this.#ripe.promise;
+    // A store that is being closed leaves it to the next life, with what the other file says.
+    if (this.#active === undefined) return;
     try {
-      await this.#move(overlay, next);
+      const moved = await this.#move(overlay, next);
+      this.#movedPart = moved / overlay.end;
       this.#moving = undefined;
       this.#spare = overlay.file;
     } catch (cause) {
@@ -217,19 +241,24 @@ export class JournaledStore implements Store {
   /** A commit that fits in neither file goes to the store below at once, when that has all before it. */
   async #bypass(writes: readonly Write[]): Promise<void> {
     if (this.#filled().end > 0) await this.#turn();
-    await this.#moved;
+    await this.#moveNow();
     if (this.#failure !== undefined) throw this.#failure.cause;
     await this.#inTurn(() => this.#base.write(writes));
   }
 
-  /** @param next the first record after those of the overlay, once nothing before it has to be read again */
-  async #move(overlay: Overlay, next: number | undefined): Promise<void> {
+  /**
+   * @param next the first record after those of the overlay, once nothing before it has to be read again
+   * @returns how many bytes that were
+   */
+  async #move(overlay: Overlay, next: number | undefined): Promise<number> {
     const entries = overlay.entries();
+    let moved = 0;
     for (let left = true; left; ) {
       await this.#inTurn(async () => {
         const writes: Write[] = [];
         this.#carrier.empty();
-        for (let bytes = 0; bytes < this.#movedBytes && writes.length < MOVED_ENTRIES; ) {
+        let bytes = 0;
+        while (bytes < this.#movedBytes && writes.length < MOVED_ENTRIES) {
           const entry = entries.next();
           left = entry.done !== true;
           if (entry.done === true) break;
@@ -239,10 +268,12 @@ export class JournaledStore implements Store {
           writes.push({ key: keyOf(text), value });
           bytes += text.length + (value?.length ?? 0);
         }
+        moved += bytes;
         if (!left && next !== undefined) writes.push(writeOfMark({ next, secret: this.#secret }));
         if (writes.length > 0) await this.#base.write(writes);
       });
     }
+    return moved;
   }
 
   /** Does one thing after the other with the store below. */
@@ -345,11 +376,11 @@ export class JournaledStore implements Store {
     this.#filled();
     for (let round = 0; this.#isMarked && round < SNAPSHOT_TURNS_MAX && this.#filled().end > round * SNAPSHOT_COPIED_BYTES; round++) {
       // Whoever turns the files waits for a move under way, and commits behind it do.
-      await this.#moved;
+      await this.#moveNow();
       const turned = this.#recording.then(() => this.#turn());
       this.#recording = turned.catch(ignore);
       await turned;
-      await this.#moved;
+      await this.#moveNow();
     }
     this.#filled();
     if (this.#failure !== undefined) throw this.#failure.cause;
@@ -367,8 +398,13 @@ export class JournaledStore implements Store {
   async spareBytes(): Promise<number> {
     const spare = await this.#base.spareBytes();
     const held = this.#filled().end + (this.#moving?.end ?? 0);
-    if (spare >= 0 && spare < held && this.#moving === undefined) this.#recording = this.#recording.then(() => this.#turn()).catch(ignore);
+    if (spare >= 0 && spare < held) this.#free();
     return spare - held;
+  }
+
+  #free(): void {
+    if (this.#moving !== undefined) void this.#moveNow();
+    else this.#recording = this.#recording.then(() => this.#turn().then(() => this.#ripe.resolve())).catch(ignore);
   }
 }
 

@@ -60,6 +60,11 @@ export class Overlay {
     return this.#changes.size < ENTRIES_MAX && this.file.makeRoom(this.end + bytes);
   }
 
+  /** Of the file, or of the memory for its changes. */
+  get isHalfFull(): boolean {
+    return this.#changes.size >= ENTRIES_MAX / 2 || this.end >= this.file.bytesMax / 2;
+  }
+
   get(text: string): Change | undefined {
     return this.#changes.get(text);
   }
