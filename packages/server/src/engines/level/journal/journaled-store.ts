@@ -224,7 +224,7 @@ export class JournaledStore implements Store {
 
   async #moveAway(overlay: Overlay, next: number): Promise<void> {
     this.#ripe = new Deferred();
-    if (this.#movedPart > MOVED_AT_ONCE_PART) this.#ripe.resolve();
+    if (this.#movedPart > MOVED_AT_ONCE_PART || overlay.isMuchMemory) this.#ripe.resolve();
     await this.#ripe.promise;
     // A store that is being closed leaves it to the next life, with what the other file says.
     if (this.#active === undefined) return;

@@ -62,7 +62,12 @@ export class Overlay {
 
   /** Of the file, or of the memory for its changes. */
   get isHalfFull(): boolean {
-    return this.#changes.size >= ENTRIES_MAX / 2 || this.end >= this.file.bytesMax / 2;
+    return this.isMuchMemory || this.end >= this.file.bytesMax / 2;
+  }
+
+  /** Many changes, as of a backlog that drains: memory should not have two of these for long. */
+  get isMuchMemory(): boolean {
+    return this.#changes.size >= ENTRIES_MAX / 2;
   }
 
   get(text: string): Change | undefined {
