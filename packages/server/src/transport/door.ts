@@ -65,6 +65,11 @@ export class Door {
     return leave;
   }
 
+  /** A packet of that request's connection was larger than may be. */
+  countPacket(request: IncomingMessage): void {
+    this.#tell(request, { kind: "packet", reason: `a packet takes more than ${this.#settings.limits.packetBytesMax} bytes` });
+  }
+
   /** At once, since others may be asked for before it is made; and it may never be. */
   #countIn(request: IncomingMessage): void {
     const name = this.#nameOf(request);

@@ -28,8 +28,12 @@ const UNKNOWN_TRANSPORT = 0;
 
 interface EngineConnection {
   readonly request: IncomingMessage;
-  once(event: "close", listener: () => void): void;
+  /** `error`: of a transport that failed. */
+  once(event: "close", listener: (reason: string, error?: Error) => void): void;
 }
+
+/** What the `ws` package says of a message whose announced length is more than may be. */
+const TOO_LARGE = "Max payload size exceeded";
 
 /**
  * A Socket.IO server, with its HTTP server, that starts with everything shut: no web page but those that are allowed, WebSocket
@@ -102,7 +106,14 @@ export class HardenedServer {
   #watchEngine(): void {
     const { engine } = this.io;
     engine.on("connection_error", (refused: RefusedRequest) => this.#count(refused));
-    engine.on("connection", (connection: EngineConnection) => connection.once("close", this.#door.enter(connection.request)));
+    engine.on("connection", (connection: EngineConnection) => {
+      const { request } = connection;
+      const leave = this.#door.enter(request);
+      connection.once("close", (_reason, error) => {
+        leave();
+        if (error?.message.includes(TOO_LARGE)) this.#door.countPacket(request);
+      });
+    });
     // `allowRequest` is asked for the first request of a connection only: a poll, a post and the step to WebSocket come here.
     engine.use(
       (request: IncomingMessage & { readonly _query?: { readonly sid?: unknown } }, _response: unknown, next: (error?: Error) => void) => {
