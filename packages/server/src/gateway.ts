@@ -6,7 +6,7 @@ import { AdminRequests } from "./gateway/admin-requests.js";
 import type { Answer } from "./gateway/answer.js";
 import { auditEntry } from "./gateway/audit.js";
 import { Connection } from "./gateway/connection.js";
-import { unitsOf } from "./gateway/costs.js";
+import { BYTES_COUNTED_MAX, unitsOf } from "./gateway/costs.js";
 import { Device } from "./gateway/device.js";
 import { Entrance } from "./gateway/entrance.js";
 import { OPERATIONS, type Operation, REFUSED_EVENT } from "./gateway/events.js";
@@ -14,6 +14,7 @@ import { Frames } from "./gateway/frames.js";
 import type { Guard } from "./gateway/guard.js";
 import { type Identify, identityOf } from "./gateway/identity.js";
 import { type Admission, Limiter } from "./gateway/limiter.js";
+import { assertPayloadSize, bytesAtLeast } from "./gateway/payload-size.js";
 import { Requests } from "./gateway/requests.js";
 import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
@@ -250,10 +251,13 @@ export class Gateway {
   }
 
   async #answer(connection: Connection, operation: Operation, args: unknown[]): Promise<Answer> {
-    const { requestsMax } = this.#settings.limits;
-    const units = unitsOf(operation, args[0]);
+    const { requestsMax, bodyBytesMax } = this.#settings.limits;
+    const [payload] = args;
+    const bytes = bytesAtLeast(payload, BYTES_COUNTED_MAX);
+    const units = unitsOf(operation, payload, bytes);
     if (operation === "holdfast:settle") connection.allowance.spendToSettle(units);
     else connection.allowance.spend(units);
+    assertPayloadSize(operation, payload, bytes, bodyBytesMax);
     if (connection.openRequests >= requestsMax)
       throw new HoldfastError("RATE_LIMITED", `${connection.openRequests} requests wait for their reply, at most ${requestsMax} may`);
     connection.openRequests++;
