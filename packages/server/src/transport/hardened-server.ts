@@ -86,6 +86,11 @@ export class HardenedServer {
     return this.#refusals.counts;
   }
 
+  /** The client's address, as far as `trustedProxies` tell. */
+  addressOf(socket: Socket): string | undefined {
+    return this.#door.addressOf(socket.request);
+  }
+
   /** Resolves when it listens; rejects with the system's error, such as `EADDRINUSE`. Port 0 is any that is free. */
   async listen(port: number, host: string): Promise<void> {
     this.http.listen(port, host);
@@ -126,8 +131,8 @@ export class HardenedServer {
   #count({ req, code, message, context }: RefusedRequest): void {
     if (code === FORBIDDEN || context?.name === "MIDDLEWARE_FAILURE") return;
     const isPolling = code === UNKNOWN_TRANSPORT && context?.transport === "polling";
-    if (isPolling) this.#refusals.add("polling", "HTTP long polling is off", req.socket.remoteAddress);
-    else this.#refusals.add("request", context?.name ?? message, req.socket.remoteAddress);
+    if (isPolling) this.#refusals.add("polling", "HTTP long polling is off", this.#door.addressOf(req));
+    else this.#refusals.add("request", context?.name ?? message, this.#door.addressOf(req));
   }
 
   /** What comes in a handshake is kept as long as the connection, and comes before anybody is asked who they are. */
@@ -139,7 +144,7 @@ export class HardenedServer {
         return;
       }
       const error = new HoldfastError("TOO_LARGE", `auth takes more than ${authBytesMax} bytes, at most as many are allowed`);
-      this.#refusals.add("handshake", error.message, socket.handshake.address);
+      this.#refusals.add("handshake", error.message, this.addressOf(socket));
       next(Object.assign(new Error(error.message), { data: error.toReply() }));
     });
   }
