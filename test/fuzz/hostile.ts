@@ -92,8 +92,10 @@ function apply({ kind, value: given }: Change, holder: Container, name: string):
   else define(typeof before === "object" && before !== null ? before : holder, other, value);
 }
 
-/** Also a property that is called `__proto__`; an array takes no `length` that is none. */
+const INDEX_MAX = 10_000;
+
+/** Also a property that is called `__proto__`; an array takes no `length` that is none, and no place so far off that it would be written for minutes. */
 function define(holder: object, name: string, value: unknown): void {
-  if (Array.isArray(holder) && name === "length") return;
+  if (Array.isArray(holder) && (name === "length" || Number(name) > INDEX_MAX)) return;
   Object.defineProperty(holder, name, { value, enumerable: true, configurable: true, writable: true });
 }
