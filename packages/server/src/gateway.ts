@@ -19,7 +19,8 @@ import { Requests } from "./gateway/requests.js";
 import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
 import { ADMIN_NAMESPACE } from "./gateway/session.js";
-import { AckIds } from "./gateway/socket-port.js";
+import { AckIds, cut } from "./gateway/socket-port.js";
+import { sourceOf } from "./gateway/socket-source.js";
 import { Refusals } from "./limits/refusals.js";
 import type { Settings } from "./settings.js";
 
@@ -116,6 +117,7 @@ export class Gateway {
     const before = attachments.get(namespace);
     if (before !== undefined && !before.gateway.#closed)
       throw new HoldfastError("BAD_REQUEST", `namespace ${namespace.name} is attached already`);
+    namespace.use((socket, next) => this.#mayJoin(socket) && next());
     // Before the question who it is, so that not everybody is asked at once.
     this.#entrance.paceHandshakes(namespace.server);
     this.#entrance.paceConnects(namespace);
@@ -220,6 +222,17 @@ export class Gateway {
       socket.disconnect(true);
       throw refusal;
     }
+  }
+
+  /** A connection that joins namespaces without end is let go: those that wait would fill the memory, and others wait behind them. */
+  #mayJoin(socket: Socket): boolean {
+    if (this.#closed || this.#limiter.mayJoin(socket)) return true;
+    // What it sent before comes here once it is cut, too.
+    if (socket.conn.readyState === "open") {
+      this.#refusals.add("cut", `${this.#settings.addresses.addressOf(sourceOf(socket))} tried to join ${socket.nsp.name} too often`);
+      cut(socket);
+    }
+    return false;
   }
 
   /** A client that asks without ever reading the answers is let go, before they fill the memory. */

@@ -28,6 +28,15 @@ export class Limiter {
     this.#sources = new Buckets(limits.addressRate);
   }
 
+  /** Whether the connection of a socket that wants to join a namespace did not try too often: each try is work before anybody is known. */
+  mayJoin(socket: Socket): boolean {
+    const now = this.#settings.clock.now();
+    const { joins } = this.#ownOf(socket.conn, now);
+    if (joins.level(now) < 1) return false;
+    joins.take(1, now);
+    return true;
+  }
+
   /** Fails with `RATE_LIMITED` when its user has as many connections as one may have. */
   admit(socket: Socket, user: string | undefined): Admission {
     const { clock, limits, addresses } = this.#settings;

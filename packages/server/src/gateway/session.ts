@@ -91,6 +91,8 @@ export class Session {
       throw new HoldfastError("FORBIDDEN", "the token is of another subject than the connection");
     }
     if (number < this.#taken) return false;
+    // It may be revoked since it was read.
+    this.#auth.authenticator.assertValid(principal);
     if (!this.socket.connected) throw unauthenticated("the connection is over");
     this.#taken = number;
     this.access.replace(this.#own(principal));
