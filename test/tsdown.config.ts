@@ -6,6 +6,7 @@ export default defineConfig({
     main: "simulation/main.ts",
     worker: "simulation/worker.ts",
     fuzz: "fuzz/main.ts",
+    "memory-probe": "fuzz/memory-probe.ts",
     torture: "torture/main.ts",
     "torture-client": "torture/client/main.ts",
     "torture-images": "torture/power/worker.ts",

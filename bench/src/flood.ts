@@ -1,11 +1,11 @@
 import { connect, type Socket } from "node:net";
-import { io } from "socket.io-client";
+import { io, type Socket as ClientSocket } from "socket.io-client";
 
-/** Somebody who means no good, in a process of its own: `node flood.js KIND PORT`, until it is ended. */
-export type Flood = "slow requests" | "connections" | "bad requests" | "large packets";
+/** Somebody who means no good, in a process of its own: `node flood.js KIND PORT TOKEN`, until it is ended. */
+export type Flood = "slow requests" | "connections" | "wrong tokens" | "bad requests" | "large packets" | "packets too large";
 
 const ADDRESS = "X-Forwarded-For: 203.0.113.9";
-const [kind, port] = process.argv.slice(2) as [Flood, string];
+const [kind, port, token] = process.argv.slice(2) as [Flood, string, string];
 
 function dial(text: string): Socket {
   const socket = connect(Number(port), "127.0.0.1", () => socket.write(text));
@@ -24,10 +24,21 @@ function handshake(): void {
   socket.once("data", () => socket.resetAndDestroy());
 }
 
+/** A connection as any client makes it. */
+function client(auth: object): ClientSocket {
+  const [name = "", value = ""] = ADDRESS.split(": ");
+  return io(`http://127.0.0.1:${port}`, { transports: ["websocket"], forceNew: true, auth, extraHeaders: { [name]: value } });
+}
+
+function wrongToken(): void {
+  // As long as a right one, with the signature of another.
+  const socket = client({ token: `${token.slice(0, -3)}AAA` });
+  socket.once("connect_error", () => socket.disconnect());
+}
+
 /** Does something so often a second on a connection, and on the next one when that is cut. */
 function onConnection(everyMs: number, act: (emit: (event: string, payload: unknown) => void) => void): void {
-  const [name = "", value = ""] = ADDRESS.split(": ");
-  const socket = io(`http://127.0.0.1:${port}`, { transports: ["websocket"], forceNew: true, extraHeaders: { [name]: value } });
+  const socket = client({ token });
   const timer = setInterval(() => {
     if (socket.connected) act((event, payload) => socket.emit(event, payload));
   }, everyMs);
@@ -49,14 +60,22 @@ switch (kind) {
       for (let count = 0; count < 5; count++) handshake();
     }, 10);
     break;
+  // 100 a second.
+  case "wrong tokens":
+    setInterval(wrongToken, 10);
+    break;
   // 2,000 a second.
   case "bad requests":
     onConnection(10, (emit) => {
       for (let count = 0; count < 20; count++) emit("holdfast:publish", { queue: "" });
     });
     break;
-  // 10 a second of 4 MB.
+  // 10 a second, of a message that is too large in a packet that is not.
   case "large packets":
+    onConnection(100, (emit) => emit("holdfast:publish", { queue: "q", body: "x".repeat(1_500_000) }));
+    break;
+  // 10 a second of 4 MB.
+  case "packets too large":
     onConnection(100, (emit) => emit("holdfast:publish", { queue: "q", body: "x".repeat(4_000_000) }));
     break;
   default:

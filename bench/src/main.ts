@@ -47,7 +47,7 @@ program
 
 program
   .command("limits")
-  .description("CPU of a message with every limit on what clients may ask for against none")
+  .description("CPU of a message with tokens, permissions and every limit on what clients may ask for, against an open server without")
   .option("--rounds <n>", "rounds of each, in turn", count, 11)
   .option("--messages <n>", "messages a round", count, 100_000)
   .option("--window <n>", "unconfirmed messages at most", count, 1_000)

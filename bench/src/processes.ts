@@ -32,16 +32,20 @@ export class ServerProcess {
 
   /**
    * Resolves when it serves. With `trace`, its system calls of that names are counted into a file by strace; with
-   * `collect`, it collects its garbage before it says what it uses.
+   * `collect`, it collects its garbage before it says what it uses. `secret` is what tokens are signed with.
    */
   static async start(
     kind: ServerKind,
     directory: string,
-    { trace, collect = false }: { readonly trace?: { readonly calls: string; readonly file: string }; readonly collect?: boolean } = {},
+    {
+      trace,
+      collect = false,
+      secret = "",
+    }: { readonly trace?: { readonly calls: string; readonly file: string }; readonly collect?: boolean; readonly secret?: string } = {},
   ): Promise<ServerProcess> {
     const child =
       trace === undefined
-        ? fork(script("server"), [kind, directory], { execArgv: [...process.execArgv, ...(collect ? ["--expose-gc"] : [])] })
+        ? fork(script("server"), [kind, directory, secret], { execArgv: [...process.execArgv, ...(collect ? ["--expose-gc"] : [])] })
         : spawn(
             "strace",
             ["-f", "-c", "-e", `trace=${trace.calls}`, "-o", trace.file, process.execPath, script("server"), kind, directory],

@@ -1,8 +1,8 @@
 /** What the benchmark's processes say to each other over Node's channel between parent and child. */
 
 /**
- * `guarded`: with every limit on what clients may ask for; `unguarded`: with none. `hardened`: on a `HardenedServer` behind a proxy, with
- * a user's limits that a flood reaches.
+ * `guarded`: asks everybody for a token, and has every limit on what clients may ask for; `unguarded`: neither. `hardened`: asks for a token too, on a
+ * `HardenedServer` behind a proxy, with limits that a flood reaches.
  */
 export type ServerKind = "holdfast" | "plain" | "attached" | "guarded" | "unguarded" | "hardened";
 
@@ -31,6 +31,8 @@ export type Load =
       readonly order?: OrderLoad;
       /** Messages before the clock starts; `WARM_UP_MESSAGES` unless given. */
       readonly warmUp?: number;
+      /** What the client says it is. */
+      readonly token?: string | undefined;
       /** How the handler ends each delivery: "ack" unless given. */
       readonly settle?: "ack" | "reject";
     }

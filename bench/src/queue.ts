@@ -5,6 +5,7 @@ import { makeDirectory, removeDirectory } from "./directory.js";
 import { runLoad, ServerProcess } from "./processes.js";
 import { type LoadResult, type ServerKind, WARM_UP_MESSAGES } from "./protocol.js";
 import { describeMachine, median, progress, quantile, table } from "./report.js";
+import { newSecret, tokenOf } from "./token.js";
 
 export interface QueueBench {
   readonly rounds: number;
@@ -76,7 +77,7 @@ export async function benchAttached(options: QueueBench): Promise<void> {
   }
 }
 
-/** CPU of a message on a server with every limit on what clients may ask for against one with none, round by round in turn. */
+/** CPU of a message on a server with tokens, permissions and every limit on what clients may ask for, against an open one without. */
 export async function benchLimits(options: QueueBench): Promise<void> {
   const { path, fileSystem } = makeDirectory(options.directory);
   try {
@@ -95,8 +96,8 @@ export async function benchLimits(options: QueueBench): Promise<void> {
     console.log(
       table([
         ["", "messages/s", "p50 ms", "p99 ms", "server CPU us/message"],
-        ["guarded", ...row(guarded)],
-        ["unguarded", ...row(unguarded)],
+        ["with tokens, permissions and limits", ...row(guarded)],
+        ["open, without limits", ...row(unguarded)],
       ]),
     );
     const pairs = guarded.map((round, index) => round.cpuUsPerMessage / (unguarded[index]?.cpuUsPerMessage ?? Number.NaN));
@@ -110,8 +111,10 @@ export async function benchLimits(options: QueueBench): Promise<void> {
 }
 
 async function measure(kind: ServerKind, options: QueueBench, directory: string): Promise<Round> {
-  const server = await ServerProcess.start(kind, directory);
+  const secret = newSecret();
+  const server = await ServerProcess.start(kind, directory, { secret });
   const { messages, window, bodyBytes } = options;
+  const token = kind === "guarded" ? tokenOf(secret) : undefined;
   const before = await server.usage();
   const result = await runLoad({
     kind: kind === "plain" || kind === "attached" ? "emit-with-ack" : "round-trip",
@@ -119,6 +122,7 @@ async function measure(kind: ServerKind, options: QueueBench, directory: string)
     messages,
     window,
     bodyBytes,
+    token,
   });
   const after = await server.usage();
   await server.stop();

@@ -3,9 +3,10 @@ import type { AddressInfo } from "node:net";
 import { HardenedServer, Holdfast, type HoldfastOptions } from "holdfast";
 import { Server } from "socket.io";
 import type { ServerKind, ServerReady, Usage } from "./protocol.js";
+import { authOf } from "./token.js";
 
-/** The server under test, in a process of its own: `node server.js KIND DIRECTORY`. */
-const [kind, directory] = process.argv.slice(2) as [ServerKind, string];
+/** The server under test, in a process of its own: `node server.js KIND DIRECTORY SECRET`. */
+const [kind, directory, secret] = process.argv.slice(2) as [ServerKind, string, string];
 
 /** Also of consumers of a connection: a benchmark asks for as many as it likes. */
 const QUEUES_MAX = 1_000_000;
@@ -27,8 +28,9 @@ function makeServer(): Pick<HardenedServer, "http" | "io"> {
 const { http, io } = makeServer();
 let holdfast: Holdfast | undefined;
 if (kind !== "plain") {
-  holdfast = await Holdfast.open({ directory, queuesMax: QUEUES_MAX, ...limitsOf(kind) });
-  holdfast.attach(io, kind === "guarded" || kind === "unguarded" ? { identify: () => "bench" } : {});
+  const auth = kind === "guarded" || kind === "hardened" ? authOf(secret) : undefined;
+  holdfast = await Holdfast.open({ directory, queuesMax: QUEUES_MAX, auth, ...limitsOf(kind) });
+  holdfast.attach(io, kind === "unguarded" ? { identify: () => "bench" } : {});
 }
 if (kind === "plain" || kind === "attached") {
   io.on("connection", (socket) => {

@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { RawSocket } from "../protocol/raw.js";
 import type { Input } from "./inputs.js";
 
@@ -60,11 +61,16 @@ export class Sender {
     }
   }
 
-  async #request({ method, query, body }: Extract<Input, { kind: "http" }>): Promise<void> {
+  /** A poll of a new session is answered at once; what is refused has a status, whatever it is. */
+  #request({ method, query, body }: Extract<Input, { kind: "http" }>): Promise<void> {
     const signal = AbortSignal.timeout(PATIENCE_MS);
-    // A poll of a new session is answered at once; what is refused has a status, whatever it is.
-    const response = await fetch(`${this.#url}/socket.io/?${query}`, { method, signal, ...(method === "POST" && { body }) });
-    await response.arrayBuffer();
+    return new Promise((resolve, reject) => {
+      // On a connection of its own: the server may end one that is idle just when the next request is on its way.
+      const sent = request(`${this.#url}/socket.io/?${query}`, { method, signal, agent: false }, (response) => {
+        response.resume().once("end", resolve).once("error", reject);
+      });
+      sent.once("error", reject).end(method === "POST" ? body : undefined);
+    });
   }
 
   /** Resolves once the server has answered what comes after all that was sent, or has cut the connection. */

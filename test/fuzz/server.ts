@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Memory } from "./memory-probe.js";
 
 const HOLDFAST = join(dirname(createRequire(import.meta.url).resolve("holdfast/package.json")), "bin/holdfast.js");
+/** Built, also when this file is not. */
+const PROBE = fileURLToPath(new URL("../dist/memory-probe.js", import.meta.url));
 
 /** Limits are for those who mean no good, but here they would only keep inputs out. */
 const CONFIG = {
@@ -12,6 +16,9 @@ const CONFIG = {
   queuesMax: 1_000,
   roomsMax: 1_000,
   namespacesMax: 20,
+  // A machine that stands still for a while is no fault of the server's.
+  pingTimeoutMs: 300_000,
+  connections: { joinTimeoutMs: 600_000, headersTimeoutMs: 600_000, requestTimeoutMs: 600_000 },
   limits: { connectionRate: false, userRate: false, addressRate: false, badRequestRate: false },
 };
 
@@ -32,8 +39,8 @@ export class FuzzedServer {
     const config = join(directory, "fuzz.json");
     writeFileSync(config, JSON.stringify(CONFIG));
     const args = ["serve", "--port", "0", "--engine", engine, "--directory", join(directory, "data"), "--config", config];
-    const child = spawn(process.execPath, [HOLDFAST, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+    const child = spawn(process.execPath, ["--expose-gc", "--import", PROBE, HOLDFAST, ...args], {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     let said = "";
     const url = await new Promise<string>((resolve, reject) => {
@@ -65,8 +72,12 @@ export class FuzzedServer {
     return this.#said.split("\n").filter((line) => line.includes('"level":50'));
   }
 
-  get rssKib(): number {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, "utf8"))?.[1]);
+  /** Collects its garbage, and tells what is left. @param snapshot where to write down all of it, before that */
+  async memory(snapshot?: string): Promise<Memory> {
+    const answer = once(this.#child, "message");
+    this.#child.send(snapshot ?? {});
+    const [memory] = (await answer) as [Memory];
+    return memory;
   }
 
   /** Its open sockets, also those that nobody listens to. */

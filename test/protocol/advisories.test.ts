@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { io, type Socket } from "socket.io-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningServer, Shell } from "../e2e/cli-process.js";
@@ -15,7 +16,12 @@ let url: string;
 let other: Socket;
 
 beforeAll(async () => {
-  server = await shell.serve(shell.directory(), 0, ["--polling", "--engine", "memory", "--origin", "https://example.org"]);
+  const directory = shell.directory();
+  // What is nested or long without end is to be read, and not refused for its length already.
+  const config = join(directory, "config.json");
+  writeFileSync(config, JSON.stringify({ connections: { packetBytesMax: 4_194_304 } }));
+  const flags = ["--polling", "--engine", "memory", "--origin", "https://example.org", "--config", config];
+  server = await shell.serve(join(directory, "data"), 0, flags);
   url = server.url;
   other = io(url, { transports: ["websocket"], forceNew: true, reconnection: false });
   await new Promise<void>((resolve) => other.once("connect", () => resolve()));

@@ -33,7 +33,7 @@ async function joined(): Promise<PollingSession> {
   return session;
 }
 
-const HANDSHAKE = { sid: expect.any(String), pingInterval: 25_000, pingTimeout: 20_000, maxPayload: 4_194_304 };
+const HANDSHAKE = { sid: expect.any(String), pingInterval: 25_000, pingTimeout: 20_000, maxPayload: 1_572_864 };
 
 /** A request that is answered, and a reply that says so: what the server sends back unchanged is the id. */
 const list = (id: number): string => `42${id}["holdfast:list",{"kind":"queues","after":"zzz"}]`;

@@ -11,8 +11,8 @@ const CONSUMER_WINDOWS = 4;
 
 /** Publish -> handler -> settlement through one queue that was empty. */
 export async function roundTrip(load: Extract<Load, { kind: "round-trip" }>): Promise<LoadResult> {
-  const { port, messages, window, bodyBytes, order, settle = "ack", warmUp = WARM_UP_MESSAGES } = load;
-  const holdfast = connect(`http://127.0.0.1:${port}`);
+  const { port, messages, window, bodyBytes, order, settle = "ack", token, warmUp = WARM_UP_MESSAGES } = load;
+  const holdfast = connect(`http://127.0.0.1:${port}`, token === undefined ? {} : { auth: { token } });
   const queue = holdfast.queue<Body>("bench");
   const send = order === undefined ? () => queue.publish(body()) : await orderedSend(queue, order, () => body());
   const body = bodyOf(bodyBytes);

@@ -98,7 +98,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     const held = resumed && this.#held();
     this.#connection.request("holdfast:consume", { queue, maxInFlight, frames: true, consumer: resumed, held }, (error, reply) => {
       if (this.#state !== "attaching") return;
-      if (error === undefined) {
+      if (!error) {
         this.#state = "attached";
         this.#attempt = 0;
         this.#consumer = reply.consumer as string;

@@ -110,6 +110,38 @@ describe("plain events", () => {
   });
 });
 
+describe("a request that was one too many", () => {
+  const refusal = { ok: false, error: { code: "RATE_LIMITED", message: "again in 20 ms", retryable: true, retryAfterMs: 20 } };
+
+  test("is sent again, not before it may be, and resolves to its reply", async () => {
+    const times: number[] = [];
+    server.onRequest = () => (times.push(performance.now()) < 3 ? refusal : { ok: true, ready: 1, sequence: 7 });
+    const holdfast = server.connect();
+    expect(await holdfast.queue("orders").stats()).toEqual({ ready: 1, sequence: 7 });
+    const [first = 0, second = 0, third = 0] = times;
+    expect([second - first, third - second].every((ms) => ms >= 20)).toBe(true);
+    times.length = 0;
+    expect(await holdfast.room("kitchen").join()).toBe(7);
+    expect(times.length).toBe(3);
+  });
+
+  test("is sent once after a connection that was lost while it waited", async () => {
+    server.onRequest = () => refusal;
+    const holdfast = server.connect();
+    const stats = holdfast.queue("orders").stats();
+    await server.until(() => server.events().includes("holdfast:stats"));
+    server.onRequest = () => ({ ok: true, ready: 2 });
+    server.cut();
+    expect(await stats).toEqual({ ready: 2 });
+    expect(server.events().filter((event) => event === "holdfast:stats").length).toBe(2);
+  });
+
+  test("fails when the server does not say how long to wait", async () => {
+    server.onRequest = () => ({ ok: false, error: { code: "RATE_LIMITED", message: "one at a time", retryable: true } });
+    expect(await failure(server.connect().queue("orders").stats())).toMatchObject({ code: "RATE_LIMITED" });
+  });
+});
+
 describe("hello", () => {
   test("refused for good fails what waits; a later connection is asked again", async () => {
     const { hello } = server;

@@ -54,6 +54,11 @@ export interface Greeting {
   readonly rooms: false | { readonly meta: true; readonly frames: 1; readonly device?: string | undefined };
 }
 
+/** The error of a request; with the time to wait when it was one too many, and not carried out. */
+interface RateLimited extends ErrorReply {
+  readonly retryAfterMs?: number;
+}
+
 interface Packet {
   readonly type: number;
   readonly data?: object;
@@ -185,12 +190,15 @@ export class Connection {
     this.#timers.add(timer);
   }
 
-  /** Runs `task` later, as `after`: the later, the more attempts there were before. */
-  pause(attempt: number, task: () => void): void {
-    this.after(backoffMs(attempt), task);
+  /** Runs `task` later, as `after`, and not before `leastMs`: the later, the more attempts there were before. */
+  pause(attempt: number, task: () => void, leastMs = 0): void {
+    this.after(backoffMs(attempt) + leastMs, task);
   }
 
-  /** Sends a plain event on this connection; when it is lost before the reply, `done` is not called. */
+  /**
+   * Sends a plain event on this connection; again when there is no reply in time, and when the server says how long to wait with it. When
+   * the connection is lost before the reply, `done` is not called.
+   */
   request(
     event: string,
     payload: object,
@@ -198,14 +206,17 @@ export class Connection {
     timeoutMs: number = TIMER_MS_MAX,
   ): void {
     const generation = this.#generation;
+    let attempt = 0;
+    // With a timeout of its own the callback's form does not depend on the socket's option `ackTimeout`.
+    const send = (): void => this.#emit(() => this.#socket.timeout(timeoutMs).emit(event, payload, onReply));
     const onReply = (late: Error | null, answer: unknown): void => {
       if (generation !== this.#generation) return;
       const reply = (answer ?? {}) as Reply;
-      if (late) done(new HoldfastError("UNKNOWN", `no reply to ${event}`), {});
-      else done(reply.ok === true ? undefined : HoldfastError.from(reply.error), reply);
+      const waitMs = late ? 0 : (reply.error as RateLimited | undefined)?.retryAfterMs;
+      if (waitMs !== undefined) this.pause(attempt++, () => generation === this.#generation && send(), waitMs);
+      else done(reply.ok ? undefined : HoldfastError.from(reply.error), reply);
     };
-    // With a timeout of its own the callback's form does not depend on the socket's option `ackTimeout`.
-    this.#emit(() => this.#socket.timeout(timeoutMs).emit(event, payload, onReply));
+    send();
   }
 
   #emit(send: () => void): void {
@@ -225,7 +236,7 @@ export class Connection {
     const onReply = (error: HoldfastError | undefined, reply: Reply): void => {
       // What it says was replaced meanwhile: nothing comes before the server knows.
       if (greeting !== this.greeting) this.#hello();
-      else if (error === undefined) this.#enterReady(reply);
+      else if (!error) this.#enterReady(reply);
       else if (!error.retryable) this.#refuse(error);
       else this.pause(this.#attempt++, () => generation === this.#generation && this.#hello());
     };

@@ -1,5 +1,5 @@
-/** Codes after which the same call fails again. */
-const FINAL = [
+/** Every code a Holdfast error can carry, the passing ones last. The list is closed: a client may switch over it. */
+export const ERROR_CODES = [
   "BAD_REQUEST",
   "NOT_FOUND",
   "FORBIDDEN",
@@ -9,10 +9,7 @@ const FINAL = [
   "STALE_LEASE",
   "ABORTED",
   "REQUEST_FAILED",
-] as const;
-
-/** Codes after which the same call may succeed unchanged. `UNKNOWN` is among them: resend it with the same id. */
-const PASSING = [
+  // From here on the same call may succeed unchanged. After `UNKNOWN` it is to be sent again with the same id.
   "QUEUE_FULL",
   "RATE_LIMITED",
   "DISK_FULL",
@@ -23,10 +20,10 @@ const PASSING = [
   "PRODUCER_GAP",
 ] as const;
 
-/** Every code a Holdfast error can carry, the passing ones last. The list is closed: a client may switch over it. */
-export const ERROR_CODES = [...FINAL, ...PASSING] as const;
-
 export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** Of the codes before it, after which the same call fails again. */
+const FINAL_CODES = 9;
 
 /** An error as it travels in a reply. */
 export interface ErrorReply {
@@ -51,7 +48,7 @@ export class HoldfastError extends Error {
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly retryable: boolean = (PASSING as readonly ErrorCode[]).includes(code),
+    readonly retryable: boolean = ERROR_CODES.indexOf(code) >= FINAL_CODES,
   ) {
     super(message);
   }

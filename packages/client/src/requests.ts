@@ -6,7 +6,7 @@ const REQUESTS_MAX = 1_000;
 
 interface Request {
   send(): void;
-  fail(error: HoldfastError): void;
+  fail(error: Pick<Error, "message">): void;
 }
 
 /** Plain events with a reply, sent again after a reconnect; only for those that may be carried out twice. */
@@ -24,19 +24,19 @@ export class Requests implements Party {
     const connection = this.#connection;
     return new Promise((resolve, reject) => {
       if (connection.refusal !== undefined) throw connection.refusal;
-      if (this.#open.size >= REQUESTS_MAX) throw new HoldfastError("OUTBOX_FULL", `${REQUESTS_MAX} requests are open`);
+      if (this.#open.size >= REQUESTS_MAX) throw new HoldfastError("OUTBOX_FULL", `${this.#open.size} requests are open`);
       let sent = false;
       const request: Request = {
         send: () => {
           if (sent && mayResend?.() === false) {
-            request.fail(new HoldfastError("UNKNOWN", "connection lost"));
+            request.fail({ message: "connection lost" });
             return;
           }
           sent = true;
           connection.request(event, payload, (error, { ok, ...reply }) => {
             this.#open.delete(request);
-            if (error === undefined) resolve(reply);
-            else reject(error);
+            if (error) reject(error);
+            else resolve(reply);
           });
         },
         fail: (error) => {

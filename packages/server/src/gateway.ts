@@ -6,7 +6,7 @@ import { AdminRequests } from "./gateway/admin-requests.js";
 import type { Answer } from "./gateway/answer.js";
 import { auditEntry } from "./gateway/audit.js";
 import { Connection } from "./gateway/connection.js";
-import { unitsOf } from "./gateway/costs.js";
+import { BYTES_COUNTED_MAX, unitsOf } from "./gateway/costs.js";
 import { Device } from "./gateway/device.js";
 import { Entrance } from "./gateway/entrance.js";
 import { OPERATIONS, type Operation, REFUSED_EVENT } from "./gateway/events.js";
@@ -14,11 +14,13 @@ import { Frames } from "./gateway/frames.js";
 import type { Guard } from "./gateway/guard.js";
 import { type Identify, identityOf } from "./gateway/identity.js";
 import { type Admission, Limiter } from "./gateway/limiter.js";
+import { assertPayloadSize, bytesAtLeast } from "./gateway/payload-size.js";
 import { Requests } from "./gateway/requests.js";
 import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
 import { ADMIN_NAMESPACE } from "./gateway/session.js";
-import { AckIds } from "./gateway/socket-port.js";
+import { AckIds, cut } from "./gateway/socket-port.js";
+import { sourceOf } from "./gateway/socket-source.js";
 import { Refusals } from "./limits/refusals.js";
 import type { Settings } from "./settings.js";
 
@@ -115,6 +117,7 @@ export class Gateway {
     const before = attachments.get(namespace);
     if (before !== undefined && !before.gateway.#closed)
       throw new HoldfastError("BAD_REQUEST", `namespace ${namespace.name} is attached already`);
+    namespace.use((socket, next) => this.#mayJoin(socket) && next());
     // Before the question who it is, so that not everybody is asked at once.
     this.#entrance.paceHandshakes(namespace.server);
     this.#entrance.paceConnects(namespace);
@@ -221,6 +224,17 @@ export class Gateway {
     }
   }
 
+  /** A connection that joins namespaces without end is let go: those that wait would fill the memory, and others wait behind them. */
+  #mayJoin(socket: Socket): boolean {
+    if (this.#closed || this.#limiter.mayJoin(socket)) return true;
+    // What it sent before comes here once it is cut, too.
+    if (socket.conn.readyState === "open") {
+      this.#refusals.add("cut", `${this.#settings.addresses.addressOf(sourceOf(socket))} tried to join ${socket.nsp.name} too often`);
+      cut(socket);
+    }
+    return false;
+  }
+
   /** A client that asks without ever reading the answers is let go, before they fill the memory. */
   #mayAsk(connection: Connection): boolean {
     if (!connection.isOverflowing()) return true;
@@ -250,10 +264,13 @@ export class Gateway {
   }
 
   async #answer(connection: Connection, operation: Operation, args: unknown[]): Promise<Answer> {
-    const { requestsMax } = this.#settings.limits;
-    const units = unitsOf(operation, args[0]);
+    const { requestsMax, bodyBytesMax } = this.#settings.limits;
+    const [payload] = args;
+    const bytes = bytesAtLeast(payload, BYTES_COUNTED_MAX);
+    const units = unitsOf(operation, payload, bytes);
     if (operation === "holdfast:settle") connection.allowance.spendToSettle(units);
     else connection.allowance.spend(units);
+    assertPayloadSize(operation, payload, bytes, bodyBytesMax);
     if (connection.openRequests >= requestsMax)
       throw new HoldfastError("RATE_LIMITED", `${connection.openRequests} requests wait for their reply, at most ${requestsMax} may`);
     connection.openRequests++;

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type AuthOptions, type AuthSettings, resolveAuth } from "./auth/options.js";
 import { type Clock, systemClock } from "./clock.js";
 import type { Engine } from "./engine.js";
+import { ClientAddresses } from "./limits/client-addresses.js";
 import { rateOption, trustedProxies, unlimitedAddresses } from "./limits/limit-options.js";
 import type { Rate } from "./limits/token-bucket.js";
 import { type Log, silentLog } from "./log.js";
@@ -79,8 +80,7 @@ export interface Settings {
   readonly roomsMax: number;
   readonly namespacesMax: number;
   readonly disconnectGraceMs: number;
-  readonly trustedProxies: number;
-  readonly unlimitedAddresses: readonly string[];
+  readonly addresses: ClientAddresses;
   readonly limits: Limits & { readonly maxInFlightDefault: number };
   readonly auth: AuthSettings | undefined;
   readonly clock: Clock;
@@ -146,10 +146,11 @@ export function resolveSettings(given: HoldfastOptions): Settings {
   if (settings.engine === "level" && settings.directory === undefined) {
     throw new HoldfastError("BAD_REQUEST", 'directory is missing, expected a path, because engine "level" keeps its messages there');
   }
-  const { limits: given_, ...rest } = settings;
+  const { limits: given_, trustedProxies, unlimitedAddresses, ...rest } = settings;
   const maxInFlightDefault = Math.min(MAX_IN_FLIGHT_DEFAULT, given_.maxInFlightMax);
   return {
     ...rest,
+    addresses: new ClientAddresses(trustedProxies, unlimitedAddresses),
     auth: auth === undefined ? undefined : resolveAuth(auth),
     directory: settings.directory,
     limits: { ...given_, maxInFlightDefault },

@@ -141,7 +141,10 @@ export class GrantedAccess implements Access {
     try {
       const said: unknown = this.#authorize(this.identity, rule.operation, { namespace: this.#namespace, ...resource });
       if (said === undefined || typeof said === "boolean") return said;
-      this.#log.error(`authorize returned ${preview(said)}, expected true, false or undefined; ${rule.operation} is refused`);
+      // What nobody waits for must not end the process when it fails.
+      if (said instanceof Promise) said.catch(() => undefined);
+      const what = said instanceof Promise ? "a promise (look things up in authenticate)" : preview(said);
+      this.#log.error(`authorize returned ${what}, expected true, false or undefined; ${rule.operation} is refused`);
     } catch (error) {
       this.#log.error(`authorize failed, and ${rule.operation} is refused: ${error instanceof Error ? error.stack : String(error)}`);
     }

@@ -8,7 +8,7 @@ export interface AuditEntry {
   readonly who: string;
   readonly by: string;
   readonly tokenId?: string | undefined;
-  /** The address that the connection came from. */
+  /** The client's address, as far as `trustedProxies` tell. */
   readonly from: string;
   /** Where it was called: `/admin`, or the namespace itself. */
   readonly through: string;

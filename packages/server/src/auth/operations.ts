@@ -1,3 +1,4 @@
+import { TARGETS_MAX } from "../emit.js";
 import type { Permission, Resource } from "./grants.js";
 
 /** Who may call an operation in `/admin`: operators may do all that viewers may. */
@@ -50,9 +51,12 @@ function unique(resources: readonly Resource[]): readonly Resource[] {
   return [...new Map(resources.map((resource) => [resource.name, resource])).values()];
 }
 
+/** One too many is refused for that; what comes behind it is never reached, and nobody is asked about it. */
 const emittedTo = ({ room, rooms, user }: Payload): readonly Resource[] => [
   ...named("room", room),
-  ...listOf(rooms).flatMap((target) => [...named("room", target), ...named("user", fieldsOf(target).user)]),
+  ...listOf(rooms)
+    .slice(0, TARGETS_MAX + 1)
+    .flatMap((target) => [...named("room", target), ...named("user", fieldsOf(target).user)]),
   ...named("user", user),
 ];
 

@@ -10,6 +10,7 @@ export interface Handshake {
   /** What the client gave as `auth`, with the fresh token when it has one. Nothing of it was checked. */
   readonly auth: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** The client's, as far as `trustedProxies` tell. */
   readonly address: string;
   readonly query: Readonly<Record<string, unknown>>;
 }

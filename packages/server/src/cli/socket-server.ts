@@ -99,7 +99,7 @@ export class SocketServer extends HardenedServer {
   }
 
   #logSocket(socket: Socket): void {
-    const who = { namespace: socket.nsp.name, id: socket.id, remote: socket.handshake.address };
+    const who = { namespace: socket.nsp.name, id: socket.id, remote: this.addressOf(socket) };
     this.#log.info(who, "connected");
     socket.on("disconnect", (reason) => this.#log.info({ ...who, reason }, "disconnected"));
   }

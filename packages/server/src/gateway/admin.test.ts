@@ -125,6 +125,21 @@ describe("the namespace of administrators", () => {
     expect(text.length).toBeLessThan(4_000);
   });
 
+  it("the audit log has the client's address, not that of a proxy, and none that a client makes up", async () => {
+    host = await TestHost.open({ auth: AUTH, engine: "level", directory, trustedProxies: 1 });
+    const ask = async (forwardedFor: string): Promise<void> => {
+      const token = await tokenOf({ holdfast: { admin: ["*"] } });
+      const ann = await host.client({ auth: { token }, extraHeaders: { "X-Forwarded-For": forwardedFor } });
+      await ann.timeout(10_000).emitWithAck("holdfast:define", { queue: "orders" });
+    };
+    await ask("6.6.6.6, 203.0.113.9");
+    await host.close();
+    host = await TestHost.open({ auth: AUTH, engine: "level", directory });
+    await ask("6.6.6.6");
+    const lines = (await readFile(join(directory, "auth", "audit.ndjson"), "utf8")).trimEnd().split("\n");
+    expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([{ from: "203.0.113.9" }, { from: "127.0.0.1" }]);
+  });
+
   it("a revocation holds after a restart, beside the embedded engine", async () => {
     await open("level");
     await host.holdfast.revoke({ subject: "bob" });

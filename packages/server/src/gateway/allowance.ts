@@ -6,6 +6,9 @@ import { isLimited, type Rate, TokenBucket } from "../limits/token-bucket.js";
 const REFUSED_UNITS = 10;
 const PATIENCE_SHARE = 0.1;
 
+/** As often as an address may connect; nobody has more namespaces than there may be. */
+const JOIN_RATE: Rate = { perSecond: 100, burst: 1_000 };
+
 /** A bucket, and whose it is in the words of an error. */
 export interface Share {
   readonly whose: string;
@@ -19,11 +22,14 @@ export class OwnBuckets {
   readonly patience: TokenBucket;
   /** For requests that were refused because something is wrong with them. */
   readonly bad: TokenBucket;
+  /** For tries to join a namespace, also those that fail. */
+  readonly joins: TokenBucket;
 
   constructor(work: Rate, bad: Rate, now: number) {
     this.work = new TokenBucket(work, now);
     this.patience = new TokenBucket({ perSecond: work.perSecond * PATIENCE_SHARE, burst: work.burst }, now);
     this.bad = new TokenBucket(bad, now);
+    this.joins = new TokenBucket(JOIN_RATE, now);
   }
 }
 

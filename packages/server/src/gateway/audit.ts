@@ -12,7 +12,7 @@ export function auditEntry({ socket, session }: Connection, operation: string, p
   if (session === undefined || typeof payload !== "object" || payload === null) return undefined;
   if (ruleOf(operation, payload as Record<string, unknown>)?.audited !== true) return undefined;
   const { subject: who, by, tokenId } = session.identity;
-  return { who, by, tokenId, from: socket.handshake.address, through: socket.nsp.name, operation, request: shown(payload), outcome };
+  return { who, by, tokenId, from: session.address, through: socket.nsp.name, operation, request: shown(payload), outcome };
 }
 
 /** A payload in so much room as one line may take, two levels deep. */

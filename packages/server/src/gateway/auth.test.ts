@@ -134,6 +134,8 @@ describe("a namespace with authentication", () => {
   it("a rule of the application that fails, or is asynchronous, refuses", async () => {
     for (const authorize of [
       () => Promise.resolve(true),
+      // Which nobody waits for: it must not end the process.
+      () => Promise.reject(new Error("no database")),
       () => {
         throw new Error("no database");
       },
@@ -142,6 +144,27 @@ describe("a namespace with authentication", () => {
       const ann = await enter(host, { holdfast: ALL });
       expect(await ask(ann, "holdfast:publish", { queue: "orders", body: 1 })).toMatchObject({ error: { code: "FORBIDDEN" } });
     }
+  });
+
+  it("a rule of the application is asked of as many rooms as an emit may have", async () => {
+    let asked = 0;
+    const host = await open({ auth: { ...AUTH, authorize: () => ++asked > 0 } });
+    const ann = await enter(host, { holdfast: ALL });
+    const rooms = Array.from({ length: 20_000 }, (_, index) => `room-${index}`);
+    expect(await ask(ann, "holdfast:emit", { rooms, event: "e" })).toMatchObject({ error: { code: "BAD_REQUEST" } });
+    expect(asked).toBe(101);
+  });
+
+  it("a connection that tries one token after the other, or joins without end, is cut", async () => {
+    const host = await open();
+    host.holdfast.attach(host.io.of("/shop"));
+    const ann = await enter(host, { holdfast: ALL });
+    const gone = new Promise((resolve) => ann.once("disconnect", resolve));
+    // As no client library does it: the same namespace again, before it was answered.
+    for (let count = 0; count < 1_100; count++) ann.io.engine.write('0/shop,{"token":"wrong"}');
+    expect(await gone).toBe("transport close");
+    expect(host.holdfast.refused.cut).toBe(1);
+    expect(await ask(await enter(host, { holdfast: ALL }), "holdfast:publish", { queue: "orders", body: 1 })).toMatchObject({ ok: true });
   });
 
   it("who cannot be found out within 5 s is refused", async () => {

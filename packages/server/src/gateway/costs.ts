@@ -5,6 +5,10 @@ const EVENT_UNITS = 10;
 /** Answered from the store: up to a page of messages. */
 const LOOK_UNITS = 100;
 const SETTLEMENTS_A_UNIT = 16;
+/** About what takes as long to be parsed, checked and written anew. */
+const BYTES_A_UNIT = 1_024;
+/** Nothing costs more, so nothing more is looked at. */
+export const BYTES_COUNTED_MAX = 2_097_152;
 
 const UNITS = {
   "holdfast:hello": EVENT_UNITS,
@@ -41,8 +45,11 @@ const UNITS = {
   "holdfast:backup": LOOK_UNITS,
 } as const satisfies Record<Operation, number>;
 
-/** Units of a plain request, by its payload as it came. */
-export function unitsOf(operation: Operation, payload: unknown): number {
+/** Units of a plain request, by its payload as it came, of so many bytes. */
+export const unitsOf = (operation: Operation, payload: unknown, bytes: number): number =>
+  Math.max(countedUnits(operation, payload), unitsOfBytes(bytes));
+
+function countedUnits(operation: Operation, payload: unknown): number {
   const units = UNITS[operation];
   if (typeof payload !== "object" || payload === null) return units;
   if (operation === "holdfast:publish" && "messages" in payload && Array.isArray(payload.messages)) return units + payload.messages.length;
@@ -50,5 +57,7 @@ export function unitsOf(operation: Operation, payload: unknown): number {
     return units + unitsOfSettlements(payload.settlements.length);
   return units;
 }
+
+export const unitsOfBytes = (bytes: number): number => Math.floor(bytes / BYTES_A_UNIT);
 
 export const unitsOfSettlements = (count: number): number => Math.ceil(count / SETTLEMENTS_A_UNIT);

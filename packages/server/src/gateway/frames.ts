@@ -23,7 +23,7 @@ import { isQueueName } from "../options.js";
 import type { Settings } from "../settings.js";
 import { preview } from "../validate.js";
 import type { Connection } from "./connection.js";
-import { unitsOfSettlements } from "./costs.js";
+import { unitsOfBytes, unitsOfSettlements } from "./costs.js";
 import { readEmissions, storeEmissions } from "./emit-section.js";
 import { checkRecordLimits } from "./record-limits.js";
 import { readRoomSettlements } from "./room-settlements.js";
@@ -118,7 +118,7 @@ export class Frames {
 
   #publish(connection: Connection, content: ByteReader, taking: Taking): void {
     const section = readPublish(content);
-    connection.allowance.spend(section.count);
+    connection.allowance.spend(Math.max(section.count, unitsOfBytes(section.records.length)));
     checkNumbers(section);
     if (section.queue.startsWith(ROOM_MARK)) {
       this.#emit(connection, section);

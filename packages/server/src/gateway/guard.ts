@@ -9,6 +9,7 @@ import { preview } from "../validate.js";
 import { Session } from "./session.js";
 import { Sessions } from "./sessions.js";
 import { cut, skipsMiddleware } from "./socket-port.js";
+import { sourceOf } from "./socket-source.js";
 
 /** Lets nobody into a namespace who does not say who he is, and nobody stay whose token is expired or revoked. */
 export class Guard {
@@ -55,7 +56,7 @@ export class Guard {
         next();
         return;
       }
-      Session.of(socket, isAdmin, this.auth, this.#settings.log).then(
+      Session.of({ socket, address: this.#addressOf(socket), isAdmin }, this.auth, this.#settings.log).then(
         (session) => {
           this.#bySocket.set(socket, session);
           next();
@@ -143,6 +144,10 @@ export class Guard {
     }
   }
 
+  #addressOf(socket: Socket): string {
+    return this.#settings.addresses.addressOf(sourceOf(socket)) ?? "";
+  }
+
   #cut(session: Session, why: string): void {
     const { socket, identity } = session;
     this.#settings.log.info(`socket ${socket.id} of ${preview(identity.subject)} in namespace ${socket.nsp.name} is cut: ${why}`);
@@ -155,7 +160,7 @@ export class Guard {
     const known = error instanceof HoldfastError ? error : new HoldfastError("UNKNOWN", "an internal error");
     if (known !== error) this.#settings.log.error(`a connection failed: ${error instanceof Error ? error.stack : String(error)}`);
     this.#broker.counters.refusedConnections++;
-    this.#refusals.add("connection", `${socket.handshake.address} to ${socket.nsp.name}: ${known.message}`);
+    this.#refusals.add("connection", `${this.#addressOf(socket)} to ${socket.nsp.name}: ${known.message}`);
     return Object.assign(new Error(known.message), { data: known.toReply() });
   }
 }

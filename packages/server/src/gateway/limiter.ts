@@ -1,10 +1,10 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Socket } from "socket.io";
 import { Buckets } from "../limits/buckets.js";
-import { ClientAddresses } from "../limits/client-addresses.js";
 import type { Settings } from "../settings.js";
 import { preview } from "../validate.js";
 import { Allowance, OwnBuckets, type Share } from "./allowance.js";
+import { sourceOf } from "./socket-source.js";
 
 /** What a socket may ask for, as long as it is connected. */
 export interface Admission {
@@ -16,33 +16,37 @@ export interface Admission {
 /** Gives each socket its allowance, part of which it shares with the others of its connection, its user and its address. */
 export class Limiter {
   readonly #settings: Settings;
-  readonly #addresses: ClientAddresses;
   /** By the connection, so that leaving a namespace and joining it again fills no bucket. */
   readonly #own = new WeakMap<object, OwnBuckets>();
   readonly #users: Buckets;
   readonly #sources: Buckets;
 
   constructor(settings: Settings) {
-    const { trustedProxies, unlimitedAddresses, limits } = settings;
+    const { limits } = settings;
     this.#settings = settings;
-    this.#addresses = new ClientAddresses(trustedProxies, unlimitedAddresses);
     this.#users = new Buckets(limits.userRate);
     this.#sources = new Buckets(limits.addressRate);
   }
 
+  /** Whether the connection of a socket that wants to join a namespace did not try too often: each try is work before anybody is known. */
+  mayJoin(socket: Socket): boolean {
+    const now = this.#settings.clock.now();
+    const { joins } = this.#ownOf(socket.conn, now);
+    if (joins.level(now) < 1) return false;
+    joins.take(1, now);
+    return true;
+  }
+
   /** Fails with `RATE_LIMITED` when its user has as many connections as one may have. */
   admit(socket: Socket, user: string | undefined): Admission {
-    const { clock, limits } = this.#settings;
+    const { clock, limits, addresses } = this.#settings;
     const now = clock.now();
     const { userConnectionsMax } = limits;
     if (user !== undefined && this.#users.holders(user) >= userConnectionsMax) {
       throw new HoldfastError("RATE_LIMITED", `user ${preview(user)} has ${userConnectionsMax} connections, as many as one may have`);
     }
     const shared: Share[] = [];
-    const address = this.#addresses.nameOf({
-      remoteAddress: socket.handshake.address,
-      forwardedFor: socket.handshake.headers["x-forwarded-for"]?.toString(),
-    });
+    const address = addresses.nameOf(sourceOf(socket));
     if (user !== undefined) shared.push({ whose: `user ${preview(user)}`, bucket: this.#users.hold(user, now) });
     if (address !== undefined) shared.push({ whose: `address ${address}`, bucket: this.#sources.hold(address, now) });
     const leave = (): void => {

@@ -1,4 +1,4 @@
-import { type ErrorReply, FRAME_VERSION, HoldfastError, LIMITS, type SettledRun, type SettleRun } from "holdfast-client/protocol";
+import { type ErrorReply, FRAME_VERSION, HoldfastError, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import { RULES } from "../auth/operations.js";
 import type { Broker } from "../broker.js";
 import type { Consumer } from "../consumer.js";
@@ -106,7 +106,6 @@ export class Requests {
       const message = validate(schemas.publishRequest, payload, "publish");
       return { receipts: [await publishOne(this.#broker, namespace, message, bodyBytesMax)] };
     }
-    assertArray(payload.messages);
     return { receipts: await publishAll(this.#broker, namespace, queuedMessages(payload), bodyBytesMax) };
   }
 
@@ -176,12 +175,6 @@ function assertOwnMachine({ socket }: Connection): void {
     "FORBIDDEN",
     "holdfast:backup is for administrators, in their namespace, or for a server that is bound to loopback",
   );
-}
-
-/** Before looking into them: a thousand times too many would be looked at in vain. */
-function assertArray(messages: unknown): void {
-  if (!Array.isArray(messages) || messages.length <= LIMITS.arrayMessagesMax) return;
-  throw new HoldfastError("TOO_LARGE", `messages has ${messages.length} items, at most ${LIMITS.arrayMessagesMax} are allowed`);
 }
 
 function queuedMessages(payload: object): readonly QueuedMessage[] {

@@ -15,11 +15,22 @@ export const ADMIN_NAMESPACE = "/admin";
 
 const NO_GRANTS = new Grants([]);
 
+/** A socket that wants to come in. */
+interface Arrival {
+  readonly socket: Socket;
+  /** That of the client, as far as our proxies tell. */
+  readonly address: string;
+  /** Whether only administrators may. */
+  readonly isAdmin: boolean;
+}
+
 /** A socket whose owner is known, from its handshake to its disconnect. */
 export class Session {
   readonly socket: Socket;
   readonly isAdmin: boolean;
   readonly access: GrantedAccess;
+  /** That of the client, as far as our proxies tell. */
+  readonly address: string;
   /** Made with its first request. */
   connection: Connection | undefined;
   /** Called when its token was replaced. */
@@ -29,8 +40,10 @@ export class Session {
   #begun = 0;
   #taken = 0;
 
-  private constructor(socket: Socket, isAdmin: boolean, auth: Auth, principal: Principal, log: Log) {
+  private constructor(arrival: Arrival, auth: Auth, principal: Principal, log: Log) {
+    const { socket, address, isAdmin } = arrival;
     this.socket = socket;
+    this.address = address;
     this.isAdmin = isAdmin;
     this.#auth = auth;
     const { authorize } = auth;
@@ -38,10 +51,10 @@ export class Session {
   }
 
   /** Finds out who a socket belongs to; fails with `UNAUTHENTICATED`, or `FORBIDDEN` where only administrators may enter. */
-  static async of(socket: Socket, isAdmin: boolean, auth: Auth, log: Log): Promise<Session> {
-    const principal = await auth.authenticator.authenticate(handshakeOf(socket, {}), socket.nsp.name);
-    const session = new Session(socket, isAdmin, auth, principal, log);
-    if (isAdmin) session.requireRole("viewer");
+  static async of(arrival: Arrival, auth: Auth, log: Log): Promise<Session> {
+    const principal = await auth.authenticator.authenticate(handshakeOf(arrival, {}), arrival.socket.nsp.name);
+    const session = new Session(arrival, auth, principal, log);
+    if (arrival.isAdmin) session.requireRole("viewer");
     return session;
   }
 
@@ -73,11 +86,13 @@ export class Session {
    */
   async refresh(token: string): Promise<boolean> {
     const number = ++this.#begun;
-    const principal = await this.#auth.authenticator.authenticate(handshakeOf(this.socket, { token }), this.socket.nsp.name);
+    const principal = await this.#auth.authenticator.authenticate(handshakeOf(this, { token }), this.socket.nsp.name);
     if (principal.identity.subject !== this.identity.subject) {
       throw new HoldfastError("FORBIDDEN", "the token is of another subject than the connection");
     }
     if (number < this.#taken) return false;
+    // It may be revoked since it was read.
+    this.#auth.authenticator.assertValid(principal);
     if (!this.socket.connected) throw unauthenticated("the connection is over");
     this.#taken = number;
     this.access.replace(this.#own(principal));
@@ -91,7 +106,7 @@ export class Session {
   }
 }
 
-const handshakeOf = ({ handshake }: Socket, fresh: object): Handshake => {
-  const { auth, headers, address, query } = handshake;
+const handshakeOf = ({ socket, address }: Pick<Arrival, "socket" | "address">, fresh: object): Handshake => {
+  const { auth, headers, query } = socket.handshake;
   return { auth: { ...auth, ...fresh }, headers, address, query };
 };

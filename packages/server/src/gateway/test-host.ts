@@ -70,13 +70,15 @@ export class TestHost {
       readonly auth?: object;
       readonly transports?: string[];
       readonly reconnection?: boolean;
+      readonly extraHeaders?: Record<string, string>;
       /** Listens before it is connected. */
       readonly listen?: (socket: ClientSocket) => void;
     } = {},
   ): Promise<ClientSocket> {
-    const { namespace = "/", auth = {}, transports = ["websocket"], reconnection = false, listen } = options;
+    const { namespace = "/", auth = {}, transports = ["websocket"], reconnection = false, extraHeaders = {}, listen } = options;
     const url = `http://127.0.0.1:${this.port}${namespace}`;
-    const socket = connect(url, { transports, auth, forceNew: true, reconnection, reconnectionDelay: 10, reconnectionDelayMax: 50 });
+    const delays = { reconnectionDelay: 10, reconnectionDelayMax: 50 };
+    const socket = connect(url, { transports, auth, forceNew: true, reconnection, extraHeaders, ...delays });
     this.#clients.add(socket);
     listen?.(socket);
     await new Promise<void>((resolve, reject) => {

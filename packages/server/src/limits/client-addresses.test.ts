@@ -28,6 +28,9 @@ describe("ClientAddresses", () => {
     expect(nameOf(1, "127.0.0.1", "6.6.6.6, 198.51.100.1")).toBe("198.51.100.1");
     expect(nameOf(2, "127.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2")).toBe("198.51.100.1");
     expect(nameOf(1, "127.0.0.1", "::ffff:198.51.100.1")).toBe("198.51.100.1");
+    expect(nameOf(1, "127.0.0.1", "198.51.100.1:4711")).toBe("198.51.100.1");
+    expect(nameOf(1, "127.0.0.1", "[2001:db8:1:2::9]:4711")).toBe("2001:db8:1:2::/64");
+    expect(nameOf(1, "127.0.0.1", "2001:db8:1:2::9")).toBe("2001:db8:1:2::/64");
   });
 
   it("takes the connection's own address where a proxy is missing or writes nonsense", () => {

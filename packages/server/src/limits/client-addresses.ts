@@ -38,10 +38,13 @@ export class ClientAddresses {
     const remote = remoteAddress === undefined ? undefined : withoutMapping(remoteAddress);
     if (this.#trustedProxies === 0) return remote;
     // What stands before the last ones anybody may have written.
-    const told = forwardedFor?.split(",").at(-this.#trustedProxies)?.trim();
+    const told = withoutPort(forwardedFor?.split(",").at(-this.#trustedProxies)?.trim());
     return told !== undefined && isIP(told) !== 0 ? withoutMapping(told) : remote;
   }
 }
+
+/** Some proxies write the port, too: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+const withoutPort = (told: string | undefined): string | undefined => told?.replace(/^(?:\[(.*)\]|(\d+(?:\.\d+){3}))(?::\d+)?$/, "$1$2");
 
 /** An IPv4 address that came in at an IPv6 socket, as IPv4. */
 const withoutMapping = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "");

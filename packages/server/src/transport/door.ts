@@ -56,6 +56,11 @@ export class Door {
     return this.#tell(request, this.#strangeHost(request));
   }
 
+  /** Of the client that sent it, as far as our proxies tell. */
+  addressOf(request: IncomingMessage): string | undefined {
+    return this.#addresses.addressOf(sourceOf(request));
+  }
+
   /** The connection of that request was made. Returns how to count it out. */
   enter(request: IncomingMessage): () => void {
     const leave = this.#entering.get(request) ?? ignore;
@@ -63,6 +68,11 @@ export class Door {
     // The socket may have many requests to come, and each would leave a listener.
     request.socket.off("close", leave);
     return leave;
+  }
+
+  /** A packet of that request's connection was larger than may be. */
+  countPacket(request: IncomingMessage): void {
+    this.#tell(request, { kind: "packet", reason: `a packet takes more than ${this.#settings.limits.packetBytesMax} bytes` });
   }
 
   /** At once, since others may be asked for before it is made; and it may never be. */
@@ -81,7 +91,7 @@ export class Door {
 
   #tell(request: IncomingMessage, refusal: Refusal | undefined): string | undefined {
     if (refusal === undefined) return undefined;
-    this.#refusals.add(refusal.kind, refusal.reason, this.#addresses.addressOf(sourceOf(request)));
+    this.#refusals.add(refusal.kind, refusal.reason, this.addressOf(request));
     return refusal.reason;
   }
 

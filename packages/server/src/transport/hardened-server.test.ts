@@ -124,6 +124,33 @@ describe("the host of a request", () => {
   });
 });
 
+describe("a packet that is larger than may be", () => {
+  it("is refused by its announced length, before anything of it was sent, and counted", async () => {
+    const told = new Happenings<Refused<TransportRefusal>>();
+    await open({ limits: { packetBytesMax: 20_000 }, onRefused: (refused) => told.add(refused) });
+    const socket = connect(port(), "127.0.0.1");
+    ends.push(() => socket.destroy());
+    let said = "";
+    socket.setEncoding("latin1").on("data", (text: string) => (said += text));
+    socket.write(
+      "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    );
+    await until(() => said.includes('"sid"'));
+    // The head of a frame of 20,001 bytes, and none of them: RFC 6455, section 5.2. The answer is a close frame with code 1009.
+    socket.write(Buffer.from([0x81, 0x80 + 126, 0x4e, 0x21]));
+    await until(() => said.endsWith("\x88\x02\x03\xf1"));
+    const [first] = await told.count(1);
+    expect(first).toMatchObject({ kind: "packet", reason: "a packet takes more than 20000 bytes", remote: "127.0.0.1" });
+    expect(server.refused.packet).toBe(1);
+  });
+
+  it("is one that no array of 1 MiB makes, unless told otherwise", async () => {
+    await open();
+    expect(server.io.engine.opts.maxHttpBufferSize).toBe(1_572_864);
+  });
+});
+
 describe("what is off", () => {
   it("long polling, Engine.IO 3, the client's script, compression", async () => {
     const url = await open();

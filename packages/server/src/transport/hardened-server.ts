@@ -28,8 +28,12 @@ const UNKNOWN_TRANSPORT = 0;
 
 interface EngineConnection {
   readonly request: IncomingMessage;
-  once(event: "close", listener: () => void): void;
+  /** `error`: of a transport that failed. */
+  once(event: "close", listener: (reason: string, error?: Error) => void): void;
 }
+
+/** What the `ws` package says of a message whose announced length is more than may be. */
+const TOO_LARGE = "Max payload size exceeded";
 
 /**
  * A Socket.IO server, with its HTTP server, that starts with everything shut: no web page but those that are allowed, WebSocket
@@ -82,6 +86,11 @@ export class HardenedServer {
     return this.#refusals.counts;
   }
 
+  /** The client's address, as far as `trustedProxies` tell. */
+  addressOf(socket: Socket): string | undefined {
+    return this.#door.addressOf(socket.request);
+  }
+
   /** Resolves when it listens; rejects with the system's error, such as `EADDRINUSE`. Port 0 is any that is free. */
   async listen(port: number, host: string): Promise<void> {
     this.http.listen(port, host);
@@ -102,7 +111,14 @@ export class HardenedServer {
   #watchEngine(): void {
     const { engine } = this.io;
     engine.on("connection_error", (refused: RefusedRequest) => this.#count(refused));
-    engine.on("connection", (connection: EngineConnection) => connection.once("close", this.#door.enter(connection.request)));
+    engine.on("connection", (connection: EngineConnection) => {
+      const { request } = connection;
+      const leave = this.#door.enter(request);
+      connection.once("close", (_reason, error) => {
+        leave();
+        if (error?.message.includes(TOO_LARGE)) this.#door.countPacket(request);
+      });
+    });
     // `allowRequest` is asked for the first request of a connection only: a poll, a post and the step to WebSocket come here.
     engine.use(
       (request: IncomingMessage & { readonly _query?: { readonly sid?: unknown } }, _response: unknown, next: (error?: Error) => void) => {
@@ -115,8 +131,8 @@ export class HardenedServer {
   #count({ req, code, message, context }: RefusedRequest): void {
     if (code === FORBIDDEN || context?.name === "MIDDLEWARE_FAILURE") return;
     const isPolling = code === UNKNOWN_TRANSPORT && context?.transport === "polling";
-    if (isPolling) this.#refusals.add("polling", "HTTP long polling is off", req.socket.remoteAddress);
-    else this.#refusals.add("request", context?.name ?? message, req.socket.remoteAddress);
+    if (isPolling) this.#refusals.add("polling", "HTTP long polling is off", this.#door.addressOf(req));
+    else this.#refusals.add("request", context?.name ?? message, this.#door.addressOf(req));
   }
 
   /** What comes in a handshake is kept as long as the connection, and comes before anybody is asked who they are. */
@@ -128,7 +144,7 @@ export class HardenedServer {
         return;
       }
       const error = new HoldfastError("TOO_LARGE", `auth takes more than ${authBytesMax} bytes, at most as many are allowed`);
-      this.#refusals.add("handshake", error.message, socket.handshake.address);
+      this.#refusals.add("handshake", error.message, this.addressOf(socket));
       next(Object.assign(new Error(error.message), { data: error.toReply() }));
     });
   }

@@ -16,6 +16,7 @@ export const TRANSPORT_REFUSALS = [
   "connectRate",
   "polling",
   "request",
+  "packet",
   "slow",
   "tls",
   "handshake",
@@ -31,8 +32,11 @@ export const connectionLimits = z.strictObject({
   addressConnectionsMax: z.int().min(1).max(1_000_000).default(1_000),
   /** New ones from one address. */
   connectRate: rateOption("connectRate", { perSecond: 100, burst: 1_000 }),
-  /** Of a packet, and of the body of an HTTP request. */
-  packetBytesMax: z.int().min(16_384).max(104_857_600).default(4_194_304),
+  /**
+   * Of a packet, and of the body of an HTTP request. An array of 1 MiB takes no more as JSON, with what comes beside each message; what is
+   * larger is refused by its announced length, and nobody waits until it was read and parsed.
+   */
+  packetBytesMax: z.int().min(16_384).max(104_857_600).default(1_572_864),
   /** Of `auth` in a handshake: it is kept as long as the connection. */
   authBytesMax: z.int().min(256).max(1_048_576).default(16_384),
   /** From the connection to its first namespace. */
