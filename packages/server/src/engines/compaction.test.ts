@@ -135,6 +135,6 @@ describe("a block that is written anew", () => {
     // So much is settled here, of blocks that all have survivors, that it is not waited for.
     const acked = h.ack(consumer, ...held.filter(({ sequence }) => sequence % 8 !== 7));
     await expect(acked).rejects.toThrow("damaged");
-    expect(store.get(key)).toEqual(damaged);
+    expect(store.get(key)).toEqual(Buffer.from(damaged));
   });
 });
