@@ -1,5 +1,6 @@
 import type { HistoryEvent, Token } from "../simulation/history.js";
 import type { HistoryEntry } from "../simulation/history-log.js";
+import { FirstSequences } from "./first-sequences.js";
 import type { HistoryLine } from "./history-file.js";
 import { type Life, livesOf } from "./lives.js";
 
@@ -52,11 +53,13 @@ class Merger {
 
   constructor(lines: HistoryLine[], { zeroMs, leaseMsOf }: MergeOptions) {
     this.#zeroMs = zeroMs;
-    this.#lines = lines.sort((a, b) => a.ns - b.ns);
-    this.#leasedNs = leaseTimes(lines, zeroMs, leaseMsOf);
-    this.#lives = livesOf(lines, this.#leasedNs);
-    for (const line of lines) if (line.type === "attached") this.#attached.set(line.consumer, line);
-    for (const line of lines) if (line.type === "settle") this.#tokens.set(line.call, line.token);
+    lines.sort((a, b) => a.ns - b.ns);
+    const sequences = new FirstSequences(lines);
+    this.#lines = lines.map((line) => withFirst(line, sequences));
+    this.#leasedNs = leaseTimes(this.#lines, zeroMs, leaseMsOf);
+    this.#lives = livesOf(this.#lines, this.#leasedNs);
+    for (const line of this.#lines) if (line.type === "attached") this.#attached.set(line.consumer, line);
+    for (const line of this.#lines) if (line.type === "settle") this.#tokens.set(line.call, line.token);
   }
 
   events(): HistoryEvent[] {
@@ -132,6 +135,14 @@ class Merger {
 }
 
 const note = (most: Map<string, number>, name: string, value: number): void => void most.set(name, Math.max(value, most.get(name) ?? 0));
+
+/** A line in which messages have the sequences of their receipts. */
+function withFirst(line: HistoryLine, sequences: FirstSequences): HistoryLine {
+  if (line.type === "delivery") return { ...line, sequence: sequences.of(line.queue, line.id, line.sequence) };
+  if (line.type !== "scan") return line;
+  const { queue } = line;
+  return { ...line, messages: line.messages.map((one) => ({ ...one, sequence: sequences.of(queue, one.id, one.sequence) })) };
+}
 
 /** When each delivery was leased at the latest. */
 function leaseTimes(lines: readonly HistoryLine[], zeroMs: number, leaseMsOf: (queue: string) => number): Map<HistoryLine, number> {

@@ -7,6 +7,7 @@ import type { HistoryEvent } from "../simulation/history.js";
 import { Administrator } from "./administrator.js";
 import type { ClientSpec } from "./client/spec.js";
 import { ClientProcess } from "./client-process.js";
+import { examine } from "./examine.js";
 import { HistoryFile, type HistoryLine, readLines } from "./history-file.js";
 import { clockZeroMs, mergeHistories } from "./merge.js";
 import { pause } from "./pause.js";
@@ -39,6 +40,8 @@ export interface RoundResult {
   readonly startsMs: readonly number[];
   /** When clients were told that the store had failed. */
   readonly failuresMs: readonly number[];
+  /** What `holdfast doctor` found in the stopped store that is not as it should be. */
+  readonly findings: readonly string[];
 }
 
 /**
@@ -151,7 +154,7 @@ export class Round {
     this.admin.close();
     await this.#server.stop();
     this.#history.close();
-    return this.#judge();
+    return { ...this.#judge(), findings: await examine(this.data) };
   }
 
   async #quiet(): Promise<void> {
@@ -184,7 +187,7 @@ export class Round {
     this.#history.add({ type: "stats", queue, counts: await this.admin.counts(queue) });
   }
 
-  #judge(): RoundResult {
+  #judge(): Omit<RoundResult, "findings"> {
     const leases = new Map(this.#options.queues.map(({ name, settings }) => [name, settings.leaseMs]));
     const lines = this.files.map(readLines);
     const times = (wanted: HistoryLine["type"]): number[] =>

@@ -29,6 +29,9 @@ export interface PublisherSpec {
   readonly delayMsMax?: number;
   /** Of so many messages, one has a delay. */
   readonly delayOneIn?: number;
+  readonly ttlMsMax?: number;
+  /** Of so many messages, one has a time to live. */
+  readonly ttlOneIn?: number;
   readonly bodyBytesMax: number;
 }
 

@@ -1,5 +1,6 @@
 import type { Row } from "../row.js";
 import { killAfterAck } from "./acked.js";
+import { counts } from "./counts.js";
 import { deadLetters } from "./dead-letters.js";
 import { diskFull } from "./disk-full.js";
 import { ioErrors } from "./io-errors.js";
@@ -28,4 +29,5 @@ export const ROWS: readonly Row[] = [
   resend,
   deadLetters,
   purge,
+  counts,
 ];
