@@ -6,11 +6,13 @@ import { diskFull } from "./disk-full.js";
 import { ioErrors } from "./io-errors.js";
 import { kill } from "./kill.js";
 import { killAtCall } from "./kill-at-call.js";
+import { malformed } from "./malformed.js";
 import { planted } from "./planted.js";
 import { power } from "./power.js";
 import { purge } from "./purge.js";
 import { receipts } from "./receipts.js";
 import { resend } from "./resend.js";
+import { restart } from "./restart.js";
 import { simulation } from "./simulation.js";
 import { zombies } from "./zombies.js";
 
@@ -30,4 +32,6 @@ export const ROWS: readonly Row[] = [
   deadLetters,
   purge,
   counts,
+  restart,
+  malformed,
 ];
