@@ -9,6 +9,7 @@ export default defineConfig({
     "memory-probe": "fuzz/memory-probe.ts",
     torture: "torture/main.ts",
     "torture-client": "torture/client/main.ts",
+    "torture-crowd": "torture/crowd/main.ts",
     "torture-images": "torture/power/worker.ts",
   },
   platform: "node",

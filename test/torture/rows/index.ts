@@ -3,6 +3,7 @@ import { killAfterAck } from "./acked.js";
 import { counts } from "./counts.js";
 import { deadLetters } from "./dead-letters.js";
 import { diskFull } from "./disk-full.js";
+import { idle } from "./idle.js";
 import { ioErrors } from "./io-errors.js";
 import { kill } from "./kill.js";
 import { killAtCall } from "./kill-at-call.js";
@@ -14,6 +15,7 @@ import { receipts } from "./receipts.js";
 import { resend } from "./resend.js";
 import { restart } from "./restart.js";
 import { simulation } from "./simulation.js";
+import { storm } from "./storm.js";
 import { zombies } from "./zombies.js";
 
 /** The scorecard. */
@@ -33,5 +35,7 @@ export const ROWS: readonly Row[] = [
   purge,
   counts,
   restart,
+  idle,
+  storm,
   malformed,
 ];
