@@ -15,6 +15,7 @@ import { receipts } from "./receipts.js";
 import { resend } from "./resend.js";
 import { restart } from "./restart.js";
 import { simulation } from "./simulation.js";
+import { slow } from "./slow.js";
 import { storm } from "./storm.js";
 import { zombies } from "./zombies.js";
 
@@ -37,5 +38,6 @@ export const ROWS: readonly Row[] = [
   restart,
   idle,
   storm,
+  slow,
   malformed,
 ];
