@@ -7,7 +7,7 @@ export type ProcessNote =
   | { readonly type: "stalled" }
   /** The server said that its store failed: of what it did not confirm by then nobody knows. */
   | { readonly type: "engine-failed" }
-  /** The clocks of servers that are started from now on differ so much from that of the machine. */
+  /** The clocks of servers that are started from now on are so far ahead of the machine's. */
   | { readonly type: "clock-set"; readonly aheadMs: number };
 
 /**

@@ -131,6 +131,13 @@ export class Round {
     return died;
   }
 
+  /** Servers that are started from now on have a clock that is so far ahead, by what the wrapper reads; nobody runs now. */
+  async setClock(aheadMs: number): Promise<void> {
+    // What clients still have to read of the last one is of its clock.
+    await pause(GRACE_MS);
+    this.#history.add({ type: "clock-set", aheadMs });
+  }
+
   /** Kills the server. */
   async kill(): Promise<void> {
     await this.#server.kill();

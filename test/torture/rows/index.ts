@@ -2,6 +2,7 @@ import type { Row } from "../row.js";
 import { killAfterAck } from "./acked.js";
 import { counts } from "./counts.js";
 import { deadLetters } from "./dead-letters.js";
+import { delays } from "./delays.js";
 import { diskFull } from "./disk-full.js";
 import { idle } from "./idle.js";
 import { ioErrors } from "./io-errors.js";
@@ -33,6 +34,7 @@ export const ROWS: readonly Row[] = [
   killAfterAck,
   resend,
   deadLetters,
+  delays,
   purge,
   counts,
   restart,
