@@ -138,6 +138,11 @@ export class Round {
     this.#history.add({ type: "clock-set", aheadMs });
   }
 
+  /** Asks the server to end. */
+  stopServer(): Promise<void> {
+    return this.#server.stop();
+  }
+
   /** Kills the server. */
   async kill(): Promise<void> {
     await this.#server.kill();

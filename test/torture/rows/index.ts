@@ -1,5 +1,6 @@
 import type { Row } from "../row.js";
 import { killAfterAck } from "./acked.js";
+import { corruption } from "./corruption.js";
 import { counts } from "./counts.js";
 import { deadLetters } from "./dead-letters.js";
 import { delays } from "./delays.js";
@@ -28,6 +29,7 @@ export const ROWS: readonly Row[] = [
   receipts,
   ioErrors,
   diskFull,
+  corruption,
   simulation,
   planted,
   zombies,
