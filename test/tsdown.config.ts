@@ -10,6 +10,8 @@ export default defineConfig({
     torture: "torture/main.ts",
     "torture-client": "torture/client/main.ts",
     "torture-crowd": "torture/crowd/main.ts",
+    "torture-damage": "torture/damage/main.ts",
+    "torture-devices": "torture/devices/main.ts",
     "torture-images": "torture/power/worker.ts",
   },
   platform: "node",

@@ -12,6 +12,8 @@ export interface ClientSpec {
   readonly upkeep?: UpkeepSpec;
   /** Drops its connection about so often. */
   readonly reconnectEveryMs?: number;
+  /** So many of it are in one process, each with a connection of its own. Default: 1. */
+  readonly crowd?: number;
 }
 
 export interface PublisherSpec {

@@ -1,5 +1,6 @@
 import type { Row } from "../row.js";
 import { killAfterAck } from "./acked.js";
+import { catchUp } from "./catch-up.js";
 import { corruption } from "./corruption.js";
 import { counts } from "./counts.js";
 import { deadLetters } from "./dead-letters.js";
@@ -7,6 +8,7 @@ import { delays } from "./delays.js";
 import { diskFull } from "./disk-full.js";
 import { idle } from "./idle.js";
 import { ioErrors } from "./io-errors.js";
+import { keyOrder } from "./key-order.js";
 import { kill } from "./kill.js";
 import { killAtCall } from "./kill-at-call.js";
 import { malformed } from "./malformed.js";
@@ -32,11 +34,13 @@ export const ROWS: readonly Row[] = [
   corruption,
   simulation,
   planted,
+  keyOrder,
   zombies,
   killAfterAck,
   resend,
   deadLetters,
   delays,
+  catchUp,
   purge,
   counts,
   restart,

@@ -1,7 +1,7 @@
 import type { Engine } from "../../../packages/server/src/engine.js";
 import { createLevelEngine } from "../../../packages/server/src/engines/level/level-engine.js";
 import { readPeeked } from "../../../packages/server/src/read-message.js";
-import { NO_EVENTS } from "./judge-image.js";
+import { NO_EVENTS } from "../power/judge-image.js";
 
 const NAMESPACE = "/";
 const PAGE = 1_000;
