@@ -100,6 +100,16 @@ export class Round {
     return this.#server.pid;
   }
 
+  /** Whether the server has not ended by itself. */
+  get running(): boolean {
+    return this.#server.running;
+  }
+
+  /** What the server wrote last. */
+  get said(): string {
+    return this.#server.said;
+  }
+
   /** Starts a client and resolves when it is connected. */
   async client(spec: Omit<ClientSpec, "firstCall" | "url" | "history" | "seed">, url = this.url): Promise<ClientProcess> {
     const number = this.clients.length + 1;

@@ -6,6 +6,7 @@ import { counts } from "./counts.js";
 import { deadLetters } from "./dead-letters.js";
 import { delays } from "./delays.js";
 import { diskFull } from "./disk-full.js";
+import { exhaustion } from "./exhaustion.js";
 import { idle } from "./idle.js";
 import { ioErrors } from "./io-errors.js";
 import { keyOrder } from "./key-order.js";
@@ -47,5 +48,6 @@ export const ROWS: readonly Row[] = [
   idle,
   storm,
   slow,
+  exhaustion,
   malformed,
 ];
