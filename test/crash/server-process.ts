@@ -73,6 +73,16 @@ export class ServerProcess {
     return this.#child?.pid;
   }
 
+  get running(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** What it wrote last. */
+  get said(): string {
+    return this.#said;
+  }
+
   /** Kills the process as the kernel would when memory is out: no handler runs. */
   kill(): Promise<void> {
     return this.#end("SIGKILL");

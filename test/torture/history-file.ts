@@ -6,7 +6,9 @@ export type ProcessNote =
   /** It stood still until about now, so a server may have taken its consumers for lost. */
   | { readonly type: "stalled" }
   /** The server said that its store failed: of what it did not confirm by then nobody knows. */
-  | { readonly type: "engine-failed" };
+  | { readonly type: "engine-failed" }
+  /** The clocks of servers that are started from now on are so far ahead of the machine's. */
+  | { readonly type: "clock-set"; readonly aheadMs: number };
 
 /**
  * One line of a history file: what `process` did or saw, `ns` after the machine started.

@@ -1,5 +1,7 @@
 import type { HistoryEvent, Token } from "../simulation/history.js";
 import type { HistoryEntry } from "../simulation/history-log.js";
+import { Clocks } from "./clocks.js";
+import { FirstSequences } from "./first-sequences.js";
 import type { HistoryLine } from "./history-file.js";
 import { type Life, livesOf } from "./lives.js";
 
@@ -42,7 +44,7 @@ interface Placed {
 }
 
 class Merger {
-  readonly #zeroMs: number;
+  readonly #clocks: Clocks;
   readonly #lines: readonly HistoryLine[];
   readonly #leasedNs: ReadonlyMap<HistoryLine, number>;
   readonly #lives: readonly Life[];
@@ -51,12 +53,14 @@ class Merger {
   readonly #placed: Placed[] = [];
 
   constructor(lines: HistoryLine[], { zeroMs, leaseMsOf }: MergeOptions) {
-    this.#zeroMs = zeroMs;
-    this.#lines = lines.sort((a, b) => a.ns - b.ns);
-    this.#leasedNs = leaseTimes(lines, zeroMs, leaseMsOf);
-    this.#lives = livesOf(lines, this.#leasedNs);
-    for (const line of lines) if (line.type === "attached") this.#attached.set(line.consumer, line);
-    for (const line of lines) if (line.type === "settle") this.#tokens.set(line.call, line.token);
+    lines.sort((a, b) => a.ns - b.ns);
+    const sequences = new FirstSequences(lines);
+    this.#lines = lines.map((line) => withFirst(line, sequences));
+    this.#clocks = new Clocks(this.#lines, zeroMs);
+    this.#leasedNs = leaseTimes(this.#lines, this.#clocks, leaseMsOf);
+    this.#lives = livesOf(this.#lines, this.#leasedNs);
+    for (const line of this.#lines) if (line.type === "attached") this.#attached.set(line.consumer, line);
+    for (const line of this.#lines) if (line.type === "settle") this.#tokens.set(line.call, line.token);
   }
 
   events(): HistoryEvent[] {
@@ -75,7 +79,7 @@ class Merger {
       this.#place(line, toldBeforePurge);
     }
     this.#placed.sort((a, b) => a.ns - b.ns || a.rank - b.rank);
-    return this.#placed.map(({ ns, entry }, index) => ({ ...entry, index, at: Math.floor(ns / MS + this.#zeroMs) }) as HistoryEvent);
+    return this.#placed.map(({ ns, entry }, index) => ({ ...entry, index, at: Math.floor(this.#clocks.atMs(ns)) }) as HistoryEvent);
   }
 
   #place(line: HistoryLine, toldBeforePurge: ReadonlyMap<number, number>): void {
@@ -84,6 +88,7 @@ class Merger {
       case "restart":
       case "crash":
       case "engine-failed":
+      case "clock-set":
         return;
       case "stalled":
         for (const detach of this.#mayBeGone(line)) put(detach);
@@ -133,15 +138,23 @@ class Merger {
 
 const note = (most: Map<string, number>, name: string, value: number): void => void most.set(name, Math.max(value, most.get(name) ?? 0));
 
+/** A line in which messages have the sequences of their receipts. */
+function withFirst(line: HistoryLine, sequences: FirstSequences): HistoryLine {
+  if (line.type === "delivery") return { ...line, sequence: sequences.of(line.queue, line.id, line.sequence) };
+  if (line.type !== "scan") return line;
+  const { queue } = line;
+  return { ...line, messages: line.messages.map((one) => ({ ...one, sequence: sequences.of(queue, one.id, one.sequence) })) };
+}
+
 /** When each delivery was leased at the latest. */
-function leaseTimes(lines: readonly HistoryLine[], zeroMs: number, leaseMsOf: (queue: string) => number): Map<HistoryLine, number> {
+function leaseTimes(lines: readonly HistoryLine[], clocks: Clocks, leaseMsOf: (queue: string) => number): Map<HistoryLine, number> {
   const deliveries = lines.filter((line): line is DeliveryLine => line.type === "delivery");
   deliveries.sort((a, b) => b.token.life - a.token.life || b.token.number - a.token.number);
   const times = new Map<HistoryLine, number>();
   let [life, next] = [-1, Number.POSITIVE_INFINITY];
   for (const line of deliveries) {
     if (line.token.life !== life) [life, next] = [line.token.life, Number.POSITIVE_INFINITY];
-    const endOfMs = (line.leaseUntil - leaseMsOf(line.queue) + 1 - zeroMs) * MS;
+    const endOfMs = clocks.nsOf(line.leaseUntil - leaseMsOf(line.queue) + 1, line.ns);
     next = Math.min(next, line.ns, endOfMs);
     times.set(line, next);
   }

@@ -7,6 +7,7 @@ import type { HistoryEvent } from "../simulation/history.js";
 import { Administrator } from "./administrator.js";
 import type { ClientSpec } from "./client/spec.js";
 import { ClientProcess } from "./client-process.js";
+import { examine } from "./examine.js";
 import { HistoryFile, type HistoryLine, readLines } from "./history-file.js";
 import { clockZeroMs, mergeHistories } from "./merge.js";
 import { pause } from "./pause.js";
@@ -39,6 +40,8 @@ export interface RoundResult {
   readonly startsMs: readonly number[];
   /** When clients were told that the store had failed. */
   readonly failuresMs: readonly number[];
+  /** What `holdfast doctor` found in the stopped store that is not as it should be. */
+  readonly findings: readonly string[];
 }
 
 /**
@@ -97,6 +100,16 @@ export class Round {
     return this.#server.pid;
   }
 
+  /** Whether the server has not ended by itself. */
+  get running(): boolean {
+    return this.#server.running;
+  }
+
+  /** What the server wrote last. */
+  get said(): string {
+    return this.#server.said;
+  }
+
   /** Starts a client and resolves when it is connected. */
   async client(spec: Omit<ClientSpec, "firstCall" | "url" | "history" | "seed">, url = this.url): Promise<ClientProcess> {
     const number = this.clients.length + 1;
@@ -128,6 +141,18 @@ export class Round {
     return died;
   }
 
+  /** Servers that are started from now on have a clock that is so far ahead, by what the wrapper reads; nobody runs now. */
+  async setClock(aheadMs: number): Promise<void> {
+    // What clients still have to read of the last one is of its clock.
+    await pause(GRACE_MS);
+    this.#history.add({ type: "clock-set", aheadMs });
+  }
+
+  /** Asks the server to end. */
+  stopServer(): Promise<void> {
+    return this.#server.stop();
+  }
+
   /** Kills the server. */
   async kill(): Promise<void> {
     await this.#server.kill();
@@ -151,7 +176,7 @@ export class Round {
     this.admin.close();
     await this.#server.stop();
     this.#history.close();
-    return this.#judge();
+    return { ...this.#judge(), findings: await examine(this.data) };
   }
 
   async #quiet(): Promise<void> {
@@ -184,7 +209,7 @@ export class Round {
     this.#history.add({ type: "stats", queue, counts: await this.admin.counts(queue) });
   }
 
-  #judge(): RoundResult {
+  #judge(): Omit<RoundResult, "findings"> {
     const leases = new Map(this.#options.queues.map(({ name, settings }) => [name, settings.leaseMs]));
     const lines = this.files.map(readLines);
     const times = (wanted: HistoryLine["type"]): number[] =>

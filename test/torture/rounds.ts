@@ -36,7 +36,8 @@ export class Rounds {
     try {
       await torment(round);
       const result = await round.finish();
-      const { violations, counts, history } = result;
+      const { violations, counts, history, findings } = result;
+      for (const finding of findings.slice(0, FAILURES_SHOWN)) this.failures.push(`round ${number}: in the stopped store: ${finding}`);
       for (const { message } of violations.slice(0, FAILURES_SHOWN)) this.failures.push(`round ${number}: ${message}`);
       if (violations.length > 0) this.failures.push(`round ${number}: its history is in ${this.#keep(number, history)}`);
       if (violations.length > FAILURES_SHOWN) this.failures.push(`round ${number}: and ${violations.length - FAILURES_SHOWN} more`);

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from "node:v8";
 import { HoldfastError, LIMITS } from "holdfast-client/protocol";
 import { z } from "zod";
 import { type AuthOptions, type AuthSettings, resolveAuth } from "./auth/options.js";
@@ -19,7 +20,7 @@ export interface Limits {
   readonly consumersMax: number;
   /** Bytes of framed messages that wait to be stored, of one connection: 32 MiB. Above it publishes are `RATE_LIMITED`. */
   readonly connectionBytesMax: number;
-  /** The same of all together: 256 MiB. */
+  /** The same of all together: 256 MiB, or a sixteenth of what the heap may grow to, if that is less. */
   readonly openBytesMax: number;
   /** Plain requests of one connection that wait for their reply: 50,000. Above it they are `RATE_LIMITED`. */
   readonly requestsMax: number;
@@ -88,6 +89,14 @@ export interface Settings {
 }
 
 const MAX_IN_FLIGHT_DEFAULT = 100;
+const OPEN_BYTES_DEFAULT = 268_435_456;
+/** Of what JavaScript may have: what is asked stays in memory until it is answered, several times over while it is read. */
+const OPEN_BYTES_HEAP_PART = 1 / 16;
+
+const openBytesDefault = Math.max(
+  LIMITS.arrayBytesMax,
+  Math.min(OPEN_BYTES_DEFAULT, Math.floor(getHeapStatistics().heap_size_limit * OPEN_BYTES_HEAP_PART)),
+);
 
 const hasMethods = (...names: string[]): ((value: unknown) => boolean) => {
   return (value) => typeof value === "object" && value !== null && names.every((name) => typeof Reflect.get(value, name) === "function");
@@ -101,7 +110,7 @@ export const limits = z
     maxInFlightMax: z.int().min(1).max(LIMITS.maxInFlightMax).default(LIMITS.maxInFlightMax),
     consumersMax: z.int().min(1).max(1_000_000).default(1_000),
     connectionBytesMax: z.int().min(LIMITS.arrayBytesMax).default(33_554_432),
-    openBytesMax: z.int().min(LIMITS.arrayBytesMax).default(268_435_456),
+    openBytesMax: z.int().min(LIMITS.arrayBytesMax).default(openBytesDefault),
     requestsMax: z.int().min(1).max(1_000_000).default(50_000),
     settlementsMax: z.int().min(LIMITS.maxInFlightMax).max(100_000_000).default(1_000_000),
     userConnectionsMax: z.int().min(1).max(1_000_000).default(10_000),

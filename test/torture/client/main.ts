@@ -1,39 +1,38 @@
-import { Consumer } from "./consumer.js";
-import { Publisher } from "./publisher.js";
-import { Session } from "./session.js";
+import { Actor } from "./actor.js";
 import type { ClientSpec, Order } from "./spec.js";
-import { Upkeep } from "./upkeep.js";
 
 const spec = JSON.parse(process.argv[2] ?? "") as ClientSpec;
-const session = new Session(spec);
-const publisher = spec.publisher && new Publisher(session, spec.publisher);
-const consumer = spec.consumer && new Consumer(session, spec.consumer);
-const upkeep = spec.upkeep && new Upkeep(session, spec.upkeep);
+/** Calls of each of a crowd, at most. */
+const CALLS_EACH = 100_000;
 
-/** The connection is lost now and then, and made again by itself. */
-function dropAbout(everyMs: number): void {
-  const next = (): void => {
-    session.socket.io.engine?.close();
-    setTimeout(next, session.random.below(2 * everyMs)).unref();
-  };
-  setTimeout(next, session.random.below(2 * everyMs)).unref();
-}
+/** Those who are in this process: one, or a crowd of the same. */
+const actors = Array.from({ length: spec.crowd ?? 1 }, (_, position) => {
+  if (position === 0) return new Actor(spec);
+  return new Actor({
+    ...spec,
+    name: `${spec.name}-of-${position}`,
+    firstCall: spec.firstCall + position * CALLS_EACH,
+    seed: spec.seed + position,
+  });
+});
 
 async function obey(order: Order): Promise<void> {
   switch (order) {
     case "quiet":
-      await Promise.all([publisher?.stop(), upkeep?.stop()]);
-      session.say({ say: "quiet" });
+      await Promise.all(actors.map((actor) => actor.quiet()));
+      process.send?.({ say: "quiet" });
       break;
     case "drain":
-      consumer?.drain();
+      for (const actor of actors) actor.drain();
       break;
-    case "settle":
-      session.say({ say: "settled", ...((await consumer?.settleHoard()) ?? { accepted: 0, stale: 0, other: [] }) });
+    case "settle": {
+      const fates = await Promise.all(actors.map((actor) => actor.settleHoard()));
+      const sum = (what: "accepted" | "stale"): number => fates.reduce((all, fate) => all + fate[what], 0);
+      process.send?.({ say: "settled", accepted: sum("accepted"), stale: sum("stale"), other: fates.flatMap(({ other }) => other) });
       break;
+    }
     case "stop":
-      await consumer?.cancel();
-      session.close();
+      await Promise.all(actors.map((actor) => actor.stop()));
       process.disconnect?.();
       break;
     default:
@@ -42,11 +41,5 @@ async function obey(order: Order): Promise<void> {
 }
 
 process.on("message", (order: Order) => void obey(order));
-consumer?.start();
-session.socket.once("connect", () => {
-  publisher?.start();
-  upkeep?.start();
-  session.say({ say: "ready" });
-});
-session.socket.connect();
-if (spec.reconnectEveryMs !== undefined) dropAbout(spec.reconnectEveryMs);
+await Promise.all(actors.map((actor) => actor.start()));
+process.send?.({ say: "ready" });

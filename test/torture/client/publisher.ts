@@ -7,6 +7,7 @@ interface Message {
   readonly body: string;
   readonly key?: string;
   readonly delayMs?: number;
+  readonly ttlMs?: number;
 }
 
 interface Receipts {
@@ -48,21 +49,23 @@ export class Publisher {
 
   #message(): Message {
     const { random, name } = this.#session;
-    const { keys, delayOneIn = 0, delayMsMax = 0, bodyBytesMax } = this.#spec;
+    const { keys, delayOneIn = 0, delayMsMax = 0, ttlOneIn = 0, ttlMsMax = 0, bodyBytesMax } = this.#spec;
     const id = `${name}-${++this.#messages}`;
     return {
       id,
       body: `${id} `.padEnd(random.below(bodyBytesMax), "x"),
       ...(keys > 0 && { key: `key-${random.below(keys)}` }),
       ...(delayOneIn > 0 && random.below(delayOneIn) === 0 && { delayMs: 1 + random.below(delayMsMax) }),
+      ...(ttlOneIn > 0 && random.below(ttlOneIn) === 0 && { ttlMs: 1 + random.below(ttlMsMax) }),
     };
   }
 
-  /** Until there is an answer; sometimes it gives up before, so that nobody ever knows. */
+  /** Until there is an answer; sometimes it gives up before, so that nobody ever knows, unless its messages have delays. */
   async #send(messages: readonly Message[]): Promise<void> {
     const { random } = this.#session;
+    const { delayOneIn = 0 } = this.#spec;
     while (!(await this.#publish(messages))) {
-      if (!this.#running || random.chance(0.2)) return;
+      if (delayOneIn === 0 && (!this.#running || random.chance(0.2))) return;
       await pause(random.below(20));
     }
   }

@@ -12,6 +12,8 @@ export interface ClientSpec {
   readonly upkeep?: UpkeepSpec;
   /** Drops its connection about so often. */
   readonly reconnectEveryMs?: number;
+  /** So many of it are in one process, each with a connection of its own. Default: 1. */
+  readonly crowd?: number;
 }
 
 export interface PublisherSpec {
@@ -29,6 +31,9 @@ export interface PublisherSpec {
   readonly delayMsMax?: number;
   /** Of so many messages, one has a delay. */
   readonly delayOneIn?: number;
+  readonly ttlMsMax?: number;
+  /** Of so many messages, one has a time to live. */
+  readonly ttlOneIn?: number;
   readonly bodyBytesMax: number;
 }
 

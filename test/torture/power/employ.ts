@@ -7,7 +7,8 @@ import type { ImagesDone, ImagesTask } from "./images.js";
 import type { ImagesWord } from "./worker.js";
 
 const WORKER = fileURLToPath(new URL("./torture-images.js", import.meta.url));
-const MEMORY = "/dev/shm";
+/** A file system in memory. */
+export const MEMORY = "/dev/shm";
 const MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** Has a process judge images. */

@@ -10,7 +10,7 @@ const SLACK_MS = 2;
 
 const ignore = (): void => {};
 /** Nobody consumes. */
-const NO_EVENTS = new Proxy({} as EngineEvents, { get: () => ignore });
+export const NO_EVENTS = new Proxy({} as EngineEvents, { get: () => ignore });
 
 /** The moment of a crash. */
 export interface CrashMoment {

@@ -161,8 +161,10 @@ function crashed(inode: Inode, luck: Luck, random: Random): Omit<CrashedFile, "n
   const { pending, durable } = inode;
   if (pending.length === 0 || luck === "none") return { identity: `${inode.number}.${inode.version}`, bytes: durable };
   const size = sizeAfter(inode, luck, random);
-  const bytes = Buffer.alloc(size);
+  // Large and short-lived, so it is filled once.
+  const bytes = Buffer.allocUnsafe(size);
   durable.copy(bytes);
+  if (size > durable.length) bytes.fill(0, durable.length);
   const survives = chooserOf(luck, random, pending);
   let choices = "";
   for (const [number, { at, bytes: written }] of pending.entries()) {

@@ -13,6 +13,8 @@ const RECORD_MS_MIN = 2_000;
 /** There are fewer different images at some moments than are asked for. */
 const SPARE = 1.5;
 const IMAGES_PER_MOMENT_MIN = 4;
+/** A quarter of the time LevelDB works on other threads. */
+const WORKERS_PER_CORE = 1.5;
 
 export const power: Row = {
   number: 3,
@@ -30,7 +32,7 @@ export const power: Row = {
     const wanted = scaled(IMAGES, scale);
     const moments = await momentsOf(recording);
     const imagesPerMoment = Math.max(IMAGES_PER_MOMENT_MIN, Math.ceil((wanted / moments) * SPARE));
-    const workers = availableParallelism();
+    const workers = availableParallelism() * WORKERS_PER_CORE;
     const parts = workers * Math.max(1, Math.floor((moments * imagesPerMoment) / wanted / SPARE));
     const counts = new Map<number, number>();
     const onImages = (part: number, images: number): void => {

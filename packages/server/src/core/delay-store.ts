@@ -76,6 +76,11 @@ export class DelayStore {
     return Math.max(this.horizon.next, this.restsUntil);
   }
 
+  /** When the first one is due that the last read may not have seen: what comes later has to wait for it. */
+  get unread(): number {
+    return Math.min(this.horizon.unread, this.#filling, this.#writing);
+  }
+
   /** Whether something is due that has not taken its place yet. */
   isDue(now: number): boolean {
     return Math.min(this.horizon.next, this.#filling, this.#writing) <= now;

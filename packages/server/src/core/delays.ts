@@ -43,7 +43,10 @@ export class Delays {
     return now < delays.restsUntil;
   }
 
-  /** Takes the entries read after `queue.delays.horizon`: those that are due, in one commit with their deletion. */
+  /**
+   * Takes the entries read after `queue.delays.horizon`, in one commit with their deletion: those that are due, as far as
+   * nothing was stored since the read that is due before them. That would be passed, and never seen.
+   */
   promote(queue: Queue, entries: readonly Entry[], now: number): void {
     const { horizon } = queue.delays;
     queue.delays.restsUntil = 0;
@@ -51,12 +54,13 @@ export class Delays {
       horizon.end(Number.POSITIVE_INFINITY);
       return;
     }
+    const until = Math.min(now, queue.delays.unread);
     // Whatever follows what was read may be due too.
     let next = entries.length === 0 ? Number.POSITIVE_INFINITY : now;
     for (const [key, value] of entries) {
       const due = keys.positionOf(key);
       const first = keys.delayedFirstOf(key);
-      if (due > now) {
+      if (due > until) {
         next = due;
         break;
       }

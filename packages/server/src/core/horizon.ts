@@ -12,6 +12,11 @@ export class Horizon {
   at = 0;
   #meanwhile = Number.POSITIVE_INFINITY;
 
+  /** The earliest of what became durable since the last read started, which may not have seen it. */
+  get unread(): number {
+    return this.#meanwhile;
+  }
+
   /** Something that is to be done at that time became durable. */
   note(at: number): void {
     this.next = Math.min(this.next, at);

@@ -87,6 +87,37 @@ describe("moving what is due", () => {
     expect(bodies(await h.take(consumer, 4))).toEqual(["due", "a", "b", "c"]);
   });
 
+  it("T1, O2: what is stored while they are read comes before what is due later, however late the read is dealt with", async () => {
+    await h.define("orders", { ordering: "fifo" });
+    await h.publish("orders", { body: "due", delayMs: 1_000 }, { body: "later", delayMs: 1_500 });
+    const read = store.hold("after read", ofDelays);
+    await h.clock.advance(1_000);
+    await read.reached;
+    await h.publish("orders", "a", { body: "b", delayMs: 200 });
+    await h.clock.advance(500);
+    await read.open();
+    const consumer = await h.attach("orders");
+    expect(bodies(await h.take(consumer, 4))).toEqual(["due", "a", "b", "later"]);
+  });
+
+  it("T1, O2: so does what is not durable when the read is dealt with", async () => {
+    await h.define("orders", { ordering: "fifo" });
+    await h.publish("orders", { body: "due", delayMs: 1_000 }, { body: "later", delayMs: 1_500 });
+    const read = store.hold("before read", ofDelays);
+    await h.clock.advance(1_000);
+    await read.reached;
+    const write = store.hold("before write");
+    const waiting = [h.publish("orders", "a")];
+    await write.reached;
+    waiting.push(h.publish("orders", { body: "b", delayMs: 200 }));
+    await h.clock.advance(500);
+    await read.open();
+    await write.open();
+    await Promise.all(waiting);
+    const consumer = await h.attach("orders");
+    expect(bodies(await h.take(consumer, 4))).toEqual(["due", "a", "b", "later"]);
+  });
+
   it("G1: a purge while they are read takes them", async () => {
     await h.define("orders");
     await h.publish("orders", { body: 1, delayMs: 1_000 }, { body: 2, delayMs: 60_000 });

@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Random } from "../../simulation/random.js";
+import type { Outcome } from "../damage/judge.js";
+import { JudgeProcess } from "../damage/judge-process.js";
+import { stoppedStore } from "../damage/stopped-store.js";
+import { MEMORY, whyNoMemory } from "../power/employ.js";
+import { ImageDirectory } from "../power/image.js";
+import type { CrashedFile } from "../power/recorded-disk.js";
+import { type Row, scaled } from "../row.js";
+
+const DAMAGES = 10_000;
+const DAMAGES_MIN = 50;
+const DAMAGES_PER_STORE = 500;
+const FAILURES_MAX = 10;
+
+interface Damaged {
+  readonly what: string;
+  readonly bytes: Buffer;
+}
+
+/** Changes a byte of a file, or cuts it. */
+function damage({ name, bytes: whole }: CrashedFile, random: Random): Damaged {
+  if (random.chance(0.3)) {
+    const length = random.below(whole.length);
+    return { what: `${name} cut from ${whole.length} to ${length} bytes`, bytes: whole.subarray(0, length) };
+  }
+  const bytes = Buffer.from(whole);
+  const at = random.below(bytes.length);
+  const bits = 1 + random.below(255);
+  bytes[at] = (bytes[at] ?? 0) ^ bits;
+  return { what: `byte ${at} of ${name} (${whole.length} bytes) xor ${bits}`, bytes };
+}
+
+export const corruption: Row = {
+  number: 7,
+  title: "Flipped bits and cut files",
+  method:
+    "In the store of a stopped server one byte of one file is changed, or one file is cut, anywhere; then the real engine opens it and reads all it has. It may refuse, it may fail at what is damaged, `holdfast doctor` may tell, LevelDB may end the process; what is read must be what was published.",
+  target: "10,000 damages: 0 silently wrong bodies, 0 silent losses",
+  fullMinutes: 15,
+  missing: whyNoMemory,
+  async run({ random, scale, directory, progress }) {
+    const wanted = Math.max(DAMAGES_MIN, scaled(DAMAGES, scale));
+    const outcomes: Record<Outcome, number> = { harmless: 0, refused: 0, failed: 0, told: 0, ended: 0 };
+    const failures: string[] = [];
+    const memory = mkdtempSync(join(MEMORY, "holdfast-damages-"));
+    try {
+      for (let done = 0; done < wanted && failures.length < FAILURES_MAX; ) {
+        const files = await stoppedStore(join(directory, `store-${done}`), random.below(2 ** 31));
+        const images = new ImageDirectory(join(memory, `store-${done}`));
+        const lay = (laid: readonly CrashedFile[]): string => {
+          images.lay(laid);
+          return images.path;
+        };
+        const process = new JudgeProcess(() => lay(files));
+        for (let here = 0; here < DAMAGES_PER_STORE && done < wanted && failures.length < FAILURES_MAX; here++) {
+          const file = random.any(files.filter(({ bytes }) => bytes.length > 0));
+          if (file === undefined) break;
+          const { what, bytes } = damage(file, random);
+          const damaged = files.map((one) => (one === file ? { ...one, identity: `${one.identity}+${done}`, bytes } : one));
+          const { outcome, wrong } = await process.judge(() => lay(damaged));
+          outcomes[outcome]++;
+          if (wrong !== undefined) failures.push(`${what}: ${wrong}`);
+          progress(`${++done} of ${wanted} damages`);
+        }
+        process.close();
+      }
+    } finally {
+      rmSync(memory, { recursive: true, force: true });
+    }
+    const { harmless, refused, failed, told, ended } = outcomes;
+    const all = harmless + refused + failed + told + ended;
+    if (refused + failed === 0) failures.push("vacuous: none was refused");
+    const figure = `${all} damages: ${refused} refused, ${failed} failed when read, ${told} told by the doctor alone, ${ended} ended the process, ${harmless} without effect`;
+    return { figure, failures, complete: all >= DAMAGES };
+  },
+};
