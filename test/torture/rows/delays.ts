@@ -8,6 +8,9 @@ import { SetClock } from "../set-clock.js";
 
 const MESSAGES = 100_000;
 const LIVES_PER_ROUND = 5;
+/** Of a run with few messages. */
+const LIVES_MIN = 2;
+const MESSAGES_PER_LIFE = 200;
 const LIFE_MS = 1_500;
 const LEASE_MS = 5_000;
 const HOUR_MS = 3_600_000;
@@ -69,7 +72,8 @@ export const delays: Row = {
           await round.client({ name: `to-${queue}`, publisher: { queue, ...publisher, ...mortal } });
           await round.client({ name: `of-${queue}`, consumer: { queue, ...consumer } });
         }
-        for (let life = 0; life < LIVES_PER_ROUND; life++) {
+        const few = Math.max(LIVES_MIN, Math.round(messages / MESSAGES_PER_LIFE));
+        for (let life = 0; life < Math.min(LIVES_PER_ROUND, few); life++) {
           await pause(LIFE_MS + random.below(LIFE_MS));
           await set(random.pick([-HOUR_MS, 0, HOUR_MS]));
           lives++;
