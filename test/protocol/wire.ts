@@ -23,9 +23,11 @@ export class Wire {
       this.#received += text;
       this.#wake();
     });
-    this.closed = once(socket, "close").then(() => {
-      this.#wake();
-      return this.#received;
+    this.closed = new Promise((resolve) => {
+      socket.once("close", () => {
+        this.#wake();
+        resolve(this.#received);
+      });
     });
   }
 

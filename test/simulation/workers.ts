@@ -12,24 +12,34 @@ export interface Share {
   readonly seeds: number;
   readonly operations: number;
   readonly workers: number;
+  /** What works on them, if not the program built beside this one. */
+  readonly program?: string;
+  /** Each is given so many at a time. */
+  readonly seedsPerTask?: number;
+  /** Whether no more need be given out. */
+  enough?(): boolean;
+  /** Ends all of it. */
+  readonly signal?: AbortSignal;
 }
 
 /** Gives seeds out to processes, and hands back what each task came to. Resolves when all are done. */
-export async function shareOut({ first, seeds, operations, workers }: Share, onDone: (done: TaskDone) => void): Promise<void> {
+export async function shareOut(share: Share, onDone: (done: TaskDone) => void): Promise<void> {
+  const { first, seeds, operations, workers, seedsPerTask = SEEDS_PER_TASK } = share;
   const end = first + seeds;
   let next = first;
   const take = (): Task | undefined => {
-    if (next >= end) return undefined;
-    const task = { first: next, count: Math.min(SEEDS_PER_TASK, end - next), operations };
+    if (next >= end || share.enough?.() === true) return undefined;
+    const task = { first: next, count: Math.min(seedsPerTask, end - next), operations };
     next += task.count;
     return task;
   };
-  const count = Math.min(workers, Math.ceil(seeds / SEEDS_PER_TASK));
-  await Promise.all(Array.from({ length: count }, () => employ(take, onDone)));
+  const count = Math.min(workers, Math.ceil(seeds / seedsPerTask));
+  await Promise.all(Array.from({ length: count }, () => employ(share, take, onDone)));
 }
 
-function employ(take: () => Task | undefined, onDone: (done: TaskDone) => void): Promise<void> {
-  const worker: ChildProcess = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), { execArgv: NODE_OPTIONS });
+function employ({ program, signal }: Share, take: () => Task | undefined, onDone: (done: TaskDone) => void): Promise<void> {
+  const options = { execArgv: NODE_OPTIONS, killSignal: "SIGKILL", ...(signal && { signal }) } as const;
+  const worker: ChildProcess = fork(program ?? fileURLToPath(new URL("./worker.js", import.meta.url)), options);
   return new Promise((resolve, reject) => {
     const give = (): void => {
       const task = take();

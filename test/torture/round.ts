@@ -29,6 +29,15 @@ export interface RoundOptions {
   readonly data?: string;
   /** What runs the server. */
   readonly wrapper?: readonly string[];
+  /** The command that is the server, if not the one that is built here. */
+  readonly program?: string;
+  /** A server that runs already, and goes on after the round; `data` is its store. */
+  readonly server?: ServerProcess;
+}
+
+interface FinishOptions {
+  readonly drain?: boolean;
+  readonly clear?: (admin: Administrator) => Promise<void>;
 }
 
 /** What a round came to. */
@@ -65,7 +74,7 @@ export class Round {
     this.#port = port;
     mkdirSync(options.directory, { recursive: true });
     this.data = options.data ?? join(options.directory, "data");
-    this.#server = this.#newServer(options.wrapper);
+    this.#server = options.server ?? this.#newServer(options.wrapper);
     this.#history = new HistoryFile(this.#newFile("driver"), "driver");
     this.admin = new Administrator(this.#server.url);
   }
@@ -73,7 +82,8 @@ export class Round {
   /** Starts a server and defines the queues. */
   static async begin(options: RoundOptions): Promise<Round> {
     const round = new Round(options, await freePort());
-    await round.start();
+    if (options.server === undefined) await round.start();
+    else round.#history.add({ type: "restart", life: 0 });
     for (const { name, settings } of options.queues) {
       round.#history.add({ type: "define", queue: name, options: settings });
       if (settings.deadLetter !== false) round.#history.add({ type: "define", queue: settings.deadLetter, options: DEAD_SETTINGS });
@@ -83,7 +93,7 @@ export class Round {
   }
 
   #newServer(wrapper: readonly string[] = []): ServerProcess {
-    return new ServerProcess(this.data, this.#port, wrapper, ["--disconnect-grace-ms", String(GRACE_MS)]);
+    return new ServerProcess(this.data, this.#port, wrapper, ["--disconnect-grace-ms", String(GRACE_MS)], this.#options.program);
   }
 
   #newFile(name: string): string {
@@ -164,17 +174,22 @@ export class Round {
     new HistoryFile(this.#newFile(`${client.spec.name}-stalls-${this.files.length}`), client.spec.name).add({ type: "stalled" });
   }
 
-  /** Everything is healed; what is left is drained and looked at, and the history is judged. */
-  async finish({ drain = true }: { readonly drain?: boolean } = {}): Promise<RoundResult> {
+  /**
+   * Everything is healed; what is left is drained and looked at, and the history is judged.
+   *
+   * @param options `clear`: what is done at the end, when all was looked at
+   */
+  async finish({ drain = true, clear }: FinishOptions = {}): Promise<RoundResult> {
     await this.#quiet();
     if (drain) await this.#drain();
-    await Promise.all(this.clients.map((client) => client.stop()));
+    await Promise.all(this.clients.map((client) => client.stop("stop")));
     for (const { name, settings } of this.#options.queues) {
       await this.#lookAt(name);
       if (settings.deadLetter !== false && (await this.admin.exists(settings.deadLetter))) await this.#lookAt(settings.deadLetter);
     }
+    await clear?.(this.admin);
     this.admin.close();
-    await this.#server.stop();
+    if (this.#options.server === undefined) await this.#server.stop();
     this.#history.close();
     return { ...this.#judge(), findings: await examine(this.data) };
   }
@@ -226,7 +241,7 @@ export class Round {
   async dispose(): Promise<void> {
     this.admin.close();
     await Promise.all(this.clients.map((client) => client.kill()));
-    await this.#server.kill();
+    if (this.#options.server === undefined) await this.#server.kill();
     rmSync(this.#options.directory, { recursive: true, force: true });
   }
 }

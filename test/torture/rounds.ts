@@ -1,9 +1,7 @@
-import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Tally } from "../simulation/checker/vacuous.js";
-import type { HistoryEvent } from "../simulation/history.js";
-import { linesOf } from "../simulation/print.js";
 import { newTotals, type Totals } from "../simulation/totals.js";
+import { keepHistory } from "./keep-history.js";
 import { Round, type RoundOptions, type RoundResult } from "./round.js";
 import type { RowContext, RowResult } from "./row.js";
 
@@ -39,7 +37,8 @@ export class Rounds {
       const { violations, counts, history, findings } = result;
       for (const finding of findings.slice(0, FAILURES_SHOWN)) this.failures.push(`round ${number}: in the stopped store: ${finding}`);
       for (const { message } of violations.slice(0, FAILURES_SHOWN)) this.failures.push(`round ${number}: ${message}`);
-      if (violations.length > 0) this.failures.push(`round ${number}: its history is in ${this.#keep(number, history)}`);
+      if (violations.length > 0)
+        this.failures.push(`round ${number}: its history is in ${keepHistory(`${basename(this.#context.directory)}-${number}`, history)}`);
       if (violations.length > FAILURES_SHOWN) this.failures.push(`round ${number}: and ${violations.length - FAILURES_SHOWN} more`);
       this.#totals.events += history.length;
       for (const what of Object.keys(counts) as (keyof Tally)[]) this.#totals.counts[what] += counts[what];
@@ -50,15 +49,6 @@ export class Rounds {
     } finally {
       await round.dispose();
     }
-  }
-
-  /** Keeps a history in which something is wrong. */
-  #keep(number: number, history: readonly HistoryEvent[]): string {
-    const directory = join("test-output", "torture");
-    mkdirSync(directory, { recursive: true });
-    const file = join(directory, `${basename(this.#context.directory)}-${number}.txt`);
-    writeFileSync(file, `${[...linesOf(history)].join("\n")}\n`);
-    return file;
   }
 
   /** Complains about what did not happen often enough for the rest to mean anything. */

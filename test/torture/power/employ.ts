@@ -11,10 +11,18 @@ const WORKER = fileURLToPath(new URL("./torture-images.js", import.meta.url));
 export const MEMORY = "/dev/shm";
 const MEMORY_BYTES = 256 * 1024 * 1024;
 
-/** Has a process judge images. */
-export async function employ(task: Omit<ImagesTask, "directory">, onImages: (images: number) => void): Promise<ImagesDone> {
+/**
+ * Has a process judge images.
+ *
+ * @param program that judges, with its engine
+ */
+export async function employ(
+  task: Omit<ImagesTask, "directory">,
+  onImages: (images: number) => void,
+  program = WORKER,
+): Promise<ImagesDone> {
   const directory = mkdtempSync(join(MEMORY, "holdfast-images-"));
-  const worker = fork(WORKER, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const worker = fork(program, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   try {
     let done: ImagesDone | undefined;
     worker.on("message", (word: ImagesWord) => {

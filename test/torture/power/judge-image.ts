@@ -42,6 +42,8 @@ export async function judgeImage(directory: string, queues: readonly string[], p
       if (life.sentLine < moment.line && !found.has(life.id) && !mayBeGone(life, moment))
         wrong.push(`lost: ${life.queue} ${life.id} was confirmed in line ${life.sentLine}, and is gone`);
     return wrong;
+  } catch (error) {
+    return [`unreadable: ${error instanceof Error ? error.message : String(error)}`];
   } finally {
     await engine.close();
   }

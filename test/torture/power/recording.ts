@@ -28,21 +28,20 @@ export interface RecordOptions {
   readonly directory: string;
   readonly seed: number;
   readonly ms: number;
-  /** A module that the server loads before itself, with a bug that is to be found. */
-  readonly planted?: string;
+  /** The command that is the server, if not the one that is built here. */
+  readonly program?: string;
 }
 
 /** Runs a server for a while, with everything recorded that it does to its disk and sends to its clients. */
-export async function record({ directory, seed, ms, planted }: RecordOptions): Promise<Recording> {
+export async function record({ directory, seed, ms, program }: RecordOptions): Promise<Recording> {
   const disk = new SmallDisk(DISK);
   const refused = disk.mount();
   if (refused !== undefined) throw new Error(refused);
   const log = join(directory, "strace");
   const data = join(disk.path, "data");
-  const bug = planted === undefined ? [] : ["env", `NODE_OPTIONS=--require=${planted}`];
-  const wrapper = [...bug, ...STRACE, "-ttt", "-y", "-s", "16777216", "-e", `trace=${RECORDED}`, "-e", "signal=none", "-o", log];
+  const wrapper = [...STRACE, "-ttt", "-y", "-s", "16777216", "-e", `trace=${RECORDED}`, "-e", "signal=none", "-o", log];
   const queues = [queueOf("orders", { maxAttempts: 20 }), queueOf("bills", { ordering: "key", maxAttempts: 20 })];
-  const round = await Round.begin({ directory: join(directory, "round"), seed, queues, data, wrapper });
+  const round = await Round.begin({ directory: join(directory, "round"), seed, queues, data, wrapper, ...(program && { program }) });
   try {
     // Few messages, since all that is there is read again in each image; but many bytes, so that the journal fills up.
     const publisher = { window: 3, batchMax: 3, pauseMs: 8, times: 1, keys: 20, bodyBytesMax: 6_000 };

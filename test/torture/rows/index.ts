@@ -22,6 +22,7 @@ import { restart } from "./restart.js";
 import { simulation } from "./simulation.js";
 import { slow } from "./slow.js";
 import { storm } from "./storm.js";
+import { soak } from "./soak.js";
 import { zombies } from "./zombies.js";
 
 /** The scorecard. */
@@ -50,4 +51,5 @@ export const ROWS: readonly Row[] = [
   slow,
   exhaustion,
   malformed,
+  soak,
 ];

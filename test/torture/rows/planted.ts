@@ -1,90 +1,77 @@
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { whyNoMount } from "../../crash/small-disk.js";
 import { whyNoStrace } from "../../crash/strace.js";
-import { check } from "../../simulation/checker.js";
-import { SABOTAGES, type Sabotage } from "../../simulation/sabotage.js";
-import { OWN_PUBLISH_SABOTAGES } from "../../simulation/sabotage-own-publishes.js";
-import { ROOM_SABOTAGES } from "../../simulation/sabotage-rooms.js";
-import { simulate } from "../../simulation/simulate.js";
-import { employ, whyNoMemory } from "../power/employ.js";
-import { record } from "../power/recording.js";
-import { type Row, type RowContext, scaled } from "../row.js";
+import type { CaughtBy, PlantedBug } from "../planted/bug.js";
+import { DISK_BUGS } from "../planted/disk-bugs.js";
+import { type Catch, Hunt } from "../planted/hunt.js";
+import { QUEUE_BUGS } from "../planted/queue-bugs.js";
+import { ROOM_BUGS } from "../planted/room-bugs.js";
+import { SourceCopy } from "../planted/source-copy.js";
+import { whyNoMemory } from "../power/employ.js";
+import { type Row, scaled } from "../row.js";
 
-const SEEDS_MAX = 300;
-const OPERATIONS = 600;
+/** By what they are bugs of. */
+const BUGS = [QUEUE_BUGS, ROOM_BUGS, DISK_BUGS];
+const BUGS_COUNT = BUGS.flat().length;
+const FOUND_SHOWN = 3;
+/** Looks for nothing, to the end. */
+const NOTHING: { readonly [By in CaughtBy["by"]]: Extract<CaughtBy, { readonly by: By }> } = {
+  simulation: { by: "simulation", kinds: [] },
+  kills: { by: "kills", kinds: [] },
+  conformance: { by: "conformance", fails: /^$/ },
+  power: { by: "power", finds: /^$/ },
+};
 
-/** Bugs put into a real server by a module that it loads first, and what a loss of power must then show. */
-const REAL_BUGS = [
-  {
-    bug: "a server that confirms before the sync has written anything",
-    finds: /lost:/,
-    source: "fs.fdatasync = (descriptor, done) => setImmediate(done, null);",
-  },
-  {
-    bug: "a server that syncs before it writes",
-    finds: /lost:/,
-    source: `
-      const { writeSync, fdatasync } = fs;
-      const late = new Map();
-      fs.writeSync = (descriptor, bytes, offset, length, position) => {
-        if (position === undefined || length > 100_000) return writeSync(descriptor, bytes, offset, length, position);
-        const copy = Buffer.from(bytes.subarray(offset, offset + length));
-        late.set(descriptor, [...(late.get(descriptor) ?? []), () => writeSync(descriptor, copy, 0, length, position)]);
-        return length;
-      };
-      fs.fdatasync = (descriptor, done) => fdatasync(descriptor, (error) => {
-        for (const write of late.get(descriptor) ?? []) write();
-        late.delete(descriptor);
-        done(error);
-      });`,
-  },
-] as const;
-
-/** Whether the simulation finds a bug within so many seeds. */
-async function simulationFinds({ kind, apply }: Sabotage): Promise<boolean> {
-  const takeOut = apply();
-  try {
-    for (let seed = 1; seed <= SEEDS_MAX; seed++) {
-      // A sabotaged engine may fall over; what it did to messages shows under another seed.
-      const history = await simulate(seed, OPERATIONS).catch(() => []);
-      if (check(history).some((violation) => violation.kind === kind)) return true;
-    }
-    return false;
-  } finally {
-    takeOut();
-  }
-}
-
-async function powerFinds({ source, finds, bug }: (typeof REAL_BUGS)[number], { directory, random }: RowContext): Promise<boolean> {
-  const own = join(directory, bug.replaceAll(" ", "-"));
-  mkdirSync(own);
-  const planted = join(own, "planted.cjs");
-  writeFileSync(planted, `const fs = require("node:fs");\n${source}\nrequire("node:module").syncBuiltinESMExports();\n`);
-  const recording = await record({ directory: own, seed: random.below(2 ** 31), ms: 1_500, planted });
-  const { failures } = await employ({ recording, seed: 1, part: 0, parts: 1, imagesPerMoment: 6 }, () => undefined);
-  return failures.some((failure) => finds.test(failure));
+/** About so many of the bugs, and of each kind one at least; which ones is left to chance. */
+function choose(count: number, below: (bound: number) => number): PlantedBug[] {
+  if (count >= BUGS_COUNT) return BUGS.flat();
+  return BUGS.flatMap((bugs) => {
+    const share = Math.max(1, Math.round((count * bugs.length) / BUGS_COUNT));
+    const first = below(bugs.length);
+    return Array.from({ length: share }, (_, index) => bugs[(first + index) % bugs.length] ?? []).flat();
+  });
 }
 
 export const planted: Row = {
   number: 9,
   title: "Planted bugs",
   method:
-    "Bugs are put into the engine one by one, and the simulation of row 8 must name each; others into a real server, and row 3 must find them.",
+    "Bugs are put into a copy of the sources one by one, as small patches (`test/torture/planted`), and what is built of it is simulated (row 8), killed, loses power (row 3) or has to conform, which must show the violation that belongs to the bug. The same runs of a copy without a bug must show none. A patch that does not apply any more fails the row.",
   target: "20 of 20 caught",
-  fullMinutes: 6,
+  fullMinutes: 8,
   missing: () => whyNoStrace() ?? whyNoMount() ?? whyNoMemory(),
   async run(context) {
-    const sabotages = [...SABOTAGES, ...ROOM_SABOTAGES, ...OWN_PUBLISH_SABOTAGES];
-    const chosen = sabotages.slice(0, scaled(sabotages.length, context.scale));
+    const copy = new SourceCopy(join(context.directory, "sources"));
+    for (const { edits } of BUGS.flat()) copy.plant(edits)();
+    const hunt = new Hunt(copy, context);
+    const chosen = choose(scaled(BUGS_COUNT, context.scale), (bound) => context.random.below(bound));
     const failures: string[] = [];
-    let tried = 0;
-    const note = (bug: string, found: boolean): void => {
-      if (!found) failures.push(`not caught: ${bug}`);
-      context.progress(`${++tried} bugs`);
-    };
-    for (const sabotage of chosen) note(`${sabotage.bug}: ${sabotage.kind}`, await simulationFinds(sabotage));
-    for (const bug of REAL_BUGS) note(bug.bug, await powerFinds(bug, context));
-    return { figure: `${tried - failures.length} of ${tried} caught`, failures, complete: chosen.length === sabotages.length };
+    const efforts = new Map<CaughtBy["by"], number>();
+    let caught = 0;
+    for (const bug of chosen) {
+      context.progress(`${caught} bugs caught, ${bug.bug}`);
+      const result = await hunted(hunt, copy, bug);
+      const { by } = bug.caught;
+      efforts.set(by, Math.max(efforts.get(by) ?? 0, result.effort));
+      if (result.caught) caught++;
+      else failures.push(`not caught: ${bug.bug}; found: ${result.found.slice(0, FOUND_SHOWN).join("; ") || "nothing"}`);
+    }
+    for (const [by, effort] of efforts) {
+      context.progress(`${by} without a bug`);
+      const { found } = await hunt.run(NOTHING[by], effort);
+      for (const wrong of found.slice(0, FOUND_SHOWN)) failures.push(`found by ${by} where nothing is planted: ${wrong}`);
+    }
+    return { figure: `${caught} of ${chosen.length} caught`, failures, complete: chosen.length === BUGS_COUNT };
   },
 };
+
+async function hunted(hunt: Hunt, copy: SourceCopy, { edits, caught }: PlantedBug): Promise<Catch> {
+  const takeOut = copy.plant(edits);
+  try {
+    return await hunt.run(caught);
+  } catch (error) {
+    return { caught: false, found: [error instanceof Error ? error.message : String(error)], effort: 0 };
+  } finally {
+    takeOut();
+  }
+}

@@ -149,6 +149,24 @@ function testOrdering(suite: Suite, ordering: "none" | "key" | "fifo"): void {
     },
     60_000,
   );
+
+  suite.case(`T1: ${ordering}: what is stored while others take their place, and is due before them, is not passed over`, async (h) => {
+    await h.define("orders", { ordering });
+    const consumer = await h.attach("orders");
+    await h.publish("orders", { body: "first", key, delayMs: 5_000 }, { body: "last", key, delayMs: 10_000 });
+    // The first is due, and a turn later all of them are: the store is being read then, and has not what is published now.
+    const over = h.clock.advance(10_000);
+    const published = h.publish("orders", { body: "between", key, delayMs: 1_000 });
+    h.clock.jump(5_000);
+    await Promise.all([over, published]);
+    const bodies: unknown[] = [];
+    while (bodies.length < 3) {
+      const delivery = await h.takeOne(consumer);
+      bodies.push(delivery.body);
+      await h.ack(consumer, delivery);
+    }
+    expect(bodies).toEqual(["first", "between", "last"]);
+  });
 }
 
 function testPlaces(suite: Suite): void {

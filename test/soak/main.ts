@@ -1,0 +1,58 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { InvalidArgumentError, program } from "commander";
+import { integer } from "../integer-option.js";
+import { Random } from "../simulation/random.js";
+import { drawChart } from "./chart.js";
+import { verdictOf } from "./measure.js";
+import { soak } from "./soak.js";
+import { summaryOf } from "./summary.js";
+
+const OUTPUT = fileURLToPath(new URL("../../test-output/soak", import.meta.url));
+const MINUTES = 60;
+
+interface Options {
+  readonly minutes: number;
+  readonly seed: number;
+  readonly output: string;
+}
+
+function minutesOf(text: string): number {
+  const minutes = Number(text);
+  if (!(minutes > 0 && Number.isFinite(minutes))) throw new InvalidArgumentError(`${text} is no number of minutes above 0.`);
+  return minutes;
+}
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function run({ minutes, seed, output }: Options): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-soak-"));
+  mkdirSync(output, { recursive: true });
+  const [samples, picture] = [join(output, "samples.csv"), join(output, "soak.svg")];
+  try {
+    const progress = (text: string): void => void (process.stderr.isTTY && process.stderr.write(`\r\x1b[K${text}`));
+    const result = await soak({ minutes, random: new Random(seed), directory, samples, progress });
+    const title = `Soak: ${summaryOf(result)}`;
+    writeFileSync(picture, drawChart({ title, measured: result.measured, marks: result.marks }));
+    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+    say(title);
+    for (const one of result.measured) say(`${one.measure.name.padEnd(28)} ${verdictOf(one)}`);
+    for (const failure of result.failures) say(failure);
+    say(`${samples}\n${picture}`);
+    if (result.failures.length > 0) process.exitCode = 1;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+program
+  .name("npm run soak --")
+  .description("Loads a server for long, with kills and restarts; fails when something is lost, or when it needs more and more.")
+  .option("--minutes <n>", "for how long", minutesOf, MINUTES)
+  .option("--seed <n>", "what chance begins with", integer(0), 1)
+  .option("--output <directory>", "where the samples and the picture of them go", OUTPUT)
+  .action(run);
+
+await program.parseAsync();

@@ -1,0 +1,89 @@
+import type { Sample } from "./sample.js";
+import { type Point, type Slope, slopeOf } from "./slope.js";
+
+const MIB = 1024 * 1024;
+/** A process takes memory while it warms up: no more than this of its life is left out, and no more than that part. */
+const WARM_MS_MAX = 300_000;
+const WARM_PART = 1 / 3;
+/** What rises within less than this says nothing of hours. */
+const JUDGED_MS_MIN = 600_000;
+
+/** One of the things that are watched. */
+interface Measure {
+  readonly name: string;
+  readonly unit: string;
+  value(sample: Sample): number;
+  /** Its level is the store's, and so goes on from process to process. */
+  readonly outlives: boolean;
+  /** How much it may rise in an hour, of its mean or in its unit. */
+  readonly bound: { readonly part: number } | { readonly most: number };
+}
+
+const MEASURES: readonly Measure[] = [
+  { name: "Resident memory", unit: "MiB", value: ({ rss }) => rss / MIB, outlives: false, bound: { part: 0.01 } },
+  { name: "Heap", unit: "MiB", value: ({ heap }) => heap / MIB, outlives: false, bound: { part: 0.01 } },
+  { name: "File descriptors", unit: "", value: ({ descriptors }) => descriptors, outlives: false, bound: { most: 1 } },
+  { name: "Store", unit: "MiB", value: ({ store }) => store / MIB, outlives: true, bound: { part: 0.01 } },
+  { name: "Delay of the event loop, p99", unit: "ms", value: ({ lagMs }) => lagMs, outlives: false, bound: { most: 1 } },
+];
+
+/** What came of a measure. */
+export interface Measured {
+  readonly measure: Measure;
+  /** By process, or as one where it outlives them. */
+  readonly lives: readonly (readonly Point[])[];
+  readonly slope: Slope | undefined;
+  /** How much it may rise in an hour, in its unit. */
+  readonly bound: number;
+  /** Some process was watched for long enough. */
+  readonly judged: boolean;
+  /** It rises by more than that, and not by chance. */
+  readonly rises: boolean;
+}
+
+/** Values of each measure, and how they rise while a process is warm. */
+export function measure(samples: readonly Sample[]): Measured[] {
+  return MEASURES.map((one) => {
+    const lives = livesOf(samples, one);
+    const stretches = lives.map(warm);
+    const slope = slopeOf(stretches);
+    const judged = stretches.some((stretch) => durationOf(stretch) >= JUDGED_MS_MIN);
+    const bound = "most" in one.bound ? one.bound.most : one.bound.part * (slope?.mean ?? 0);
+    return { measure: one, lives, slope, bound, judged, rises: judged && slope !== undefined && slope.low > bound };
+  });
+}
+
+function livesOf(samples: readonly Sample[], { outlives, value }: Measure): Point[][] {
+  const lives = new Map<number, Point[]>();
+  for (const sample of samples) {
+    const life = outlives ? 0 : sample.pid;
+    const points = lives.get(life) ?? [];
+    points.push({ atMs: sample.atMs, value: value(sample) });
+    lives.set(life, points);
+  }
+  return [...lives.values()];
+}
+
+const durationOf = (life: readonly Point[]): number => (life.at(-1)?.atMs ?? 0) - (life[0]?.atMs ?? 0);
+
+function warm(life: readonly Point[]): readonly Point[] {
+  const from = (life[0]?.atMs ?? 0) + Math.min(WARM_MS_MAX, durationOf(life) * WARM_PART);
+  return life.filter(({ atMs }) => atMs >= from);
+}
+
+/** How it rises, in words. */
+export function verdictOf({ measure: { unit }, slope, bound, judged }: Measured): string {
+  if (slope === undefined) return "too short for a slope";
+  const ofUnit = unit === "" ? "" : ` ${unit}`;
+  return `${signed(slope.perHour)}${ofUnit}/h (95 %: ${signed(slope.low)} to ${signed(slope.high)}), ${judged ? `bound ${signed(bound)}` : "too short to be judged"}`;
+}
+
+/** What rises by more than it may, each a line. */
+export const violationsOf = (measured: readonly Measured[]): string[] =>
+  measured.filter(({ rises }) => rises).map((one) => `rises: ${one.measure.name} ${verdictOf(one)}`);
+
+/** With its sign, and three digits at most. */
+const signed = (value: number): string => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${short(Math.abs(value))}`;
+
+/** Three digits at most. */
+export const short = (value: number): string => String(Number(value.toPrecision(3)));
