@@ -56,7 +56,7 @@ class Merger {
     lines.sort((a, b) => a.ns - b.ns);
     const sequences = new FirstSequences(lines);
     this.#lines = lines.map((line) => withFirst(line, sequences));
-    this.#clocks = new Clocks(this.#lines, zeroMs);
+    this.#clocks = new Clocks(this.#lines, zeroMs, leaseMsOf);
     this.#leasedNs = leaseTimes(this.#lines, this.#clocks, leaseMsOf);
     this.#lives = livesOf(this.#lines, this.#leasedNs);
     for (const line of this.#lines) if (line.type === "attached") this.#attached.set(line.consumer, line);
