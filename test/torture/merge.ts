@@ -23,6 +23,8 @@ export function clockZeroMs(): number {
 export interface MergeOptions {
   /** See `clockZeroMs`. */
   readonly zeroMs: number;
+  /** How long the server keeps a consumer whose connection is lost. */
+  readonly graceMs: number;
   leaseMsOf(queue: string): number;
 }
 
@@ -45,6 +47,7 @@ interface Placed {
 
 class Merger {
   readonly #clocks: Clocks;
+  readonly #graceNs: number;
   readonly #lines: readonly HistoryLine[];
   readonly #leasedNs: ReadonlyMap<HistoryLine, number>;
   readonly #lives: readonly Life[];
@@ -52,11 +55,12 @@ class Merger {
   readonly #tokens = new Map<number, Token>();
   readonly #placed: Placed[] = [];
 
-  constructor(lines: HistoryLine[], { zeroMs, leaseMsOf }: MergeOptions) {
+  constructor(lines: HistoryLine[], { zeroMs, graceMs, leaseMsOf }: MergeOptions) {
     lines.sort((a, b) => a.ns - b.ns);
     const sequences = new FirstSequences(lines);
     this.#lines = lines.map((line) => withFirst(line, sequences));
     this.#clocks = new Clocks(this.#lines, zeroMs, leaseMsOf);
+    this.#graceNs = graceMs * MS;
     this.#leasedNs = leaseTimes(this.#lines, this.#clocks, leaseMsOf);
     this.#lives = livesOf(this.#lines, this.#leasedNs);
     for (const line of this.#lines) if (line.type === "attached") this.#attached.set(line.consumer, line);
@@ -94,7 +98,10 @@ class Merger {
         for (const detach of this.#mayBeGone(line)) put(detach);
         return;
       case "detach":
-        if (!this.#wentWithServer(line)) put(line);
+        if (this.#wentWithServer(line)) return;
+        put(line);
+        // The server may have seen it later, and given it messages until then, which come again after the grace at the earliest.
+        if (line.counted) put({ ...line, call: -line.call }, line.ns + this.#graceNs);
         return;
       case "delivery":
         put(line, this.#leasedAt(line));

@@ -232,6 +232,7 @@ export class Round {
     const [startsMs, failuresMs] = [times("restart"), times("engine-failed")];
     const history = mergeHistories(lines, {
       zeroMs: this.zeroMs,
+      graceMs: GRACE_MS,
       leaseMsOf: (queue) => leases.get(queue) ?? DEAD_SETTINGS.leaseMs,
     });
     return { violations: check(history), counts: tally(history), history, startsMs, failuresMs };
