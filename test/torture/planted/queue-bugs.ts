@@ -253,7 +253,11 @@ const UPKEEP_BUGS: readonly PlantedBug[] = [
       {
         file: "core/administration.ts",
         find: "if (queue.chains !== undefined) this.#emptyChains(queue);",
-        replace: "for (const chain of queue.chains?.values() ?? []) chain.leases.clear();",
+        replace: `
+    for (const chain of queue.chains?.values() ?? []) {
+      for (const lease of chain.leases) chain.endLease(lease);
+      queue.chains?.review(chain, 0);
+    }`,
       },
     ],
     caught: { by: "simulation", kinds: ["purge"] },
