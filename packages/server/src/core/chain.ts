@@ -51,6 +51,8 @@ export class Chain {
   /** How many were leased in that stretch, and in the one before it. */
   #moved = 0;
   #movedBefore = 0;
+  /** The next one of its bucket in the table of chains. */
+  nextInBucket: Chain | undefined = undefined;
   /** Among those that can give something. */
   isReady = false;
   /** How many messages wait in memory as they were stored, linked from the first to the last. */

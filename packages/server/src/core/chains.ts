@@ -1,6 +1,7 @@
 import { Fifo, RecordView } from "holdfast-client/protocol";
 import type { Block } from "./block.js";
 import { Chain, type ChainHead, ParkedMessage } from "./chain.js";
+import { ChainTable } from "./chain-table.js";
 import { Heap } from "./heap.js";
 import { BLOCKED, type HeldMessage } from "./held-message.js";
 import { isBefore, type Rank } from "./rank.js";
@@ -17,6 +18,11 @@ const BUSY_MOVED = 4;
 /** Parked messages of one queue that memory keeps, and their bytes. */
 const PARKED_MAX = 16_384;
 const PARKED_BYTES_MAX = 8 * 1024 * 1024;
+/**
+ * Where messages of so many keys wait there is enough to do. To look for more costs: what is known of parked messages grows old,
+ * and those in flight lie in more blocks, each of which a commit writes a bitmap of.
+ */
+const WAITING_KEYS_ENOUGH = 768;
 /** Past so many times that a queue sends what would wait to the store, whatever its key. */
 const OVERFULL = 4;
 /**
@@ -53,18 +59,22 @@ export class Chains {
   #thawing: Chain[] = [];
   /** Sequences of held messages that were in flight when the life before this one ended. */
   readonly leasedBefore = new Set<number>();
-  readonly #chains = new Map<string, Chain>();
+  readonly #chains: ChainTable;
   readonly #ready = new Fifo<Chain>();
   readonly #waiting = new Heap<Waiting>((a, b) => a.due < b.due);
   #parked = 0;
   #parkedBytes = 0;
+  /** Keys with something parked. */
+  #waitingKeys = 0;
   /** Keys that moved on in the present stretch of `MOVING_MS`, and in the one before. */
   #stretch = 0;
   #moving = 0;
   #movedBefore = 0;
 
-  constructor(fifo: boolean) {
+  /** @param seed of the hashes of keys: a number that nobody outside knows */
+  constructor(fifo: boolean, seed: number) {
     this.fifo = fifo;
+    this.#chains = new ChainTable(seed);
   }
 
   /** The key that orders a record. */
@@ -83,7 +93,7 @@ export class Chains {
     let chain = this.#chains.get(key);
     if (chain === undefined) {
       chain = new Chain(key);
-      this.#chains.set(key, chain);
+      this.#chains.add(chain);
     }
     return chain;
   }
@@ -115,7 +125,8 @@ export class Chains {
   /** Until when nothing more is looked for; undefined when the log may be looked through. */
   restsUntil(now: number): number | undefined {
     this.#enterStretch(now);
-    if (!this.#isFull(1) || Math.max(this.#moving, this.#movedBefore) < MOVING_MIN) return undefined;
+    const isEnough = this.#waitingKeys >= WAITING_KEYS_ENOUGH || this.#isFull(1);
+    if (!isEnough || Math.max(this.#moving, this.#movedBefore) < MOVING_MIN) return undefined;
     return (this.#stretch + 1) * MOVING_MS;
   }
 
@@ -164,6 +175,7 @@ export class Chains {
     const message = new ParkedMessage(sequence, block, index, chain);
     this.#parked++;
     this.#parkedBytes += sizeOf(message);
+    if (chain.parkedCount === 0) this.#waitingKeys++;
     chain.park(message);
     this.#countMoving(chain);
     this.review(chain, now);
@@ -175,6 +187,7 @@ export class Chains {
     if (parked === undefined) return;
     this.#parked--;
     this.#parkedBytes -= sizeOf(parked);
+    if (chain.parkedCount === 0) this.#waitingKeys--;
   }
 
   take(chain: Chain, head: ChainHead, now: number): void {
@@ -182,6 +195,7 @@ export class Chains {
     if (head.block !== undefined) {
       this.#parked--;
       this.#parkedBytes -= sizeOf(head);
+      if (chain.parkedCount === 0) this.#waitingKeys--;
     }
     this.#enterStretch(now);
     chain.move(this.#stretch);
@@ -196,7 +210,7 @@ export class Chains {
   /** Looks at a chain that changed: forgets it, or puts it where its next message can be found. */
   review(chain: Chain, now: number): void {
     if (chain.isEmpty) {
-      if (this.#chains.get(chain.key) === chain) this.#chains.delete(chain.key);
+      this.#chains.delete(chain);
       return;
     }
     if (chain.isReady || !this.#isFree(chain)) return;

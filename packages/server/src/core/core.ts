@@ -96,7 +96,7 @@ export class Core {
 
   constructor(life: number, context: CoreContext) {
     this.life = life;
-    this.catalog = new Catalog(this.#commit, life);
+    this.catalog = new Catalog(this.#commit, life, Math.floor(context.random() * 0x1_0000_0000));
     const residency = new Residency();
     this.#compactor = new Compactor(this.#commit, residency, context);
     this.#windows = new Windows(residency, this.#compactor);

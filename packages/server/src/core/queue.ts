@@ -97,6 +97,7 @@ export class Queue extends LogState {
   readonly expiry = new Horizon();
   /** When the core looks at its delays and expiries next. */
   timesWakeAt = Number.POSITIVE_INFINITY;
+  readonly #seed: number;
   readonly consumers = new Set<Consumer>();
 
   /** Appended and not in a block yet; several when one grew too large. */
@@ -131,8 +132,10 @@ export class Queue extends LogState {
   /** The life ends by its own will: see `Core.retire`. */
   retired = false;
 
-  constructor(number: number, namespace: string, name: string, options: QueueOptions) {
+  /** @param seed for the hashes of ordering keys */
+  constructor(number: number, namespace: string, name: string, options: QueueOptions, seed: number) {
     super(number, namespace, name);
+    this.#seed = seed;
     this.options = options;
     this.stateKey = keys.stateKey(number);
     this.originText = originText(namespace, name);
@@ -142,7 +145,7 @@ export class Queue extends LogState {
   /** Makes ready for the ordering of the options; the queue is empty. */
   order(): void {
     const { ordering } = this.options;
-    this.chains = ordering === "none" ? undefined : new Chains(ordering === "fifo");
+    this.chains = ordering === "none" ? undefined : new Chains(ordering === "fifo", this.#seed);
   }
 
   /** Something of it is being read. */

@@ -4,7 +4,7 @@ import { Queue } from "./queue.js";
 import { packSchedule, type Schedule, unpackSchedule } from "./schedule.js";
 import { Wakes } from "./wakes.js";
 
-const queue = new Queue(1, "/", "orders", defaultOptions("orders"));
+const queue = new Queue(1, "/", "orders", defaultOptions("orders"), 0);
 const plan = { cron: "@daily", timezone: "UTC", digest: "", next: 1, last: undefined, published: 0, skipped: 0 };
 const newSchedule = (): Schedule =>
   unpackSchedule(queue, "tick", packSchedule({ ...plan, queue, name: "tick", skipping: false, ended: false }));

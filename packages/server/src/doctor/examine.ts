@@ -20,7 +20,7 @@ export async function examine(snapshot: Pick<StoreSnapshot, "read">): Promise<Om
   }
   const meta = readMeta(stored);
   const commit = new CommitBuilder();
-  const queues = new Catalog(commit, meta.life);
+  const queues = new Catalog(commit, meta.life, 0);
   const rooms = new RoomCatalog(queues, commit);
   const findings = await restoreAll(snapshot, queues, rooms);
   const examined: Examined[] = [];
