@@ -22,6 +22,7 @@ describe("simulation", () => {
     const { counts } = totals;
     for (const [what, least] of Object.entries({
       published: 50,
+      delayed: 3,
       acked: 40,
       crashes: 1,
       crashesInFlight: 0.6,
