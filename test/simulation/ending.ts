@@ -17,6 +17,7 @@ const PAGE = 1_000;
 export async function end(world: World): Promise<void> {
   await examineDisk(world);
   const engine = await heal(world);
+  await world.oven.close(engine);
   const waiting = await awaitReplies(world, engine);
   const drained = world.queues.filter(({ dead }) => world.random.chance(dead ? 0.5 : 0.9)).map(({ name }) => name);
   for (const consumer of world.consumers.all)

@@ -11,6 +11,7 @@ export interface Content {
   readonly event?: string;
   readonly key?: string;
   readonly priority?: number;
+  readonly delayMs?: number;
   readonly ttlMs?: number;
   /** The queue in which its sender waits for answers; they have the message's id. */
   readonly replyTo?: string;
@@ -19,7 +20,6 @@ export interface Content {
 /** A message for a queue, kept so that it can be sent again. */
 export interface Letter extends Content {
   readonly queue: string;
-  readonly delayMs?: number;
 }
 
 /** Times to live of messages that have one. */
@@ -33,9 +33,9 @@ export const digestOf = ({ text, bodyBytes }: Pick<Content, "text" | "bodyBytes"
 const writer = new ByteWriter();
 
 export function packLetters(letters: readonly Content[]): Uint8Array {
-  for (const { id, chosenId, text, bodyBytes, event, key, priority, ttlMs, replyTo } of letters) {
+  for (const { id, chosenId, text, bodyBytes, event, key, priority, delayMs, ttlMs, replyTo } of letters) {
     const asked = replyTo === undefined ? {} : { replyTo, correlationId: id };
-    writeRecord(writer, { id, chosenId, event, key, priority, ttlMs, ...asked }, text.padEnd(bodyBytes, FILLER));
+    writeRecord(writer, { id, chosenId, event, key, priority, delayMs, ttlMs, ...asked }, text.padEnd(bodyBytes, FILLER));
   }
   return writer.take();
 }

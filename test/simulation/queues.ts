@@ -1,6 +1,7 @@
 import type { QueueOptions } from "../../packages/server/src/options.js";
 import type { QueueSettings } from "./history.js";
 import type { Random } from "./random.js";
+import { OVEN_QUEUE } from "./simulated-oven.js";
 import { FED_QUEUE } from "./simulated-rooms.js";
 
 /** A queue of a run, with the options that it has now. */
@@ -19,6 +20,7 @@ export interface SimulatedQueue {
 
 const NAMES = ["orders", "bills", "mail"] as const;
 const FED = 0.4;
+const DELAYING = 0.4;
 const ASKING = 0.5;
 /** The reply queue of a run. Nobody consumes it before the end, which comes before it is removed for that. */
 export const REPLIES = "reply:0123456789abcdefghij";
@@ -27,13 +29,14 @@ const DAY_MS = 86_400_000;
 /** The queues of a run: one to three, and where their dead letters go. */
 export function chooseQueues(random: Random): SimulatedQueue[] {
   const names = [...NAMES.slice(0, random.between(1, NAMES.length)), ...(random.chance(FED) ? [FED_QUEUE] : [])];
-  return names.flatMap((name) => {
+  const queues = names.flatMap((name) => {
     const settings = chooseSettings(name, random);
     const replies = name !== FED_QUEUE && random.chance(ASKING) ? { replies: REPLIES } : {};
     const queue = { name, settings, defined: true, dead: false, ...replies, pauses: 0 };
     const { deadLetter } = settings;
     return deadLetter === false ? [queue] : [queue, deadQueue(deadLetter, random)];
   });
+  return random.chance(DELAYING) ? [...queues, ovenQueue(random)] : queues;
 }
 
 function chooseSettings(name: string, random: Random): QueueSettings {
@@ -76,6 +79,18 @@ export function chooseLimits(
     ratePerSecondMax: random.pick([0, 0, 0, 0, 5, 200]),
     overflow: ordering === "none" && random.chance(0.4) ? "dead-letter-oldest" : "reject",
   };
+}
+
+function ovenQueue(random: Random): SimulatedQueue {
+  const settings: QueueSettings = {
+    ordering: random.pick<QueueSettings["ordering"]>(["none", "key", "key", "fifo"]),
+    poison: "dead-letter",
+    ...chooseRetries(random),
+    maxAttempts: 0,
+    deadLetter: false,
+    dedupWindowMs: DAY_MS,
+  };
+  return { name: OVEN_QUEUE, settings, defined: true, dead: false, pauses: 0 };
 }
 
 function deadQueue(name: string, random: Random): SimulatedQueue {

@@ -36,6 +36,21 @@ export const SABOTAGES: readonly Sabotage[] = [
       ),
   },
   {
+    bug: "places forgotten that messages had by an earlier clock",
+    kind: "overtaken",
+    apply: () =>
+      replace(
+        Catalog.prototype,
+        "restoreState",
+        (restoreState) =>
+          function (this: Catalog, number, stored) {
+            restoreState.call(this, number, stored);
+            const queue = this.numbered(number);
+            if (queue !== undefined) queue.delays.placedThrough = 0;
+          },
+      ),
+  },
+  {
     bug: "settlements missing in commits",
     kind: "redelivered",
     apply: () =>

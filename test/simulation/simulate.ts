@@ -1,4 +1,5 @@
 import { end } from "./ending.js";
+import { FirstSequences, withFirst } from "./first-sequences.js";
 import type { HistoryEvent } from "./history.js";
 import { OPERATIONS } from "./operations/index.js";
 import type { Operation } from "./operations/operation.js";
@@ -32,7 +33,8 @@ export async function simulate(seed: number, operations: number): Promise<readon
   }
   await end(world);
   world.assertNoSurprise();
-  return world.log.events;
+  const sequences = new FirstSequences(world.log.events);
+  return world.log.events.map((event) => withFirst(event, sequences));
 }
 
 /** Mostly short, at times none at all, and seldom so long that leases run out. */

@@ -8,6 +8,7 @@ import { Booth } from "./simulated-booth.js";
 import { Consumers } from "./simulated-consumers.js";
 import { Devices } from "./simulated-devices.js";
 import { Emitters } from "./simulated-emitters.js";
+import { OVEN_QUEUE, Oven } from "./simulated-oven.js";
 import { Publishers } from "./simulated-publishers.js";
 import { chooseRooms, FED_QUEUE, roomOptionsOf, type SimulatedRoom } from "./simulated-rooms.js";
 import { SimulatedServer } from "./simulated-server.js";
@@ -36,6 +37,7 @@ export class World {
   readonly devices: Devices;
   readonly emitters: Emitters;
   readonly shed: Shed;
+  readonly oven: Oven;
   readonly booth: Booth;
   readonly timekeeper: Timekeeper;
   /** What was done so far; each message published or settled counts. */
@@ -68,7 +70,7 @@ export class World {
     });
     this.network = new Network(this.time, this.random.fork(), this.server);
     this.queues = chooseQueues(this.random.fork());
-    this.origins = this.queues.filter(({ dead, name }) => !dead && name !== FED_QUEUE);
+    this.origins = this.queues.filter(({ dead, name }) => !dead && name !== FED_QUEUE && name !== OVEN_QUEUE);
     this.rooms = chooseRooms(this.random.fork());
     this.fed = this.queues.find(({ name }) => name === FED_QUEUE);
     this.consumers = new Consumers(this);
@@ -76,6 +78,7 @@ export class World {
     this.devices = new Devices(this);
     this.emitters = new Emitters(this);
     this.shed = new Shed(this);
+    this.oven = new Oven(this);
     this.booth = new Booth(this);
     this.timekeeper = new Timekeeper(this);
   }

@@ -1,7 +1,7 @@
+import { FirstSequences, withFirst } from "../simulation/first-sequences.js";
 import type { HistoryEvent, Token } from "../simulation/history.js";
 import type { HistoryEntry } from "../simulation/history-log.js";
 import { Clocks } from "./clocks.js";
-import { FirstSequences } from "./first-sequences.js";
 import type { HistoryLine } from "./history-file.js";
 import { type Life, livesOf } from "./lives.js";
 
@@ -144,14 +144,6 @@ class Merger {
 }
 
 const note = (most: Map<string, number>, name: string, value: number): void => void most.set(name, Math.max(value, most.get(name) ?? 0));
-
-/** A line in which messages have the sequences of their receipts. */
-function withFirst(line: HistoryLine, sequences: FirstSequences): HistoryLine {
-  if (line.type === "delivery") return { ...line, sequence: sequences.of(line.queue, line.id, line.sequence) };
-  if (line.type !== "scan") return line;
-  const { queue } = line;
-  return { ...line, messages: line.messages.map((one) => ({ ...one, sequence: sequences.of(queue, one.id, one.sequence) })) };
-}
 
 /** When each delivery was leased at the latest. */
 function leaseTimes(lines: readonly HistoryLine[], clocks: Clocks, leaseMsOf: (queue: string) => number): Map<HistoryLine, number> {

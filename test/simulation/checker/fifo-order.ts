@@ -1,6 +1,6 @@
 import type { Copies, Copy } from "./copy.js";
 import type { Lease } from "./lease.js";
-import { type Fates, placeOf } from "./order.js";
+import { type Fates, finishedAt } from "./order.js";
 import { addTo, type Run } from "./run.js";
 import type { Report } from "./violation.js";
 
@@ -22,7 +22,7 @@ class Waiting {
   constructor(copies: readonly Copy[], fates: Fates) {
     this.#copies = copies;
     this.#rank = new Map(copies.map((copy, rank) => [copy, rank]));
-    this.#finished = copies.map((copy) => placeOf(copy, fates.get(copy) ?? []).finished);
+    this.#finished = copies.map((copy) => finishedAt(fates.get(copy) ?? []));
   }
 
   first(index: number): Copy | undefined {

@@ -89,6 +89,14 @@ export class Timeline {
     return { min, max };
   }
 
+  /** The life in which all is between two indexes, both included, and the last time of it; undefined when there are several. */
+  lifeOf(from: number, to: number): { readonly life: number; readonly until: number } | undefined {
+    const [first, end] = [lowerBound(this.#indexes, from), upperBound(this.#indexes, to)];
+    const life = upperBound(this.#starts, first) - 1;
+    const next = this.#starts[life + 1] ?? this.#indexes.length;
+    return end > next ? undefined : { life, until: this.#ats[next - 1] ?? Number.NEGATIVE_INFINITY };
+  }
+
   /** When what was done at the index was durable, if the commits tell: the first sync of a commit begun later. */
   durableAt(index: number): number | undefined {
     if (this.#begun.length === 0) return undefined;

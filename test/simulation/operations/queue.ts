@@ -48,4 +48,18 @@ const useSchedule: Operation = {
   run: (world: World) => world.timekeeper.use(),
 };
 
-export const queueOperations = [redefine, look, useShed, useSchedule];
+/** Something is published that waits for its time, or with it. */
+const useOven: Operation = {
+  name: "publish with delays",
+  weight: 8,
+  run: (world: World) => world.oven.use(),
+};
+
+/** A process dies while messages take their places. */
+const raceOven: Operation = {
+  name: "crash as something becomes due",
+  weight: 0.7,
+  run: (world: World) => world.oven.race(),
+};
+
+export const queueOperations = [redefine, look, useShed, useSchedule, useOven, raceOven];

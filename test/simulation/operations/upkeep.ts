@@ -1,6 +1,7 @@
 import { failureOf, tell } from "../failure.js";
 import { readRecord } from "../messages.js";
 import type { SimulatedQueue } from "../queues.js";
+import { OVEN_QUEUE } from "../simulated-oven.js";
 import type { World } from "../world.js";
 import type { Operation } from "./operation.js";
 
@@ -37,7 +38,7 @@ const purge: Operation = {
   weight: 0.15,
   run(world) {
     const { random, queues, server } = world;
-    const queue = random.any(queues.filter(({ dead }) => !dead || random.chance(0.3)));
+    const queue = random.any(queues.filter(({ dead, name }) => name !== OVEN_QUEUE && (!dead || random.chance(0.3))));
     if (queue === undefined || server.engine === undefined) return false;
     sendPurge(world, queue.name, () => server.engine?.purge(world.address(queue.name)));
     return true;

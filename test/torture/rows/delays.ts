@@ -52,7 +52,7 @@ export const delays: Row = {
     const rounds = new Rounds(context);
     // By a clock that is set ahead ids are older than they are.
     const settings = { leaseMs: LEASE_MS, dedupWindowMs: 24 * HOUR_MS };
-    const queues = [queueOf("orders", settings), queueOf("bills", settings)];
+    const queues = [queueOf("orders", settings), queueOf("bills", { ...settings, ordering: "key" })];
     const publisher = { window: 3, batchMax: 4, pauseMs: 15, times: 1, keys: 500, bodyBytesMax: 300, delayOneIn: 2, delayMsMax: 1_500 };
     const mortal = { ttlOneIn: 5, ttlMsMax: 1_500 };
     const consumer = { maxInFlight: 10_000, verbs: { ack: 1 }, workMsMax: 0 };

@@ -27,6 +27,11 @@ export class DelayStore {
   count = 0;
   /** Bytes of their records. */
   bytes = 0;
+  /**
+   * A message without a delay stands behind all that is due then or before. Those have their places, also in a life whose
+   * clock is behind; none of them is early there, for the clock of the life that stored that message showed its time.
+   */
+  placedThrough = 0;
   readonly horizon = new Horizon();
   /** What is due stays here until then, unless consumers take what has its place already; 0 while it need not. */
   restsUntil = 0;
@@ -43,6 +48,7 @@ export class DelayStore {
     // A clock that was set back between two lives must not lead to a place that was looked at already.
     const due = Math.max(dueAt, this.horizon.at);
     const delayed = dueAt > now;
+    if (!delayed && due > this.placedThrough) this.placedThrough = due;
     this.count += count;
     this.bytes += records.length;
     if (due < this.#filling) this.#filling = due;

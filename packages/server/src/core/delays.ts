@@ -46,15 +46,17 @@ export class Delays {
   /**
    * Takes the entries read after `queue.delays.horizon`, in one commit with their deletion: those that are due, as far as
    * nothing was stored since the read that is due before them. That would be passed, and never seen.
+   *
+   * @param reached the time that counts as the present one for those that had their places in an earlier life
    */
-  promote(queue: Queue, entries: readonly Entry[], now: number): void {
+  promote(queue: Queue, entries: readonly Entry[], now: number, reached = now): void {
     const { horizon } = queue.delays;
     queue.delays.restsUntil = 0;
     if (!this.#catalog.has(queue)) {
       horizon.end(Number.POSITIVE_INFINITY);
       return;
     }
-    const until = Math.min(now, queue.delays.unread);
+    const until = Math.min(reached, queue.delays.unread);
     // Whatever follows what was read may be due too.
     let next = entries.length === 0 ? Number.POSITIVE_INFINITY : now;
     for (const [key, value] of entries) {
@@ -74,12 +76,19 @@ export class Delays {
       this.#commit.write(key, undefined);
       this.#commit.touch(queue);
       queue.drainedBytes += value.length;
-      this.#place(queue, block, due, now);
+      this.#place(queue, block, due, now, reached);
     }
     horizon.end(next);
   }
 
-  #place(queue: Queue, block: Block, due: number, now: number): void {
+  /** All that had its place in an earlier life took it; from here on the clock of this life counts. */
+  endRecovery(queue: Queue): void {
+    queue.delays.placedThrough = 0;
+    queue.delays.horizon.restart();
+    this.#commit.touch(queue);
+  }
+
+  #place(queue: Queue, block: Block, due: number, now: number, reached: number): void {
     const records = block.records;
     queue.delays.move(block.count, records.length);
     if (!block.expires && !block.raised) {
@@ -90,7 +99,7 @@ export class Delays {
     for (let index = 0; index < block.count; index++) {
       const record = block.record(index);
       const expireAt = expireAtOf(record, 0, publishedAt);
-      if (expireAt > now) promoteOne(queue, block, due, record, expireAt !== NEVER, this.#entries);
+      if (expireAt > reached) promoteOne(queue, block, due, record, expireAt !== NEVER, this.#entries);
       else this.#transitions.expire(queue, record, { sequence: block.first + index, attempts: 0, publishedAt, reason: undefined }, now);
     }
   }

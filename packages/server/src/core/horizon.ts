@@ -28,6 +28,13 @@ export class Horizon {
     this.#meanwhile = Number.POSITIVE_INFINITY;
   }
 
+  /** Begins anew: something may be there from the first key on. */
+  restart(): void {
+    this.passed = undefined;
+    this.at = 0;
+    this.next = 0;
+  }
+
   /** What the read found under that key was dealt with. */
   pass(key: Uint8Array, at: number): void {
     this.passed = key;

@@ -40,7 +40,9 @@ export interface NewRecords {
  * In an ordered queue what is due comes before them, also when it is not in the log yet: then they wait behind it.
  */
 export function store(queue: Queue, news: NewRecords, now: number, as: "published" | "redriven" = "published"): number {
-  if (queue.chains !== undefined && queue.delays.isDue(now)) return storeUntil(queue, news, now, now, as);
+  if (queue.chains !== undefined && queue.delays.isDue(now)) {
+    return storeUntil(queue, news, Math.max(now, queue.delays.placedThrough), now, as);
+  }
   count(queue, news, as);
   const last = queue.pending.at(-1);
   // A block has one time of publish, which does not matter to the millisecond unless a time to live counts from it.

@@ -188,7 +188,7 @@ export class Queue extends LogState {
   }
 }
 
-const STATE_NUMBERS = 19;
+const STATE_NUMBERS = 20;
 const STATE_BYTES = 6 + STATE_NUMBERS * 6;
 const VERSION = 1;
 
@@ -239,6 +239,7 @@ function takeNumbers({
   numbers[16] = delays.count;
   numbers[17] = delays.bytes;
   numbers[18] = expires ? 1 : 0;
+  numbers[19] = delays.placedThrough;
 }
 
 /** Takes the state that a life before this one left. */
@@ -260,12 +261,14 @@ export function restoreState(queue: Queue, stored: Uint8Array): void {
   queue.live = live;
   queue.dueCount = dueCount;
   queue.bytes = bytes;
-  const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0, held = 0, delayed = 0, delayedBytes = 0, expires = 0] =
-    counts;
+  const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0, held = 0, ...times] = counts;
   Object.assign(queue.counts, { published, acked, dead, expired, purged, redriven });
+  // States of earlier versions have fewer numbers.
+  const [delayed = 0, delayedBytes = 0, expires = 0, placedThrough = 0] = times;
   queue.heldCount = held;
   queue.delays.count = delayed;
   queue.delays.bytes = delayedBytes;
+  queue.delays.placedThrough = placedThrough;
   queue.expires = expires > 0;
   // When the first of them comes is not known before they are looked at.
   if (delayed > 0) queue.delays.horizon.next = 0;

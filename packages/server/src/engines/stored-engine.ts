@@ -42,6 +42,7 @@ import { pageOf } from "./page-of.js";
 import { peekQueue } from "./peek.js";
 import { fillChain, fillDueList, fillWindow } from "./read-ahead.js";
 import { Reclaimer } from "./reclaimer.js";
+import { recoverDelays } from "./recover-delays.js";
 import { recoverDue } from "./recover-due.js";
 import { restoreCore } from "./restore.js";
 import { readSchedules } from "./schedules.js";
@@ -164,6 +165,7 @@ export class StoredEngine implements Engine {
         .toString(36)
         .padStart(5, "0")}`;
       await recoverDue(core, this.#store, this.#clock.now(), () => this.#writeOut(core));
+      await recoverDelays(core, this.#store, this.#clock.now(), () => this.#writeOut(core));
       await this.#writeOut(core);
       await this.#checkSpace();
       if (this.#state === "closing") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");

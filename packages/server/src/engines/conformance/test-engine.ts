@@ -7,6 +7,7 @@ import { testCompaction } from "./compaction.js";
 import { testDeadLetter } from "./dead-letter.js";
 import { testDedup } from "./dedup.js";
 import { testDelays } from "./delays.js";
+import { testDelaysUnderOtherClocks } from "./delays-clock.js";
 import { testDisconnect } from "./disconnect.js";
 import type { EngineUnderTest } from "./engine-host.js";
 import { testExpiry } from "./expiry.js";
@@ -73,6 +74,7 @@ export const TOPICS = [
   testCompaction,
   testManyDelays,
   testDelays,
+  testDelaysUnderOtherClocks,
   testTimeToLive,
   testRaces,
   testLimits,

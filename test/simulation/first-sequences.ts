@@ -1,4 +1,4 @@
-import type { HistoryLine } from "./history-file.js";
+import type { HistoryEntry } from "./history-log.js";
 
 /**
  * A delayed message takes a new sequence when it takes its place, and so does what is published behind it to an ordered
@@ -15,7 +15,7 @@ export class FirstSequences {
   readonly #seen = new Map<string, number>();
 
   /** @param lines of all processes, in order */
-  constructor(lines: readonly HistoryLine[]) {
+  constructor(lines: readonly (HistoryEntry | Aside)[]) {
     const publishes = new Map<number, string>();
     for (const line of lines) if (line.type === "publish" && line.delayMs !== undefined) this.#queues.add(line.queue);
     for (const line of lines) if (line.type === "redrive") this.#queues.delete(line.queue);
@@ -36,6 +36,19 @@ export class FirstSequences {
     // A second new one would be a mistake, and is left for the checker to see.
     return seen === sequence ? (this.#told.get(name) ?? sequence) : sequence;
   }
+}
+
+/** What else may be among the entries. */
+interface Aside {
+  readonly type: "stalled" | "engine-failed" | "clock-set";
+}
+
+/** An entry in which messages have the sequences of their receipts. */
+export function withFirst<Entry extends HistoryEntry | Aside>(entry: Entry, sequences: FirstSequences): Entry {
+  if (entry.type === "delivery") return { ...entry, sequence: sequences.of(entry.queue, entry.id, entry.sequence) };
+  if (entry.type !== "scan") return entry;
+  const { queue } = entry;
+  return { ...entry, messages: entry.messages.map((one) => ({ ...one, sequence: sequences.of(queue, one.id, one.sequence) })) };
 }
 
 const nameOf = (queue: string, id: string): string => `${queue}/${id}`;
