@@ -65,7 +65,8 @@ interface Line {
   close(): void;
 }
 
-const lineOf = ({ io: manager }: Socket): Line | undefined => (manager.engine?.transport as unknown as { readonly ws?: Line }).ws;
+const lineOf = ({ io: manager }: Socket): Line | undefined =>
+  (manager.engine?.transport as unknown as { readonly ws?: Line } | undefined)?.ws;
 
 /** Lets the socket read nothing again, and say nothing: a client would soon miss the server's heartbeats, close its side and come back. */
 function breakLine(socket: Socket): void {
