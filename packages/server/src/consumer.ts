@@ -12,6 +12,8 @@ export interface Sink {
   readonly survivesRestart: boolean;
   /** Consecutive expiries after which its consumer is cancelled. */
   readonly expiriesMax: number;
+  /** What it is to hand over one message, where one in a frame is 1. */
+  readonly messageEffort: number;
   /**
    * Takes room for one lease call and returns how many messages it may bring, at most `count`: 0, and no room taken,
    * while so much waits for the peer that leases would burn there.

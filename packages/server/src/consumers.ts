@@ -6,6 +6,9 @@ import type { Dispatcher } from "./dispatcher.js";
 import type { Engine, QueueAddress } from "./engine.js";
 import type { Log } from "./log.js";
 
+/** Consumers that end in a turn of the event loop when many lost their sockets together: each may have thousands of messages to return. */
+const ENDED_A_TURN = 8;
+
 /** Leases a returning client still holds: first number and count of each stretch. */
 export type HeldLeases = readonly (readonly [first: number, count: number])[];
 
@@ -226,7 +229,7 @@ export class Consumers {
     this.#onLess?.();
   }
 
-  /** One timer for all graces. */
+  /** One timer for all graces. It comes at once when some are over already. */
   #arm(): void {
     if (this.#cancelAlarm !== undefined) return;
     const [first] = this.#graces.values();
@@ -234,8 +237,9 @@ export class Consumers {
     this.#cancelAlarm = this.#clock.wakeAt(first, () => {
       this.#cancelAlarm = undefined;
       const now = this.#clock.now();
+      let count = 0;
       for (const [consumer, until] of this.#graces) {
-        if (until > now) break;
+        if (until > now || count++ === ENDED_A_TURN) break;
         void this.end(consumer, undefined, true);
       }
       this.#arm();

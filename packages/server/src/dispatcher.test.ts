@@ -28,6 +28,8 @@ class ScriptedEngine {
   }[] = [];
   readonly released: number[] = [];
   readonly capacities = new Map<number, number>();
+  /** Gives all that is asked for, at once. */
+  hasPlenty = false;
 
   capacity(consumer: number): number {
     return this.capacities.get(consumer) ?? 0;
@@ -37,7 +39,11 @@ class ScriptedEngine {
     return undefined;
   }
 
-  lease(consumer: number, count: number): Promise<readonly Leased[]> {
+  lease(consumer: number, count: number): readonly Leased[] | Promise<readonly Leased[]> {
+    if (this.hasPlenty) {
+      this.capacities.set(consumer, this.capacity(consumer) - count);
+      return Array.from({ length: count }, (_, index) => leased(index));
+    }
     return new Promise((resolve, reject) => {
       this.calls.push({
         consumer,
@@ -64,6 +70,7 @@ class ScriptedEngine {
 class ScriptedSink implements Sink {
   readonly survivesRestart = false;
   readonly expiriesMax = 1;
+  messageEffort = 1;
   readonly delivered: number[] = [];
   full = false;
   wake: () => void = () => undefined;
@@ -157,6 +164,25 @@ describe("Dispatcher", () => {
     expect(engine.calls).toHaveLength(5);
     // Whose turn found the queue empty is next.
     expect(engine.calls[4]).toMatchObject({ consumer: 1 });
+  });
+
+  it("gives out the share of a queue in a turn of the event loop, and goes on in the next ones", async () => {
+    const { engine, dispatcher, consumer, sink } = setUp(1, 1_000);
+    engine.hasPlenty = true;
+    sink.messageEffort = 1_000;
+    sink.reserve = () => 3;
+    dispatcher.add(consumer);
+    expect(sink.delivered).toHaveLength(6);
+    await turn();
+    expect(sink.delivered).toHaveLength(12);
+    // Another queue does not wait for this one.
+    const other = new ScriptedSink();
+    engine.capacities.set(2, 1);
+    dispatcher.add(new Consumer({ namespace: "/", queue: "other" }, { maxInFlight: 1, identity: undefined }, other, 2));
+    expect(other.delivered).toHaveLength(1);
+    dispatcher.stop();
+    await turn();
+    expect(sink.delivered).toHaveLength(12);
   });
 
   it("releases what a call brings for a consumer that left meanwhile, and serves it when it is back", async () => {

@@ -4,12 +4,15 @@ import type { Consumer, Sink } from "./consumer.js";
 import type { Engine, Leased, QueueAddress } from "./engine.js";
 import { Line, Seat } from "./line.js";
 import type { Log } from "./log.js";
+import { effortOf, TurnShares } from "./turn-shares.js";
 
 /**
  * Bytes of messages that one lease call may bring. What goes beyond the mark of the last commit waits for the next one,
  * so a call brings what a fast consumer works on meanwhile. At most this, and what may wait already, lies in a socket.
  */
 const LEASE_BYTES_MAX = 262_144;
+/** What the consumers of one queue get in a turn of the event loop, before others in this process have theirs: a few milliseconds' work. */
+const EFFORT_A_TURN = 4_000;
 /** How long to wait after a failed lease call, in case nothing else wakes the queue. */
 const RETRY_MS = 1_000;
 
@@ -29,13 +32,15 @@ interface Turn {
  * Pulls messages from the engine for consumers that can take them.
  *
  * A queue is asked while it may have something and somebody has capacity: on a hint, and whenever capacity or room
- * frees. So live messages and a backlog take the same way.
+ * frees. So live messages and a backlog take the same way. Of much that comes at once, a backlog or what a lost consumer had,
+ * each queue gives out its share in a turn of the event loop.
  */
 export class Dispatcher {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #lines = new AddressMap<Line>();
+  readonly #shares = new TurnShares<Line>(EFFORT_A_TURN, (line) => this.#pump(line));
   #cancelRetry: (() => void) | undefined;
   #stopped = false;
 
@@ -89,13 +94,14 @@ export class Dispatcher {
   /** Leases to nobody any more. */
   stop(): void {
     this.#stopped = true;
+    this.#shares.stop();
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
     for (const { seats } of [...this.#lines.values()]) for (const { consumer } of seats) this.remove(consumer);
   }
 
   #pump(line: Line): void {
-    while (line.wantsCall) {
+    while (line.wantsCall && this.#shares.mayGoOn(line)) {
       const turn = this.#next(line);
       if (turn === undefined || !this.#call(line, turn)) return;
     }
@@ -185,9 +191,11 @@ export class Dispatcher {
 
   #deliver(consumer: Consumer, batch: readonly Leased[]): void {
     if (batch.length === 0) return;
+    const { sink, seat } = consumer;
+    if (seat !== undefined) this.#shares.spend(seat.line, effortOf(batch.length, bytesOf(batch), sink.messageEffort));
     const leaseMs = this.#engine.options(consumer.address)?.leaseMs ?? 0;
     try {
-      consumer.sink.deliver(consumer, batch, leaseMs);
+      sink.deliver(consumer, batch, leaseMs);
     } catch (error) {
       this.#log.error(`deliveries of ${describeQueue(consumer.address)} could not be handed over, they will expire: ${String(error)}`);
     }
@@ -207,4 +215,10 @@ export class Dispatcher {
       for (const each of this.#lines.values()) this.#pump(each);
     });
   }
+}
+
+function bytesOf(batch: readonly Leased[]): number {
+  let bytes = 0;
+  for (const { start, end } of batch) bytes += end - start;
+  return bytes;
 }

@@ -82,7 +82,8 @@ export class Gateway {
     this.#guard = guard;
     this.#adminRequests = guard === undefined ? undefined : new AdminRequests(broker, settings, guard);
     this.#requests = new Requests(broker, settings);
-    this.#frames = new Frames(broker, settings, (connection, error) => this.#onRefused(connection, error));
+    // Of what comes in frames little is parsed, and few that are malformed are taken.
+    this.#frames = new Frames(broker, settings, (connection, error) => this.#onRefused(connection, error, 0));
     this.#limiter = new Limiter(settings);
     const { log, clock } = settings;
     this.#refusals = new Refusals(REFUSALS, clock, ({ kind, count, reason }) =>
@@ -200,6 +201,7 @@ export class Gateway {
     const person = { identity, identify, session: this.#guard?.sessionOf(socket) };
     const connection = new Connection(socket, namespace, person, allowance, this.#ids);
     this.#connections.set(socket, connection);
+    this.#hold(connection);
     if (identity !== undefined && connection.session?.isAdmin !== true) {
       connection.device = new Device(this.#broker, connection, this.#encodings, identity);
       connection.device.open();
@@ -249,24 +251,24 @@ export class Gateway {
     const last = args.at(-1);
     const callback = typeof last === "function" ? (last as Callback) : undefined;
     if (callback !== undefined) args.pop();
+    const bytes = bytesAtLeast(args[0], BYTES_COUNTED_MAX);
     let connection: Connection | undefined;
     try {
       connection = this.#connectionOf(socket);
       if (!this.#mayAsk(connection)) return;
-      const { reply, afterwards } = await this.#answer(connection, operation, args);
+      const { reply, afterwards } = await this.#answer(connection, operation, args, bytes);
       callback?.({ ok: true, ...reply });
       afterwards?.();
     } catch (error) {
       const refusal = this.#errorOf(operation, error);
       callback?.({ ok: false, error: refusal.toReply() });
-      if (connection !== undefined) this.#onRefused(connection, refusal);
+      if (connection !== undefined) this.#onRefused(connection, refusal, bytes);
     }
   }
 
-  async #answer(connection: Connection, operation: Operation, args: unknown[]): Promise<Answer> {
+  async #answer(connection: Connection, operation: Operation, args: unknown[], bytes: number): Promise<Answer> {
     const { requestsMax, bodyBytesMax } = this.#settings.limits;
     const [payload] = args;
-    const bytes = bytesAtLeast(payload, BYTES_COUNTED_MAX);
     const units = unitsOf(operation, payload, bytes);
     if (operation === "holdfast:settle") connection.allowance.spendToSettle(units);
     else connection.allowance.spend(units);
@@ -312,7 +314,7 @@ export class Gateway {
   }
 
   /** Counts what was refused, and cuts who goes on regardless. */
-  #onRefused(connection: Connection, { code, message }: HoldfastError): void {
+  #onRefused(connection: Connection, { code, message }: HoldfastError, bytes: number): void {
     const who = `socket ${connection.socket.id}`;
     if (code === "RATE_LIMITED") {
       this.#refusals.add("rateLimited", `${who}: ${message}`);
@@ -320,9 +322,19 @@ export class Gateway {
       this.#cut(connection, new HoldfastError("RATE_LIMITED", `${message}; cut, because it went on and on all the same`));
     } else if (BLAMED.has(code)) {
       this.#refusals.add("badRequests", `${who}: ${message}`);
+      connection.allowance.waste(bytes);
+      this.#hold(connection);
       if (connection.allowance.forgives()) return;
       this.#cut(connection, new HoldfastError(code, `${message}; cut, because too many requests before were no better`));
     }
+  }
+
+  /** What was read for nothing is made up for by not reading: the client's system holds it back, and others have their turn. */
+  #hold({ allowance, port }: Connection): void {
+    const { holdMs } = allowance;
+    if (holdMs === 0) return;
+    const { clock } = this.#settings;
+    clock.wakeAt(clock.now() + holdMs, port.holdReading());
   }
 
   #cut(connection: Connection, error: HoldfastError): void {

@@ -21,6 +21,7 @@ export class HandlerSink<Body> implements Sink {
   readonly survivesRestart = true;
   /** A slow handler is no dead peer, and no more of them are started than it may have. */
   readonly expiriesMax = Number.POSITIVE_INFINITY;
+  readonly messageEffort = 1;
   readonly #handler: Handler<Body>;
   readonly #maxInFlight: number;
   readonly #broker: Broker;

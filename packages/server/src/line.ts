@@ -1,5 +1,6 @@
 import type { Consumer } from "./consumer.js";
 import type { QueueAddress } from "./engine.js";
+import type { Sharer } from "./turn-shares.js";
 
 /** Messages a consumer takes before the next one's turn, when several could take some: few, until there is plenty. */
 const QUANTUM_MIN = 32;
@@ -26,7 +27,7 @@ export class Seat {
 }
 
 /** A queue and the consumers that could take from it. */
-export class Line {
+export class Line implements Sharer {
   readonly address: QueueAddress;
   readonly seats = new Set<Seat>();
   /** Whose turn found the queue empty, so it is still theirs. */
@@ -36,6 +37,9 @@ export class Line {
   /** The value of `hints` with which the queue was last found empty. */
   emptyAt = -1;
   calls = 0;
+  /** What it had of which turn of the event loop. */
+  spent = 0;
+  turn = 0;
   /** Grows while there is plenty: then larger shares cost less, and are no less fair. */
   quantum = QUANTUM_MIN;
   /** Calls allowed at a time: more while they come back full, so that many idle consumers do not ask for one message. */

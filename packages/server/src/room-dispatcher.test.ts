@@ -43,6 +43,7 @@ const hundred: RoomItem = {
 };
 
 class Sink implements RoomSink {
+  messageEffort = 1;
   readonly delivered: number[] = [];
   full = false;
   wake: (() => void) | undefined;
@@ -149,6 +150,22 @@ describe("RoomDispatcher", () => {
     expect(source.pulls.length).toBeLessThan(20);
     await turns(12);
     expect([...source.hundreds.values()].every((left) => left === 0)).toBe(true);
+  });
+
+  it("counts what it is to hand over messages: fewer events of their own in a turn than messages in frames", async () => {
+    const source = new Source();
+    const dispatcher = new RoomDispatcher(source, silentLog);
+    const behind = Array.from({ length: 50 }, (_, number) => session(number + 1));
+    for (const [index, each] of behind.entries()) {
+      source.hundreds.set(index + 1, 3);
+      each.session.isBehind = true;
+      each.sink.messageEffort = 32;
+    }
+    dispatcher.wake(behind.map((each) => each.session));
+    expect(source.pulls).toEqual([1]);
+    await turns(1);
+    expect(source.pulls).toEqual([1, 2]);
+    dispatcher.stop();
   });
 
   it("serves so many live ones in a turn, on however many occasions they are woken in it", async () => {

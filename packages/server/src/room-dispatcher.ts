@@ -1,6 +1,7 @@
 import type { Log } from "./log.js";
 import type { RoomEngine, RoomItem } from "./room-engine.js";
 import type { RoomSession } from "./room-session.js";
+import { effortOf } from "./turn-shares.js";
 
 /** Bytes that one pull brings: at most this, and what may wait already, lies in a socket. */
 const PULL_BYTES_MAX = 65_536;
@@ -8,8 +9,7 @@ const PULL_BYTES_MAX = 65_536;
 const SESSIONS_A_TURN = 1_000;
 /** What all that catch up get in a turn: about a millisecond's work. */
 const EFFORT_A_TURN = 2_000;
-/** Effort is one for each message, one for so many bytes, and so much for handing over. */
-const BYTES_EFFORT = 512;
+/** Of each pull, beside its messages. */
 const HAND_OVER_EFFORT = 32;
 
 type DispatcherEngine = Pick<RoomEngine, "pull" | "isBehind">;
@@ -111,18 +111,18 @@ export class RoomDispatcher {
     }
     session.isBehind = this.#engine.isBehind(number);
     (session.isBehind ? this.#behind : this.#live).add(session);
-    return effortOf(items);
+    return HAND_OVER_EFFORT + effortOfItems(items, sink.messageEffort);
   }
 }
 
-function effortOf(items: readonly RoomItem[]): number {
-  let effort = HAND_OVER_EFFORT;
+function effortOfItems(items: readonly RoomItem[], messageEffort: number): number {
+  let effort = 0;
   for (const item of items) {
     if (item.kind === "gap") {
-      effort++;
+      effort += messageEffort;
     } else {
       const { offsets } = item.block;
-      effort += item.to - item.from + ((offsets[item.to] ?? 0) - (offsets[item.from] ?? 0)) / BYTES_EFFORT;
+      effort += effortOf(item.to - item.from, (offsets[item.to] ?? 0) - (offsets[item.from] ?? 0), messageEffort);
     }
   }
   return effort;

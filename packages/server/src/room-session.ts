@@ -2,6 +2,8 @@ import type { DeviceAddress, RoomItem } from "./room-engine.js";
 
 /** Where the messages of a device's rooms go: a socket, by events or by frames. */
 export interface RoomSink {
+  /** What it is to hand over one message, where one in a frame is 1. */
+  readonly messageEffort: number;
   /** Whether it takes something now: not while so much waits for the peer that it would lie there. */
   hasRoom(): boolean;
   /** Calls `wake` once when `hasRoom` is worth another look. */

@@ -38,6 +38,7 @@ class Engine {
 }
 
 class Sink implements RoomSink {
+  readonly messageEffort = 1;
   readonly ends: boolean[] = [];
 
   hasRoom(): boolean {

@@ -59,18 +59,29 @@ async function client(user: string): Promise<void> {
   });
 }
 
-/** The connection below a socket. */
-function connectionOf({ io: manager }: Socket): TcpSocket | undefined {
-  const transport = manager.engine?.transport as unknown as { readonly ws?: { readonly _socket?: TcpSocket } };
-  return transport.ws?._socket;
+/** The WebSocket below a socket. */
+interface Line {
+  readonly _socket?: TcpSocket;
+  close(): void;
+}
+
+const lineOf = ({ io: manager }: Socket): Line | undefined =>
+  (manager.engine?.transport as unknown as { readonly ws?: Line } | undefined)?.ws;
+
+/** Lets the socket read nothing again, and say nothing: a client would soon miss the server's heartbeats, close its side and come back. */
+function breakLine(socket: Socket): void {
+  socket.io.reconnection(false);
+  const line = lineOf(socket);
+  line?._socket?.pause();
+  if (line !== undefined) line.close = () => undefined;
 }
 
 /** Lets the socket read a little now and then; what it reads it acknowledges. */
 async function readSlowly(socket: Socket): Promise<void> {
   for (;;) {
-    connectionOf(socket)?.pause();
+    lineOf(socket)?._socket?.pause();
     await pause(SLOW_EVERY_MS);
-    connectionOf(socket)?.resume();
+    lineOf(socket)?._socket?.resume();
     await pause(SLOW_READS_MS);
   }
 }
@@ -81,7 +92,7 @@ process.on("message", (order: CrowdOrder) => {
     process.exit();
   }
   for (const socket of sockets.slice(0, order.slow)) void readSlowly(socket);
-  for (const socket of sockets.slice(order.slow)) connectionOf(socket)?.pause();
+  for (const socket of sockets.slice(order.slow)) breakLine(socket);
 });
 
 const users = Array.from({ length: spec.clients }, (_, index) => `${spec.name}-${index}`);

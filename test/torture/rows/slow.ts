@@ -22,7 +22,7 @@ const CLOSE_MS = 2_000;
 /** Less than this is not to be told from what a machine does by itself. */
 const P99_MS_JUDGED = 10;
 /** What one that does not read may cost: 64 KiB of the queue and as much of the room wait in its buffer, and what they were made of. */
-const KIB_EACH_MAX = 256;
+const KIB_EACH_MAX = 160;
 
 /** Publishes to the crowd's queue and emits to its room until that is enough; resolves to how many. */
 async function load(client: Holdfast, until: number): Promise<number> {
@@ -64,7 +64,7 @@ export const slow: Row = {
   title: "Slow and half-open consumers",
   method:
     "Consumers of a queue, who are also members of a room, read and acknowledge; then half of them read a few ms twice a second, and half never again, without a word, as behind a broken line. Messages for them and round trips of somebody else go on as before.",
-  target: "500 consumers: memory bounded (256 KiB each), p99 of the others <= 2 x what it was while all of them read",
+  target: "500 consumers: memory bounded (160 KiB each), p99 of the others <= 2 x what it was while all of them read",
   fullMinutes: 2,
   async run({ directory, scale, progress }) {
     const consumers = Math.max(CONSUMERS_MIN, scaled(CONSUMERS, scale));

@@ -9,6 +9,11 @@ const PATIENCE_SHARE = 0.1;
 /** As often as an address may connect; nobody has more namespaces than there may be. */
 const JOIN_RATE: Rate = { perSecond: 100, burst: 1_000 };
 
+/** Bytes of requests with something wrong. They were read and parsed for nothing, while everybody else waited. */
+export const WASTE_RATE: Rate = { perSecond: 1_048_576, burst: 1_048_576 };
+/** Nothing is read from a client for longer, so that its heartbeats are seen in time. */
+const HOLD_MS_MAX = 2_000;
+
 /** A bucket, and whose it is in the words of an error. */
 export interface Share {
   readonly whose: string;
@@ -22,6 +27,8 @@ export class OwnBuckets {
   readonly patience: TokenBucket;
   /** For requests that were refused because something is wrong with them. */
   readonly bad: TokenBucket;
+  /** For the bytes of those. */
+  readonly waste: TokenBucket;
   /** For tries to join a namespace, also those that fail. */
   readonly joins: TokenBucket;
 
@@ -29,6 +36,7 @@ export class OwnBuckets {
     this.work = new TokenBucket(work, now);
     this.patience = new TokenBucket({ perSecond: work.perSecond * PATIENCE_SHARE, burst: work.burst }, now);
     this.bad = new TokenBucket(bad, now);
+    this.waste = new TokenBucket(WASTE_RATE, now);
     this.joins = new TokenBucket(JOIN_RATE, now);
   }
 }
@@ -37,10 +45,13 @@ export class OwnBuckets {
 export class Allowance {
   readonly #own: OwnBuckets;
   readonly #shares: readonly Share[];
+  readonly #wastes: readonly TokenBucket[];
   readonly #clock: Clock;
 
-  constructor(own: OwnBuckets, shared: readonly Share[], clock: Clock) {
+  /** @param userWaste what its user's connections have for the bytes of requests with something wrong, if it has one */
+  constructor(own: OwnBuckets, shared: readonly Share[], userWaste: TokenBucket | undefined, clock: Clock) {
     this.#own = own;
+    this.#wastes = userWaste === undefined ? [own.waste] : [own.waste, userWaste];
     const shares = [{ whose: "this connection", bucket: own.work }, ...shared];
     this.#shares = shares.filter(({ bucket }) => isLimited(bucket.rate));
     this.#clock = clock;
@@ -65,6 +76,18 @@ export class Allowance {
     const now = this.#clock.now();
     this.#own.bad.take(1, now);
     return this.#own.bad.level(now) >= 0;
+  }
+
+  /** Counts the bytes of a request that was refused because something is wrong with it. */
+  waste(bytes: number): void {
+    const now = this.#clock.now();
+    for (const bucket of this.#wastes) bucket.take(bytes, now);
+  }
+
+  /** For how long nothing is to be read from the client, in ms: until what was read for nothing is made up for. 0 as a rule. */
+  get holdMs(): number {
+    const now = this.#clock.now();
+    return Math.min(HOLD_MS_MAX, Math.max(...this.#wastes.map((bucket) => bucket.waitMs(now))));
   }
 
   /** Whether the client went on and on although it was told to wait. */

@@ -45,6 +45,9 @@ export const OPERATIONS = [
 
 export type Operation = (typeof OPERATIONS)[number];
 
+/** What it is to send a message as an event of its own, where one in a frame is 1. */
+export const EVENT_EFFORT = 32;
+
 /** What the server sends by itself. */
 export const DELIVERY_EVENT = "holdfast:delivery";
 export const CANCELLED_EVENT = "holdfast:cancelled";

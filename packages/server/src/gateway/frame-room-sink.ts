@@ -7,6 +7,7 @@ import { SocketRoomSink } from "./socket-room-sink.js";
 
 /** Hands room messages to our own client: many in a frame, which all devices at the same place get as it is. */
 export class FrameRoomSink extends SocketRoomSink {
+  readonly messageEffort = 1;
   readonly #frames: RoomFrames;
 
   constructor(connection: Connection, broker: Broker, frames: RoomFrames) {

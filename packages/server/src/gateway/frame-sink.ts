@@ -5,6 +5,7 @@ import { SocketSink } from "./socket-sink.js";
 /** Delivers to our own client: records as they are, many in a frame. */
 export class FrameSink extends SocketSink {
   /** Its client knows the leases by a handle that ends with the engine's life, so it is told and consumes anew. */
+  readonly messageEffort = 1;
   readonly survivesRestart = false;
 
   deliver(consumer: Consumer, batch: readonly Leased[], leaseMs: number): void {

@@ -37,6 +37,22 @@ describe("disconnect grace", () => {
     expect(await got.count(1)).toMatchObject([{ attempt: 2 }]);
   });
 
+  it("L5: returns the messages of many consumers that were lost together", async () => {
+    const lost = await Promise.all(Array.from({ length: 20 }, () => host.client()));
+    const held = new Happenings<PlainDelivery>();
+    for (const client of lost) await consume(client, { queue: "q", maxInFlight: 1 }, (delivery) => held.add(delivery));
+    for (const body of lost.keys()) await host.holdfast.queue("q").publish(body);
+    await held.count(20);
+    const other = await host.client();
+    const got = new Happenings<PlainDelivery>();
+    await consume(other, { queue: "q" }, (delivery) => got.add(delivery));
+    for (const client of lost) client.disconnect();
+    await connected(1);
+    await clock.advance(5_000);
+    expect(new Set((await got.count(20)).map(({ body }) => body)).size).toBe(20);
+    expect(await host.holdfast.queue("q").stats()).toMatchObject({ consumers: 1 });
+  });
+
   it("leases nothing to a consumer that is away", async () => {
     const lost = await host.client();
     await consume(lost, { queue: "q" }, () => undefined);

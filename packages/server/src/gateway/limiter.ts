@@ -3,7 +3,7 @@ import type { Socket } from "socket.io";
 import { Buckets } from "../limits/buckets.js";
 import type { Settings } from "../settings.js";
 import { preview } from "../validate.js";
-import { Allowance, OwnBuckets, type Share } from "./allowance.js";
+import { Allowance, OwnBuckets, type Share, WASTE_RATE } from "./allowance.js";
 import { sourceOf } from "./socket-source.js";
 
 /** What a socket may ask for, as long as it is connected. */
@@ -20,6 +20,8 @@ export class Limiter {
   readonly #own = new WeakMap<object, OwnBuckets>();
   readonly #users: Buckets;
   readonly #sources: Buckets;
+  /** Of users, so that coming back is no way around them. */
+  readonly #wastes = new Buckets(WASTE_RATE);
 
   constructor(settings: Settings) {
     const { limits } = settings;
@@ -49,11 +51,15 @@ export class Limiter {
     const address = addresses.nameOf(sourceOf(socket));
     if (user !== undefined) shared.push({ whose: `user ${preview(user)}`, bucket: this.#users.hold(user, now) });
     if (address !== undefined) shared.push({ whose: `address ${address}`, bucket: this.#sources.hold(address, now) });
+    const userWaste = user === undefined ? undefined : this.#wastes.hold(user, now);
     const leave = (): void => {
-      if (user !== undefined) this.#users.release(user);
+      if (user !== undefined) {
+        this.#users.release(user);
+        this.#wastes.release(user);
+      }
       if (address !== undefined) this.#sources.release(address);
     };
-    return { allowance: new Allowance(this.#ownOf(socket.conn, now), shared, clock), leave };
+    return { allowance: new Allowance(this.#ownOf(socket.conn, now), shared, userWaste, clock), leave };
   }
 
   #ownOf(connection: object, now: number): OwnBuckets {

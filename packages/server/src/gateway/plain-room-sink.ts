@@ -6,6 +6,7 @@ import type { RoomGap, RoomItem, RoomSettleRun, RoomSlice } from "../room-engine
 import type { RoomSession } from "../room-session.js";
 import { validate } from "../validate.js";
 import type { Connection } from "./connection.js";
+import { EVENT_EFFORT } from "./events.js";
 import { PendingAnswers } from "./pending-answers.js";
 import { encodeMessage, type RoomPackets } from "./room-packets.js";
 import type { EncodedEvent } from "./socket-port.js";
@@ -16,6 +17,7 @@ const roomAnswer = z.strictObject({ ack: z.literal(true).optional(), nack: nackO
 
 /** Hands room messages to a plain Socket.IO client: as the events they are, settled by their acknowledgement callbacks. */
 export class PlainRoomSink extends SocketRoomSink {
+  readonly messageEffort = EVENT_EFFORT;
   readonly #packets: RoomPackets;
   readonly #wantsMeta: (room: string | undefined) => boolean;
   readonly #pending: PendingAnswers;

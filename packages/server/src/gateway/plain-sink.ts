@@ -5,14 +5,18 @@ import type { Leased } from "../engine.js";
 import { type MessageContent, readMessage, readUnreadable } from "../read-message.js";
 import { SettleBatch } from "../settle-batch.js";
 import type { Connection } from "./connection.js";
-import { DELIVERY_EVENT } from "./events.js";
+import { DELIVERY_EVENT, EVENT_EFFORT } from "./events.js";
 import { answerOf } from "./schemas.js";
 import { SocketSink } from "./socket-sink.js";
 import { tokenOf } from "./token.js";
 
+/** Deliveries of one lease call: more of them would keep the event loop for longer than others should wait. */
+const EVENTS_A_CALL = 64;
+
 /** Delivers to a plain Socket.IO client: one event a message, settled by its acknowledgement callback. */
 export class PlainSink extends SocketSink {
   readonly survivesRestart = true;
+  readonly messageEffort = EVENT_EFFORT;
   readonly #broker: Broker;
   /** Acknowledgement ids of the deliveries that are not answered yet, by lease. */
   readonly #pending = new Map<number, number>();
@@ -23,7 +27,15 @@ export class PlainSink extends SocketSink {
     this.#broker = broker;
   }
 
+  override reserve(count: number): number {
+    return super.reserve(Math.min(count, EVENTS_A_CALL));
+  }
+
   deliver(consumer: Consumer, batch: readonly Leased[], leaseMs: number): void {
+    this.connection.port.inOneWrite(() => this.#sendAll(consumer, batch, leaseMs));
+  }
+
+  #sendAll(consumer: Consumer, batch: readonly Leased[], leaseMs: number): void {
     for (const leased of batch) {
       try {
         this.#send(consumer, leased, leaseMs);

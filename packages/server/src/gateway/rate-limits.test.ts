@@ -96,6 +96,45 @@ describe("a connection's rate", () => {
   });
 });
 
+describe("what is read for nothing", () => {
+  const tooLarge = { queue: "q", body: "x".repeat(700_000) };
+
+  it("is made up for: a client whose refused requests are large is not read from for a while, and then served as before", async () => {
+    await open({});
+    const [client, other] = [await host.client({ auth: { user: "bob" } }), await host.client({ auth: { user: "alice" } })];
+    for (let round = 0; round < 2; round++) {
+      expect((await ask(client, "holdfast:publish", tooLarge)).error?.code).toBe("TOO_LARGE");
+    }
+    let answered = false;
+    const later = ask(client, "holdfast:publish", { queue: "q", body: 1 }).then((reply) => {
+      answered = true;
+      return reply;
+    });
+    for (let round = 0; round < 5; round++) expect((await ask(other, "holdfast:publish", { queue: "q", body: 1 })).ok).toBe(true);
+    expect(answered).toBe(false);
+    // It had a MiB, and gets one a second.
+    await clock.advance(330);
+    await ask(other, "holdfast:publish", { queue: "q", body: 1 });
+    expect(answered).toBe(false);
+    await clock.advance(10);
+    expect((await later).ok).toBe(true);
+  });
+
+  it("is made up for by the next connections of its user, too, and for two seconds at most at a time", async () => {
+    await open({});
+    const auth = { user: "bob" };
+    const clients = await Promise.all(Array.from({ length: 6 }, (_, index) => host.client({ auth: { ...auth, device: `d${index}` } })));
+    for (const client of clients) expect((await ask(client, "holdfast:publish", tooLarge)).error?.code).toBe("TOO_LARGE");
+    const next = await host.client({ auth: { ...auth, device: "next" } });
+    const later = ask(next, "holdfast:publish", { queue: "q", body: 1 });
+    const other = await host.client({ auth: { user: "alice" } });
+    expect((await ask(other, "holdfast:publish", { queue: "q", body: 2 })).ok).toBe(true);
+    expect(await Promise.race([later, ask(other, "holdfast:stats", { queue: "q" })])).toMatchObject({ ready: 1 });
+    await clock.advance(2_000);
+    expect((await later).ok).toBe(true);
+  });
+});
+
 describe("rates that are shared", () => {
   it("a user's connections share one", async () => {
     await open({ userRate: RATE });

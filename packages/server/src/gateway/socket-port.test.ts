@@ -106,6 +106,21 @@ describe("internals of Socket.IO and Engine.IO", () => {
     expect(await answer).toBe("late");
   });
 
+  it("let what a client sends wait at its end, and lose none of it", async () => {
+    const got: unknown[] = [];
+    socket.on("event", (value) => got.push(value));
+    const goOn = port.holdReading();
+    client.emit("event", 1);
+    // Others come and are read meanwhile.
+    await host.client();
+    expect(got).toEqual([]);
+    goOn();
+    await until(() => got.length === 1);
+    client.emit("event", 2);
+    await until(() => got.length === 2);
+    expect(got).toEqual([1, 2]);
+  });
+
   it("tell when the client's buffers are full, and when there is room again", async () => {
     expect(port.isFull()).toBe(false);
     const { io } = client as unknown as { io: { engine: { transport: { ws: { _socket: { pause(): void; resume(): void } } } } } };

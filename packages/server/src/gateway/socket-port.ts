@@ -66,10 +66,19 @@ interface Encoder {
   readonly replacer?: unknown;
 }
 
+/** Of the `ws` package, or of another one that the application gave to its server. */
+interface WebSocket {
+  /** What the operating system has not taken yet. */
+  readonly bufferedAmount: number;
+  /** Stops reading, and goes on. */
+  pause?(): void;
+  resume?(): void;
+}
+
 interface Transport {
   writable: boolean;
-  /** The WebSocket, whose `bufferedAmount` is what the operating system has not taken yet; absent when polling. */
-  readonly socket?: { readonly bufferedAmount: number };
+  /** Absent when polling. */
+  readonly socket?: WebSocket;
   /** `drain`: the packets handed to the transport have left. */
   on(event: "drain", listener: () => void): void;
   off(event: "drain", listener: () => void): void;
@@ -222,6 +231,13 @@ export class SocketPort {
   /** A late answer is then ignored. */
   dropAnswer(id: number): void {
     this.#socket.acks.delete(id);
+  }
+
+  /** Reads nothing from the client until what is returned is called: what it sends waits at its end. Not while it is polling. */
+  holdReading(): () => void {
+    const { socket } = this.#socket.conn.transport;
+    socket?.pause?.();
+    return () => socket?.resume?.();
   }
 
   /** Bytes that wait in this server, the application's too; counts no further than `enough`. */

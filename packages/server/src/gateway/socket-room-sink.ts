@@ -17,6 +17,7 @@ export abstract class SocketRoomSink implements RoomSink {
     this.notices = new DeviceNotices(connection, broker);
   }
 
+  abstract readonly messageEffort: number;
   abstract deliver(session: RoomSession, items: readonly RoomItem[]): void;
 
   hasRoom(): boolean {

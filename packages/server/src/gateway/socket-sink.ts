@@ -16,6 +16,7 @@ export abstract class SocketSink implements Sink {
   }
 
   abstract readonly survivesRestart: boolean;
+  abstract readonly messageEffort: number;
   abstract deliver(consumer: Consumer, batch: readonly Leased[], leaseMs: number): void;
   abstract ended(leases: Iterable<number>): void;
   abstract endedAll(): void;
