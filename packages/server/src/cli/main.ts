@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { HoldfastError } from "holdfast-client/protocol";
 import { addBackup } from "./backup.js";
+import { addBench } from "./bench.js";
 import { addBlocked } from "./blocked.js";
 import { addDelete } from "./delete.js";
 import { addMembers } from "./members.js";
@@ -67,6 +68,7 @@ addKey(program);
 addBackup(program);
 addRestore(program);
 addDoctor(program);
+addBench(program);
 
 try {
   await program.parseAsync();
