@@ -1,7 +1,7 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/cli/main.ts", "src/engines/conformance/index.ts"],
+  entry: ["src/index.ts", "src/cli/main.ts", "src/cli/bench-server.ts", "src/engines/conformance/index.ts"],
   platform: "node",
   target: "node20.19",
   tsconfig: "../../tsconfig.build.json",

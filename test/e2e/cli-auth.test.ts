@@ -68,6 +68,16 @@ describe("holdfast serve with authentication", () => {
     expect(await shell.run(["publish", "orders", "--url", server.url], "1\n", { env })).toMatchObject({ code: 0 });
     const consumed = await shell.run(["consume", "orders", "--url", server.url, "--token-file", file, "--until-empty"]);
     expect(consumed).toMatchObject({ code: 0, stdout: "1\n" });
+    const admin = join(shell.directory(), "admin");
+    writeFileSync(admin, await tokenOf({ holdfast: { admin: ["orders", "kitchen"] } }));
+    for (const args of [
+      ["define", "orders"],
+      ["define", "--room", "kitchen"],
+      ["members", "add", "kitchen", "ann"],
+      ["peek", "orders"],
+    ]) {
+      expect(await shell.run([...args, "--url", server.url, "--token-file", admin])).toMatchObject({ code: 0, stderr: "" });
+    }
     const forbidden = await shell.run(["purge", "orders", "--url", server.url], "", { env });
     expect(forbidden).toMatchObject({ code: 4, stderr: expect.stringContaining("purge needs admin on queue") });
     const nobody = await shell.run(["stats", "orders", "--url", server.url]);

@@ -29,6 +29,48 @@ test("looking after a queue asks as the protocol says, and gives what the server
   ]);
 });
 
+test("looking after a room asks as the protocol says, and gives what the server replies", async () => {
+  const namespace = admin(server.connect(), "/shop");
+  const kitchen = namespace.room("kitchen");
+  server.onRequest = (event) => (event === "holdfast:stats" ? { ok: true, members: 2 } : { ok: true, items: [1], next: 7 });
+  await kitchen.define({ retention: { maxAgeMs: 5 }, poison: "block" });
+  await kitchen.add({ user: "bob" });
+  await kitchen.remove({ queue: "orders" });
+  await kitchen.delete();
+  expect(await kitchen.stats()).toEqual({ members: 2 });
+  const pages = [
+    await kitchen.members({ after: 1 }),
+    await kitchen.presence({ limit: 2 }),
+    await kitchen.receipts("order-17", { after: 3 }),
+    await namespace.rooms({ after: "bar" }),
+  ];
+  expect(pages).toEqual(Array(4).fill({ items: [1], next: 7 }));
+  const at = { namespace: "/shop" };
+  expect(server.requests.filter(({ event }) => event !== "holdfast:hello")).toEqual([
+    { event: "holdfast:define", payload: { room: "kitchen", retention: { maxAgeMs: 5 }, poison: "block", ...at } },
+    { event: "holdfast:add", payload: { room: "kitchen", member: { user: "bob" }, ...at } },
+    { event: "holdfast:remove", payload: { room: "kitchen", member: { queue: "orders" }, ...at } },
+    { event: "holdfast:delete", payload: { room: "kitchen", ...at } },
+    { event: "holdfast:stats", payload: { room: "kitchen", ...at } },
+    { event: "holdfast:members", payload: { room: "kitchen", after: 1, ...at } },
+    { event: "holdfast:presence", payload: { room: "kitchen", limit: 2, ...at } },
+    { event: "holdfast:receipts", payload: { room: "kitchen", id: "order-17", after: 3, ...at } },
+    { event: "holdfast:list", payload: { kind: "rooms", after: "bar", ...at } },
+  ]);
+  expect(() => namespace.room("kit chen")).toThrow('room is "kit chen", expected');
+});
+
+test("a room that was deleted by the first of two sendings is deleted", async () => {
+  const kitchen = admin(server.connect()).room("kitchen");
+  server.onRequest = () => undefined;
+  const deleted = kitchen.delete();
+  await server.until(() => server.events().includes("holdfast:delete"));
+  server.onRequest = () => ({ ok: false, error: { code: "NOT_FOUND", message: "none", retryable: false } });
+  server.socket?.conn.close();
+  await deleted;
+  await expect(kitchen.delete()).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
 test("P2: a purge or redrive without a reply is UNKNOWN and not sent again, a pause is", async () => {
   const orders = admin(server.connect()).queue("orders");
   server.onRequest = () => undefined;

@@ -1,11 +1,11 @@
 import { JsonText } from "../body.js";
 import { checkQueue } from "../check.js";
 import type { Reply } from "../connection.js";
-import type { HoldfastError } from "../errors.js";
 import type { MessageOptions } from "../message.js";
 import type { Page } from "../page.js";
 import type { Headers } from "../record.js";
 import type { Requests } from "../requests.js";
+import { remove } from "./removal.js";
 
 /** A message as `peek` shows it. */
 export interface PeekedMessage<Body = unknown> {
@@ -70,8 +70,8 @@ export class AdminQueue<Body = unknown> {
   }
 
   /** Removes the queue with every message in it; its consumers end. `NOT_FOUND` when there is none. */
-  async delete(): Promise<void> {
-    await this.#remove("delete");
+  delete(): Promise<void> {
+    return remove((mayResend) => this.#ask("delete", undefined, mayResend));
   }
 
   /** Messages with a sequence above `after` (0), up to `limit` (100, at most 1,000), without leasing them. */
@@ -176,25 +176,13 @@ export class AdminQueue<Body = unknown> {
   }
 
   /** Ends a schedule; what it published stays. `NOT_FOUND` when there is none of that name. */
-  async unschedule(name: string): Promise<void> {
-    await this.#remove("schedule", { name, remove: true });
+  unschedule(name: string): Promise<void> {
+    return remove((mayResend) => this.#ask("schedule", { name, remove: true }, mayResend));
   }
 
   /** Schedules of this queue by name, those after `after`, up to `limit` (100, at most 1,000). `NOT_FOUND` when there is no such queue. */
   schedules(page?: { readonly after?: string; readonly limit?: number }): Promise<Page<ScheduleEntry<Body>, string>> {
     return this.#ask("list", { kind: "schedules", ...page }) as Promise<unknown> as Promise<Page<ScheduleEntry<Body>, string>>;
-  }
-
-  /** `NOT_FOUND` after it was sent again: the first sending removed it. */
-  async #remove(operation: string, fields?: object): Promise<void> {
-    let resent = false;
-    const mayResend = (): boolean => {
-      resent = true;
-      return true;
-    };
-    await this.#ask(operation, fields, mayResend).catch((error: HoldfastError) => {
-      if (!resent || error.code !== "NOT_FOUND") throw error;
-    });
   }
 
   /** For what must not be done twice. */

@@ -3,9 +3,11 @@ import type { Reply } from "../connection.js";
 import type { Page } from "../page.js";
 import type { Requests } from "../requests.js";
 import { AdminQueue } from "./admin-queue.js";
+import { AdminRoom } from "./admin-room.js";
 
 /**
- * What only whoever runs a server does: look into its queues, empty, pause and delete them, and bring back dead letters.
+ * What only whoever runs a server does: look into its queues, empty, pause and delete them, bring back dead letters, and say who
+ * is in its rooms.
  * It is an entry of its own, so that an application that publishes and consumes does not load it.
  *
  * @param namespace the one that is meant, for a client in the namespace of administrators
@@ -19,6 +21,11 @@ export const admin = ({ host: { requests } }: Holdfast, namespace?: string): Adm
   new Admin(
     namespace === undefined ? requests : { send: (event, payload, ...more) => requests.send(event, { ...payload, namespace }, ...more) },
   );
+
+interface NamePage {
+  readonly after?: string | undefined;
+  readonly limit?: number | undefined;
+}
 
 /** A namespace, as whoever runs it looks after it. */
 export class Admin {
@@ -36,6 +43,15 @@ export class Admin {
    */
   queue<Body = unknown>(name: string): AdminQueue<Body> {
     return new AdminQueue<Body>(name, this.#requests);
+  }
+
+  /**
+   * A durable room by name; nothing is sent.
+   *
+   * @throws HoldfastError `BAD_REQUEST` for what cannot be the name of a room
+   */
+  room(name: string): AdminRoom {
+    return new AdminRoom(name, this.#requests);
   }
 
   /**
@@ -62,7 +78,16 @@ export class Admin {
   }
 
   /** Names of the namespace's queues in order, those after `after`, up to `limit` (100, at most 1,000). */
-  queues(page?: { readonly after?: string; readonly limit?: number }): Promise<Page<string, string>> {
-    return this.#requests.send("holdfast:list", { kind: "queues", ...page }) as Promise<unknown> as Promise<Page<string, string>>;
+  queues(page?: NamePage): Promise<Page<string, string>> {
+    return this.#list("queues", page);
+  }
+
+  /** As `queues`, of its durable rooms. */
+  rooms(page?: NamePage): Promise<Page<string, string>> {
+    return this.#list("rooms", page);
+  }
+
+  #list(kind: string, page?: NamePage): Promise<Page<string, string>> {
+    return this.#requests.send("holdfast:list", { kind, ...page }) as Promise<unknown> as Promise<Page<string, string>>;
   }
 }

@@ -18,14 +18,14 @@ const DAY_MS = 86_400_000;
 /** After the work: for what nobody waits for, such as the last cancellation. */
 const DRAIN_MS = 5_000;
 
-export function withConnectionFlags(command: Command): Command {
+export const urlOption = (description: string): Option => new Option("--url <url>", description).env("HOLDFAST_URL").argParser(serverUrl);
+
+const givenOrLocal = (): Option => urlOption("the server; a path in it is the namespace").default("http://127.0.0.1:3000");
+
+/** @param url the option for the server's address, where it is not the usual one */
+export function withConnectionFlags(command: Command, url: Option = givenOrLocal()): Command {
   return command
-    .addOption(
-      new Option("--url <url>", "the server; a path in it is the namespace")
-        .env("HOLDFAST_URL")
-        .default("http://127.0.0.1:3000")
-        .argParser(serverUrl),
-    )
+    .addOption(url)
     .option("--namespace <name>", "the namespace whose queues and rooms these are (default: /)", namespaceName)
     .option("--token-file <file>", "has the token or API key, where the server asks for one (default: HOLDFAST_TOKEN)")
     .option("--connect-timeout-ms <ms>", "give up when the server was not reached by then", wholeNumber(1, DAY_MS), 5_000)
@@ -44,6 +44,12 @@ export function namespaceUrl(flags: Pick<ConnectionFlags, "url" | "namespace">):
   return url.href;
 }
 
+/** A client of the server, that nobody watches: it tries without end. */
+export function openClient(flags: ConnectionFlags, auth: object = {}): Holdfast {
+  const token = tokenOf(flags.tokenFile, process.env);
+  return connect(namespaceUrl(flags), { auth: token === undefined ? auth : { ...auth, token } });
+}
+
 /**
  * Connects, runs `work`, and closes. Fails when `work` does, or when the server is to be given up: then `work` is left
  * behind, and what it waits for fails.
@@ -58,8 +64,7 @@ export async function withServer<Result>(
   auth: object = {},
 ): Promise<Result> {
   const url = namespaceUrl(flags);
-  const token = tokenOf(flags.tokenFile, process.env);
-  const holdfast = connect(url, { auth: token === undefined ? auth : { ...auth, token } });
+  const holdfast = openClient(flags, auth);
   let watch: Watch | undefined;
   const givenUp = new Promise<never>((_, reject) => {
     watch = new Watch(holdfast, url, flags, onState, reject);

@@ -7,8 +7,8 @@ import { type ConnectionFlags, withConnectionFlags, withServer } from "./connect
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
 import { jsonOf } from "./line-of.js";
 import { LineWriter, openStdout } from "./line-writer.js";
-import { oneLine } from "./one-line.js";
-import { table } from "./table.js";
+import { LIMIT_MAX, type ListFlags, writeList } from "./list.js";
+import { PAGE, pagesOf } from "./pages.js";
 import { type CountFlags, tellCount } from "./upkeep.js";
 
 const HELP = `
@@ -55,15 +55,6 @@ Examples:
   $ holdfast dead purge orders --yes --json
 ${EXIT_CODES_HELP}`;
 
-/** Letters asked for at a time. */
-const PAGE = 100;
-const LIMIT_MAX = 1_000_000;
-
-interface ListFlags extends ConnectionFlags {
-  readonly json?: true;
-  readonly limit: number;
-}
-
 export function addDead(program: Command): void {
   const dead = program.command("dead").description("List, show, redrive and purge dead letters.").addHelpText("after", HELP);
   withConnectionFlags(dead.command("list"))
@@ -106,30 +97,12 @@ async function purge(queue: string, flags: CountFlags): Promise<void> {
   await tellCount(flags, queue, "purged", (holdfast) => admin(holdfast).queue(queue).purgeDeadLetters());
 }
 
-/** Dead letters, page by page. */
-async function* lettersOf(holdfast: Holdfast, queue: string): AsyncGenerator<readonly PeekedMessage[]> {
-  for (let after = 0; ; ) {
-    const { items, next } = await admin(holdfast).queue(queue).deadLetters({ after, limit: PAGE });
-    yield items;
-    if (next === undefined) return;
-    after = next;
-  }
-}
+const lettersOf = (holdfast: Holdfast, queue: string): AsyncGenerator<readonly PeekedMessage[]> =>
+  pagesOf((page) => admin(holdfast).queue(queue).deadLetters(page));
 
 async function list(queue: string, flags: ListFlags): Promise<void> {
   const writer = new LineWriter(openStdout(), () => undefined);
-  await withServer(flags, async (holdfast) => {
-    const rows: string[][] = [];
-    let left = flags.limit;
-    for await (const page of lettersOf(holdfast, queue)) {
-      const letters = page.slice(0, left);
-      left -= letters.length;
-      if (!flags.json) rows.push(...letters.map(cellsOf));
-      else if (letters.length > 0) await writer.write(letters.map(jsonOf).join("\n"));
-      if (left === 0) break;
-    }
-    if (!flags.json) await writer.write(rows.length === 0 ? "no dead letters" : table(HEAD, rows, TEXT_COLUMNS));
-  });
+  await withServer(flags, (holdfast) => writeList(writer, lettersOf(holdfast, queue), LETTER_COLUMNS, flags));
 }
 
 async function show(queue: string, id: string, flags: ConnectionFlags): Promise<void> {
@@ -147,9 +120,6 @@ async function show(queue: string, id: string, flags: ConnectionFlags): Promise<
   });
 }
 
-const HEAD = ["id", "sequence", "attempts", "died", "reason", "error"];
-const TEXT_COLUMNS = 3;
-
 /** What a letter's history has, if a server of this version wrote it. */
 interface LetterHistory {
   readonly reason?: unknown;
@@ -158,8 +128,13 @@ interface LetterHistory {
   readonly deadAt?: unknown;
 }
 
-function cellsOf({ id, sequence, history }: PeekedMessage): string[] {
-  const { reason, error, attempts, deadAt } = Object(history) as LetterHistory;
-  const died = typeof deadAt === "number" ? new Date(deadAt).toISOString() : "";
-  return [id, sequence, attempts, died, reason, error].map((value) => oneLine(String(value ?? "")));
-}
+const LETTER_COLUMNS = {
+  head: ["id", "sequence", "attempts", "died", "reason", "error"],
+  textFrom: 3,
+  nothing: "no dead letters",
+  cellsOf: ({ id, sequence, history }: PeekedMessage): string[] => {
+    const { reason, error, attempts, deadAt } = Object(history) as LetterHistory;
+    const died = typeof deadAt === "number" ? new Date(deadAt).toISOString() : "";
+    return [id, sequence, attempts, died, reason, error].map((value) => String(value ?? ""));
+  },
+};

@@ -1,12 +1,16 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { admin } from "holdfast-client/admin";
 import { LIMITS } from "holdfast-client/protocol";
 import type { QueueOptionsInput } from "../options.js";
-import { queueArgument, wholeNumber } from "./arguments.js";
+import { nameArgument, queueArgument, wholeNumber } from "./arguments.js";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
-import { EXIT_CODES_HELP } from "./exit-codes.js";
+import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
+import { withRooms } from "./room-flags.js";
+import { targetOf } from "./target.js";
 
 const HELP = `
-Options that are not given keep their value; a queue that does not exist is created.
+Options that are not given keep their value; what does not exist is created. A room has --poison, --max-age-ms, --max-messages and
+--max-bytes; a queue all but these three.
 
 Examples:
   $ holdfast define orders --lease-ms 60000 --max-attempts 10
@@ -19,18 +23,32 @@ Examples:
   $ holdfast define alerts --ttl-ms 60000
   $ holdfast define mails --rate-per-second-max 20
   $ holdfast define calls --priorities 3
+  $ holdfast define --room kitchen --max-age-ms 86400000 --max-messages 100000
 ${EXIT_CODES_HELP}`;
 
-type DefineFlags = ConnectionFlags & QueueOptionsInput;
+interface RetentionFlags {
+  readonly maxAgeMs?: number;
+  readonly maxMessages?: number;
+  readonly maxBytes?: number;
+}
+
+type DefineFlags = ConnectionFlags & QueueOptionsInput & RetentionFlags & { readonly room?: string };
 
 const WEEK_MS = 604_800_000;
+const ROOM_AGE_MS_MAX = 315_360_000_000;
 
 export function addDefine(program: Command): void {
   withConnectionFlags(program.command("define"))
-    .description("Create a queue or change its options.")
-    .argument("<queue>", "name of the queue", queueArgument)
+    .description("Create a queue or a room, or change its options.")
+    .argument("[queue]", "name of the queue", queueArgument)
+    .option("--room <room>", "a durable room instead", nameArgument)
     .addOption(new Option("--ordering <kind>", "none, key (in order per key) or fifo (all in order)").choices(["none", "key", "fifo"]))
-    .addOption(new Option("--poison <policy>", "of a message out of attempts, where there is an order").choices(["dead-letter", "block"]))
+    .addOption(
+      new Option("--poison <policy>", "of a message out of attempts, in a room or where there is an order").choices([
+        "dead-letter",
+        "block",
+      ]),
+    )
     .option("--lease-ms <ms>", "how long a consumer has for a message", wholeNumber(LIMITS.leaseMsMin, LIMITS.leaseMsMax))
     .option("--max-attempts <number>", "deliveries before a message is a dead letter; 0: no limit", wholeNumber(0, 1_000_000))
     .option("--backoff <type:ms[:max[:jitter]]>", "wait before the next attempt: fixed, exponential or list", backoff)
@@ -47,13 +65,34 @@ export function addDefine(program: Command): void {
     )
     .option("--rate-per-second-max <number>", "deliveries of the whole queue per second; 0: no limit", rate)
     .option("--priorities <number>", "levels of priority that messages may have", wholeNumber(1, LIMITS.priorityMax + 1))
+    .option("--max-age-ms <ms>", "how long a room keeps messages; 0: for ever", wholeNumber(0, ROOM_AGE_MS_MAX))
+    .option("--max-messages <messages>", "how many it keeps; 0: no limit", wholeNumber(0, 1_000_000_000_000))
+    .option("--max-bytes <bytes>", "bytes that it keeps; 0: no limit", wholeNumber(0, 999_999_999_999_999))
     .addHelpText("after", HELP)
     .action(define);
 }
 
-async function define(queue: string, flags: DefineFlags): Promise<void> {
-  const { url, namespace, connectTimeoutMs, offlineTimeoutMs, ...options } = flags;
-  await withServer(flags, (holdfast) => holdfast.queue(queue).define(options));
+async function define(name: string | undefined, flags: DefineFlags): Promise<void> {
+  const { url, namespace, tokenFile, connectTimeoutMs, offlineTimeoutMs, room: roomName, ...options } = flags;
+  const { queue, room } = targetOf(name, roomName);
+  const { maxAgeMs, maxMessages, maxBytes, ...others } = options;
+  const retention = { maxAgeMs, maxMessages, maxBytes };
+  if (queue !== undefined) {
+    refuse(retention, `queue ${queue}`);
+    await withServer(flags, (holdfast) => holdfast.queue(queue).define(others));
+  } else {
+    const { poison, ...ofQueues } = others;
+    refuse(ofQueues, `room ${room}`);
+    await withRooms(flags, (holdfast) => admin(holdfast).room(room).define({ retention, poison }));
+  }
+}
+
+/** Fails when one of these options was given. */
+function refuse(options: Readonly<Record<string, unknown>>, of: string): void {
+  const given = Object.keys(options).find((option) => options[option] !== undefined);
+  if (given === undefined) return;
+  const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new CommandError(EXIT.usage, `--${flag} is given for ${of}, which has no such option`);
 }
 
 const FORM = "Expected fixed:DELAY_MS, exponential:DELAY_MS[:MAX_MS[:JITTER]], jitter from 0 to 1, or list:DELAY_MS[:DELAY_MS...].";

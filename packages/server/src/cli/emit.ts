@@ -1,10 +1,11 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { LIMITS } from "holdfast-client/protocol";
 import { nameArgument, userArgument, wholeNumber } from "./arguments.js";
 import { withServer } from "./connection.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
 import { LineWriter, openStdout } from "./line-writer.js";
 import { type LineForm, publishLines } from "./publish-lines.js";
+import { repeated } from "./repeated.js";
 import { type EmitterOptions, RoomEmitter } from "./room-emitter.js";
 import { type RoomFlags, userOf, withRoomFlags } from "./room-flags.js";
 
@@ -33,9 +34,6 @@ interface EmitFlags extends RoomFlags {
   readonly skipInvalid?: true;
   readonly json?: true;
 }
-
-const repeated = (flags: string, description: string, parse: (text: string) => string): Option =>
-  new Option(flags, description).argParser((text, before: readonly string[]) => [...before, parse(text)]).default([], "none");
 
 export function addEmit(program: Command): void {
   withRoomFlags(program.command("emit"))

@@ -1,14 +1,12 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { Holdfast } from "holdfast-client";
 import { admin, type ScheduleEntry } from "holdfast-client/admin";
 import { NAME_PATTERN } from "holdfast-client/protocol";
 import { queueArgument } from "./arguments.js";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
-import { jsonOf } from "./line-of.js";
 import { LineWriter, openStdout } from "./line-writer.js";
-import { oneLine } from "./one-line.js";
-import { table } from "./table.js";
+import { type ListFlags, writeList } from "./list.js";
+import { namedPagesOf } from "./pages.js";
 
 const HELP = `
 The server publishes by itself, also after a restart. Times that passed while it was down come as one message.
@@ -44,13 +42,6 @@ What it published stays in the queue.
 Examples:
   $ holdfast schedule remove reports nightly
 ${EXIT_CODES_HELP}`;
-
-/** Schedules asked for at a time. */
-const PAGE = 100;
-
-interface ListFlags extends ConnectionFlags {
-  readonly json?: true;
-}
 
 interface SetFlags extends ListFlags {
   readonly timezone?: string;
@@ -114,37 +105,28 @@ function jsonArgument(text: string): unknown {
   }
 }
 
-async function* schedulesOf(holdfast: Holdfast, queue: string): AsyncGenerator<readonly ScheduleEntry[]> {
-  for (let after: string | undefined; ; ) {
-    const page = await admin(holdfast)
-      .queue(queue)
-      .schedules(after === undefined ? { limit: PAGE } : { after, limit: PAGE });
-    yield page.items;
-    if (page.next === undefined) return;
-    after = page.next;
-  }
-}
-
 async function list(queue: string, flags: ListFlags): Promise<void> {
   const writer = new LineWriter(openStdout(), () => undefined);
-  await withServer(flags, async (holdfast) => {
-    const rows: string[][] = [];
-    for await (const schedules of schedulesOf(holdfast, queue)) {
-      if (!flags.json) rows.push(...schedules.map(cellsOf));
-      else if (schedules.length > 0) await writer.write(schedules.map(jsonOf).join("\n"));
-    }
-    if (!flags.json) await writer.write(rows.length === 0 ? "no schedules" : table(HEAD, rows, TEXT_COLUMNS));
-  });
+  await withServer(flags, (holdfast) =>
+    writeList(
+      writer,
+      namedPagesOf((page) => admin(holdfast).queue(queue).schedules(page)),
+      SCHEDULE_COLUMNS,
+      flags,
+    ),
+  );
 }
 
-const HEAD = ["name", "published", "skipped", "next", "cron", "timezone"];
-const TEXT_COLUMNS = 3;
-
-const cellsOf = ({ name, published, skipped, next, cron, timezone }: ScheduleEntry): string[] => [
-  name,
-  published.toLocaleString("en-US"),
-  skipped.toLocaleString("en-US"),
-  next === undefined ? "never" : new Date(next).toISOString(),
-  oneLine(cron),
-  timezone,
-];
+const SCHEDULE_COLUMNS = {
+  head: ["name", "published", "skipped", "next", "cron", "timezone"],
+  textFrom: 3,
+  nothing: "no schedules",
+  cellsOf: ({ name, published, skipped, next, cron, timezone }: ScheduleEntry): string[] => [
+    name,
+    published.toLocaleString("en-US"),
+    skipped.toLocaleString("en-US"),
+    next === undefined ? "never" : new Date(next).toISOString(),
+    cron,
+    timezone,
+  ],
+};
