@@ -71,7 +71,7 @@ export async function runChapter(options: ChapterOptions): Promise<ChapterResult
     });
     const failures = [...talked.failures, ...violations.map(({ message }) => message)].slice(0, FAILURES_SHOWN);
     if (violations.length > 0) failures.push(`its history is in ${keepHistory(`soak-chapter-${number}`, history)}`);
-    return { counts, talked: talked.count, failures: failures.map((text) => `chapter ${number}: ${text}`) };
+    return { counts, talked: talked.published + talked.emitted, failures: failures.map((text) => `chapter ${number}: ${text}`) };
   } finally {
     await talkers.dispose();
     await round.dispose();

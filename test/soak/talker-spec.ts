@@ -1,6 +1,10 @@
 /** What a talker is to do. */
 export interface TalkerSpec {
   readonly name: string;
+  /** Whose device it is. Default: its name. */
+  readonly user?: string;
+  /** It loses its connection about so often, and is away for up to as long. Default: never. */
+  readonly awayEveryMs?: number;
   readonly url: string;
   readonly queue: string;
   readonly room: string;
@@ -23,6 +27,7 @@ export type TalkerWord =
 export interface Heard {
   readonly handled: readonly string[];
   readonly heard: readonly string[];
-  /** What came in another order than it was sent, or was told as a gap. */
+  readonly gaps: number;
+  /** What came in another order than it was sent or stored, was stored twice, or was told as a gap. */
   readonly wrong: readonly string[];
 }

@@ -5,6 +5,7 @@ import type { Heard, TalkerOrder, TalkerSpec, TalkerWord } from "./talker-spec.j
 /** Of so many messages one waits before it is delivered, and for how long. */
 const DELAYED_ONE_IN = 10;
 const DELAY_MS = 700;
+const RECONNECT_MS = 10;
 
 /** A client as applications have it, with frames: it publishes and consumes, emits to a room and listens there. */
 class Talker {
@@ -15,6 +16,7 @@ class Talker {
   readonly #handled = new Order();
   readonly #heard = new Order();
   readonly #wrong: string[] = [];
+  #gaps = 0;
   /** When a message that was delayed may come, at the earliest. */
   readonly #dues = new Map<string, number>();
   #running = true;
@@ -22,26 +24,59 @@ class Talker {
 
   constructor(spec: TalkerSpec) {
     this.#spec = spec;
-    const { name, url } = spec;
-    this.#holdfast = connect(url, { auth: { user: name }, forceNew: true, reconnectionDelay: 10, reconnectionDelayMax: 50 });
+    const { name, url, user = name } = spec;
+    this.#holdfast = connect(url, {
+      auth: { user, device: name },
+      forceNew: true,
+      reconnectionDelay: RECONNECT_MS,
+      reconnectionDelayMax: 5 * RECONNECT_MS,
+    });
   }
 
   async listen(): Promise<void> {
     const { queue, room } = this.#spec;
     const kitchen = this.#holdfast.room(room);
-    await kitchen.on("said", (id: unknown) => this.#note(this.#heard, String(id)));
-    await kitchen.onGap(({ from, to, reason }) => void this.#wrong.push(`${room} has a gap from ${from} to ${to}: ${reason}`));
+    await kitchen.on<[string]>("said", (id, { sequence }) => {
+      this.#noteStored(this.#heard, id, sequence, true);
+      this.#note(this.#heard, id);
+    });
+    await kitchen.onGap(({ from, to, reason }) => {
+      this.#gaps++;
+      this.#wrong.push(`${room} has a gap from ${from} to ${to}: ${reason}`);
+    });
     await kitchen.join();
-    this.#holdfast
-      .queue<string>(queue)
-      .consume(
-        async ({ body, key, attempt, sequence }) => this.#note(this.#handled, body, key, `, sequence ${sequence}, attempt ${attempt}`),
-        { maxInFlight: 50 },
-      );
+    this.#holdfast.queue<string>(queue).consume(
+      async ({ body, key, attempt, sequence }) => {
+        this.#noteStored(this.#handled, body, sequence, false);
+        this.#note(this.#handled, body, key, `, sequence ${sequence}, attempt ${attempt}`);
+      },
+      { maxInFlight: 50 },
+    );
   }
 
   talk(): void {
-    this.#over = Promise.all([this.#publish(), this.#emit()]);
+    this.#over = Promise.all([this.#publish(), this.#emit(), this.#goAway()]);
+  }
+
+  /** Its connection is lost now and then, and it is away for a while. */
+  async #goAway(): Promise<void> {
+    const { awayEveryMs } = this.#spec;
+    const { io } = this.#holdfast.socket;
+    while (awayEveryMs !== undefined && this.#running) {
+      await pause(Math.random() * 2 * awayEveryMs);
+      const awayMs = Math.random() * awayEveryMs;
+      io.reconnectionDelay(awayMs);
+      io.reconnectionDelayMax(awayMs);
+      io.engine?.close();
+      await pause(awayMs);
+      io.reconnectionDelay(RECONNECT_MS);
+      io.reconnectionDelayMax(5 * RECONNECT_MS);
+    }
+  }
+
+  #noteStored(order: Order, id: string, sequence: number, rising: boolean): void {
+    const wrong = order.noteStored(id, sequence, rising);
+    if (wrong !== undefined) this.#wrong.push(`${id} has sequence ${sequence}, and ${wrong}`);
   }
 
   #note(order: Order, id: string, key = "", more = ""): void {
@@ -82,7 +117,7 @@ class Talker {
   }
 
   report(): TalkerWord {
-    const heard: Heard = { handled: this.#handled.ids, heard: this.#heard.ids, wrong: this.#wrong };
+    const heard: Heard = { handled: this.#handled.ids, heard: this.#heard.ids, gaps: this.#gaps, wrong: this.#wrong };
     return { say: "report", heard };
   }
 
@@ -95,9 +130,21 @@ class Talker {
 class Order {
   readonly #seen = new Set<string>();
   readonly #last = new Map<string, number>();
+  readonly #sequences = new Map<string, number>();
+  #highest = 0;
 
   get ids(): readonly string[] {
     return [...this.#seen];
+  }
+
+  /** Takes where a message was stored; gives what was wrong with it. With `rising` all come first in the order in which they are stored. */
+  noteStored(id: string, sequence: number, rising: boolean): string | undefined {
+    const before = this.#sequences.get(id);
+    if (before !== undefined) return before === sequence ? undefined : `had ${before} before: it is stored twice`;
+    this.#sequences.set(id, sequence);
+    const highest = this.#highest;
+    this.#highest = Math.max(highest, sequence);
+    return rising && sequence < highest ? `came after ${highest}` : undefined;
   }
 
   /** Takes what came; gives what of the same sender and key came before it and should not have. */

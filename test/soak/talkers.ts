@@ -9,6 +9,16 @@ const POLL_MS = 200;
 const POLLS_MAX = 300;
 const SHOWN = 3;
 
+/** What was confirmed to talkers, and what came of it. */
+export interface Talked {
+  readonly published: number;
+  readonly emitted: number;
+  /** First deliveries to all of them. */
+  readonly heard: number;
+  readonly gaps: number;
+  readonly failures: readonly string[];
+}
+
 type TalkerProcess = ProgramProcess<TalkerOrder, TalkerWord>;
 
 /** Clients in processes of their own, who publish to one queue and talk in one room. */
@@ -26,21 +36,29 @@ export class Talkers {
   }
 
   /** Nothing new is sent; gives what is missing or out of order once it had time to come. */
-  async finish(): Promise<{ readonly count: number; readonly failures: string[] }> {
+  async finish(): Promise<Talked> {
     const sent = await Promise.all(this.#talkers.map((talker) => ask(talker, "quiet")));
     const published = sent.flatMap((word) => word.published);
     const emitted = sent.flatMap((word) => word.emitted);
     let failures: string[] = [];
+    let heard: Heard[] = [];
     for (let polls = 0; polls < POLLS_MAX; polls++) {
       const reports = await Promise.all(this.#talkers.map((talker) => ask(talker, "report")));
-      const heard = reports.map((report) => report.heard);
+      heard = reports.map((report) => report.heard);
       failures = [...heard.flatMap(({ wrong }) => wrong.slice(0, SHOWN)), ...missing(published, emitted, heard)];
       // What is wrong does not get better.
       if (failures.length === 0 || heard.some(({ wrong }) => wrong.length > 0)) break;
       await pause(POLL_MS);
     }
     await Promise.all(this.#talkers.map((talker) => talker.stop("stop")));
-    return { count: published.length + emitted.length, failures };
+    const count = (what: (one: Heard) => number): number => heard.reduce((sum, one) => sum + what(one), 0);
+    return {
+      published: published.length,
+      emitted: emitted.length,
+      heard: count((one) => one.heard.length),
+      gaps: count((one) => one.gaps),
+      failures,
+    };
   }
 
   /** Ends those that still run. */

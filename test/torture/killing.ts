@@ -47,13 +47,23 @@ export async function killing(round: Round, { kills, random, at = [], onKill }: 
 export interface KillRounds extends Pick<RoundOptions, "queues">, Pick<Killing, "at"> {
   readonly kills: number;
   readonly killsPerRound: number;
+  /** Others who are there during a round, and judge for themselves. */
+  readonly company?: (round: Round) => Promise<Company>;
+}
+
+/** Clients without a history file. */
+export interface Company {
+  /** Everything is healed: they say nothing new, and what they said has to come. */
+  finish(): Promise<void>;
+  /** Ends those that still run. */
+  dispose(): Promise<void>;
 }
 
 /** Kills the server in one round after the other, with the clients of `populate`, until that is enough or something is wrong; returns how often. */
 export async function killInRounds(
   rounds: Rounds,
   { random, progress }: RowContext,
-  { kills, killsPerRound, queues, at = [] }: KillRounds,
+  { kills, killsPerRound, queues, at = [], company }: KillRounds,
   populate: (round: Round) => Promise<void>,
 ): Promise<number> {
   let done = 0;
@@ -61,7 +71,13 @@ export async function killInRounds(
   while (done < kills && !rounds.failed) {
     await rounds.run({ queues }, async (round) => {
       await populate(round);
-      await killing(round, { kills: Math.min(killsPerRound, kills - done), random, at, onKill });
+      const others = await company?.(round);
+      try {
+        await killing(round, { kills: Math.min(killsPerRound, kills - done), random, at, onKill });
+        await others?.finish();
+      } finally {
+        await others?.dispose();
+      }
     });
   }
   return done;

@@ -1,5 +1,6 @@
+import { type Talked, Talkers } from "../../soak/talkers.js";
 import type { PublisherSpec } from "../client/spec.js";
-import { killInRounds } from "../killing.js";
+import { type Company, killInRounds } from "../killing.js";
 import { queueOf } from "../queues.js";
 import type { Round } from "../round.js";
 import { Rounds } from "../rounds.js";
@@ -32,19 +33,49 @@ export async function populate(round: Round): Promise<void> {
   ]);
 }
 
+/** Users with devices in one room, each a client as applications have it. */
+const TALKERS = [
+  { name: "tess-phone", user: "tess" },
+  { name: "tess-laptop", user: "tess" },
+  { name: "tom-phone", user: "tom" },
+  { name: "tom-tablet", user: "tom" },
+] as const;
+const TALK = { queue: "parcels", room: "kitchen", keys: 8, pauseMs: 20, awayEveryMs: 800 } as const;
+
+/** They publish, consume, emit and listen, and keep account of it. */
+async function talkIn(round: Round, note: (talked: Talked) => void): Promise<Company> {
+  const { name, settings } = queueOf(TALK.queue, { ordering: "key", deadLetter: false, maxAttempts: 0 });
+  await round.admin.define(name, settings);
+  const talkers = new Talkers();
+  await talkers.begin(TALKERS.map((who) => ({ ...who, ...TALK, url: round.url })));
+  return { finish: async () => note(await talkers.finish()), dispose: () => talkers.dispose() };
+}
+
 export const kill: Row = {
   number: 1,
   title: "`kill -9` under load",
-  method: "Four clients publish to, consume and settle queues of each order; the server is killed at random moments.",
-  target: "1,000 kills: 0 lost, unexpected, reordered, phantom",
+  method:
+    "Four clients publish to, consume and settle queues of each order, while four devices of two users with the client library publish, consume, emit to a room and hear it, each away now and then; the server is killed at random moments. What came to a device of what was confirmed to any, once and in order, the devices say.",
+  target: "1,000 kills: 0 lost, unexpected, reordered, phantom; 0 gaps",
   fullMinutes: 25,
   async run(context) {
     const kills = scaled(KILLS, context.scale);
     const rounds = new Rounds(context);
-    const done = await killInRounds(rounds, context, { kills, killsPerRound: KILLS_PER_ROUND, queues: MIXED_QUEUES }, populate);
+    const sum = { published: 0, emitted: 0, heard: 0, gaps: 0 };
+    const note = ({ failures, ...talked }: Talked): void => {
+      rounds.failures.push(...failures);
+      sum.published += talked.published;
+      sum.emitted += talked.emitted;
+      sum.heard += talked.heard;
+      sum.gaps += talked.gaps;
+    };
+    const company = (round: Round): Promise<Company> => talkIn(round, note);
+    const done = await killInRounds(rounds, context, { kills, killsPerRound: KILLS_PER_ROUND, queues: MIXED_QUEUES, company }, populate);
+    if (sum.emitted < done || sum.published < done)
+      rounds.failures.push(`vacuous: only ${sum.published} published and ${sum.emitted} emitted by devices in ${done} kills`);
     rounds.expectAtLeast({ crashesInFlight: 0.5 * done, redeliveries: done, unknown: done, published: 10 * done });
     const { published, acked, redeliveries, crashesInFlight } = rounds.counts;
-    const figure = `${done} kills (${crashesInFlight} with deliveries in flight), ${published} published, ${acked} acked, ${redeliveries} redelivered`;
+    const figure = `${done} kills (${crashesInFlight} with deliveries in flight), ${published} published, ${acked} acked, ${redeliveries} redelivered; devices with the client library: ${sum.published} published, ${sum.emitted} emits, ${sum.heard} heard, ${sum.gaps} gaps`;
     return rounds.result(figure, done >= KILLS);
   },
 };
