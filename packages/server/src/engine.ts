@@ -38,6 +38,12 @@ export interface Leased {
   readonly end: number;
 }
 
+/** What one consumer settles. */
+export interface ConsumerRuns {
+  readonly consumer: number;
+  readonly runs: readonly SettleRun[];
+}
+
 /** A message as `peek` shows it. */
 export interface Peeked {
   readonly sequence: number;
@@ -189,6 +195,8 @@ export interface Engine extends Administration, BackingUp, Scheduling, RoomEngin
    * queue if it is there, in the same commit.
    */
   settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]>;
+  /** As `settle`, of many consumers, in order and in one commit; each has its own results. */
+  settleAll(settlements: readonly ConsumerRuns[]): Promise<readonly (readonly SettledRun[])[]>;
 
   /**
    * Lets a blocked key go on: its head goes to the dead letters (`skip`, with that reason), or comes again with all its

@@ -10,7 +10,7 @@ import type { Core, Expired } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Lease } from "../core/lease.js";
 import type { Queue } from "../core/queue.js";
-import type { AppendRequest, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
+import type { AppendRequest, ConsumerRuns, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
 import type { QueueOptions } from "../options.js";
 import type {
   DeviceAddress,
@@ -602,6 +602,10 @@ export class StoredEngine implements Engine {
 
   settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
     return this.#committed((core, now) => core.settle(core.consumer(consumer), runs, now));
+  }
+
+  settleAll(settlements: readonly ConsumerRuns[]): Promise<readonly (readonly SettledRun[])[]> {
+    return this.#committed((core, now) => settlements.map(({ consumer, runs }) => core.settle(core.consumer(consumer), runs, now)));
   }
 
   async backup(): Promise<EngineBackup> {
