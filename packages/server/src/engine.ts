@@ -32,6 +32,8 @@ export interface Leased {
   readonly attempt: number;
   readonly publishedAt: number;
   readonly leaseUntil: number;
+  /** How long its queue leases. */
+  readonly leaseMs: number;
   /** The record lies in `bytes` from `start` to `end`. */
   readonly bytes: Uint8Array;
   readonly start: number;

@@ -1,5 +1,6 @@
 import {
   type ByteReader,
+  eachSection,
   HoldfastError,
   LIMITS,
   type PublishSection,
@@ -9,9 +10,7 @@ import {
   readSettle,
   requestOf,
   SECTION,
-  type Section,
   type SettleSection,
-  sectionsOf,
 } from "holdfast-client/protocol";
 import { RULES } from "../auth/operations.js";
 import type { Broker } from "../broker.js";
@@ -55,7 +54,7 @@ interface Settlements extends Settlement {
 }
 
 /** Queue names that a connection need not have checked again. */
-const NAMES_MAX = 1_000;
+const NAMES_MAX = 4_096;
 
 /** Takes the frames of connections apart and answers each section in a frame. */
 export class Frames {
@@ -84,25 +83,25 @@ export class Frames {
   #sections(connection: Connection, frame: Uint8Array): void {
     const taking: Taking = { settlementsLeft: SETTLEMENTS_MAX, settlements: [], publishes: [] };
     try {
-      for (const section of sectionsOf(frame)) {
+      eachSection(frame, (type, content) => {
         if (!connection.socket.connected) return;
-        const request = requestOf(section.content);
+        const request = requestOf(content);
         try {
-          this.#section(connection, section, taking);
+          this.#section(connection, type, content, taking);
         } catch (error) {
           // What is not permitted, or too much, is well formed.
           const isWellFormed = error instanceof HoldfastError && (error.code === "FORBIDDEN" || error.code === "RATE_LIMITED");
           if (isWellFormed) this.#refuse(connection, request, error);
           else this.#malformed(connection, request, error);
         }
-      }
+      });
     } finally {
       if (taking.settlements.length > 0) void this.#settleTogether(connection, taking.settlements);
       this.#storeTogether(connection, taking);
     }
   }
 
-  #section(connection: Connection, { type, content }: Section, taking: Taking): void {
+  #section(connection: Connection, type: number, content: ByteReader, taking: Taking): void {
     if (type === SECTION.publish) this.#publish(connection, content, taking);
     else if (type === SECTION.settle) this.#settle(connection, content, taking);
     else throw new HoldfastError("BAD_REQUEST", `malformed frame: section ${type}, expected ${SECTION.publish} or ${SECTION.settle}`);
