@@ -209,11 +209,10 @@ export function eachSection(frame: Uint8Array, each: (type: number, content: Byt
   while (content.at < frame.length) {
     content.end = frame.length;
     const type = content.u8();
-    const length = content.u32();
-    const start = content.skip(length);
+    const start = content.skip(content.u32());
     const end = content.at;
-    content.at = start;
     content.end = end;
+    content.at = start;
     each(type, content);
     content.at = end;
   }
