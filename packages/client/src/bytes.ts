@@ -114,14 +114,14 @@ export class ByteWriter {
 
 /** Reads what `ByteWriter` wrote; reading past the end is `BAD_REQUEST`, never a wrong value. */
 export class ByteReader {
-  readonly #view: DataView;
+  readonly view: DataView;
   readonly bytes: Uint8Array;
   at: number;
-  readonly end: number;
+  end: number;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.at = start;
     this.end = end;
   }
@@ -136,15 +136,15 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#advance(1));
+    return this.view.getUint8(this.#advance(1));
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#advance(2), true);
+    return this.view.getUint16(this.#advance(2), true);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#advance(4), true);
+    return this.view.getUint32(this.#advance(4), true);
   }
 
   u48(): number {
@@ -153,11 +153,11 @@ export class ByteReader {
 
   /** Looks at four bytes without moving. */
   peekU32(at: number): number {
-    return at + 4 <= this.end ? this.#view.getUint32(at, true) : 0;
+    return at + 4 <= this.end ? this.view.getUint32(at, true) : 0;
   }
 
   peekU48(at: number): number {
-    return this.#view.getUint32(at, true) + this.#view.getUint16(at + 4, true) * TWO_POW_32;
+    return this.view.getUint32(at, true) + this.view.getUint16(at + 4, true) * TWO_POW_32;
   }
 
   skip(bytes: number): number {

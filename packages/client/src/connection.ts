@@ -1,9 +1,11 @@
 import type { Socket } from "socket.io-client";
 import { afterTurn, decodeBytewise, inOneWrite } from "#platform";
 import { asBytes } from "./body.js";
+import type { ByteReader } from "./bytes.js";
 import { type ErrorReply, HoldfastError } from "./errors.js";
 import {
   DeliveriesSection,
+  eachSection,
   type Fate,
   FRAME_EVENT,
   FRAME_VERSION,
@@ -12,8 +14,6 @@ import {
   readFates,
   readRefused,
   SECTION,
-  type Section,
-  sectionsOf,
 } from "./frame.js";
 import type { EngineEnd } from "./platform.js";
 
@@ -316,7 +316,7 @@ export class Connection {
       return text;
     };
     try {
-      for (const section of sectionsOf(frame)) this.#onSection(section, bytewise);
+      eachSection(frame, (type, content) => this.#onSection(type, content, bytewise));
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       // The rest cannot be read, so everything unanswered has to be asked for again.
@@ -324,7 +324,7 @@ export class Connection {
     }
   }
 
-  #onSection({ type, content }: Section, text: FrameText): void {
+  #onSection(type: number, content: ByteReader, text: FrameText): void {
     switch (type) {
       case SECTION.receipts:
       case SECTION.settled:

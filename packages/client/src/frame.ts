@@ -200,20 +200,21 @@ export class FrameWriter extends RequestWriter {
   }
 }
 
-/** A section of a frame: its type and where its content lies. */
-export interface Section {
-  readonly type: number;
-  readonly content: ByteReader;
-}
-
-/** The sections of a frame in order; `BAD_REQUEST` when one reaches past the end. */
-export function* sectionsOf(frame: Uint8Array): Generator<Section> {
-  const reader = new ByteReader(frame);
-  while (reader.at < frame.length) {
-    const type = reader.u8();
-    const length = reader.u32();
-    const start = reader.skip(length);
-    yield { type, content: new ByteReader(frame, start, reader.at) };
+/**
+ * Calls `each` for the sections of a frame in order, with their type; `BAD_REQUEST` when one reaches past the end. One reader
+ * serves all of them, so what is read forward must be read before `each` returns.
+ */
+export function eachSection(frame: Uint8Array, each: (type: number, content: ByteReader) => void): void {
+  const content = new ByteReader(frame);
+  while (content.at < frame.length) {
+    content.end = frame.length;
+    const type = content.u8();
+    const start = content.skip(content.u32());
+    const end = content.at;
+    content.end = end;
+    content.at = start;
+    each(type, content);
+    content.at = end;
   }
 }
 
@@ -232,13 +233,16 @@ export function readPublish(content: ByteReader): PublishSection {
   const firstNumber = content.u48();
   const oldestOpen = content.u48();
   const count = content.u16();
-  const records = content.bytes.subarray(content.at, content.end);
-  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
-  let at = 0;
-  for (let index = 0; index < count; index++) at += checkRecord(view, at, records.length);
-  if (at !== records.length || count === 0) {
-    throw new HoldfastError("BAD_REQUEST", `malformed frame: ${count} records end at ${at}, the section holds ${records.length} bytes`);
+  const { at: start, end } = content;
+  let at = start;
+  for (let index = 0; index < count; index++) at += checkRecord(content.view, at, end);
+  if (at !== end || count === 0) {
+    throw new HoldfastError(
+      "BAD_REQUEST",
+      `malformed frame: ${count} records end at ${at - start}, the section holds ${end - start} bytes`,
+    );
   }
+  const records = content.bytes.subarray(start, end);
   return { request, atomic, queue, producer, firstNumber, oldestOpen, count, records };
 }
 

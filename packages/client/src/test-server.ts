@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { Server, type Socket } from "socket.io";
 import { ByteWriter } from "./bytes.js";
 import {
+  eachSection,
   FRAME_EVENT,
   FrameWriter,
   type PublishSection,
@@ -13,7 +14,6 @@ import {
   SECTION,
   type SettledRun,
   type SettleSection,
-  sectionsOf,
 } from "./frame.js";
 import { type ConnectOptions, connect, type Holdfast } from "./index.js";
 import { writeRecord } from "./record.js";
@@ -103,7 +103,7 @@ export class TestServer {
     const frame: ReceivedFrame = { publishes: [], settles: [] };
     const answer = new FrameWriter();
     this.frames.push(frame);
-    for (const { type, content } of sectionsOf(bytes)) {
+    eachSection(bytes, (type, content) => {
       if (type === SECTION.publish) {
         const section = readPublish(content);
         frame.publishes.push(section);
@@ -115,7 +115,7 @@ export class TestServer {
         const runs = this.onSettle(section, socket);
         if (runs !== undefined) answer.settled(section.request, runs);
       }
-    }
+    });
     if (answer.length > 0) socket.emit(FRAME_EVENT, answer.take());
     this.#changed();
   }

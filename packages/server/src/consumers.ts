@@ -12,6 +12,12 @@ const ENDED_A_TURN = 8;
 /** Leases a returning client still holds: first number and count of each stretch. */
 export type HeldLeases = readonly (readonly [first: number, count: number])[];
 
+/** What a consumer settles. */
+export interface Settlement {
+  readonly consumer: Consumer;
+  readonly runs: readonly SettleRun[];
+}
+
 /** All consumers of this process: who holds them, which have lost their socket and until when they may be resumed. */
 export class Consumers {
   readonly #engine: Engine;
@@ -115,6 +121,15 @@ export class Consumers {
     if (consumer.number === undefined) return staleRuns(runs);
     const settled = await this.#engine.settle(consumer.number, runs);
     this.#dispatcher.wake(consumer);
+    this.#onLess?.();
+    return settled;
+  }
+
+  /** As `settle`, of many consumers together: each has its own results. */
+  async settleAll(settlements: readonly Settlement[]): Promise<readonly (readonly SettledRun[])[]> {
+    // The engine knows of no consumer 0: what has none in this life is stale.
+    const settled = await this.#engine.settleAll(settlements.map(({ consumer, runs }) => ({ consumer: consumer.number ?? 0, runs })));
+    for (const { consumer } of settlements) this.#dispatcher.wake(consumer);
     this.#onLess?.();
     return settled;
   }

@@ -13,6 +13,7 @@ const leased = (lease: number): Leased => ({
   attempt: 1,
   publishedAt: 0,
   leaseUntil: 0,
+  leaseMs: 0,
   bytes: nothing,
   start: 0,
   end: 0,
@@ -33,10 +34,6 @@ class ScriptedEngine {
 
   capacity(consumer: number): number {
     return this.capacities.get(consumer) ?? 0;
-  }
-
-  options(): undefined {
-    return undefined;
   }
 
   lease(consumer: number, count: number): readonly Leased[] | Promise<readonly Leased[]> {

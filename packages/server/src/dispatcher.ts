@@ -190,12 +190,12 @@ export class Dispatcher {
   }
 
   #deliver(consumer: Consumer, batch: readonly Leased[]): void {
-    if (batch.length === 0) return;
+    const [first] = batch;
+    if (first === undefined) return;
     const { sink, seat } = consumer;
     if (seat !== undefined) this.#shares.spend(seat.line, effortOf(batch.length, bytesOf(batch), sink.messageEffort));
-    const leaseMs = this.#engine.options(consumer.address)?.leaseMs ?? 0;
     try {
-      sink.deliver(consumer, batch, leaseMs);
+      sink.deliver(consumer, batch, first.leaseMs);
     } catch (error) {
       this.#log.error(`deliveries of ${describeQueue(consumer.address)} could not be handed over, they will expire: ${String(error)}`);
     }

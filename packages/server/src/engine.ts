@@ -32,10 +32,18 @@ export interface Leased {
   readonly attempt: number;
   readonly publishedAt: number;
   readonly leaseUntil: number;
+  /** How long its queue leases. */
+  readonly leaseMs: number;
   /** The record lies in `bytes` from `start` to `end`. */
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
+}
+
+/** What one consumer settles. */
+export interface ConsumerRuns {
+  readonly consumer: number;
+  readonly runs: readonly SettleRun[];
 }
 
 /** A message as `peek` shows it. */
@@ -189,6 +197,8 @@ export interface Engine extends Administration, BackingUp, Scheduling, RoomEngin
    * queue if it is there, in the same commit.
    */
   settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]>;
+  /** As `settle`, of many consumers, in order and in one commit; each has its own results. */
+  settleAll(settlements: readonly ConsumerRuns[]): Promise<readonly (readonly SettledRun[])[]>;
 
   /**
    * Lets a blocked key go on: its head goes to the dead letters (`skip`, with that reason), or comes again with all its

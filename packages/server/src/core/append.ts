@@ -2,6 +2,7 @@ import { type ErrorReply, HAS_EVENT, HAS_KEY, HoldfastError, LIMITS, type Receip
 import type { AppendRequest } from "../engine.js";
 import type { DueEntries } from "./due-entries.js";
 import { hashRecord } from "./id-index.js";
+import { u16, u32 } from "./little-endian.js";
 import { store, storeOne, storeUntil } from "./log.js";
 import type { LogState } from "./log-state.js";
 import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
@@ -28,13 +29,13 @@ export function appendTo(queue: Queue, request: AppendRequest, tools: AppendTool
   const { count, records } = request;
   const producer = request.producer === undefined ? undefined : beginProducer(queue, request, now);
   const firstNumber = request.producer?.firstNumber ?? 0;
-  const runs: ReceiptRun[] = [];
   const plain = isPlain(records, count, queue) && fits(queue, count, records.length);
   if (plain && (producer === undefined || firstNumber === producer.next)) {
-    addRun(runs, count, store(queue, { records, count, expires: false }, now), false);
-    producer?.note(count, runs[0]?.sequence ?? 0);
-    return runs;
+    const sequence = store(queue, { records, count, expires: false }, now);
+    producer?.note(count, sequence);
+    return [{ count, sequence, duplicate: false }];
   }
+  const runs: ReceiptRun[] = [];
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   let at = 0;
   for (let index = 0; index < count; index++) {
@@ -124,7 +125,7 @@ export function beginProducer(log: LogState, request: NumberedRequest, now: numb
     log.producers.set(id, producer);
   }
   producer.begin(oldestOpen, now);
-  log.dirtyProducers.add(producer);
+  log.touchProducer(producer);
   return producer;
 }
 
@@ -164,11 +165,10 @@ const PLAIN_FIELDS = HAS_EVENT | HAS_KEY;
 export function isPlain(records: Uint8Array, count: number, queue: Queue | undefined): boolean {
   if (queue !== undefined && queue.options.ttlMs > 0) return false;
   const keyed = needsKey(queue);
-  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   let at = 0;
   for (let index = 0; index < count; index++) {
-    const size = view.getUint32(at, true);
-    const head = view.getUint32(at + 4, true);
+    const size = u32(records, at);
+    const head = u32(records, at + 4);
     const present = (head >>> 8) & 0xff;
     const traits = (head >>> 16) & 0xff;
     const idBytes = head >>> 24;
@@ -176,7 +176,7 @@ export function isPlain(records: Uint8Array, count: number, queue: Queue | undef
     if ((present & ~PLAIN_FIELDS) !== 0 || (keyed && (present & HAS_KEY) === 0)) return false;
     let field = at + HEADER_BYTES + idBytes;
     for (let bits = present; bits !== 0; bits &= bits - 1) {
-      const bytes = view.getUint16(field, true);
+      const bytes = u16(records, field);
       if (bytes > FIELD_BYTES_MAX) return false;
       field += 2 + bytes;
     }

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { HoldfastError } from "holdfast-client/protocol";
 import { clearBit, hasBit, withBit } from "./bits.js";
-import { u32, u48 } from "./little-endian.js";
+import { putU32, putU48, u32, u48 } from "./little-endian.js";
 import { packSparse, positionIn, readIndexes, SPARSE, tableBytes } from "./sparse.js";
 import { delayOf, expireAtOf, lookAt, NEVER } from "./timing.js";
 
@@ -142,19 +142,19 @@ export class Block {
     { expires, delayed, raised = false, replaces = false }: BlockTraits,
   ): Block {
     const bytes = Buffer.allocUnsafe(HEADER_BYTES + recordBytes);
-    bytes.writeUInt32LE(WHOLE, 0);
-    bytes.writeUInt32LE(previousCrc, 8);
-    bytes.writeUInt32LE(count, 12);
+    putU32(bytes, 0, WHOLE);
+    putU32(bytes, 8, previousCrc);
+    putU32(bytes, 12, count);
     bytes[15] = (expires ? EXPIRES : 0) | (delayed ? DELAYED : 0) | (raised ? RAISED : 0) | (replaces ? REPLACES : 0);
-    bytes.writeUIntLE(first, 16, 6);
-    bytes.writeUIntLE(publishedAt, 22, 6);
-    bytes.writeUInt32LE(queue, 28);
+    putU48(bytes, 16, first);
+    putU48(bytes, 22, publishedAt);
+    putU32(bytes, 28, queue);
     let at = HEADER_BYTES;
     for (const part of records) {
       bytes.set(part, at);
       at += part.length;
     }
-    bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4);
+    putU32(bytes, 4, crc32(bytes.subarray(8)));
     return new Block(bytes);
   }
 

@@ -68,15 +68,26 @@ const PREFIX_BYTES = 5;
 const keyOfQueue = (prefix: number, queue: number, extraBytes = 0): Buffer => {
   const key = Buffer.allocUnsafe(PREFIX_BYTES + extraBytes);
   key[0] = prefix;
-  key.writeUInt32BE(queue, 1);
+  putU32(key, 1, queue);
   return key;
 };
 
 const keyOfPosition = (prefix: number, queue: number, position: number): Buffer => {
   const key = keyOfQueue(prefix, queue, 6);
-  key.writeUIntBE(position, 5, 6);
+  const high = Math.floor(position / 0x1_0000_0000);
+  key[5] = high >>> 8;
+  key[6] = high;
+  putU32(key, 7, position);
   return key;
 };
+
+/** Highest byte first, so that keys are in the order of their numbers. By hand: each message takes several keys. */
+function putU32(key: Buffer, at: number, value: number): void {
+  key[at] = value >>> 24;
+  key[at + 1] = value >>> 16;
+  key[at + 2] = value >>> 8;
+  key[at + 3] = value;
+}
 
 export const metaKey = Buffer.of(META);
 export const definitionKey = (queue: number): Buffer => keyOfQueue(DEFINITION, queue);
@@ -186,11 +197,13 @@ export const heldRange = (queue: number): { from: Buffer; to: Buffer } => ({
   to: keyOfQueue(HELD, queue + 1),
 });
 
-export const producerKey = (queue: number, producer: string): Buffer =>
-  Buffer.concat([keyOfQueue(PRODUCER, queue), Buffer.from(producer, "utf8")]);
+const keyOfName = (prefix: number, queue: number, name: string): Buffer => {
+  const key = keyOfQueue(prefix, queue, Buffer.byteLength(name));
+  key.write(name, PREFIX_BYTES);
+  return key;
+};
 
-const keyOfName = (prefix: number, queue: number, name: string): Buffer =>
-  Buffer.concat([keyOfQueue(prefix, queue), Buffer.from(name, "utf8")]);
+export const producerKey = (queue: number, producer: string): Buffer => keyOfName(PRODUCER, queue, producer);
 
 export const scheduleKey = (queue: number, name: string): Buffer => keyOfName(SCHEDULE, queue, name);
 /** The message of a schedule, apart from what every occurrence changes. */

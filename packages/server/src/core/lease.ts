@@ -75,6 +75,10 @@ export class Lease implements Leased {
     return this.held;
   }
 
+  get leaseMs(): number {
+    return this.consumer.queue.options.leaseMs;
+  }
+
   /** When the message might have been delivered first. */
   get since(): number {
     const { block, due, entry } = this.place;

@@ -14,7 +14,8 @@ export abstract class LogState {
   lastCrc = 0;
   readonly producers = new Map<string, Producer>();
   readonly ids = new IdIndex();
-  readonly dirtyProducers = new Set<Producer>();
+  /** Producers that the commit that is being filled writes. */
+  #dirtyProducers: Producer[] = [];
   /** Ids of producers that are to be forgotten with the next commit. */
   idleProducers: string[] = [];
   producersCheckedAt = 0;
@@ -25,6 +26,23 @@ export abstract class LogState {
     this.number = number;
     this.namespace = namespace;
     this.name = name;
+  }
+
+  /** The producer is to be written with this commit. */
+  touchProducer(producer: Producer): void {
+    if (producer.isDirty) return;
+    producer.isDirty = true;
+    if (this.#dirtyProducers.length === 0) this.#dirtyProducers = [producer];
+    else this.#dirtyProducers.push(producer);
+  }
+
+  /** Those that are to be written, which they are now. */
+  takeDirtyProducers(): readonly Producer[] {
+    const producers = this.#dirtyProducers;
+    if (producers.length === 0) return producers;
+    this.#dirtyProducers = [];
+    for (const producer of producers) producer.isDirty = false;
+    return producers;
   }
 
   /** A producer that was idle for less than this is not forgotten, however many there are. */

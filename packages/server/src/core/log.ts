@@ -151,7 +151,8 @@ function placePart(
     const after = queue.logEnd;
     const bytes = records.length;
     pending = { publishedAt, since, promoted, delayed, first, after, count: messages, bytes, records: [records], expires };
-    queue.pending.push(pending);
+    if (queue.pending.length === 0) queue.pending = [pending];
+    else queue.pending.push(pending);
   } else {
     pending.records.push(records);
     pending.count += messages;

@@ -25,6 +25,8 @@ export class Producer {
   /** The next number that was not seen. */
   next: number;
   usedAt: number;
+  /** It is to be written with the commit that is being filled. */
+  isDirty = false;
   #runs: NumberRun[];
 
   constructor(id: string, next = 1, usedAt = 0, runs: NumberRun[] = []) {
@@ -57,8 +59,10 @@ export class Producer {
   begin(oldestOpen: number, now: number): void {
     this.usedAt = now;
     this.next = Math.max(this.next, oldestOpen);
-    const keepFrom = this.#runs.findIndex((run) => run.first + run.count > oldestOpen);
-    this.#runs = keepFrom === -1 ? [] : this.#runs.slice(keepFrom);
+    const runs = this.#runs;
+    let over = 0;
+    for (let run = runs[0]; run !== undefined && run.first + run.count <= oldestOpen; run = runs[++over]);
+    if (over > 0) this.#runs = over === runs.length ? [] : runs.slice(over);
   }
 
   /** What became of a number seen before; undefined when it is new. */
@@ -76,15 +80,27 @@ export class Producer {
 
   /** Notes the fate of the next `count` numbers. */
   note(count: number, sequence: number, error?: ErrorReply): void {
-    const last = this.#runs.at(-1);
+    const runs = this.#runs;
+    const last = runs[runs.length - 1];
     const adjoins = last !== undefined && last.first + last.count === this.next;
     if (adjoins && last.refused === error?.code && (error !== undefined || last.sequence + last.count === sequence)) last.count += count;
-    else this.#runs.push({ first: this.next, count, sequence, refused: error?.code });
+    else {
+      const run = { first: this.next, count, sequence, refused: error?.code };
+      // The first one in an array made for it: what an empty one grows to has room for many.
+      if (last === undefined) this.#runs = [run];
+      else runs.push(run);
+    }
     this.next += count;
   }
 
+  /** As JSON, put together by hand: most commits write some, and there may be many. */
   pack(): Buffer {
-    return Buffer.from(JSON.stringify({ v: 1, next: this.next, usedAt: this.usedAt, runs: this.#runs }), "utf8");
+    let runs = "";
+    for (const { first, count, sequence, refused } of this.#runs) {
+      const code = refused === undefined ? "" : `,"refused":${JSON.stringify(refused)}`;
+      runs += `${runs === "" ? "" : ","}{"first":${first},"count":${count},"sequence":${sequence}${code}}`;
+    }
+    return Buffer.from(`{"v":1,"next":${this.next},"usedAt":${this.usedAt},"runs":[${runs}]}`, "latin1");
   }
 
   static unpack(id: string, value: Uint8Array): Producer {

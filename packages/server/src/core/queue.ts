@@ -9,6 +9,7 @@ import { originText } from "./history.js";
 import { Horizon } from "./horizon.js";
 import type { KeyRange } from "./keys.js";
 import * as keys from "./keys.js";
+import { putU48 } from "./little-endian.js";
 import type { Pending } from "./log.js";
 import { LogState } from "./log-state.js";
 import { Pace } from "./pace.js";
@@ -198,7 +199,7 @@ export function packState(queue: Queue): Buffer {
   state.writeUInt16LE(VERSION, 0);
   state.writeUInt32LE(queue.lastCrc, 2);
   takeNumbers(queue);
-  for (let index = 0; index < numbers.length; index++) state.writeUIntLE(numbers[index] ?? 0, 6 + 6 * index, 6);
+  for (let index = 0, at = 6; index < numbers.length; index++, at += 6) putU48(state, at, numbers[index] ?? 0);
   return state;
 }
 

@@ -1,4 +1,3 @@
-import { takeAll } from "../take-all.js";
 import { forgetIdleProducers } from "./append.js";
 import * as keys from "./keys.js";
 import type { LogState } from "./log-state.js";
@@ -15,11 +14,13 @@ export interface Writer {
 /** Writes what this commit changed of the producers and ids that a log remembers. */
 export function sealDedup(log: LogState, dedupWindowMs: number, commit: number, now: number, writer: Writer): void {
   const { number, ids } = log;
-  const producers = takeAll(log.dirtyProducers);
+  const producers = log.takeDirtyProducers();
   for (const producer of producers) writer.write(keys.producerKey(number, producer.id), producer.pack());
   if (producers.length > 0 && now >= log.producersCheckedAt + PRODUCERS_CHECK_MS) forgetIdleProducers(log, now);
-  for (const id of log.idleProducers) writer.write(keys.producerKey(number, id), undefined);
-  log.idleProducers = [];
+  if (log.idleProducers.length > 0) {
+    for (const id of log.idleProducers) writer.write(keys.producerKey(number, id), undefined);
+    log.idleProducers = [];
+  }
   if (ids.isEmpty) return;
   const entries = ids.seal(commit);
   if (entries !== undefined) writer.write(keys.idsKey(number, commit), entries);

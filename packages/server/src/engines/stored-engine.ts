@@ -10,7 +10,7 @@ import type { Core, Expired } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Lease } from "../core/lease.js";
 import type { Queue } from "../core/queue.js";
-import type { AppendRequest, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
+import type { AppendRequest, ConsumerRuns, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
 import type { QueueOptions } from "../options.js";
 import type {
   DeviceAddress,
@@ -95,6 +95,8 @@ export class StoredEngine implements Engine {
   #filling = new Deferred();
   #writing: { readonly deferred: Deferred; readonly done: Promise<void> } | undefined;
   #scheduled = false;
+  /** `#afterTurn` is called in the next microtask. */
+  #isTurnEnding = false;
   /** A write of this life failed: nothing more is written in it. */
   #failed = false;
   /** Resolves when the next read ahead ends. */
@@ -367,6 +369,18 @@ export class StoredEngine implements Engine {
     });
   }
 
+  /** As `#afterTurn`, once for all calls made in a row: a hint of many queues leads to a call for each. */
+  #afterTurnSoon(core: Core): void {
+    if (this.#isTurnEnding) return;
+    this.#isTurnEnding = true;
+    queueMicrotask(() => {
+      this.#isTurnEnding = false;
+      if (this.#core !== core || this.#state !== "running") return;
+      this.#afterTurn(core);
+      if (core.hasChanges) this.#schedule();
+    });
+  }
+
   #fillDueLists(core: Core, queue: Queue): void {
     for (const list of queue.levels.lists) {
       if (list.needsLoading && !list.reading) void this.#guard(core, fillDueList(core, this.#store, queue, list));
@@ -565,7 +579,7 @@ export class StoredEngine implements Engine {
     const found = core.consumer(consumer);
     if (found === undefined) return [];
     const { leases, wait } = this.#attempt(core, () => core.lease(found, count, bytesMax, this.#clock.now(), wanted));
-    this.#afterTurn(core);
+    this.#afterTurnSoon(core);
     if (core.hasChanges) this.#schedule();
     if (!wait) {
       if (leases.length > 0) this.#letGoLater(leases);
@@ -602,6 +616,10 @@ export class StoredEngine implements Engine {
 
   settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
     return this.#committed((core, now) => core.settle(core.consumer(consumer), runs, now));
+  }
+
+  settleAll(settlements: readonly ConsumerRuns[]): Promise<readonly (readonly SettledRun[])[]> {
+    return this.#committed((core, now) => settlements.map(({ consumer, runs }) => core.settle(core.consumer(consumer), runs, now)));
   }
 
   async backup(): Promise<EngineBackup> {

@@ -53,9 +53,8 @@ export class Connection {
   malformedFrames = 0;
   /** Bytes of messages in frames that wait to be stored. */
   openBytes = 0;
-  /** Plain requests that are not answered yet, and settlements that wait to be stored. */
+  /** Plain requests that are not answered yet. */
   openRequests = 0;
-  openSettlements = 0;
   /** What it may still ask for. */
   readonly allowance: Allowance;
   /** Queues that frames have named, so that each name is checked once. */
@@ -67,6 +66,8 @@ export class Connection {
   readonly #byHandle = new Map<number, Consumer>();
   readonly #waiting = new Set<() => void>();
   #calls = 0;
+  /** Settlements that wait to be stored. */
+  #openSettlements = 0;
   #serving = false;
   #requests = 0;
 
@@ -152,11 +153,18 @@ export class Connection {
     return this.#requests === 0 && this.port.waitingBytes(UNREAD_BYTES_MAX) >= UNREAD_BYTES_MAX;
   }
 
-  /** Fails with `RATE_LIMITED` when more settlements wait to be stored than may. */
-  assertSettlements(settlementsMax: number): void {
-    if (this.openSettlements <= settlementsMax) return;
-    const count = this.openSettlements;
-    throw new HoldfastError("RATE_LIMITED", `${count} settlements of this connection wait to be stored, at most ${settlementsMax} may`);
+  /** Counts settlements that wait to be stored from now on, or fails with `RATE_LIMITED` where too many would. */
+  beginSettlements(count: number, settlementsMax: number): void {
+    const open = this.#openSettlements + count;
+    if (open > settlementsMax) {
+      throw new HoldfastError("RATE_LIMITED", `${open} settlements of this connection wait to be stored, at most ${settlementsMax} may`);
+    }
+    this.#openSettlements = open;
+  }
+
+  /** They wait no more. */
+  endSettlements(count: number): void {
+    this.#openSettlements -= count;
   }
 
   /** Ends the client's connection with all its namespaces, having told it why. */

@@ -1,6 +1,7 @@
 import {
   ByteWriter,
   DeliveriesSection,
+  eachSection,
   FRAME_EVENT,
   FrameWriter,
   type ReceiptRun,
@@ -10,7 +11,6 @@ import {
   SECTION,
   type SettledRun,
   type SettleRun,
-  sectionsOf,
   writeRecord,
 } from "holdfast-client/protocol";
 import type { Socket } from "socket.io-client";
@@ -50,7 +50,7 @@ export class FrameClient {
 
   #read(frame: Uint8Array): void {
     this.frames++;
-    for (const { type, content } of sectionsOf(frame)) {
+    eachSection(frame, (type, content) => {
       if (type === SECTION.receipts) this.receipts.add(readReceipts(content));
       else if (type === SECTION.settled) this.settled.add(readSettled(content));
       else if (type === SECTION.refused) this.refused.add(readRefused(content));
@@ -69,7 +69,7 @@ export class FrameClient {
           });
         }
       }
-    }
+    });
   }
 
   publish(queue: string, firstNumber: number, bodies: readonly unknown[], more: { producer?: string; oldestOpen?: number } = {}): number {

@@ -1,5 +1,6 @@
 import {
   type ByteReader,
+  eachSection,
   HoldfastError,
   LIMITS,
   type PublishSection,
@@ -9,16 +10,12 @@ import {
   readSettle,
   requestOf,
   SECTION,
-  type Section,
   type SettleSection,
-  sectionsOf,
 } from "holdfast-client/protocol";
 import { RULES } from "../auth/operations.js";
 import type { Broker } from "../broker.js";
-import { staleRuns } from "../consumers.js";
-import type { Consumer } from "../consumer.js";
+import { type Settlement, staleRuns } from "../consumers.js";
 import type { AppendRequest, QueueAddress } from "../engine.js";
-import { RateLimited } from "../limits/rate-limited.js";
 import { isQueueName } from "../options.js";
 import type { Settings } from "../settings.js";
 import { preview } from "../validate.js";
@@ -37,7 +34,9 @@ const SETTLEMENTS_MAX = 100_000;
 /** One frame while it is taken apart. */
 interface Taking {
   /** Settlements that it may still have. */
-  settlements: number;
+  settlementsLeft: number;
+  /** Sections of it that are settled together. */
+  readonly settlements: Settlements[];
   /** Sections of it that are stored together. */
   publishes: Publish[];
 }
@@ -48,8 +47,14 @@ interface Publish {
   readonly append: AppendRequest;
 }
 
+/** A section, and whose leases it settles. */
+interface Settlements extends Settlement {
+  readonly request: number;
+  readonly count: number;
+}
+
 /** Queue names that a connection need not have checked again. */
-const NAMES_MAX = 1_000;
+const NAMES_MAX = 4_096;
 
 /** Takes the frames of connections apart and answers each section in a frame. */
 export class Frames {
@@ -76,26 +81,27 @@ export class Frames {
   }
 
   #sections(connection: Connection, frame: Uint8Array): void {
-    const taking: Taking = { settlements: SETTLEMENTS_MAX, publishes: [] };
+    const taking: Taking = { settlementsLeft: SETTLEMENTS_MAX, settlements: [], publishes: [] };
     try {
-      for (const section of sectionsOf(frame)) {
+      eachSection(frame, (type, content) => {
         if (!connection.socket.connected) return;
-        const request = requestOf(section.content);
+        const request = requestOf(content);
         try {
-          this.#section(connection, section, taking);
+          this.#section(connection, type, content, taking);
         } catch (error) {
           // What is not permitted, or too much, is well formed.
-          const isWellFormed = error instanceof RateLimited || (error instanceof HoldfastError && error.code === "FORBIDDEN");
+          const isWellFormed = error instanceof HoldfastError && (error.code === "FORBIDDEN" || error.code === "RATE_LIMITED");
           if (isWellFormed) this.#refuse(connection, request, error);
           else this.#malformed(connection, request, error);
         }
-      }
+      });
     } finally {
+      if (taking.settlements.length > 0) void this.#settleTogether(connection, taking.settlements);
       this.#storeTogether(connection, taking);
     }
   }
 
-  #section(connection: Connection, { type, content }: Section, taking: Taking): void {
+  #section(connection: Connection, type: number, content: ByteReader, taking: Taking): void {
     if (type === SECTION.publish) this.#publish(connection, content, taking);
     else if (type === SECTION.settle) this.#settle(connection, content, taking);
     else throw new HoldfastError("BAD_REQUEST", `malformed frame: section ${type}, expected ${SECTION.publish} or ${SECTION.settle}`);
@@ -200,27 +206,30 @@ export class Frames {
 
   #settle(connection: Connection, content: ByteReader, taking: Taking): void {
     const section = readSettle(content);
-    const settlements = checkSettle(section, taking.settlements);
-    taking.settlements -= settlements;
-    connection.allowance.spendToSettle(unitsOfSettlements(settlements));
-    const consumer = connection.byHandle(section.handle);
+    const { request, handle, runs } = section;
+    const count = checkSettle(section, taking.settlementsLeft);
+    taking.settlementsLeft -= count;
+    connection.allowance.spendToSettle(unitsOfSettlements(count));
+    const consumer = connection.byHandle(handle);
     if (consumer === undefined) {
-      connection.outbox.settled(section.request, staleRuns(section.runs));
+      connection.outbox.settled(request, staleRuns(runs));
       return;
     }
     connection.access.require(RULES.settle, { kind: "queue", name: consumer.address.queue });
-    void this.#storeSettlements(connection, consumer, section, settlements);
+    connection.beginSettlements(count, this.#settings.limits.settlementsMax);
+    taking.settlements.push({ consumer, request, runs, count });
   }
 
-  async #storeSettlements(connection: Connection, consumer: Consumer, { request, runs }: SettleSection, count: number): Promise<void> {
-    connection.openSettlements += count;
+  /** Settles what was gathered at once: a frame may be of thousands of consumers. */
+  async #settleTogether(connection: Connection, settlements: readonly Settlements[]): Promise<void> {
+    const { outbox } = connection;
     try {
-      connection.assertSettlements(this.#settings.limits.settlementsMax);
-      connection.outbox.settled(request, await this.#broker.consumers.settle(consumer, runs));
+      const settled = await this.#broker.consumers.settleAll(settlements);
+      for (const [index, { request }] of settlements.entries()) outbox.settled(request, settled[index] ?? []);
     } catch (error) {
-      this.#refuse(connection, request, error);
+      for (const { request } of settlements) this.#refuse(connection, request, error);
     } finally {
-      connection.openSettlements -= count;
+      for (const { count } of settlements) connection.endSettlements(count);
     }
   }
 

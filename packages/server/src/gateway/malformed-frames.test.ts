@@ -1,4 +1,4 @@
-import { ByteWriter, FRAME_EVENT, type FrameWriter, readRefused, sectionsOf, writeRecord } from "holdfast-client/protocol";
+import { ByteWriter, eachSection, FRAME_EVENT, type FrameWriter, readRefused, writeRecord } from "holdfast-client/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FrameClient } from "./frame-client.js";
 import { TestHost } from "./test-host.js";
@@ -114,7 +114,7 @@ describe("malformed frames", () => {
     const socket = await host.client();
     const refused = new Promise((resolve) => {
       socket.on(FRAME_EVENT, (frame: Uint8Array) => {
-        for (const { content } of sectionsOf(frame)) resolve(readRefused(content));
+        eachSection(frame, (_type, content) => resolve(readRefused(content)));
       });
     });
     socket.emit(FRAME_EVENT, Buffer.from([1]));

@@ -140,12 +140,11 @@ export class Requests {
   }
 
   async #store(connection: Connection, consumer: Consumer, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
-    connection.openSettlements += runs.length;
+    connection.beginSettlements(runs.length, this.#settings.limits.settlementsMax);
     try {
-      connection.assertSettlements(this.#settings.limits.settlementsMax);
       return await this.#broker.consumers.settle(consumer, runs);
     } finally {
-      connection.openSettlements -= runs.length;
+      connection.endSettlements(runs.length);
     }
   }
 

@@ -1,4 +1,4 @@
-import { FRAME_EVENT, readRefused, SECTION, sectionsOf } from "holdfast-client/protocol";
+import { eachSection, FRAME_EVENT, readRefused, SECTION } from "holdfast-client/protocol";
 import type { Socket as ClientSocket } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ManualClock, turn } from "../engines/conformance/manual-clock.js";
@@ -47,7 +47,7 @@ class FramePeer {
   }
 
   #bytes(frame: Uint8Array): void {
-    for (const { type, content } of sectionsOf(frame)) if (type === SECTION.refused) this.refused.add(readRefused(content).error);
+    eachSection(frame, (type, content) => type === SECTION.refused && this.refused.add(readRefused(content).error));
   }
 
   settle(...settlements: readonly unknown[]): void {
@@ -274,7 +274,7 @@ describe("settlements of rooms in frames", () => {
     const refused = new Happenings<string>();
     const listen = (socket: ClientSocket): void => {
       socket.on(FRAME_EVENT, (bytes: Uint8Array) => {
-        for (const { content } of sectionsOf(bytes)) refused.add(readRefused(content).error.message);
+        eachSection(bytes, (_type, content) => refused.add(readRefused(content).error.message));
       });
     };
     listen(early);

@@ -17,6 +17,34 @@ export function testSettle(suite: Suite): void {
       expect(await h.stats("orders")).toMatchObject({ acked: 3, ready: 0, inFlight: 0, bytes: 0 });
     });
 
+    suite.case("L2, L3: what many consumers settle together has a fate of its own for each", async (h) => {
+      await h.define("orders");
+      await h.define("bills");
+      await h.publish("orders", "cod");
+      await h.publish("bills", "hake");
+      const [orders, bills] = [await h.attach("orders"), await h.attach("bills")];
+      const [cod] = await h.take(orders, 1);
+      const [hake] = await h.take(bills, 1);
+      const [codLease, hakeLease] = [cod?.lease ?? 0, hake?.lease ?? 0];
+      const results = await h.engine.settleAll([
+        { consumer: orders, runs: [{ first: codLease, count: 1, verb: "ack" }] },
+        // Another one's, and one's own.
+        { consumer: bills, runs: [codLease, hakeLease].map((first) => ({ first, count: 1, verb: "ack" })) },
+        { consumer: 0, runs: [{ first: hakeLease, count: 1, verb: "ack" }] },
+      ]);
+      const fates = results.map((runs) => runs.map(({ count, error }) => [count, error?.code]));
+      expect(fates).toEqual([
+        [[1, undefined]],
+        [
+          [1, "STALE_LEASE"],
+          [1, undefined],
+        ],
+        [[1, "STALE_LEASE"]],
+      ]);
+      expect(await h.stats("orders")).toMatchObject({ acked: 1, inFlight: 0 });
+      expect(await h.stats("bills")).toMatchObject({ acked: 1, inFlight: 0 });
+    });
+
     suite.eachRestart(
       (way) => `L3: what is acked does not come again after ${way}`,
       async (h, way) => {
