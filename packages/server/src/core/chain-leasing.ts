@@ -5,7 +5,7 @@ import type { Expiry } from "./expiry.js";
 import type { Holding } from "./holding.js";
 import { Lease } from "./lease.js";
 import type { Queue } from "./queue.js";
-import { aheadOf } from "./reserve.js";
+import { wantedBy } from "./reserve.js";
 import type { Scanner } from "./scanner.js";
 import type { Transitions } from "./transitions.js";
 import type { Wakes } from "./wakes.js";
@@ -96,7 +96,7 @@ export class ChainLeasing {
 
   /** Puts into chains what consumers will take, so that the commit that is about to be sealed can mark it. */
   lookAhead(queue: Queue, chains: Chains, now: number): void {
-    for (let left = Math.min(aheadOf(queue), LOOKED_MAX); left > 0 && !this.#rests(queue, chains, now); left--) {
+    for (let left = Math.min(wantedBy(queue), LOOKED_MAX); left > 0 && !this.#rests(queue, chains, now); left--) {
       if (!this.#scanner.step(queue, chains, now)) return;
     }
   }

@@ -8,7 +8,7 @@ import type { HeldMessage } from "./held-message.js";
 import * as keys from "./keys.js";
 import { packState, type Queue } from "./queue.js";
 import type { Rank } from "./rank.js";
-import { aheadOf, type Reservation, reserveLog, reserveNew, reserveNext, withdraw } from "./reserve.js";
+import { type Reservation, reserveLog, reserveNew, reserveNext, wantedBy, withdraw } from "./reserve.js";
 import type { RoomMark } from "./rooms/room-commit.js";
 import type { Schedule } from "./schedule.js";
 import { sealDedup } from "./seal-dedup.js";
@@ -250,7 +250,7 @@ function sealMark(queue: Queue): void {
     queue.leasedThrough = Math.max(queue.cursor - 1, queue.recoverThrough);
     return;
   }
-  const reserved = Math.min(queue.next - 1, queue.cursor - 1 + aheadOf(queue));
+  const reserved = Math.min(queue.next - 1, queue.cursor - 1 + wantedBy(queue));
   const unread = queue.cursor <= queue.recoverThrough ? queue.recoverThrough : 0;
   queue.leasedThrough = queue.retired ? unread : Math.max(reserved, unread);
 }

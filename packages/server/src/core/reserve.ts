@@ -14,13 +14,21 @@ export type Reservation = Pick<ParkedMessage, "block" | "index">;
  * marked as leased in it, so that their delivery needs no commit of its own. A crash just then counts an attempt for
  * what was about to be sent.
  */
-export function aheadOf(queue: Queue): number {
+export function wantedBy(queue: Queue): number {
   // Where one attempt is all, a message that nobody was sent must not be dead after a crash.
   if (queue.options.maxAttempts === 1 || queue.retired || queue.paused) return 0;
   const countMax = Math.max(1, Math.floor((AHEAD_BYTES * queue.live) / Math.max(1, queue.bytes)));
   let ahead = 0;
   for (const consumer of queue.consumers) ahead += Math.min(consumer.ahead, consumer.capacity, countMax);
   return ahead;
+}
+
+/** Of a queue ordered by key: how many of them are to be marked in that commit, beside those that one before it marked. */
+function unmarkedOf(queue: Queue): number {
+  let left = wantedBy(queue);
+  if (left > 0) for (const { block, index } of queue.reservations) if (block.isReserved(index)) left--;
+  if (left > 0) for (const { block, index } of queue.stale) if (block.isReserved(index)) left--;
+  return Math.max(0, left);
 }
 
 /**
@@ -50,7 +58,7 @@ export function withdraw(queue: Queue): void {
 export function reserveNew(queue: Queue, chains: Chains, block: Block): void {
   // Behind a backlog nothing of this block is about to be sent.
   if (queue.cursor !== block.first || chains.isHeld) return;
-  let left = aheadOf(queue);
+  let left = chains.fifo ? wantedBy(queue) : unmarkedOf(queue);
   if (chains.fifo) for (let index = 0; index < block.count && left > 0; index++, left--) reserve(queue, { block, index });
   else if (left > 0) reserveFirst(queue, chains, block, left);
 }
@@ -77,7 +85,7 @@ function reserveFirst(queue: Queue, chains: Chains, block: Block, room: number):
 /** Reserves what a `fifo` queue gives next out of the log. */
 export function reserveLog(queue: Queue, chains: Chains): void {
   if (chains.isHeld || queue.cursor <= queue.recoverThrough) return;
-  let left = aheadOf(queue);
+  let left = wantedBy(queue);
   for (const block of queue.window) {
     // What a life before stored and is not looked through yet would be taken for having been in flight when that life ended.
     for (let index = Math.max(0, queue.cursor - block.first, queue.foundNext - block.first); index < block.count; index++) {
