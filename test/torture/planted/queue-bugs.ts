@@ -1,6 +1,8 @@
 import type { PlantedBug } from "./bug.js";
 
 const ENGINE = "engines/stored-engine.ts";
+const LIVES = "engines/lives.ts";
+const COMMITS = "engines/commit-loop.ts";
 
 /** Bugs of publishing, and of what is remembered of publishes. */
 const PUBLISH_BUGS: readonly PlantedBug[] = [
@@ -8,9 +10,9 @@ const PUBLISH_BUGS: readonly PlantedBug[] = [
     bug: "a receipt before the sync",
     edits: [
       {
-        file: ENGINE,
-        find: "const result = this.#attempt(core, () => step(core, this.#clock.now()));\n    await this.#durable();",
-        replace: "const result = this.#attempt(core, () => step(core, this.#clock.now()));\n    this.#durable().catch(() => undefined);",
+        file: LIVES,
+        find: "await life.commits.durable();\n    return result;",
+        replace: "life.commits.durable().catch(() => undefined);\n    return result;",
       },
     ],
     caught: { by: "simulation", kinds: ["lost"] },
@@ -73,11 +75,11 @@ const DELIVERY_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: ENGINE,
-        find: "return this.#committed((core, now) => core.settle(core.consumer(consumer), runs, now));",
+        find: "return this.#lives.committed((core, now) => core.settle(core.consumer(consumer), runs, now));",
         replace: `
-    const running = this.#running();
-    const settled = this.#attempt(running, () => running.settle(running.consumer(consumer), runs, this.#clock.now()));
-    this.#durable().catch(() => undefined);
+    const life = this.#lives.running();
+    const settled = life.attempt(() => life.core.settle(life.core.consumer(consumer), runs, this.#clock.now()));
+    life.commits.durable().catch(() => undefined);
     return Promise.resolve(settled);`,
       },
     ],
@@ -204,7 +206,7 @@ const UPKEEP_BUGS: readonly PlantedBug[] = [
     bug: "a commit in two writes, so that messages die in two steps",
     edits: [
       {
-        file: ENGINE,
+        file: COMMITS,
         find: "if (sealed.writes.length > 0) await this.#store.write(sealed.writes);",
         replace: `
       const half = Math.ceil(sealed.writes.length / 2);

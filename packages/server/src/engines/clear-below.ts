@@ -3,22 +3,16 @@ import { unpackDue } from "../core/due-list.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Entry, Store } from "../store.js";
-import type { DeadLetterHost } from "./dead-letters.js";
 import type { Reclaimer } from "./reclaimer.js";
 import { justAfter } from "./restore.js";
+import type { Steps } from "./steps.js";
 
 /** Entries of a due list that one commit deletes at most. */
 const ENTRIES_MAX = 1_000;
 const BYTES_MAX = 1_048_576;
 
 /** Clears what a purge left in the store; a restart that finds its mark does so again. One at a time for a queue. */
-export async function clearBelow(
-  core: Core,
-  store: Store,
-  reclaimer: Reclaimer,
-  queue: Queue,
-  host: Pick<DeadLetterHost, "run" | "durable">,
-): Promise<void> {
+export async function clearBelow(core: Core, store: Store, reclaimer: Reclaimer, queue: Queue, steps: Steps): Promise<void> {
   // The one under way sees the new mark.
   if (queue.clearing) return;
   queue.clearing = true;
@@ -26,19 +20,19 @@ export async function clearBelow(
     for (let below = 0; below < queue.purgedBelow; ) {
       below = queue.purgedBelow;
       // Before its mark is durable nothing may go.
-      await host.durable();
+      await steps.durable();
       await reclaimer.clear(keys.blockKey(queue.number, 0), keys.blockKey(queue.number, below));
       await reclaimer.clear(keys.settledKey(queue.number, 0), keys.settledKey(queue.number, below));
       for (const { number } of queue.levels.lists) {
-        await clearEntries(core, store, keys.dueRange(queue.number, number), dueSequence, below, host);
+        await clearEntries(core, store, keys.dueRange(queue.number, number), dueSequence, below, steps);
       }
-      await clearEntries(core, store, keys.delayedRange(queue.number), ([key]) => keys.delayedFirstOf(key), below, host);
-      await clearEntries(core, store, keys.expiryRange(queue.number), ([key]) => keys.expiryOf(key).sequence, below, host);
+      await clearEntries(core, store, keys.delayedRange(queue.number), ([key]) => keys.delayedFirstOf(key), below, steps);
+      await clearEntries(core, store, keys.expiryRange(queue.number), ([key]) => keys.expiryOf(key).sequence, below, steps);
       if (queue.chains === undefined) continue;
       await reclaimer.clear(keys.heldLeasedKey(queue.number, 0), keys.heldLeasedKey(queue.number, below));
-      await clearEntries(core, store, keys.heldRange(queue.number), ([key]) => keys.heldOf(key).rank.sequence, below, host);
+      await clearEntries(core, store, keys.heldRange(queue.number), ([key]) => keys.heldOf(key).rank.sequence, below, steps);
     }
-    host.run(() => core.administration.cleared(queue));
+    steps.run(() => core.administration.cleared(queue));
   } finally {
     queue.clearing = false;
   }
@@ -53,7 +47,7 @@ async function clearEntries(
   range: { readonly from: Uint8Array; readonly to: Uint8Array },
   sequenceOf: (entry: Entry) => number,
   below: number,
-  host: Pick<DeadLetterHost, "run" | "durable">,
+  steps: Steps,
 ): Promise<void> {
   for (let next = range.from; ; ) {
     const page = await store.read({ from: next, to: range.to, entriesMax: ENTRIES_MAX, bytesMax: BYTES_MAX });
@@ -62,7 +56,7 @@ async function clearEntries(
     next = justAfter(last[0]);
     const purged = page.filter((entry) => sequenceOf(entry) < below);
     if (purged.length === 0) continue;
-    host.run(() => core.administration.clearEntries(purged.map(([key]) => key)));
-    await host.durable();
+    steps.run(() => core.administration.clearEntries(purged.map(([key]) => key)));
+    await steps.durable();
   }
 }

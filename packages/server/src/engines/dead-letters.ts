@@ -1,6 +1,5 @@
 import { HoldfastError, RecordView } from "holdfast-client/protocol";
 import type { Clock } from "../clock.js";
-import type { EndedLeases } from "../core/administration.js";
 import type { Core } from "../core/core.js";
 import { historyOf } from "../core/history.js";
 import type { Letter } from "../core/letter.js";
@@ -10,21 +9,7 @@ import type { Store } from "../store.js";
 import { LetterReader, type Stretch } from "./letters.js";
 import { looked } from "./looked.js";
 import { leasedSequences } from "./peek.js";
-
-/** What work in several commits asks of its engine. */
-export interface DeadLetterHost {
-  /** Runs a step of the core; fails when its life is over. */
-  run<Result>(step: () => Result): Result;
-  /** Resolves once all that was done up to now is durable. */
-  durable(): Promise<void>;
-  /** Resolves when the next read ahead ends, of whatever queue. */
-  readEnded(): Promise<void>;
-  /** Reads ahead that waited may start. */
-  looked(queue: Queue): void;
-  /** The store failed: this life is over. */
-  failed(error: unknown): Promise<void>;
-  purged(ended: readonly EndedLeases[]): void;
-}
+import type { Steps } from "./steps.js";
 
 /** Stretches that one page looks through at most, when few letters of a shared dead-letter queue are this queue's. */
 const STRETCHES_MAX = 8;
@@ -37,17 +22,17 @@ export class DeadLetters {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #origin: Queue;
-  readonly #host: DeadLetterHost;
+  readonly #steps: Steps;
   /** Undefined while no message of any queue has died there. */
   readonly #queue: Queue | undefined;
 
-  constructor(core: Core, store: Store, clock: Clock, origin: Queue, host: DeadLetterHost) {
+  constructor(core: Core, store: Store, clock: Clock, origin: Queue, steps: Steps) {
     const { namespace, options } = origin;
     this.#core = core;
     this.#store = store;
     this.#clock = clock;
     this.#origin = origin;
-    this.#host = host;
+    this.#steps = steps;
     this.#queue = options.deadLetter === false ? undefined : core.catalog.find({ namespace, queue: options.deadLetter });
     if (this.#queue?.chains === undefined) return;
     const { ordering } = this.#queue.options;
@@ -96,7 +81,7 @@ export class DeadLetters {
       (queue, letters) => {
         const { count, ended } = this.#core.administration.discard(queue, letters);
         // Their numbers are stale already; being told only frees what is kept for them.
-        if (ended.length > 0) this.#clock.soon(() => this.#host.purged(ended));
+        if (ended.length > 0) this.#clock.soon(() => this.#steps.purged(ended));
         return count;
       },
       true,
@@ -126,8 +111,8 @@ export class DeadLetters {
           const mine = stretch.letters.filter((letter) => letter.sequence <= through && this.#isMine(letter) && wanted(letter));
           const missed = all && hasMoved(queue, after, Math.min(stretch.end, through));
           if (mine.length > 0) {
-            count += this.#host.run(() => act(this.#existing(queue), mine));
-            await this.#host.durable();
+            count += this.#steps.run(() => act(this.#existing(queue), mine));
+            await this.#steps.durable();
           }
           return missed ? after : stretch.end;
         });
@@ -135,10 +120,10 @@ export class DeadLetters {
         // What it knew of the due list is old.
         if (again > 0) reader = new LetterReader(queue, this.#store);
         after = end;
-        this.#host.looked(queue);
+        this.#steps.looked(queue);
       }
       // Letters that somebody else took out meanwhile do not come again either.
-      await this.#host.durable();
+      await this.#steps.durable();
       return count;
     } catch (error) {
       throw outcomeOf(error, count);
@@ -148,12 +133,12 @@ export class DeadLetters {
   /** Reads while nothing else is read of the queue, after all that was settled is on disk. */
   async #readStill(queue: Queue, reader: LetterReader, after: number): Promise<Stretch> {
     // What a read found in flight at a crash is stored anew, and has to be durable too. No other read starts meanwhile.
-    while (queue.readingLog || queue.levels.isReading) await this.#host.readEnded();
-    await this.#host.durable();
+    while (queue.readingLog || queue.levels.isReading) await this.#steps.readEnded();
+    await this.#steps.durable();
     try {
       return await looked(reader.read(after));
     } catch (error) {
-      await this.#host.failed(error);
+      await this.#steps.failed(error);
       throw error;
     }
   }

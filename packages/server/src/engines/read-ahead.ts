@@ -6,10 +6,25 @@ import type { DueList } from "../core/due-list.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Entry, Store } from "../store.js";
+import { takeAll } from "../take-all.js";
 import { justAfter } from "./restore.js";
 
 const ENTRIES_MAX = 4_096;
 const DUE_BYTES_MAX = 1_048_576;
+
+/** Starts the reads of all queues that may want one. `guard` waits for a read. */
+export function readAhead(core: Core, store: Store, clock: Clock, guard: (read: Promise<void>) => void): void {
+  for (const queue of takeAll(core.wanting)) {
+    if (queue.readsAhead && queue.wantsLog !== undefined && core.fillBytes(queue) > 0) guard(fillWindow(core, store, queue, clock));
+    if (queue.leftMeanwhile !== undefined) continue;
+    if (queue.levels.needsLoading && queue.readsAhead) {
+      for (const list of queue.levels.lists) if (list.needsLoading && !list.reading) guard(fillDueList(core, store, queue, list));
+    }
+    if (queue.chains !== undefined && queue.consumers.size > 0) {
+      for (const chain of takeAll(queue.chains.wanting)) guard(fillChain(core, store, queue, chain, clock));
+    }
+  }
+}
 
 /** Reads the next blocks of a queue's log into its window. */
 export async function fillWindow(core: Core, store: Store, queue: Queue, clock: Clock): Promise<void> {
@@ -48,7 +63,7 @@ async function readBitmaps(store: Store, queue: Queue, from: number, blocks: rea
 }
 
 /** Reads the next stretch of a due list. */
-export async function fillDueList(core: Core, store: Store, queue: Queue, list: DueList): Promise<void> {
+async function fillDueList(core: Core, store: Store, queue: Queue, list: DueList): Promise<void> {
   list.reading = true;
   try {
     const { durableOrder } = queue;
@@ -69,7 +84,7 @@ export async function fillDueList(core: Core, store: Store, queue: Queue, list: 
 }
 
 /** Reads the next held messages of a chain that has none in memory. */
-export async function fillChain(core: Core, store: Store, queue: Queue, chain: Chain, clock: Clock): Promise<void> {
+async function fillChain(core: Core, store: Store, queue: Queue, chain: Chain, clock: Clock): Promise<void> {
   const from = chain.moreFrom;
   if (from === undefined || chain.reading) return;
   chain.reading = true;

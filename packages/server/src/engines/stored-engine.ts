@@ -1,15 +1,6 @@
-import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
+import type { ReceiptRun, SettledRun, SettleRun } from "holdfast-client/protocol";
 import type { EngineBackup } from "../backing-up.js";
 import type { Clock } from "../clock.js";
-import type { EndedLeases } from "../core/administration.js";
-import { FORMAT_VERSION } from "../core/catalog.js";
-import type { Chains } from "../core/chains.js";
-import type { SealedCommit } from "../core/commit.js";
-import type { Consumer } from "../core/consumer.js";
-import type { Core, Expired } from "../core/core.js";
-import * as keys from "../core/keys.js";
-import type { Lease } from "../core/lease.js";
-import type { Queue } from "../core/queue.js";
 import type { AppendRequest, ConsumerRuns, Engine, EngineEvents, Leased, Page, Peeked, QueueAddress, QueueStats } from "../engine.js";
 import type { QueueOptions } from "../options.js";
 import type {
@@ -32,24 +23,18 @@ import type { RoomOptions, RoomOptionsChange } from "../room-options.js";
 import type { RoomWatching } from "../room-watching.js";
 import type { SchedulePlan, StoredSchedule } from "../scheduling.js";
 import type { Store } from "../store.js";
-import { takeAll } from "../take-all.js";
-import { clearBelow } from "./clear-below.js";
-import { type DeadLetterHost, DeadLetters } from "./dead-letters.js";
-import { Deferred } from "./deferred.js";
-import { looked, messageOf } from "./looked.js";
-import { readMeta } from "./meta.js";
+import { DeadLetters } from "./dead-letters.js";
+import { DiskSpace } from "./disk-space.js";
+import { Leasing } from "./leasing.js";
+import { Lives } from "./lives.js";
+import { looked } from "./looked.js";
 import { pageOf } from "./page-of.js";
 import { peekQueue } from "./peek.js";
-import { fillChain, fillDueList, fillWindow } from "./read-ahead.js";
 import { Reclaimer } from "./reclaimer.js";
-import { recoverDelays } from "./recover-delays.js";
-import { recoverDue } from "./recover-due.js";
-import { restoreCore } from "./restore.js";
 import { readSchedules } from "./schedules.js";
 import { statsOf } from "./stats.js";
 import { StoredBackups } from "./stored-backup.js";
 import { StoredRooms } from "./stored-rooms.js";
-import { endExpired, promoteDue } from "./times.js";
 
 export interface StoredEngineOptions {
   readonly name: string;
@@ -61,583 +46,122 @@ export interface StoredEngineOptions {
   readonly keepOld?: (backup: EngineBackup) => Promise<void>;
 }
 
-type State = "closed" | "running" | "stopped" | "closing";
-
-const REOPEN_MS_MIN = 100;
-const REOPEN_MS_MAX = 5_000;
-/** How often the free space is asked for while there are commits. */
-const SPACE_CHECK_MS = 100;
-const SPACE_CHECK_BYTES = 1_048_576;
-/** A full disk may have room again at any time, so it is tried more often. */
-const REOPEN_FULL_MS_MAX = 1_000;
-
 /**
  * An engine made of the core and a store: the core decides, the store makes a commit durable, then the effects show.
  *
- * One commit is being written while the next one fills, so under load a commit carries many operations of many clients
- * (group commit), and an idle engine writes at once. It is fail-stop: after the first failed write nothing of this life
- * is used any more; the store is opened again with a new core.
+ * These are its operations; the way of each through core and store is that of the life it is called in.
  */
 export class StoredEngine implements Engine {
   readonly name: string;
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #random: () => number;
-  readonly #reclaimer: Reclaimer;
+  readonly #lives: Lives;
   readonly #rooms: StoredRooms;
   readonly #backups: StoredBackups;
-  readonly #keepOld: (backup: EngineBackup) => Promise<void>;
-  #state: State = "closed";
-  #events: EngineEvents | undefined;
-  #core: Core | undefined;
-  #epoch = "";
-  /** Resolves when the commit that is being filled is durable. */
-  #filling = new Deferred();
-  #writing: { readonly deferred: Deferred; readonly done: Promise<void> } | undefined;
-  #scheduled = false;
-  /** `#afterTurn` is called in the next microtask. */
-  #isTurnEnding = false;
-  /** A write of this life failed: nothing more is written in it. */
-  #failed = false;
-  /** Resolves when the next read ahead ends. */
-  #readEnded = new Deferred();
-  /** Leases whose bytes are let go after this turn. */
-  #handedOver: (readonly Lease[])[] = [];
-  #cancelAlarm: (() => void) | undefined;
-  #alarmAt = Number.POSITIVE_INFINITY;
-  #stoppedBy: HoldfastError | undefined;
-  #reopenMs = REOPEN_MS_MIN;
-  #reopening: Promise<void> = Promise.resolve();
-  #diskFull = false;
-  #spaceCheckedAt = 0;
-  #checkingSpace = false;
-  /** Bytes committed since then. */
-  #bytesSinceCheck = 0;
+  readonly #leasing: Leasing;
 
-  constructor(options: StoredEngineOptions) {
-    this.name = options.name;
-    this.#store = options.store;
-    this.#clock = options.clock;
-    this.#random = options.random;
-    this.#reclaimer = new Reclaimer(options.store, options.clock);
-    this.#keepOld = options.keepOld ?? (async () => undefined);
-    this.#backups = new StoredBackups(options.store, options.clock);
-    this.#rooms = new StoredRooms(options.store, options.clock, {
-      // One that is being restored is not to be touched.
-      core: () => (this.#state === "running" || this.#state === "closing" ? this.#core : undefined),
-      running: () => this.#running(),
-      committed: (step) => this.#committed(step),
-      attempt: (core, step) => this.#attempt(core, step),
-      durable: () => this.#durable(),
-      isWriting: () => this.#writing !== undefined,
-      changed: () => this.#schedule(),
-      arm: (core) => this.#arm(core),
-      guard: (core, read) => this.#guard(core, read),
-      assertSpace: () => this.#assertSpace(),
-      clear: (number) => void this.#clear(number),
-      events: () => this.#events,
-    });
+  constructor({ name, store, clock, random, keepOld = async () => undefined }: StoredEngineOptions) {
+    const reclaimer = new Reclaimer(store, clock);
+    const space = new DiskSpace(store, clock, reclaimer);
+    this.name = name;
+    this.#store = store;
+    this.#clock = clock;
+    this.#backups = new StoredBackups(store, clock);
+    this.#lives = new Lives({ store, clock, space, reclaimer, backups: this.#backups, random, keepOld });
+    this.#rooms = new StoredRooms(store, clock, this.#lives);
+    this.#leasing = new Leasing(this.#lives, clock);
   }
 
   get epoch(): string {
-    return this.#epoch;
+    return this.#lives.epoch;
   }
 
   get life(): number {
-    return this.#core?.life ?? 0;
+    return this.#lives.current?.core.life ?? 0;
   }
 
-  // --- life ----------------------------------------------------------------------------------------------------
-
-  async open(events: EngineEvents): Promise<void> {
-    if (this.#state !== "closed") throw new Error(`the engine is ${this.#state}, expected closed`);
-    this.#events = events;
-    await this.#start();
+  open(events: EngineEvents): Promise<void> {
+    return this.#lives.open(events);
   }
 
-  async #start(): Promise<void> {
-    await this.#store.open();
-    try {
-      this.#failed = false;
-      await this.#copyOld();
-      const { core, removed } = await restoreCore(this.#store, this.#random, this.#clock.now());
-      core.begin(this.#clock.now());
-      this.#core = core;
-      this.#epoch = `${core.life.toString(36)}${Math.floor(this.#random() * 36 ** 5)
-        .toString(36)
-        .padStart(5, "0")}`;
-      await recoverDue(core, this.#store, this.#clock.now(), () => this.#writeOut(core));
-      await recoverDelays(core, this.#store, this.#clock.now(), () => this.#writeOut(core));
-      await this.#writeOut(core);
-      await this.#checkSpace();
-      if (this.#state === "closing") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");
-      this.#state = "running";
-      this.#arm(core);
-      for (const number of removed) void this.#clear(number);
-      for (const queue of core.catalog.all()) if (queue.purgedBelow > 1) void this.#clearPurged(core, queue);
-      this.#afterTurn(core);
-    } catch (error) {
-      this.#core = undefined;
-      await this.#store.close();
-      throw error;
-    }
+  close(): Promise<void> {
+    return this.#lives.close();
   }
 
-  async #copyOld(): Promise<void> {
-    const stored = this.#store.get(keys.metaKey);
-    const version = stored === undefined ? FORMAT_VERSION : readMeta(stored).version;
-    if (version === FORMAT_VERSION) return;
-    const backup = await this.#backups.open(version);
-    await this.#keepOld(backup).finally(() => backup.close());
-  }
-
-  /** A commit of a life that is beginning: nobody uses it yet. */
-  async #writeOut(core: Core): Promise<void> {
-    const sealed = core.seal(this.#clock.now());
-    await this.#store.write(sealed.writes);
-    core.committed(sealed);
-  }
-
-  async close(): Promise<void> {
-    if (this.#state === "closed") return;
-    const wasRunning = this.#state === "running";
-    this.#state = "closing";
-    this.#cancelAlarm?.();
-    this.#alarmAt = Number.POSITIVE_INFINITY;
-    this.#reclaimer.stop();
-    try {
-      if (wasRunning) await this.#lastCommit();
-    } finally {
-      this.#core = undefined;
-      await this.#reopening;
-      await this.#reclaimer.idle();
-      await this.#backups.end();
-      await this.#store.close();
-      this.#state = "closed";
-    }
-  }
-
-  async #lastCommit(): Promise<void> {
-    await this.#writing?.done;
-    if (this.#failed) {
-      const error = unknownOutcome(new Error("a write failed while the engine was closing"));
-      this.#filling.reject(error);
-      throw error;
-    }
-    this.#core?.retire(this.#clock.now());
-    const last = this.#filling;
-    await this.#commit();
-    await last.promise;
-  }
-
-  /** The core of a running engine. */
-  #running(): Core {
-    if (this.#state === "closing" || this.#state === "closed") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");
-    if (this.#core === undefined || this.#state === "stopped") {
-      const why = this.#stoppedBy?.message ?? "it is opening";
-      throw new HoldfastError("ENGINE_UNAVAILABLE", `the engine is stopped: ${why}`);
-    }
-    return this.#core;
-  }
-
-  /** Ends this life after a failure of the store, and opens it again until that works. */
-  async #stop(cause: unknown): Promise<void> {
-    if (this.#state !== "running") return;
-    this.#state = "stopped";
-    const error = unknownOutcome(cause);
-    this.#stoppedBy = error;
-    this.#diskFull = isDiskFull(cause);
-    this.#cancelAlarm?.();
-    this.#alarmAt = Number.POSITIVE_INFINITY;
-    const consumers = this.#core?.consumerNumbers() ?? [];
-    const sessions = [...(this.#core?.rooms.catalog.sessions.keys() ?? [])];
-    this.#core = undefined;
-    this.#writing?.deferred.reject(error);
-    this.#filling.reject(error);
-    this.#filling = new Deferred();
-    this.#writing = undefined;
-    this.#reclaimer.stop();
-    this.#events?.onState(error);
-    for (const consumer of consumers) this.#events?.onDetached(consumer, "engine-restarted");
-    for (const session of sessions) this.#events?.onSessionEnded(session, "engine-restarted");
-    await this.#reclaimer.idle();
-    await this.#backups.end();
-    await this.#store.close().catch(() => undefined);
-    this.#reopenLater();
-  }
-
-  #reopenLater(): void {
-    if (this.#state !== "stopped") return;
-    this.#cancelAlarm = this.#clock.wakeAt(this.#clock.now() + this.#reopenMs, () => {
-      this.#reopening = this.#reopen();
-    });
-    this.#reopenMs = Math.min(this.#reopenMs * 2, this.#diskFull ? REOPEN_FULL_MS_MAX : REOPEN_MS_MAX);
-  }
-
-  async #reopen(): Promise<void> {
-    if (this.#state !== "stopped") return;
-    try {
-      await this.#start();
-    } catch (error) {
-      this.#stoppedBy = unknownOutcome(error);
-      this.#diskFull ||= isDiskFull(error);
-      this.#reopenLater();
-      return;
-    }
-    this.#reopenMs = REOPEN_MS_MIN;
-    this.#stoppedBy = undefined;
-    this.#events?.onState(undefined);
-  }
-
-  // --- commits -------------------------------------------------------------------------------------------------
-
-  /** Resolves once all that was done up to now is durable. */
-  #durable(): Promise<void> {
-    // With nothing new all of it is in the commit under way, and no other one need follow.
-    if (this.#writing !== undefined && this.#core?.hasChanges === false) return this.#writing.deferred.promise;
-    const { promise } = this.#filling;
-    this.#schedule();
-    return promise;
-  }
-
-  #schedule(): void {
-    if (this.#scheduled || this.#writing !== undefined) return;
-    this.#scheduled = true;
-    this.#clock.soon(() => {
-      this.#scheduled = false;
-      if (this.#state === "running" && this.#writing === undefined) void this.#commit();
-    });
-  }
-
-  async #commit(): Promise<void> {
-    const core = this.#core;
-    if (core === undefined) return;
-    const deferred = this.#filling;
-    this.#filling = new Deferred();
-    const done = new Deferred();
-    this.#writing = { deferred, done: done.promise };
-    try {
-      const sealed = core.seal(this.#clock.now());
-      if (sealed.writes.length > 0) await this.#store.write(sealed.writes);
-      if (this.#core !== core) return;
-      this.#writing = undefined;
-      core.committed(sealed);
-      // What came meanwhile is written while the effects of this commit are shown.
-      if (this.#state === "running" && core.hasChanges) void this.#commit();
-      this.#shown(core, sealed, deferred);
-    } catch (error) {
-      this.#failed = true;
-      if (this.#core === core) await this.#stop(error);
-      deferred.reject(unknownOutcome(error));
-    } finally {
-      done.resolve();
-    }
-  }
-
-  #shown(core: Core, sealed: SealedCommit, deferred: Deferred): void {
-    deferred.resolve();
-    for (const { queue } of sealed.marks) this.#reclaimer.note(queue);
-    for (const { room } of sealed.rooms) this.#reclaimer.note(room);
-    if (this.#state === "running") {
-      this.#afterTurn(core);
-      if (core.hasChanges) this.#schedule();
-      for (const { value } of sealed.writes) this.#bytesSinceCheck += value?.length ?? 0;
-      void this.#checkSpace();
-    }
-  }
-
-  /** What every change may ask for: reads ahead, hints of work, and the alarm for the next deadline. */
-  #afterTurn(core: Core): void {
-    for (const queue of takeAll(core.wanting)) {
-      if (queue.readsAhead && queue.wantsLog !== undefined && core.fillBytes(queue) > 0)
-        void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
-      if (queue.levels.needsLoading && queue.leftMeanwhile === undefined && queue.readsAhead) this.#fillDueLists(core, queue);
-      if (queue.chains !== undefined && queue.leftMeanwhile === undefined && queue.consumers.size > 0)
-        this.#fillChains(core, queue, queue.chains);
-    }
-    this.#keepTime(core);
-    this.#rooms.turned(core);
-    this.#arm(core);
-    const revoked = core.takeRevoked();
-    if (core.work.size === 0 && core.freed.size === 0 && revoked.length === 0) return;
-    const work = takeAll(core.work);
-    const freed = takeAll(core.freed);
-    queueMicrotask(() => {
-      for (const { consumer, leases } of revoked) this.#events?.onRevoked(consumer.number, leases);
-      for (const consumer of freed) this.#events?.onCapacity(consumer.number);
-      for (const queue of work) if (queue.consumers.size > 0) this.#events?.onWork({ namespace: queue.namespace, queue: queue.name });
-    });
-  }
-
-  /** As `#afterTurn`, once for all calls made in a row: a hint of many queues leads to a call for each. */
-  #afterTurnSoon(core: Core): void {
-    if (this.#isTurnEnding) return;
-    this.#isTurnEnding = true;
-    queueMicrotask(() => {
-      this.#isTurnEnding = false;
-      if (this.#core !== core || this.#state !== "running") return;
-      this.#afterTurn(core);
-      if (core.hasChanges) this.#schedule();
-    });
-  }
-
-  #fillDueLists(core: Core, queue: Queue): void {
-    for (const list of queue.levels.lists) {
-      if (list.needsLoading && !list.reading) void this.#guard(core, fillDueList(core, this.#store, queue, list));
-    }
-  }
-
-  /** Moves what is due, and ends what expired. */
-  #keepTime(core: Core): void {
-    if (core.due.size === 0 && core.aging.size === 0) return;
-    const [due, aging] = [takeAll(core.due), takeAll(core.aging)];
-    const diskFull = (): boolean => {
-      void this.#checkSpace();
-      return this.#diskFull;
-    };
-    const host = { ...this.#hostOf(core), diskFull };
-    for (const queue of due) void this.#guard(core, promoteDue(core, this.#store, queue, this.#clock, host));
-    for (const queue of aging) void this.#guard(core, endExpired(core, this.#store, queue, this.#clock, host));
-  }
-
-  #fillChains(core: Core, queue: Queue, chains: Chains): void {
-    for (const chain of takeAll(chains.wanting)) void this.#guard(core, fillChain(core, this.#store, queue, chain, this.#clock));
-  }
-
-  /** Waits for a read; a failed or damaged one stops the engine. */
-  async #guard(core: Core, read: Promise<void>): Promise<void> {
-    try {
-      await read;
-      this.#noteReadEnded();
-      if (this.#core !== core || this.#state !== "running") return;
-      this.#afterTurn(core);
-      if (core.hasChanges) this.#schedule();
-    } catch (error) {
-      this.#noteReadEnded();
-      if (this.#core === core) await this.#stop(error);
-    }
-  }
-
-  #noteReadEnded(): void {
-    this.#readEnded.resolve();
-    this.#readEnded = new Deferred();
-  }
-
-  #arm(core: Core): void {
-    const at = core.nextWake ?? Number.POSITIVE_INFINITY;
-    if (at >= this.#alarmAt) return;
-    this.#cancelAlarm?.();
-    this.#alarmAt = at;
-    this.#cancelAlarm = this.#clock.wakeAt(at, () => this.#wake(core));
-  }
-
-  #wake(core: Core): void {
-    // It rang, whatever comes of it: another one may be set.
-    if (this.#core === core) this.#alarmAt = Number.POSITIVE_INFINITY;
-    if (this.#core !== core || this.#state !== "running") return;
-    // The first commit with space again lets go on what was due meanwhile.
-    core.schedules.held = this.#diskFull;
-    core.rooms.held = this.#diskFull;
-    if (this.#diskFull) void this.#checkSpace();
-    let expired: readonly Expired[];
-    try {
-      expired = this.#attempt(core, () => core.wake(this.#clock.now()));
-    } catch {
-      return; // The engine stopped and said why.
-    }
-    this.#afterTurn(core);
-    if (core.hasChanges) this.#schedule();
-    for (const queue of core.abandoned) void this.#removeAbandoned(queue);
-    for (const { consumer, leases } of expired) this.#events?.onExpired(consumer.number, leases, consumer.expiredInARow);
-    for (const { queue, name, error } of core.schedules.takeSkipped()) {
-      this.#events?.onSkipped({ namespace: queue.namespace, queue: queue.name }, name, error);
-    }
-  }
-
-  async #removeAbandoned({ namespace, name }: Queue): Promise<void> {
-    const address = { namespace, queue: name };
-    try {
-      await this.remove(address);
-      this.#events?.onRemoved(address);
-    } catch {
-      // The engine stopped and said why; the next life looks at the queue again.
-    }
-  }
-
-  /** Runs a step of the core; a surprise in it leaves its state unknown, so the engine stops. */
-  #attempt<Result>(core: Core, step: () => Result): Result {
-    try {
-      return step();
-    } catch (error) {
-      const expected = error instanceof HoldfastError && error.code !== "ENGINE_UNAVAILABLE";
-      if (!expected && this.#core === core) void this.#stop(error);
-      throw expected ? error : unknownOutcome(error);
-    }
-  }
-
-  /** Runs a step and resolves to its result once it is durable. */
-  async #committed<Result>(step: (core: Core, now: number) => Result): Promise<Result> {
-    const core = this.#running();
-    const result = this.#attempt(core, () => step(core, this.#clock.now()));
-    await this.#durable();
-    return result;
-  }
-
-  async #checkSpace(): Promise<void> {
-    const now = this.#clock.now();
-    const due = now >= this.#spaceCheckedAt + SPACE_CHECK_MS || this.#bytesSinceCheck >= SPACE_CHECK_BYTES;
-    if (this.#checkingSpace || !(due || this.#diskFull)) return;
-    this.#checkingSpace = true;
-    this.#spaceCheckedAt = now;
-    this.#bytesSinceCheck = 0;
-    try {
-      this.#diskFull = (await this.#store.spareBytes()) < 0;
-      if (this.#diskFull) this.#reclaimer.urge();
-    } catch {
-      // The directory cannot be asked just now; the next write tells.
-    } finally {
-      this.#checkingSpace = false;
-    }
-  }
-
-  // --- operations ----------------------------------------------------------------------------------------------
+  // --- queues --------------------------------------------------------------------------------------------------
 
   async define(address: QueueAddress, options: Partial<QueueOptions>): Promise<void> {
-    await this.#committed((core, now) => core.define(address, options, now));
+    await this.#lives.committed((core, now) => core.define(address, options, now));
   }
 
   options(address: QueueAddress): QueueOptions | undefined {
-    return this.#core?.catalog.find(address)?.options;
+    return this.#lives.current?.core.catalog.find(address)?.options;
   }
 
   async remove(address: QueueAddress): Promise<void> {
-    const core = this.#running();
-    const queue = core.catalog.require(address);
-    const consumers = await this.#committed(() => core.remove(queue));
-    for (const consumer of consumers) this.#events?.onDetached(consumer.number, "deleted");
-    void this.#clear(queue.number);
-  }
-
-  /** Clears what a removed queue left; goes on after a restart. */
-  async #clear(number: number): Promise<void> {
-    const core = this.#core;
-    if (core === undefined) return;
-    await this.#guard(core, this.#clearRanges(core, number));
-  }
-
-  async #clearRanges(core: Core, number: number): Promise<void> {
-    for (const { from, to } of keys.contentRanges(number)) {
-      if (this.#core !== core || this.#state !== "running") return;
-      await this.#reclaimer.clear(from, to);
-    }
-    core.cleared(number);
+    const life = this.#lives.running();
+    await life.remove(life.core.catalog.require(address));
   }
 
   async list(namespace: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
-    return pageOf(this.#running().catalog.names(namespace), after, limit);
+    return pageOf(this.#lives.running().core.catalog.names(namespace), after, limit);
   }
 
   async append(requests: readonly AppendRequest[], atomic: boolean): Promise<readonly (readonly ReceiptRun[])[]> {
-    this.#assertSpace();
-    const { runs, refused } = await this.#committed((core, now) => core.append(requests, atomic, now));
+    this.#lives.assertRoom();
+    const { runs, refused } = await this.#lives.committed((core, now) => core.append(requests, atomic, now));
     if (refused !== undefined) throw refused;
     return runs;
   }
 
-  #assertSpace(): void {
-    const serving = this.#state === "running" || this.#state === "stopped";
-    if (!this.#diskFull || !serving) return;
-    void this.#checkSpace();
-    throw new HoldfastError("DISK_FULL", "the disk has too little space left to store messages; consumers go on");
-  }
+  // --- consumers -----------------------------------------------------------------------------------------------
 
   async attach(address: QueueAddress, maxInFlight: number): Promise<number> {
-    const core = this.#running();
-    const consumer = core.attach(core.catalog.require(address), maxInFlight);
-    this.#afterTurn(core);
+    const life = this.#lives.running();
+    const consumer = life.core.attach(life.core.catalog.require(address), maxInFlight);
+    life.turned();
     return consumer.number;
   }
 
   capacity(consumer: number): number {
-    return this.#core?.consumer(consumer)?.capacity ?? 0;
+    return this.#lives.current?.core.consumer(consumer)?.capacity ?? 0;
   }
 
   leasesOf(consumer: number): readonly number[] {
-    const found = this.#core?.consumer(consumer);
+    const found = this.#lives.current?.core.consumer(consumer);
     if (found === undefined) return [];
     return [...found.leases.keys(), ...found.irregular.keys()].sort((a, b) => a - b);
   }
 
   async detach(consumer: number, counted: boolean): Promise<void> {
-    const found = this.#running().consumer(consumer);
+    const found = this.#lives.running().core.consumer(consumer);
     if (found === undefined) return;
-    await this.#committed((core, now) => core.detach(found, counted, now));
+    await this.#lives.committed((core, now) => core.detach(found, counted, now));
   }
 
   lease(consumer: number, count: number, bytesMax: number, wanted?: number): readonly Leased[] | Promise<readonly Leased[]> {
-    const core = this.#running();
-    const found = core.consumer(consumer);
-    if (found === undefined) return [];
-    const { leases, wait } = this.#attempt(core, () => core.lease(found, count, bytesMax, this.#clock.now(), wanted));
-    this.#afterTurnSoon(core);
-    if (core.hasChanges) this.#schedule();
-    if (!wait) {
-      if (leases.length > 0) this.#letGoLater(leases);
-      return leases;
-    }
-    return this.#heldOnceDurable(core, found, leases);
-  }
-
-  async #heldOnceDurable(core: Core, found: Consumer, leases: readonly Lease[]): Promise<readonly Leased[]> {
-    await this.#durable();
-    if (core.consumer(found.number) !== found) return [];
-    // Meanwhile some may have ended.
-    const held = leases.filter(({ lease }) => found.has(lease));
-    this.#letGoLater(leases);
-    if (held.length < leases.length) {
-      // It came back short though there may be more.
-      core.work.add(found.queue);
-      this.#afterTurn(core);
-    }
-    return held;
-  }
-
-  /** Whoever leased reads the bytes in this turn; after it the leases need not keep them in memory. */
-  #letGoLater(leases: readonly Lease[]): void {
-    if (this.#handedOver.length === 0) this.#clock.soon(() => this.#letGo());
-    this.#handedOver.push(leases);
-  }
-
-  #letGo(): void {
-    const handedOver = this.#handedOver;
-    this.#handedOver = [];
-    for (const leases of handedOver) for (const lease of leases) lease.held = undefined;
+    return this.#leasing.lease(consumer, count, bytesMax, wanted);
   }
 
   settle(consumer: number, runs: readonly SettleRun[]): Promise<readonly SettledRun[]> {
-    return this.#committed((core, now) => core.settle(core.consumer(consumer), runs, now));
+    return this.#lives.committed((core, now) => core.settle(core.consumer(consumer), runs, now));
   }
 
   settleAll(settlements: readonly ConsumerRuns[]): Promise<readonly (readonly SettledRun[])[]> {
-    return this.#committed((core, now) => settlements.map(({ consumer, runs }) => core.settle(core.consumer(consumer), runs, now)));
-  }
-
-  async backup(): Promise<EngineBackup> {
-    this.#running();
-    return this.#backups.open();
+    return this.#lives.committed((core, now) => settlements.map(({ consumer, runs }) => core.settle(core.consumer(consumer), runs, now)));
   }
 
   async unblock(address: QueueAddress, key: string, action: "skip" | "retry"): Promise<void> {
-    const queue = this.#running().catalog.require(address);
-    await this.#committed((core, now) => core.unblock(queue, key, action, now));
+    const queue = this.#lives.running().core.catalog.require(address);
+    await this.#lives.committed((core, now) => core.unblock(queue, key, action, now));
   }
 
   async stats(address: QueueAddress): Promise<QueueStats> {
-    return looked(statsOf(this.#running().catalog.require(address), this.#store, this.#clock.now()));
+    return looked(statsOf(this.#lives.running().core.catalog.require(address), this.#store, this.#clock.now()));
   }
 
   async peek(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
-    const queue: Queue = this.#running().catalog.require(address);
+    const queue = this.#lives.running().core.catalog.require(address);
     return looked(peekQueue(queue, this.#store, this.#clock.now(), after, limit));
   }
 
@@ -730,47 +254,44 @@ export class StoredEngine implements Engine {
   // --- schedules -----------------------------------------------------------------------------------------------
 
   async schedule(address: QueueAddress, name: string, plan: SchedulePlan): Promise<number> {
-    this.#assertSpace();
-    const queue = this.#running().catalog.require(address);
-    return this.#committed((core, now) => core.schedules.set(queue, name, plan, now));
+    this.#lives.assertRoom();
+    const queue = this.#lives.running().core.catalog.require(address);
+    return this.#lives.committed((core, now) => core.schedules.set(queue, name, plan, now));
   }
 
   async unschedule(address: QueueAddress, name: string): Promise<void> {
-    const queue = this.#running().catalog.require(address);
-    await this.#committed((core) => core.schedules.remove(queue, name));
+    const queue = this.#lives.running().core.catalog.require(address);
+    await this.#lives.committed((core) => core.schedules.remove(queue, name));
   }
 
   async schedules(address: QueueAddress, after: string | undefined, limit: number): Promise<Page<StoredSchedule, string>> {
-    return looked(readSchedules(this.#store, this.#running().catalog.require(address), after, limit));
+    return looked(readSchedules(this.#store, this.#lives.running().core.catalog.require(address), after, limit));
   }
 
   // --- administration ------------------------------------------------------------------------------------------
 
+  async backup(): Promise<EngineBackup> {
+    this.#lives.running();
+    return this.#backups.open();
+  }
+
   async purge(address: QueueAddress): Promise<number> {
-    const core = this.#running();
-    const queue = core.catalog.require(address);
-    const { count, ended } = await this.#committed(() => core.administration.purge(queue));
-    this.#tellPurged(ended);
-    if (count > 0) void this.#clearPurged(core, queue);
+    const life = this.#lives.running();
+    const queue = life.core.catalog.require(address);
+    const { count, ended } = await this.#lives.committed((core) => core.administration.purge(queue));
+    life.tellRevoked(ended);
+    if (count > 0) life.clearPurged(queue);
     return count;
   }
 
-  #tellPurged(ended: readonly EndedLeases[]): void {
-    for (const { consumer, leases } of ended) this.#events?.onRevoked(consumer.number, leases);
-  }
-
-  async #clearPurged(core: Core, queue: Queue): Promise<void> {
-    await this.#guard(core, clearBelow(core, this.#store, this.#reclaimer, queue, this.#hostOf(core)));
-  }
-
   async pause(address: QueueAddress): Promise<void> {
-    const queue = this.#running().catalog.require(address);
-    await this.#committed((core) => core.administration.pause(queue));
+    const queue = this.#lives.running().core.catalog.require(address);
+    await this.#lives.committed((core) => core.administration.pause(queue));
   }
 
   async resume(address: QueueAddress): Promise<void> {
-    const queue = this.#running().catalog.require(address);
-    await this.#committed((core) => core.resume(queue));
+    const queue = this.#lives.running().core.catalog.require(address);
+    await this.#lives.committed((core) => core.resume(queue));
   }
 
   async deadLetters(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
@@ -786,41 +307,7 @@ export class StoredEngine implements Engine {
   }
 
   #deadLettersOf(address: QueueAddress): DeadLetters {
-    const core = this.#running();
-    return new DeadLetters(core, this.#store, this.#clock, core.catalog.require(address), this.#hostOf(core));
-  }
-
-  /** What work in several commits asks of this engine; it fails once the life it began in is over. */
-  #hostOf(core: Core): DeadLetterHost {
-    const sameLife = (): void => {
-      if (this.#running() !== core) throw new HoldfastError("ENGINE_UNAVAILABLE", "the engine was opened again meanwhile");
-    };
-    return {
-      run: (step) => {
-        sameLife();
-        return this.#attempt(core, step);
-      },
-      durable: async () => {
-        sameLife();
-        // A commit is only made for a change, so without one there is none to wait for but the one being written.
-        if (core.hasChanges) await this.#durable();
-        else await this.#writing?.deferred.promise;
-      },
-      readEnded: () => this.#readEnded.promise,
-      looked: (queue) => {
-        if (this.#core !== core || this.#state !== "running") return;
-        core.wanting.add(queue);
-        this.#afterTurn(core);
-      },
-      failed: async (error) => {
-        if (this.#core === core) await this.#stop(error);
-      },
-      purged: (ended) => this.#tellPurged(ended),
-    };
+    const { core, steps } = this.#lives.running();
+    return new DeadLetters(core, this.#store, this.#clock, core.catalog.require(address), steps);
   }
 }
-
-const isDiskFull = (cause: unknown): boolean => /No space left on device|ENOSPC/.test(messageOf(cause));
-
-const unknownOutcome = (cause: unknown): HoldfastError =>
-  new HoldfastError("UNKNOWN", `the store failed, so whether this was stored is not known: ${messageOf(cause)}`);

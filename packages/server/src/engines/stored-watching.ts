@@ -4,18 +4,18 @@ import type { Room } from "../core/rooms/room.js";
 import type { RoomAddress, RoomTarget } from "../room-engine.js";
 import type { CountedMessage, RoomCounts, RoomStretch, RoomWatching, RoomWatchKind } from "../room-watching.js";
 import type { Store } from "../store.js";
+import type { Lives } from "./lives.js";
 import { looked } from "./looked.js";
 import { searchRoom } from "./room-search.js";
-import type { RoomsHost } from "./stored-rooms.js";
 
 /** What is watched of the rooms of an engine that is made of the core and a store. */
 export class StoredWatching implements RoomWatching {
   readonly #store: Store;
-  readonly #host: Pick<RoomsHost, "core" | "running">;
+  readonly #lives: Lives;
 
-  constructor(store: Store, host: Pick<RoomsHost, "core" | "running">) {
+  constructor(store: Store, lives: Lives) {
     this.#store = store;
-    this.#host = host;
+    this.#lives = lives;
   }
 
   watch(namespace: string, target: RoomTarget, kind: RoomWatchKind): void {
@@ -55,11 +55,11 @@ export class StoredWatching implements RoomWatching {
   }
 
   #find(namespace: string, target: RoomTarget): Room | undefined {
-    return this.#host.core()?.rooms.catalog.find(namespace, target);
+    return this.#lives.current?.core.rooms.catalog.find(namespace, target);
   }
 
   /** The room of a running engine; else an error says why not. */
   #require(namespace: string, target: RoomTarget): Room {
-    return this.#host.running().rooms.catalog.requireTarget(namespace, target);
+    return this.#lives.running().core.rooms.catalog.requireTarget(namespace, target);
   }
 }

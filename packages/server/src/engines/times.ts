@@ -4,8 +4,10 @@ import type { Horizon } from "../core/horizon.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Entry, Store } from "../store.js";
-import { alone, type DeadLetterHost } from "./dead-letters.js";
+import { alone } from "./dead-letters.js";
+import type { DiskSpace } from "./disk-space.js";
 import { justAfter } from "./restore.js";
+import type { Steps } from "./steps.js";
 
 /** What one commit moves or lets die, so that traffic goes on between. */
 const ENTRIES_MAX = 1_000;
@@ -14,36 +16,29 @@ const BYTES_MAX = 1_048_576;
 const FULL_BYTES_MAX = 65_536;
 const FULL_WAIT_MS = 1_000;
 
-type Host = Pick<DeadLetterHost, "run" | "durable" | "looked" | "readEnded">;
-
 /**
  * Moves delayed messages that are due into the log, a commit for each stretch of them, while the next is read. One at a time
  * for a queue. It ends early where consumers have enough, and the core asks for it again.
  */
-export async function promoteDue(
-  core: Core,
-  store: Store,
-  queue: Queue,
-  clock: Clock,
-  host: Host & { readonly diskFull: () => boolean },
-): Promise<void> {
+export async function promoteDue(core: Core, store: Store, queue: Queue, clock: Clock, steps: Steps, space: DiskSpace): Promise<void> {
   const { horizon } = queue.delays;
   if (horizon.looking) return;
   horizon.looking = true;
   let moved = Promise.resolve();
   try {
     while (horizon.next <= clock.now() && !core.delays.rests(queue, clock.now())) {
-      const full = host.diskFull();
+      void space.check();
+      const full = space.isFull;
       if (full && queue.bytes - queue.delays.bytes >= FULL_BYTES_MAX) {
         // A move needs room before it gives some back.
         await new Promise<void>((resolve) => clock.wakeAt(clock.now() + FULL_WAIT_MS, resolve));
-        host.run(() => undefined);
+        steps.run(() => undefined);
         continue;
       }
       const entries = await readOn(store, horizon, keys.delayedRange(queue.number), full ? FULL_BYTES_MAX : BYTES_MAX);
       await moved;
-      host.run(() => core.delays.promote(queue, entries, clock.now()));
-      moved = host.durable();
+      steps.run(() => core.delays.promote(queue, entries, clock.now()));
+      moved = steps.durable();
       // It is waited for above or below, unless the store fails before.
       moved.catch(ignore);
     }
@@ -55,7 +50,7 @@ export async function promoteDue(
 }
 
 /** Lets messages die that expired without being asked for, a commit for each stretch of them. One at a time for a queue. */
-export async function endExpired(core: Core, store: Store, queue: Queue, clock: Clock, host: Host): Promise<void> {
+export async function endExpired(core: Core, store: Store, queue: Queue, clock: Clock, steps: Steps): Promise<void> {
   const { expiry } = queue;
   if (expiry.looking) return;
   expiry.looking = true;
@@ -63,14 +58,14 @@ export async function endExpired(core: Core, store: Store, queue: Queue, clock: 
     while (expiry.next <= clock.now()) {
       await alone(queue, async () => {
         const now = clock.now();
-        while (queue.isRead) await host.readEnded();
+        while (queue.isRead) await steps.readEnded();
         // Whatever is in the index for a time up to now was put there before, so after this it shows in memory.
-        await host.durable();
+        await steps.durable();
         const entries = await readOn(store, expiry, keys.expiryRange(queue.number), BYTES_MAX);
-        host.run(() => core.expiry.look(queue, entries, now));
-        await host.durable();
+        steps.run(() => core.expiry.look(queue, entries, now));
+        await steps.durable();
       });
-      host.looked(queue);
+      steps.looked(queue);
     }
   } finally {
     expiry.looking = false;
