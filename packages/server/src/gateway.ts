@@ -1,27 +1,24 @@
-import { type ErrorCode, FRAME_EVENT, HoldfastError } from "holdfast-client/protocol";
+import { FRAME_EVENT, HoldfastError } from "holdfast-client/protocol";
 import type { Namespace, Server, Socket } from "socket.io";
 import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
-import { AdminRequests } from "./gateway/admin-requests.js";
-import type { Answer } from "./gateway/answer.js";
-import { auditEntry } from "./gateway/audit.js";
+import { CheckedRequests } from "./gateway/checked-requests.js";
 import { Connection } from "./gateway/connection.js";
-import { BYTES_COUNTED_MAX, unitsOf } from "./gateway/costs.js";
+import { BYTES_COUNTED_MAX } from "./gateway/costs.js";
 import { Device } from "./gateway/device.js";
 import { Entrance } from "./gateway/entrance.js";
-import { OPERATIONS, type Operation, REFUSED_EVENT } from "./gateway/events.js";
+import { OPERATIONS, type Operation } from "./gateway/events.js";
 import { Frames } from "./gateway/frames.js";
 import type { Guard } from "./gateway/guard.js";
 import { type Identify, identityOf } from "./gateway/identity.js";
 import { type Admission, Limiter } from "./gateway/limiter.js";
-import { assertPayloadSize, bytesAtLeast } from "./gateway/payload-size.js";
-import { Requests } from "./gateway/requests.js";
+import { bytesAtLeast } from "./gateway/payload-size.js";
+import { Patience, type Refusal } from "./gateway/patience.js";
+import { refusalOf } from "./gateway/refusal-of.js";
 import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
 import { ADMIN_NAMESPACE } from "./gateway/session.js";
-import { AckIds, cut } from "./gateway/socket-port.js";
-import { sourceOf } from "./gateway/socket-source.js";
-import { Refusals } from "./limits/refusals.js";
+import { AckIds } from "./gateway/socket-port.js";
 import type { Settings } from "./settings.js";
 
 export interface AttachOptions {
@@ -36,13 +33,6 @@ export interface AttachOptions {
    */
   readonly auth?: false | undefined;
 }
-
-/** Why something of a client was refused: asked too fast, asked badly, did either until it was cut, or does not read its replies. */
-const REFUSALS = ["rateLimited", "badRequests", "cut", "unread", "userConnections"] as const;
-export type Refusal = (typeof REFUSALS)[number];
-
-/** What a client is told that asked for what it should not: each counts against it. */
-const BLAMED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["BAD_REQUEST", "TOO_LARGE", "FORBIDDEN", "UNAUTHENTICATED"]);
 
 /** Who serves each namespace, and how to end that. */
 const attachments = new WeakMap<object, { readonly gateway: Gateway; detach(): void }>();
@@ -60,13 +50,12 @@ type SocketListener = readonly [event: string, listener: (this: Socket, ...args:
 export class Gateway {
   readonly #broker: Broker;
   readonly #settings: Settings;
-  readonly #requests: Requests;
+  readonly #requests: CheckedRequests;
   readonly #frames: Frames;
   readonly #limiter: Limiter;
-  readonly #refusals: Refusals<Refusal>;
+  readonly #patience: Patience;
   /** Undefined where nobody is asked who it is. */
   readonly #guard: Guard | undefined;
-  readonly #adminRequests: AdminRequests | undefined;
   readonly #ids: AckIds;
   readonly #encodings = { packets: new RoomPackets(), frames: new RoomFrames() };
   readonly #entrance = new Entrance();
@@ -80,15 +69,11 @@ export class Gateway {
     this.#broker = broker;
     this.#settings = settings;
     this.#guard = guard;
-    this.#adminRequests = guard === undefined ? undefined : new AdminRequests(broker, settings, guard);
-    this.#requests = new Requests(broker, settings);
+    this.#patience = new Patience(settings);
+    this.#requests = new CheckedRequests(broker, settings, guard);
     // Of what comes in frames little is parsed, and few that are malformed are taken.
-    this.#frames = new Frames(broker, settings, (connection, error) => this.#onRefused(connection, error, 0));
+    this.#frames = new Frames(broker, settings, (connection, error) => this.#patience.onRefused(connection, error, 0));
     this.#limiter = new Limiter(settings);
-    const { log, clock } = settings;
-    this.#refusals = new Refusals(REFUSALS, clock, ({ kind, count, reason }) =>
-      log.warn(`refused ${count} x ${kind}, the last: ${reason}`),
-    );
     this.#ids = new AckIds(broker.engine.life);
     this.#listeners = this.#makeListeners();
   }
@@ -140,7 +125,7 @@ export class Gateway {
 
   /** How much was refused, by why. */
   get refused(): Readonly<Record<Refusal, number>> {
-    return this.#refusals.counts;
+    return this.#patience.refused;
   }
 
   /** Who a socket of an attached namespace belongs to. */
@@ -186,7 +171,7 @@ export class Gateway {
       if (!this.#closed && socket.connected && identityOf(socket, this.#identify.get(socket)) !== undefined) this.#connectionOf(socket);
     } catch (error) {
       // Whoever it is will be told at the first request.
-      if (!(error instanceof HoldfastError)) this.#errorOf("identify", error);
+      if (!(error instanceof HoldfastError)) refusalOf(error, "identify", this.#settings.log);
     }
   }
 
@@ -201,7 +186,7 @@ export class Gateway {
     const person = { identity, identify, session: this.#guard?.sessionOf(socket) };
     const connection = new Connection(socket, namespace, person, allowance, this.#ids);
     this.#connections.set(socket, connection);
-    this.#hold(connection);
+    this.#patience.hold(connection);
     if (identity !== undefined && connection.session?.isAdmin !== true) {
       connection.device = new Device(this.#broker, connection, this.#encodings, identity);
       connection.device.open();
@@ -218,31 +203,15 @@ export class Gateway {
     try {
       return this.#limiter.admit(socket, identity);
     } catch (error) {
-      const refusal = this.#errorOf("admit", error);
-      this.#refusals.add("userConnections", refusal.message);
-      socket.emit(REFUSED_EVENT, refusal.toReply());
-      socket.disconnect(true);
+      const refusal = refusalOf(error, "admit", this.#settings.log);
+      this.#patience.turnAway(socket, refusal);
       throw refusal;
     }
   }
 
-  /** A connection that joins namespaces without end is let go: those that wait would fill the memory, and others wait behind them. */
   #mayJoin(socket: Socket): boolean {
     if (this.#closed || this.#limiter.mayJoin(socket)) return true;
-    // What it sent before comes here once it is cut, too.
-    if (socket.conn.readyState === "open") {
-      this.#refusals.add("cut", `${this.#settings.addresses.addressOf(sourceOf(socket))} tried to join ${socket.nsp.name} too often`);
-      cut(socket);
-    }
-    return false;
-  }
-
-  /** A client that asks without ever reading the answers is let go, before they fill the memory. */
-  #mayAsk(connection: Connection): boolean {
-    if (!connection.isOverflowing()) return true;
-    const { id } = connection.socket;
-    this.#refusals.add("unread", `socket ${id} does not read its replies and is disconnected`);
-    connection.socket.disconnect(true);
+    this.#patience.endJoining(socket);
     return false;
   }
 
@@ -255,97 +224,23 @@ export class Gateway {
     let connection: Connection | undefined;
     try {
       connection = this.#connectionOf(socket);
-      if (!this.#mayAsk(connection)) return;
-      const { reply, afterwards } = await this.#answer(connection, operation, args, bytes);
+      if (!this.#patience.mayAsk(connection)) return;
+      const { reply, afterwards } = await this.#requests.answer(connection, operation, args, bytes);
       callback?.({ ok: true, ...reply });
       afterwards?.();
     } catch (error) {
-      const refusal = this.#errorOf(operation, error);
+      const refusal = refusalOf(error, operation, this.#settings.log);
       callback?.({ ok: false, error: refusal.toReply() });
-      if (connection !== undefined) this.#onRefused(connection, refusal, bytes);
+      if (connection !== undefined) this.#patience.onRefused(connection, refusal, bytes);
     }
-  }
-
-  async #answer(connection: Connection, operation: Operation, args: unknown[], bytes: number): Promise<Answer> {
-    const { requestsMax, bodyBytesMax } = this.#settings.limits;
-    const [payload] = args;
-    const units = unitsOf(operation, payload, bytes);
-    if (operation === "holdfast:settle") connection.allowance.spendToSettle(units);
-    else connection.allowance.spend(units);
-    assertPayloadSize(operation, payload, bytes, bodyBytesMax);
-    if (connection.openRequests >= requestsMax)
-      throw new HoldfastError("RATE_LIMITED", `${connection.openRequests} requests wait for their reply, at most ${requestsMax} may`);
-    connection.openRequests++;
-    try {
-      return await this.#audited(connection, operation, args);
-    } finally {
-      connection.openRequests--;
-    }
-  }
-
-  /** Whatever becomes of it, the audit log has it before the reply, if it goes there. */
-  async #audited(connection: Connection, operation: Operation, args: readonly unknown[]): Promise<Answer> {
-    let outcome = "ok";
-    try {
-      return await this.#carryOut(connection, operation, args);
-    } catch (error) {
-      outcome = error instanceof HoldfastError ? error.code : "UNKNOWN";
-      throw error;
-    } finally {
-      const entry = auditEntry(connection, operation.slice("holdfast:".length), args[0], outcome);
-      if (entry !== undefined) await this.#guard?.auth.audit.record(entry);
-    }
-  }
-
-  async #carryOut(connection: Connection, operation: Operation, args: readonly unknown[]): Promise<Answer> {
-    const { session } = connection;
-    const isOwn = operation === "holdfast:hello" || operation === "holdfast:authenticate";
-    if (session?.isAdmin !== true || isOwn || this.#adminRequests === undefined) return this.#requests.answer(connection, operation, args);
-    return { reply: await this.#adminRequests.answer(session, operation, args) };
   }
 
   #frame(socket: Socket, args: readonly unknown[]): void {
     try {
       const connection = this.#connectionOf(socket);
-      if (this.#mayAsk(connection)) this.#frames.receive(connection, args);
+      if (this.#patience.mayAsk(connection)) this.#frames.receive(connection, args);
     } catch (error) {
-      this.#errorOf(FRAME_EVENT, error);
+      refusalOf(error, FRAME_EVENT, this.#settings.log);
     }
-  }
-
-  /** Counts what was refused, and cuts who goes on regardless. */
-  #onRefused(connection: Connection, { code, message }: HoldfastError, bytes: number): void {
-    const who = `socket ${connection.socket.id}`;
-    if (code === "RATE_LIMITED") {
-      this.#refusals.add("rateLimited", `${who}: ${message}`);
-      if (!connection.allowance.isExhausted) return;
-      this.#cut(connection, new HoldfastError("RATE_LIMITED", `${message}; cut, because it went on and on all the same`));
-    } else if (BLAMED.has(code)) {
-      this.#refusals.add("badRequests", `${who}: ${message}`);
-      connection.allowance.waste(bytes);
-      this.#hold(connection);
-      if (connection.allowance.forgives()) return;
-      this.#cut(connection, new HoldfastError(code, `${message}; cut, because too many requests before were no better`));
-    }
-  }
-
-  /** What was read for nothing is made up for by not reading: the client's system holds it back, and others have their turn. */
-  #hold({ allowance, port }: Connection): void {
-    const { holdMs } = allowance;
-    if (holdMs === 0) return;
-    const { clock } = this.#settings;
-    clock.wakeAt(clock.now() + holdMs, port.holdReading());
-  }
-
-  #cut(connection: Connection, error: HoldfastError): void {
-    if (!connection.socket.connected) return;
-    this.#refusals.add("cut", `socket ${connection.socket.id}: ${error.message}`);
-    connection.cut(error);
-  }
-
-  #errorOf(operation: string, error: unknown): HoldfastError {
-    if (error instanceof HoldfastError) return error;
-    this.#settings.log.error(`${operation} failed: ${error instanceof Error ? error.stack : String(error)}`);
-    return new HoldfastError("UNKNOWN", "an internal error; the request may have taken effect");
   }
 }

@@ -23,6 +23,7 @@ import type { Connection } from "./connection.js";
 import { unitsOfBytes, unitsOfSettlements } from "./costs.js";
 import { readEmissions, storeEmissions } from "./emit-section.js";
 import { checkRecordLimits } from "./record-limits.js";
+import { refusalOf } from "./refusal-of.js";
 import { readRoomSettlements } from "./room-settlements.js";
 import { deviceOf, unidentified } from "./rooms.js";
 
@@ -108,7 +109,7 @@ export class Frames {
   }
 
   #refuse(connection: Connection, request: number, error: unknown): void {
-    const refusal = this.#refusalOf(error);
+    const refusal = refusalOf(error, "a frame", this.#settings.log);
     connection.outbox.refused(request, refusal.toReply());
     this.#onRefused(connection, refusal);
   }
@@ -254,12 +255,6 @@ export class Frames {
     if (queues.size >= NAMES_MAX) queues.clear();
     queues.set(queue, address);
     return address;
-  }
-
-  #refusalOf(error: unknown): HoldfastError {
-    if (error instanceof HoldfastError) return error;
-    this.#settings.log.error(`a frame failed: ${error instanceof Error ? error.stack : String(error)}`);
-    return new HoldfastError("UNKNOWN", "an internal error; the request may have taken effect");
   }
 }
 
