@@ -1,6 +1,6 @@
 import { HoldfastError, RecordView } from "holdfast-client/protocol";
 import type { Clock } from "../clock.js";
-import type { EndedLeases } from "../core/administration.js";
+import type { EndedLeases } from "../core/consumer.js";
 import type { Core } from "../core/core.js";
 import { historyOf } from "../core/history.js";
 import type { Letter } from "../core/letter.js";

@@ -21,11 +21,11 @@ export async function fillWindow(core: Core, store: Store, queue: Queue, clock: 
       from: keys.blockKey(queue.number, from),
       to: keys.blockKey(queue.number, durableNext),
       entriesMax: ENTRIES_MAX,
-      bytesMax: core.fillBytes(queue),
+      bytesMax: core.loader.fillBytes(queue),
     });
     const settled = from < queue.foundNext || queue.holed ? await readBitmaps(store, queue, from, blocks) : [];
     queue.readingLog = false;
-    core.fillLog(queue, from, blocks, settled, blocks.length === 0 ? durableNext : 0, clock.now());
+    core.loader.fillLog(queue, from, blocks, settled, blocks.length === 0 ? durableNext : 0, clock.now());
   } finally {
     queue.readingLog = false;
   }
@@ -61,7 +61,7 @@ export async function fillDueList(core: Core, store: Store, queue: Queue, list: 
     });
     list.reading = false;
     const complete = entries.length < ENTRIES_MAX && bytesOf(entries) < DUE_BYTES_MAX;
-    core.fillDue(queue, list, entries, complete, durableOrder);
+    core.loader.fillDue(queue, list, entries, complete, durableOrder);
   } finally {
     list.reading = false;
   }
@@ -82,7 +82,7 @@ export async function fillChain(core: Core, store: Store, queue: Queue, chain: C
       bytesMax: DUE_BYTES_MAX,
     });
     const complete = entries.length < HELD_LOADED_MAX && bytesOf(entries) < DUE_BYTES_MAX;
-    core.fillChain(queue, chain, entries, complete, clock.now());
+    core.loader.fillChain(queue, chain, entries, complete, clock.now());
   } finally {
     chain.reading = false;
     queue.readingChains--;

@@ -1,12 +1,11 @@
 import { HoldfastError, type ReceiptRun, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import type { EngineBackup } from "../backing-up.js";
 import type { Clock } from "../clock.js";
-import type { EndedLeases } from "../core/administration.js";
 import { FORMAT_VERSION } from "../core/catalog.js";
 import type { Chains } from "../core/chains.js";
 import type { SealedCommit } from "../core/commit.js";
-import type { Consumer } from "../core/consumer.js";
-import type { Core, Expired } from "../core/core.js";
+import type { Consumer, EndedLeases } from "../core/consumer.js";
+import type { Core } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Lease } from "../core/lease.js";
 import type { Queue } from "../core/queue.js";
@@ -349,7 +348,7 @@ export class StoredEngine implements Engine {
   /** What every change may ask for: reads ahead, hints of work, and the alarm for the next deadline. */
   #afterTurn(core: Core): void {
     for (const queue of takeAll(core.wanting)) {
-      if (queue.readsAhead && queue.wantsLog !== undefined && core.fillBytes(queue) > 0)
+      if (queue.readsAhead && queue.wantsLog !== undefined && core.loader.fillBytes(queue) > 0)
         void this.#guard(core, fillWindow(core, this.#store, queue, this.#clock));
       if (queue.levels.needsLoading && queue.leftMeanwhile === undefined && queue.readsAhead) this.#fillDueLists(core, queue);
       if (queue.chains !== undefined && queue.leftMeanwhile === undefined && queue.consumers.size > 0)
@@ -439,7 +438,7 @@ export class StoredEngine implements Engine {
     core.schedules.held = this.#diskFull;
     core.rooms.held = this.#diskFull;
     if (this.#diskFull) void this.#checkSpace();
-    let expired: readonly Expired[];
+    let expired: readonly EndedLeases[];
     try {
       expired = this.#attempt(core, () => core.wake(this.#clock.now()));
     } catch {
@@ -629,7 +628,7 @@ export class StoredEngine implements Engine {
 
   async unblock(address: QueueAddress, key: string, action: "skip" | "retry"): Promise<void> {
     const queue = this.#running().catalog.require(address);
-    await this.#committed((core, now) => core.unblock(queue, key, action, now));
+    await this.#committed((core, now) => core.administration.unblock(queue, key, action, now));
   }
 
   async stats(address: QueueAddress): Promise<QueueStats> {
@@ -770,7 +769,7 @@ export class StoredEngine implements Engine {
 
   async resume(address: QueueAddress): Promise<void> {
     const queue = this.#running().catalog.require(address);
-    await this.#committed((core) => core.resume(queue));
+    await this.#committed((core) => core.administration.resume(queue));
   }
 
   async deadLetters(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
