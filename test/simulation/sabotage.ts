@@ -5,6 +5,7 @@ import { Holding } from "../../packages/server/src/core/holding.js";
 import { IdIndex } from "../../packages/server/src/core/id-index.js";
 import * as keys from "../../packages/server/src/core/keys.js";
 import { Producer } from "../../packages/server/src/core/producer.js";
+import { Recovery } from "../../packages/server/src/core/recovery.js";
 import { Transitions } from "../../packages/server/src/core/transitions.js";
 import type { ViolationKind } from "./checker.js";
 import { Consumers } from "./simulated-consumers.js";
@@ -214,10 +215,10 @@ export const SABOTAGES: readonly Sabotage[] = [
     kind: "overtaken",
     apply: () =>
       replace(
-        Core.prototype,
+        Recovery.prototype,
         "restoreHeld",
         () =>
-          function (this: Core, _queue, [key]) {
+          function (this: Recovery, _queue, [key]) {
             return { key: keys.heldOf(key).key, full: false };
           },
       ),

@@ -52,10 +52,10 @@ export const DISK_BUGS: readonly PlantedBug[] = [
     bug: "a mark written before the batch",
     edits: [
       {
-        file: JOURNAL,
+        file: "engines/level/journal/mover.ts",
         find: "const entries = overlay.entries();",
         replace: `
-    if (next !== undefined) await this.#inTurn(() => this.#base.write([writeOfMark({ next, secret: this.#secret })]));
+    if (mark !== undefined) await this.inTurn(() => this.#base.write([writeOfMark(mark)]));
     const entries = overlay.entries();`,
       },
     ],

@@ -180,7 +180,7 @@ const ORDER_BUGS: readonly PlantedBug[] = [
     bug: "the order of a key lost at a restart",
     edits: [
       {
-        file: "core/core.ts",
+        file: "core/recovery.ts",
         find: "this.#takeHeld(queue, chain, stored, now);\n    chains.review(chain, now);\n    return",
         replace: "chains.review(chain, now);\n    return",
       },

@@ -1,8 +1,10 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { Block } from "./block.js";
 import type { CommitBuilder } from "./commit.js";
-import type { Consumer } from "./consumer.js";
+import type { Consumer, EndedLeases } from "./consumer.js";
 import type { DueEntries } from "./due-entries.js";
+import { BLOCKED } from "./held-message.js";
+import type { Hints } from "./hints.js";
 import { withoutHistory } from "./history.js";
 import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
@@ -13,12 +15,6 @@ import { withoutDelay } from "./timing.js";
 import type { CoreContext, Transitions } from "./transitions.js";
 import type { Windows } from "./window.js";
 
-/** Leases that ended without their consumer's doing. */
-export interface EndedLeases {
-  readonly consumer: Consumer;
-  readonly leases: readonly number[];
-}
-
 /** What was purged. */
 export interface Purged {
   readonly count: number;
@@ -26,7 +22,7 @@ export interface Purged {
 }
 
 /**
- * Looks after queues: purge, pause, and letters taken out of the middle.
+ * Looks after queues: purge, pause, blocked keys, and letters taken out of the middle.
  *
  * A purge is a mark: every message there is has a sequence below the next one, so one small commit says that all below it
  * are gone, whatever their number. What the store still has of them is cleared afterwards, and nothing reads it meanwhile.
@@ -36,13 +32,15 @@ export class Administration {
   readonly #windows: Windows;
   readonly #transitions: Transitions;
   readonly #entries: DueEntries;
+  readonly #hints: Hints;
   readonly #context: CoreContext;
 
-  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, entries: DueEntries, context: CoreContext) {
+  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, entries: DueEntries, hints: Hints, context: CoreContext) {
     this.#commit = commit;
     this.#windows = windows;
     this.#transitions = transitions;
     this.#entries = entries;
+    this.#hints = hints;
     this.#context = context;
   }
 
@@ -54,10 +52,25 @@ export class Administration {
     this.#commit.touch(queue);
   }
 
+  /** Leases from a paused queue again. */
   resume(queue: Queue): void {
     queue.paused = false;
     queue.definitionDirty = true;
     this.#commit.touch(queue);
+    this.#hints.wanting.add(queue);
+    this.#hints.more(queue);
+  }
+
+  /** Lets a blocked key go on; `NOT_FOUND` when it is not blocked. */
+  unblock(queue: Queue, key: string, action: "skip" | "retry", now: number): void {
+    const { chains } = queue;
+    const chain = chains?.find(chains.fifo ? "" : key);
+    const head = chain?.head;
+    if (chain === undefined || chain.frozen > 0 || head === undefined || head.block !== undefined || head.due !== BLOCKED) {
+      throw new HoldfastError("NOT_FOUND", `key ${JSON.stringify(key)} of queue ${queue.name} is not blocked`);
+    }
+    chain.take(head);
+    this.#transitions.unblock(queue, chain, head, action, now);
   }
 
   /** Every message of the queue is gone, those in flight and those of the commit being filled too (promise G1). */

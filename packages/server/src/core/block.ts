@@ -1,41 +1,9 @@
-import { crc32 } from "node:zlib";
-import { HoldfastError } from "holdfast-client/protocol";
 import { clearBit, hasBit, withBit } from "./bits.js";
-import { putU32, putU48, u32, u48 } from "./little-endian.js";
+import type { BlockTraits } from "./block-form.js";
+import * as form from "./block-form.js";
+import { u32 } from "./little-endian.js";
 import { packSparse, positionIn, readIndexes, SPARSE, tableBytes } from "./sparse.js";
 import { delayOf, expireAtOf, lookAt, NEVER } from "./timing.js";
-
-/**
- * A block as it is stored: the messages one commit gave one queue, with consecutive sequences.
- *
- *      0 u8  form                1 u8  0        2 u16 0
- *      4 u32 CRC-32 of all that follows
- *      8 u32 CRC of the queue's block before, so that a missing block shows
- *     12 u24 count of messages    15 u8 flags: 1 some of them may expire, 2 they were published with a delay,
- *                                   4 some of them have a priority, 8 it stands for one that was damaged
- *     16 u48 first sequence     22 u48 published at (ms)     28 u32 queue
- *     32 the records, one after the other
- *
- * The other form is in `sparse.ts`.
- */
-const HEADER_BYTES = 32;
-const WHOLE = 1;
-const EXPIRES = 1;
-const DELAYED = 2;
-const RAISED = 4;
-const REPLACES = 8;
-
-/** What all messages of a block have in common, beside their time. */
-export interface BlockTraits {
-  /** Some of them may expire. */
-  readonly expires: boolean;
-  /** They were published with a delay, the same for all; it is over. */
-  readonly delayed: boolean;
-  /** Some of them have a priority above 0: in the log none has. */
-  readonly raised?: boolean;
-  /** They stand for messages that were lost. */
-  readonly replaces?: boolean;
-}
 
 /** Of a block that is written anew this part was settled. */
 const SPARSE_PART = 0.45;
@@ -95,14 +63,14 @@ export class Block {
   #settledBytes = 0;
 
   private constructor(bytes: Uint8Array) {
-    this.count = u32(bytes, 12) & 0xff_ffff;
-    this.first = u48(bytes, 16);
-    this.publishedAt = u48(bytes, 22);
-    this.queue = u32(bytes, 28);
-    const flags = bytes[15] ?? 0;
-    this.expires = (flags & EXPIRES) !== 0;
-    this.delayed = (flags & DELAYED) !== 0;
-    this.raised = (flags & RAISED) !== 0;
+    this.count = form.countOf(bytes);
+    this.first = form.firstOf(bytes);
+    this.publishedAt = form.publishedAtOf(bytes);
+    this.queue = form.queueOf(bytes);
+    const flags = form.flagsOf(bytes);
+    this.expires = (flags & form.EXPIRES) !== 0;
+    this.delayed = (flags & form.DELAYED) !== 0;
+    this.raised = (flags & form.RAISED) !== 0;
     this.#take(bytes);
     this.since = this.publishedAt + (this.delayed ? delayOf(bytes, this.#recordsStart) : 0);
     this.expiryTimes = this.expires ? this.#expiryTimes(bytes) : NONE;
@@ -112,8 +80,8 @@ export class Block {
   #take(bytes: Uint8Array): void {
     this.bytes = bytes;
     this.size = bytes.length;
-    this.crc = u32(bytes, 4);
-    this.#indexes = bytes[0] === SPARSE ? readIndexes(bytes, HEADER_BYTES) : undefined;
+    this.crc = form.crcOf(bytes);
+    this.#indexes = bytes[0] === SPARSE ? readIndexes(bytes, form.HEADER_BYTES) : undefined;
     this.#slots = this.#indexes?.length ?? this.count;
     this.live = this.#slots;
     this.#offsets = undefined;
@@ -139,37 +107,14 @@ export class Block {
     count: number,
     records: readonly Uint8Array[],
     recordBytes: number,
-    { expires, delayed, raised = false, replaces = false }: BlockTraits,
+    traits: BlockTraits,
   ): Block {
-    const bytes = Buffer.allocUnsafe(HEADER_BYTES + recordBytes);
-    putU32(bytes, 0, WHOLE);
-    putU32(bytes, 8, previousCrc);
-    putU32(bytes, 12, count);
-    bytes[15] = (expires ? EXPIRES : 0) | (delayed ? DELAYED : 0) | (raised ? RAISED : 0) | (replaces ? REPLACES : 0);
-    putU48(bytes, 16, first);
-    putU48(bytes, 22, publishedAt);
-    putU32(bytes, 28, queue);
-    let at = HEADER_BYTES;
-    for (const part of records) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    putU32(bytes, 4, crc32(bytes.subarray(8)));
-    return new Block(bytes);
+    return new Block(form.packWhole(queue, first, publishedAt, previousCrc, count, records, recordBytes, traits));
   }
 
   /** Reads a stored block; fails when it is damaged, so that a wrong body is never delivered. */
   static unpack(bytes: Uint8Array): Block {
-    if (bytes.length < HEADER_BYTES || (bytes[0] !== WHOLE && bytes[0] !== SPARSE)) {
-      throw new HoldfastError(
-        "ENGINE_UNAVAILABLE",
-        `stored block has form ${bytes[0]} and ${bytes.length} bytes, expected form ${WHOLE} or ${SPARSE}`,
-      );
-    }
-    if (crc32(bytes.subarray(8)) !== u32(bytes, 4)) {
-      const block = `${u32(bytes, 28)}/${u48(bytes, 16)}`;
-      throw new HoldfastError("ENGINE_UNAVAILABLE", `stored block ${block} is damaged: its CRC does not match`);
-    }
+    form.assertIntact(bytes);
     return new Block(bytes);
   }
 
@@ -200,7 +145,7 @@ export class Block {
 
   /** Where the first record starts. A block of one message, as each is that was published alone, has no table of them. */
   get #recordsStart(): number {
-    return HEADER_BYTES + (this.#indexes === undefined ? 0 : tableBytes(this.#slots));
+    return form.HEADER_BYTES + (this.#indexes === undefined ? 0 : tableBytes(this.#slots));
   }
 
   #startOf(slot: number): number {
@@ -228,7 +173,7 @@ export class Block {
 
   /** All records; only while memory has the bytes. */
   get records(): Uint8Array {
-    return this.#inMemory.subarray(HEADER_BYTES);
+    return this.#inMemory.subarray(form.HEADER_BYTES);
   }
 
   record(index: number): Uint8Array {
@@ -351,7 +296,7 @@ export class Block {
       records.push(bytes.subarray(source.start(index), source.stop(index)));
     }
     const wasLetGo = this.bytes === undefined;
-    const packed = packSparse(bytes.subarray(0, HEADER_BYTES), indexes, records);
+    const packed = packSparse(bytes.subarray(0, form.HEADER_BYTES), indexes, records);
     this.#take(packed);
     for (const [slot, before] of kept.entries()) {
       if (hasBit(leased, before)) this.#leased = withBit(this.#leased, this.#slots, slot);
@@ -373,14 +318,5 @@ export class Block {
     this.bytes = undefined;
   }
 }
-
-/** The CRC of the block before it, as that was stored first. */
-export const previousCrcOf = (bytes: Uint8Array): number => u32(bytes, 8);
-
-/** Whether a block is not as it was stored first, so that the one after it has another CRC of it. */
-export const isRewritten = (bytes: Uint8Array): boolean => bytes[0] === SPARSE || isPlaceholder(bytes);
-
-/** Whether a block stands for one that was lost. */
-export const isPlaceholder = (bytes: Uint8Array): boolean => ((bytes[15] ?? 0) & REPLACES) !== 0;
 
 const NONE: readonly number[] = [];

@@ -4,32 +4,12 @@ import type { Consumer } from "./consumer.js";
 import type { Expiry } from "./expiry.js";
 import type { Holding } from "./holding.js";
 import { Lease } from "./lease.js";
+import type { Allowance, Call, LeaseNumbers } from "./lease-call.js";
 import type { Queue } from "./queue.js";
 import { wantedBy } from "./reserve.js";
 import type { Scanner } from "./scanner.js";
 import type { Transitions } from "./transitions.js";
 import type { Wakes } from "./wakes.js";
-
-/** What one call of `lease` may still take. */
-export interface Allowance {
-  count: number;
-  bytes: number;
-}
-
-/** What one call of `lease` came to. */
-export interface Call {
-  /** What it leased may be shown only after the next commit. */
-  readonly wait: boolean;
-  /** It ended for the bytes' sake. */
-  readonly cut: boolean;
-  /** There is more to be leased, or to be looked for, at once. */
-  readonly more: boolean;
-}
-
-/** The number of the next lease. */
-export interface LeaseNumbers {
-  next: number;
-}
 
 /** Messages of an ordered queue's log that one lease call looks at, at most: behind one busy key there may be millions. */
 const LOOKED_MAX = 2_048;

@@ -2,6 +2,12 @@ import { NumberedMap } from "../numbered-map.js";
 import type { Lease } from "./lease.js";
 import type { Queue } from "./queue.js";
 
+/** Leases that ended without their consumer's doing. */
+export interface EndedLeases {
+  readonly consumer: Consumer;
+  readonly leases: readonly number[];
+}
+
 /** An attachment to a queue with the leases it holds. */
 export class Consumer {
   readonly number: number;
@@ -15,7 +21,7 @@ export class Consumer {
   wakeAt = Number.POSITIVE_INFINITY;
   /** The latest end of a lease it was given. */
   latestUntil = 0;
-  /** How many messages it will take as soon as there are more: see `Core.lease`. */
+  /** How many messages it will take as soon as there are more: see `Leasing.lease`. */
   ahead = 0;
   /** Leases that ran out since its last settlement. */
   expiredInARow = 0;

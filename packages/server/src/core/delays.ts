@@ -35,6 +35,11 @@ export class Delays {
     this.#entries = entries;
   }
 
+  /** Whether delayed messages may be due that are to take their places now. */
+  isDue(queue: Queue, now: number): boolean {
+    return queue.delays.horizon.next <= now && !this.rests(queue, now);
+  }
+
   /** Whether what is due may wait before it takes its place, because consumers have enough before it. */
   rests(queue: Queue, now: number): boolean {
     const { delays } = queue;

@@ -2,6 +2,7 @@ import { Block } from "./block.js";
 import type { CommitBuilder } from "./commit.js";
 import type { DueEntries } from "./due-entries.js";
 import type { DueMessage } from "./due-list.js";
+import type { Hints } from "./hints.js";
 import * as keys from "./keys.js";
 import type { Queue } from "./queue.js";
 import type { SpaceMaker } from "./space.js";
@@ -21,23 +22,15 @@ export class Overflow implements SpaceMaker {
   readonly #transitions: Transitions;
   readonly #entries: DueEntries;
   readonly #context: CoreContext;
-  /** The queue's oldest messages are to be read. */
-  readonly #want: (queue: Queue) => void;
+  readonly #hints: Hints;
 
-  constructor(
-    commit: CommitBuilder,
-    windows: Windows,
-    transitions: Transitions,
-    entries: DueEntries,
-    context: CoreContext,
-    want: (queue: Queue) => void,
-  ) {
+  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, entries: DueEntries, context: CoreContext, hints: Hints) {
     this.#commit = commit;
     this.#windows = windows;
     this.#transitions = transitions;
     this.#entries = entries;
     this.#context = context;
-    this.#want = want;
+    this.#hints = hints;
   }
 
   evictOldest(queue: Queue, now: number): boolean {
@@ -53,8 +46,9 @@ export class Overflow implements SpaceMaker {
     return true;
   }
 
+  /** The queue's oldest messages are to be read. */
   #missing(queue: Queue): false {
-    this.#want(queue);
+    this.#hints.wanting.add(queue);
     return false;
   }
 

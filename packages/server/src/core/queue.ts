@@ -130,7 +130,7 @@ export class Queue extends LogState {
   /** Of a reply queue: since when nobody consumes it, and whether the core looks at it when it was idle for too long. */
   idleSince = 0;
   idleWatched = false;
-  /** The life ends by its own will: see `Core.retire`. */
+  /** The life ends by its own will: see `Retirement`. */
   retired = false;
 
   /** @param seed for the hashes of ordering keys */

@@ -1,4 +1,5 @@
-import { Block, isPlaceholder, isRewritten, previousCrcOf } from "../core/block.js";
+import { Block } from "../core/block.js";
+import { isPlaceholder, isRewritten, previousCrcOf } from "../core/block-form.js";
 import * as keys from "../core/keys.js";
 import { entriesOf } from "../engines/restore.js";
 import type { StoreSnapshot, Write } from "../store.js";

@@ -1,8 +1,8 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Clock } from "../clock.js";
-import type { EndedLeases } from "../core/administration.js";
 import type { SealedCommit } from "../core/commit.js";
-import type { Core, Expired } from "../core/core.js";
+import type { EndedLeases } from "../core/consumer.js";
+import type { Core } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { EngineEvents } from "../engine.js";
@@ -228,7 +228,7 @@ export class Life {
     core.schedules.held = this.#space.isFull;
     core.rooms.held = this.#space.isFull;
     if (this.#space.isFull) void this.#space.check();
-    let expired: readonly Expired[];
+    let expired: readonly EndedLeases[];
     try {
       expired = this.attempt(() => core.wake(this.#clock.now()));
     } catch {

@@ -15,7 +15,7 @@ const DUE_BYTES_MAX = 1_048_576;
 /** Starts the reads of all queues that may want one. `guard` waits for a read. */
 export function readAhead(core: Core, store: Store, clock: Clock, guard: (read: Promise<void>) => void): void {
   for (const queue of takeAll(core.wanting)) {
-    if (queue.readsAhead && queue.wantsLog !== undefined && core.fillBytes(queue) > 0) guard(fillWindow(core, store, queue, clock));
+    if (queue.readsAhead && queue.wantsLog !== undefined && core.loader.fillBytes(queue) > 0) guard(fillWindow(core, store, queue, clock));
     if (queue.leftMeanwhile !== undefined) continue;
     if (queue.levels.needsLoading && queue.readsAhead) {
       for (const list of queue.levels.lists) if (list.needsLoading && !list.reading) guard(fillDueList(core, store, queue, list));
@@ -36,11 +36,11 @@ export async function fillWindow(core: Core, store: Store, queue: Queue, clock: 
       from: keys.blockKey(queue.number, from),
       to: keys.blockKey(queue.number, durableNext),
       entriesMax: ENTRIES_MAX,
-      bytesMax: core.fillBytes(queue),
+      bytesMax: core.loader.fillBytes(queue),
     });
     const settled = from < queue.foundNext || queue.holed ? await readBitmaps(store, queue, from, blocks) : [];
     queue.readingLog = false;
-    core.fillLog(queue, from, blocks, settled, blocks.length === 0 ? durableNext : 0, clock.now());
+    core.loader.fillLog(queue, from, blocks, settled, blocks.length === 0 ? durableNext : 0, clock.now());
   } finally {
     queue.readingLog = false;
   }
@@ -76,7 +76,7 @@ async function fillDueList(core: Core, store: Store, queue: Queue, list: DueList
     });
     list.reading = false;
     const complete = entries.length < ENTRIES_MAX && bytesOf(entries) < DUE_BYTES_MAX;
-    core.fillDue(queue, list, entries, complete, durableOrder);
+    core.loader.fillDue(queue, list, entries, complete, durableOrder);
   } finally {
     list.reading = false;
   }
@@ -97,7 +97,7 @@ async function fillChain(core: Core, store: Store, queue: Queue, chain: Chain, c
       bytesMax: DUE_BYTES_MAX,
     });
     const complete = entries.length < HELD_LOADED_MAX && bytesOf(entries) < DUE_BYTES_MAX;
-    core.fillChain(queue, chain, entries, complete, clock.now());
+    core.loader.fillChain(queue, chain, entries, complete, clock.now());
   } finally {
     chain.reading = false;
     queue.readingChains--;

@@ -26,7 +26,7 @@ async function recoverList(core: Core, store: Store, queue: Queue, list: DueList
     const entries = await store.read({ from, to, entriesMax: ENTRIES_MAX, bytesMax: BYTES_MAX });
     const last = entries.at(-1);
     const complete = last === undefined || (entries.length < ENTRIES_MAX && bytesOf(entries) < BYTES_MAX);
-    core.recoverDue(queue, list, entries, complete, now);
+    core.recovery.recoverDue(queue, list, entries, complete, now);
     if (complete) return;
     await commit();
     from = justAfter(last[0]);

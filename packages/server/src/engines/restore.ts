@@ -52,7 +52,7 @@ async function restoreHeld(core: Core, store: Store, queue: Queue, now: number):
     const last = page.at(-1);
     if (last === undefined) return;
     let taken = { key: "", full: false };
-    for (const entry of page) taken = core.restoreHeld(queue, entry, now);
+    for (const entry of page) taken = core.recovery.restoreHeld(queue, entry, now);
     from = taken.full ? keys.heldEnd(queue.number, taken.key) : justAfter(last[0]);
   }
 }

@@ -1,4 +1,4 @@
-import type { EndedLeases } from "../core/administration.js";
+import type { EndedLeases } from "../core/consumer.js";
 import type { Core } from "../core/core.js";
 import type { Queue } from "../core/queue.js";
 import type { CommitLoop } from "./commit-loop.js";

@@ -153,7 +153,7 @@ export class StoredEngine implements Engine {
 
   async unblock(address: QueueAddress, key: string, action: "skip" | "retry"): Promise<void> {
     const queue = this.#lives.running().core.catalog.require(address);
-    await this.#lives.committed((core, now) => core.unblock(queue, key, action, now));
+    await this.#lives.committed((core, now) => core.administration.unblock(queue, key, action, now));
   }
 
   async stats(address: QueueAddress): Promise<QueueStats> {
@@ -291,7 +291,7 @@ export class StoredEngine implements Engine {
 
   async resume(address: QueueAddress): Promise<void> {
     const queue = this.#lives.running().core.catalog.require(address);
-    await this.#lives.committed((core) => core.resume(queue));
+    await this.#lives.committed((core) => core.administration.resume(queue));
   }
 
   async deadLetters(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {

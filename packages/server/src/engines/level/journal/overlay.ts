@@ -1,5 +1,7 @@
 import { HoldfastError } from "holdfast-client/protocol";
+import type { Write } from "../../../store.js";
 import type { JournalFile } from "./journal-file.js";
+import type { FoundRecord } from "./recover.js";
 
 /** What the journal says of a key. Whoever asked for it must not keep it: the next change of the key is made in place. */
 export interface Change {
@@ -76,6 +78,23 @@ export class Overlay {
 
   entries(): IterableIterator<[string, Change]> {
     return this.#changes.entries();
+  }
+
+  /** Takes what a record wrote that was just appended to the file. */
+  take(writes: readonly Write[], starts: readonly number[]): void {
+    for (let index = 0; index < writes.length; index++) {
+      const { key, value, fresh = false } = writes[index] as Write;
+      if (value === undefined) this.delete(textOf(key));
+      else this.put(textOf(key), this.end + (starts[index] ?? 0), value.length, fresh);
+    }
+  }
+
+  /** Takes a record that a life before this one left. What the store below has by now is not known. */
+  takeFound({ at, writes }: FoundRecord): void {
+    for (const { key, value } of writes) {
+      if (value === undefined) this.delete(textOf(key));
+      else this.put(textOf(key), at + value.byteOffset, value.length, false);
+    }
   }
 
   /** @param at where the value begins in the file */

@@ -1,0 +1,80 @@
+import { HoldfastError, type ReceiptRun } from "holdfast-client/protocol";
+import type { AppendRequest } from "../engine.js";
+import { type AppendTools, appendTo, noteRefusal, refusalOf } from "./append.js";
+import type { Catalog } from "./catalog.js";
+import type { CommitBuilder } from "./commit.js";
+import type { Queue } from "./queue.js";
+import { fits } from "./space.js";
+
+/** What became of an append. */
+export interface Appended {
+  readonly runs: readonly (readonly ReceiptRun[])[];
+  readonly refused?: HoldfastError;
+}
+
+/** Takes messages of several queues, each request as a whole or not, and creates queues on first use. */
+export class Publishing {
+  readonly #catalog: Catalog;
+  readonly #commit: CommitBuilder;
+  readonly #tools: AppendTools;
+  readonly #create: (request: AppendRequest, now: number) => Queue;
+
+  /** @param create makes a queue that is not there yet */
+  constructor(catalog: Catalog, commit: CommitBuilder, tools: AppendTools, create: (request: AppendRequest, now: number) => Queue) {
+    this.#catalog = catalog;
+    this.#commit = commit;
+    this.#tools = tools;
+    this.#create = create;
+  }
+
+  /** Takes messages. With `atomic`, `refused` says why none was taken. */
+  append(requests: readonly AppendRequest[], atomic: boolean, now: number): Appended {
+    if (atomic) {
+      const refused = this.#refusalOf(requests, now);
+      if (refused !== undefined) return { runs: [], refused };
+    }
+    return { runs: requests.map((request) => this.#appendOne(request, atomic, now)) };
+  }
+
+  #appendOne(request: AppendRequest, must: boolean, now: number): ReceiptRun[] {
+    const queue = this.#catalog.find(request) ?? this.#create(request, now);
+    this.#commit.touch(queue);
+    try {
+      return appendTo(queue, request, this.#tools, must, now);
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      return [{ count: request.count, sequence: 0, duplicate: false, error: error.toReply() }];
+    }
+  }
+
+  #refusalOf(requests: readonly AppendRequest[], now: number): HoldfastError | undefined {
+    for (const request of requests) {
+      const reply = refusalOf(this.#catalog.find(request), request, now);
+      if (reply === undefined) continue;
+      if (!reply.retryable && request.producer !== undefined) {
+        const queue = this.#catalog.find(request) ?? this.#create(request, now);
+        noteRefusal(queue, request, reply, now);
+        this.#commit.touch(queue);
+      }
+      return HoldfastError.from(reply);
+    }
+    return undefined;
+  }
+
+  /** Appends what a room has for a queue, up to the first message that the queue does not take now. */
+  feed(request: AppendRequest, now: number): ReceiptRun[] | undefined {
+    const queue = this.#catalog.find(request);
+    if (queue === undefined) return undefined;
+    const { count, records } = request;
+    if (fits(queue, count, records.length)) return this.#appendOne(request, false, now);
+    const runs: ReceiptRun[] = [];
+    const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+    let at = 0;
+    for (let index = 0; index < count && runs.at(-1)?.error?.retryable !== true; index++) {
+      const end = at + view.getUint32(at, true);
+      runs.push(...this.#appendOne({ ...request, count: 1, records: records.subarray(at, end) }, false, now));
+      at = end;
+    }
+    return runs;
+  }
+}
