@@ -12,8 +12,11 @@ export function diedAnswer(
   record: Uint8Array,
   { sequence, reason, error }: Pick<History, "sequence" | "reason" | "error">,
 ): DiedAnswer | undefined {
-  const { id, replyTo, correlationId } = new RecordView(record, 0, record.length);
+  const view = new RecordView(record, 0, record.length);
+  const { replyTo } = view;
+  // Most messages are no requests, and their texts are not worth reading for nothing.
   if (replyTo === undefined) return undefined;
+  const { id, correlationId } = view;
   const writer = new ByteWriter();
   writeRecord(writer, { id: `died-${sequence}`, event: DIED_EVENT, correlationId }, { id, reason, error });
   return { replyTo, record: writer.take() };

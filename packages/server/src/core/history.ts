@@ -67,10 +67,11 @@ export function withHistory(record: Uint8Array, origin: string, death: Death, de
   const textBytes = scratch.write(text, 0, "utf8");
   const restAt = start + 2 + textBytes;
   const copy = Buffer.allocUnsafe(restAt + record.length - end);
-  copy.set(record.subarray(0, start));
-  copy.set(record.subarray(end), restAt);
+  // It is short, so a view of it would cost more than its bytes.
+  for (let at = 0; at < start; at++) copy[at] = record[at] ?? 0;
   copy.writeUInt16LE(textBytes, start);
-  copy.set(scratch.subarray(0, textBytes), start + 2);
+  scratch.copy(copy, start + 2, 0, textBytes);
+  copy.set(record.subarray(end), restAt);
   copy.writeUInt32LE(copy.length, 0);
   copy[5] = (copy[5] ?? 0) | HAS_HISTORY;
   return copy;
