@@ -1,30 +1,9 @@
 import { connect } from "holdfast-client";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Ended, Shell } from "./cli-process.js";
+import { describe, expect, it } from "vitest";
+import { objects, ServedShell } from "./served-shell.js";
 
-let shell: Shell;
-let url: string;
-
-beforeEach(async () => {
-  shell = new Shell();
-  url = (await shell.serve(shell.directory())).url;
-});
-
-afterEach(() => shell.close());
-
-const run = (...args: string[]): Promise<Ended> => shell.run([...args, "--url", url]);
-
-async function output(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await run(...args);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return stdout;
-}
-
-const objects = (lines: string): unknown[] =>
-  lines
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as unknown);
+const served = ServedShell.forEachTest();
+const { run, output } = served;
 
 describe("holdfast rooms", () => {
   it("lists names, a line each, or objects, and stats tells all counts of one", async () => {
@@ -41,7 +20,7 @@ describe("holdfast rooms", () => {
     const [head, row] = (await output("stats", "--room", "kitchen")).split("\n");
     expect(head).toMatch(/^room +messages +published +expired +members +devices +online +size +oldest$/);
     expect(row).toMatch(/^kitchen +1 +1 +0 +1 +0 +0 +\d+ B +\d+\.\d s$/);
-    const watch = shell.start(["stats", "--room", "kitchen", "--watch", "--interval-ms", "100", "--json", "--url", url]);
+    const watch = served.shell.start(["stats", "--room", "kitchen", "--watch", "--interval-ms", "100", "--json", "--url", served.url]);
     await watch.out.until((text) => text.split("\n").length > 3);
     expect((await watch.kill("SIGINT")).code).toBe(0);
     expect(await run("stats", "--room", "none")).toMatchObject({ code: 4, stderr: expect.stringContaining('room "none" does not exist') });
@@ -88,7 +67,7 @@ describe("holdfast members", () => {
   it("tells who is connected, with which devices", async () => {
     await output("members", "add", "kitchen", "bob");
     expect(await output("members", "list", "kitchen", "--online")).toBe("nobody is online\n");
-    const ann = connect(url, { auth: { user: "ann", device: "phone" } });
+    const ann = connect(served.url, { auth: { user: "ann", device: "phone" } });
     await ann.room("kitchen").join();
     expect(objects(await output("members", "list", "kitchen", "--online", "--json"))).toEqual([{ user: "ann", devices: ["phone"] }]);
     expect(await output("members", "list", "kitchen", "--online")).toBe("user  devices\nann   phone\n");
@@ -114,11 +93,14 @@ describe("holdfast members", () => {
 
 describe("holdfast receipts", () => {
   it("tells what became of a message with each member", async () => {
-    const ann = connect(url, { auth: { user: "ann" } });
+    const ann = connect(served.url, { auth: { user: "ann" } });
     const got = new Promise<void>((resolve) => void ann.room("kitchen").on("order", () => resolve()));
     await ann.room("kitchen").join();
     await output("members", "add", "kitchen", "bob");
-    const emitted = await shell.run(["emit", "kitchen", "order", "--id-field", "id", "--user", "cid", "--url", url], '{"id":"order-17"}\n');
+    const emitted = await served.shell.run(
+      ["emit", "kitchen", "order", "--id-field", "id", "--user", "cid", "--url", served.url],
+      '{"id":"order-17"}\n',
+    );
     expect(emitted.code).toBe(0);
     await got;
     await ann.close();
@@ -140,7 +122,7 @@ describe("--help", () => {
   it.each([["rooms"], ["members"], ["members", "list"], ["members", "add"], ["members", "remove"], ["receipts"], ["define"], ["stats"]])(
     "of %s %s has examples and exit codes",
     async (...command) => {
-      const { code, stdout } = await shell.run([...command, "--help"]);
+      const { code, stdout } = await served.shell.run([...command, "--help"]);
       expect(code).toBe(0);
       expect(stdout).toMatch(/Examples:\n {2}\$ holdfast /);
       expect(stdout).toContain("Exit codes:");

@@ -1,39 +1,18 @@
 import { connect } from "holdfast-client";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Ended, Shell } from "./cli-process.js";
+import { describe, expect, it } from "vitest";
+import { objects, ServedShell } from "./served-shell.js";
 
-let shell: Shell;
-let url: string;
-
-beforeEach(async () => {
-  shell = new Shell();
-  url = (await shell.serve(shell.directory())).url;
-});
-
-afterEach(() => shell.close());
-
-const run = (...args: string[]): Promise<Ended> => shell.run([...args, "--url", url]);
-
-async function output(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await run(...args);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return stdout;
-}
+const served = ServedShell.forEachTest();
+const { run, output } = served;
 
 async function publish(queue: string, lines: readonly object[], ...flags: string[]): Promise<void> {
   const input = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-  expect(await shell.run(["publish", queue, "--id-field", "id", ...flags, "--url", url], input)).toMatchObject({ code: 0 });
+  expect(await served.shell.run(["publish", queue, "--id-field", "id", ...flags, "--url", served.url], input)).toMatchObject({ code: 0 });
 }
-
-const objects = (lines: string): unknown[] =>
-  lines
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as unknown);
 
 /** Fails the messages of a queue until so many keys are blocked. */
 async function block(queue: string, keys: number): Promise<void> {
-  const holdfast = connect(url);
+  const holdfast = connect(served.url);
   const consumer = holdfast.queue(queue).consume(() => Promise.reject(new Error("no such fish")));
   while ((await holdfast.queue(queue).stats()).blocked < keys);
   await consumer.cancel();
@@ -143,7 +122,7 @@ describe("--help", () => {
   it.each([["peek"], ["delete"], ["blocked"], ["blocked", "list"], ["blocked", "retry"], ["blocked", "skip"]])(
     "of %s %s has examples and exit codes",
     async (...command) => {
-      const { code, stdout } = await shell.run([...command, "--help"]);
+      const { code, stdout } = await served.shell.run([...command, "--help"]);
       expect(code).toBe(0);
       expect(stdout).toMatch(/Examples:\n {2}\$ holdfast /);
       expect(stdout).toContain("Exit codes:");

@@ -1,23 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Ended, Shell } from "./cli-process.js";
+import { describe, expect, it } from "vitest";
+import { ServedShell } from "./served-shell.js";
 
-let shell: Shell;
-let url: string;
-
-beforeEach(async () => {
-  shell = new Shell();
-  url = (await shell.serve(shell.directory())).url;
-});
-
-afterEach(() => shell.close());
-
-const run = (...args: string[]): Promise<Ended> => shell.run([...args, "--url", url]);
-
-async function output(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await run(...args);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return stdout;
-}
+const served = ServedShell.forEachTest();
+const { run, output } = served;
 
 describe("holdfast schedule", () => {
   it("sets, lists and removes", async () => {
@@ -64,7 +49,7 @@ describe("holdfast schedule", () => {
   });
 
   it.each([[], ["set"], ["list"], ["remove"]])("%s --help has examples and exit codes", async (...command) => {
-    const { code, stdout } = await shell.run(["schedule", ...command, "--help"]);
+    const { code, stdout } = await served.shell.run(["schedule", ...command, "--help"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/Examples:\n {2}\$ holdfast schedule /);
     expect(stdout).toContain("Exit codes:");

@@ -1,28 +1,13 @@
 import { connect } from "holdfast-client";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Ended, Shell } from "./cli-process.js";
+import { describe, expect, it } from "vitest";
+import { ServedShell } from "./served-shell.js";
 
-let shell: Shell;
-let url: string;
-
-beforeEach(async () => {
-  shell = new Shell();
-  url = (await shell.serve(shell.directory())).url;
-});
-
-afterEach(() => shell.close());
-
-const run = (...args: string[]): Promise<Ended> => shell.run([...args, "--url", url]);
-
-async function output(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await run(...args);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return stdout;
-}
+const served = ServedShell.forEachTest();
+const { run, output } = served;
 
 /** Publishes messages and rejects them. */
 async function kill(queue: string, ...bodies: object[]): Promise<void> {
-  const holdfast = connect(url);
+  const holdfast = connect(served.url);
   for (const body of bodies) await holdfast.queue(queue).publish(body);
   let left = bodies.length;
   for await (const delivery of holdfast.queue(queue).consume()) {
@@ -47,7 +32,7 @@ describe("holdfast queues", () => {
 
 describe("holdfast purge", () => {
   it("removes what waits and says how many", async () => {
-    await shell.run(["publish", "orders", "--url", url], "1\n2\n3\n");
+    await served.shell.run(["publish", "orders", "--url", served.url], "1\n2\n3\n");
     expect(await output("purge", "orders")).toBe("purged 3\n");
     expect(await output("purge", "orders", "--yes", "--json")).toBe('{"queue":"orders","count":0}\n');
   });
@@ -95,7 +80,7 @@ describe("--help", () => {
     ["dead", "redrive"],
     ["dead", "purge"],
   ])("of %s %s has examples and exit codes", async (...command) => {
-    const { code, stdout } = await shell.run([...command, "--help"]);
+    const { code, stdout } = await served.shell.run([...command, "--help"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/Examples:\n {2}\$ holdfast /);
     expect(stdout).toContain("Exit codes:");

@@ -5,7 +5,7 @@ import { Harness } from "../engines/conformance/harness.js";
 import { bodiesOf, Phone, RoomsOf } from "../engines/conformance/phone.js";
 import { hostOn } from "../engines/memory/memory-host.js";
 import { MemoryStore } from "../engines/memory/memory-store.js";
-import { entriesOf } from "../engines/restore.js";
+import { entriesOf } from "../engines/pages.js";
 import type { Entry } from "../store.js";
 import { examine } from "./examine.js";
 import type { Examination } from "./finding.js";

@@ -3,7 +3,7 @@ import { CommitBuilder } from "../core/commit.js";
 import * as keys from "../core/keys.js";
 import { RoomCatalog } from "../core/rooms/room-catalog.js";
 import { readMeta } from "../engines/meta.js";
-import { entriesOf } from "../engines/restore.js";
+import { entriesOf } from "../engines/pages.js";
 import type { StoreSnapshot, Write } from "../store.js";
 import type { Examination, Examined, Finding } from "./finding.js";
 import { scanQueue } from "./queue-scan.js";

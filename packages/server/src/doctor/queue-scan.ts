@@ -1,9 +1,9 @@
+import { Block } from "../core/block.js";
 import { unpackDue } from "../core/due-list.js";
 import { unpackHeld } from "../core/held-message.js";
 import * as keys from "../core/keys.js";
 import { packState, type Queue } from "../core/queue.js";
-import { Block } from "../core/block.js";
-import { entriesOf } from "../engines/restore.js";
+import { entriesOf } from "../engines/pages.js";
 import type { Entry, Write } from "../store.js";
 import type { Examined } from "./finding.js";
 import { messageOf, type Scan } from "./scan.js";

@@ -1,7 +1,7 @@
 import { Block } from "../core/block.js";
 import { isPlaceholder, isRewritten, previousCrcOf } from "../core/block-form.js";
 import * as keys from "../core/keys.js";
-import { entriesOf } from "../engines/restore.js";
+import { entriesOf } from "../engines/pages.js";
 import type { StoreSnapshot, Write } from "../store.js";
 import type { Finding } from "./finding.js";
 

@@ -3,8 +3,8 @@ import { unpackDue } from "../core/due-list.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Entry, Store } from "../store.js";
+import { pagesOf } from "./pages.js";
 import type { Reclaimer } from "./reclaimer.js";
-import { justAfter } from "./restore.js";
 import type { Steps } from "./steps.js";
 
 /** Entries of a due list that one commit deletes at most. */
@@ -44,16 +44,12 @@ const dueSequence = ([key, value]: Entry): number => unpackDue(keys.duePlaceOf(k
 async function clearEntries(
   core: Core,
   store: Store,
-  range: { readonly from: Uint8Array; readonly to: Uint8Array },
+  range: keys.KeyRange,
   sequenceOf: (entry: Entry) => number,
   below: number,
   steps: Steps,
 ): Promise<void> {
-  for (let next = range.from; ; ) {
-    const page = await store.read({ from: next, to: range.to, entriesMax: ENTRIES_MAX, bytesMax: BYTES_MAX });
-    const last = page.at(-1);
-    if (last === undefined) return;
-    next = justAfter(last[0]);
+  for await (const page of pagesOf(store, range, { entriesMax: ENTRIES_MAX, bytesMax: BYTES_MAX })) {
     const purged = page.filter((entry) => sequenceOf(entry) < below);
     if (purged.length === 0) continue;
     steps.run(() => core.administration.clearEntries(purged.map(([key]) => key)));

@@ -2,7 +2,7 @@ import { type DueMessage, unpackDue } from "../core/due-list.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Store } from "../store.js";
-import { entriesOf } from "./restore.js";
+import { entriesOf } from "./pages.js";
 
 /** Every entry of a queue's due lists that the store has and no purge took, list by list. */
 export async function* storedDue(queue: Queue, store: Store): AsyncGenerator<{ message: DueMessage; record: Uint8Array }> {

@@ -5,7 +5,7 @@ import type { Queue } from "../core/queue.js";
 import type { Page, Peeked } from "../engine.js";
 import type { Store } from "../store.js";
 import { storedDue } from "./due-store.js";
-import { entriesOf } from "./restore.js";
+import { entriesOf } from "./pages.js";
 
 /** Looks at the stored messages with a sequence above `after`, in order, from the log and the due lists. */
 export async function peekQueue(queue: Queue, store: Store, now: number, from: number, limit: number): Promise<Page<Peeked, number>> {

@@ -7,7 +7,7 @@ import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Entry, Store } from "../store.js";
 import { takeAll } from "../take-all.js";
-import { justAfter } from "./restore.js";
+import { pagesOf } from "./pages.js";
 
 const ENTRIES_MAX = 4_096;
 const DUE_BYTES_MAX = 1_048_576;
@@ -51,15 +51,10 @@ export async function fillWindow(core: Core, store: Store, queue: Queue, clock: 
 async function readBitmaps(store: Store, queue: Queue, from: number, blocks: readonly Entry[]): Promise<Entry[]> {
   const lastKey = blocks.at(-1)?.[0];
   if (lastKey === undefined) return [];
-  const to = keys.settledKey(queue.number, keys.positionOf(lastKey) + 1);
+  const range = { from: keys.settledKey(queue.number, from), to: keys.settledKey(queue.number, keys.positionOf(lastKey) + 1) };
   const bitmaps: Entry[] = [];
-  for (let next: Uint8Array = keys.settledKey(queue.number, from); ; ) {
-    const page = await store.read({ from: next, to, entriesMax: ENTRIES_MAX, bytesMax: DUE_BYTES_MAX });
-    bitmaps.push(...page);
-    const last = page.at(-1);
-    if (last === undefined) return bitmaps;
-    next = justAfter(last[0]);
-  }
+  for await (const page of pagesOf(store, range, { entriesMax: ENTRIES_MAX, bytesMax: DUE_BYTES_MAX })) bitmaps.push(...page);
+  return bitmaps;
 }
 
 /** Reads the next stretch of a due list. */

@@ -2,7 +2,7 @@ import type { Core } from "../core/core.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Store } from "../store.js";
-import { justAfter } from "./restore.js";
+import { pagesOf } from "./pages.js";
 
 /** What one commit moves. */
 const ENTRIES_MAX = 10_000;
@@ -23,13 +23,10 @@ export async function recoverDelays(core: Core, store: Store, now: number, commi
 
 async function recoverQueue(core: Core, store: Store, queue: Queue, now: number, commit: () => Promise<void>): Promise<void> {
   const { placedThrough } = queue.delays;
+  const { from } = keys.delayedRange(queue.number);
   const to = keys.delayedKey(queue.number, placedThrough + 1, 0);
-  for (let { from } = keys.delayedRange(queue.number) as { from: Uint8Array }; ; ) {
-    const entries = await store.read({ from, to, entriesMax: ENTRIES_MAX, bytesMax: BYTES_MAX });
-    const last = entries.at(-1);
-    if (last === undefined) return;
+  for await (const entries of pagesOf(store, { from, to }, { entriesMax: ENTRIES_MAX, bytesMax: BYTES_MAX })) {
     core.delays.promote(queue, entries, now, placedThrough);
     await commit();
-    from = justAfter(last[0]);
   }
 }

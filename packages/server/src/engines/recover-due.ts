@@ -4,7 +4,7 @@ import { NO_MARK } from "../core/due-mark.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
 import type { Entry, Store } from "../store.js";
-import { justAfter } from "./restore.js";
+import { justAfter } from "./pages.js";
 
 /** What one commit takes of it. */
 const ENTRIES_MAX = 10_000;

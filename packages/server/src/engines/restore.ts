@@ -3,8 +3,9 @@ import * as keys from "../core/keys.js";
 import type { LogState } from "../core/log-state.js";
 import type { Queue } from "../core/queue.js";
 import type { RoomCatalog } from "../core/rooms/room-catalog.js";
-import type { Entry, Store, StoreSnapshot } from "../store.js";
+import type { Store } from "../store.js";
 import { LIVES, readMeta } from "./meta.js";
+import { entriesOf, justAfter } from "./pages.js";
 
 /** Reads what earlier lives left into a new core, and says which removed queues are still to be cleared. */
 export async function restoreCore(store: Store, random: () => number, now: number): Promise<{ core: Core; removed: number[] }> {
@@ -56,21 +57,3 @@ async function restoreHeld(core: Core, store: Store, queue: Queue, now: number):
     from = taken.full ? keys.heldEnd(queue.number, taken.key) : justAfter(last[0]);
   }
 }
-
-/** Every entry of a range, read in pages. */
-export async function* entriesOf(
-  store: Pick<StoreSnapshot, "read">,
-  range: { readonly from: Uint8Array; readonly to: Uint8Array },
-): AsyncGenerator<Entry> {
-  let { from } = range;
-  for (;;) {
-    const page = await store.read({ from, to: range.to, entriesMax: 1_000, bytesMax: 1_048_576 });
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined) return;
-    from = justAfter(last[0]);
-  }
-}
-
-/** The key that follows `key` with nothing between. */
-export const justAfter = (key: Uint8Array): Uint8Array => Buffer.concat([key, Buffer.of(0)]);

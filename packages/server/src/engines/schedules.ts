@@ -4,7 +4,7 @@ import { unpackSchedule } from "../core/schedule.js";
 import type { Page } from "../engine.js";
 import type { StoredSchedule } from "../scheduling.js";
 import type { Store } from "../store.js";
-import { justAfter } from "./restore.js";
+import { justAfter } from "./pages.js";
 
 /** More than a page of schedules, without their messages, ever takes. */
 const PAGE_BYTES_MAX = 4_194_304;

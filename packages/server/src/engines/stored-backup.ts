@@ -5,7 +5,7 @@ import { FORMAT_VERSION } from "../core/catalog.js";
 import { EVERYTHING } from "../core/keys.js";
 import type { Entry, Store, StoreSnapshot } from "../store.js";
 import { looked } from "./looked.js";
-import { justAfter } from "./restore.js";
+import { justAfter } from "./pages.js";
 
 const PAGE_BYTES = 512 * 1024;
 const PAGE_ENTRIES = 4_096;

@@ -6,7 +6,7 @@ import type { Queue } from "../core/queue.js";
 import type { Entry, Store } from "../store.js";
 import { alone } from "./dead-letters.js";
 import type { DiskSpace } from "./disk-space.js";
-import { justAfter } from "./restore.js";
+import { justAfter } from "./pages.js";
 import type { Steps } from "./steps.js";
 
 /** What one commit moves or lets die, so that traffic goes on between. */
