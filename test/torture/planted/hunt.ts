@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { ViolationKind } from "../../simulation/checker.js";
 import { shareOut } from "../../simulation/workers.js";
-import { employ } from "../power/employ.js";
+import { employAll } from "../power/employ.js";
 import { record } from "../power/recording.js";
 import { queueOf } from "../queues.js";
 import { Round } from "../round.js";
@@ -134,10 +134,10 @@ export class Hunt {
     while (effort < recordings && !caught) {
       // What only shows when a file of the journal is full may take longer.
       const ms = RECORD_MS * 2 ** effort++;
-      const seed = this.#context.random.below(2 ** 31);
-      const recording = await record({ directory: this.#directory(), seed, ms, program });
-      const task = { recording, seed, part: 0, parts: 1, imagesPerMoment: IMAGES_PER_MOMENT };
-      const { failures } = await employ(task, () => undefined, images);
+      const seed = (): number => this.#context.random.below(2 ** 31);
+      const recording = await record({ directory: this.#directory(), seed: seed(), ms, program });
+      const task = { recording, seed, thinning: 1, imagesPerMoment: IMAGES_PER_MOMENT };
+      const failures = (await employAll(task, () => undefined, images)).flatMap((done) => done.failures);
       found.push(...failures);
       caught = failures.some((failure) => finds.test(failure));
     }

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ImagesDone, ImagesTask } from "./images.js";
@@ -10,17 +11,16 @@ const WORKER = fileURLToPath(new URL("./torture-images.js", import.meta.url));
 /** A file system in memory. */
 export const MEMORY = "/dev/shm";
 const MEMORY_BYTES = 256 * 1024 * 1024;
+/** A quarter of the time LevelDB works on other threads. */
+const WORKERS_PER_CORE = 1.5;
+const WORKERS = Math.round(availableParallelism() * WORKERS_PER_CORE);
 
 /**
  * Has a process judge images.
  *
  * @param program that judges, with its engine
  */
-export async function employ(
-  task: Omit<ImagesTask, "directory">,
-  onImages: (images: number) => void,
-  program = WORKER,
-): Promise<ImagesDone> {
+async function employ(task: Omit<ImagesTask, "directory">, onImages: (images: number) => void, program: string): Promise<ImagesDone> {
   const directory = mkdtempSync(join(MEMORY, "holdfast-images-"));
   const worker = fork(program, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   try {
@@ -37,6 +37,30 @@ export async function employ(
     worker.kill("SIGKILL");
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** What several processes are to judge: each takes every moment of its own among `parts`. */
+export interface SharedTask extends Omit<ImagesTask, "directory" | "seed" | "part" | "parts"> {
+  /** Of so many moments one is looked at. */
+  readonly thinning: number;
+  /** Draws what chance begins with, for each of them. */
+  readonly seed: () => number;
+}
+
+/** Has as many processes judge images as the machine keeps busy. `onImages` is told how many they judged together. */
+export function employAll(
+  { thinning, seed, ...task }: SharedTask,
+  onImages: (images: number) => void,
+  program = WORKER,
+): Promise<ImagesDone[]> {
+  const parts = WORKERS * thinning;
+  const counts = new Array<number>(WORKERS).fill(0);
+  const judged = (part: number, images: number): void => {
+    counts[part] = images;
+    onImages(counts.reduce((sum, count) => sum + count, 0));
+  };
+  const tasks = counts.map((_, part) => ({ ...task, seed: seed(), part, parts }));
+  return Promise.all(tasks.map((one) => employ(one, (images) => judged(one.part, images), program)));
 }
 
 /** Images are laid out in memory: a disk would be far too slow. */

@@ -21,8 +21,8 @@ import { resend } from "./resend.js";
 import { restart } from "./restart.js";
 import { simulation } from "./simulation.js";
 import { slow } from "./slow.js";
-import { storm } from "./storm.js";
 import { soak } from "./soak.js";
+import { storm } from "./storm.js";
 import { zombies } from "./zombies.js";
 
 /** The scorecard. */

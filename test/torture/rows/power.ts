@@ -1,7 +1,6 @@
-import { availableParallelism } from "node:os";
 import { whyNoMount } from "../../crash/small-disk.js";
 import { whyNoStrace } from "../../crash/strace.js";
-import { employ, whyNoMemory } from "../power/employ.js";
+import { employAll, whyNoMemory } from "../power/employ.js";
 import { type ImagesDone, momentsOf } from "../power/images.js";
 import { record } from "../power/recording.js";
 import { type Row, scaled } from "../row.js";
@@ -13,8 +12,6 @@ const RECORD_MS_MIN = 2_000;
 /** There are fewer different images at some moments than are asked for. */
 const SPARE = 1.5;
 const IMAGES_PER_MOMENT_MIN = 4;
-/** A quarter of the time LevelDB works on other threads. */
-const WORKERS_PER_CORE = 1.5;
 
 export const power: Row = {
   number: 3,
@@ -32,16 +29,9 @@ export const power: Row = {
     const wanted = scaled(IMAGES, scale);
     const moments = await momentsOf(recording);
     const imagesPerMoment = Math.max(IMAGES_PER_MOMENT_MIN, Math.ceil((wanted / moments) * SPARE));
-    const workers = availableParallelism() * WORKERS_PER_CORE;
-    const parts = workers * Math.max(1, Math.floor((moments * imagesPerMoment) / wanted / SPARE));
-    const counts = new Map<number, number>();
-    const onImages = (part: number, images: number): void => {
-      counts.set(part, images);
-      context.progress(`${[...counts.values()].reduce((sum, count) => sum + count, 0)} images`);
-    };
-    const tasks = Array.from({ length: workers }, (_, part) => ({ recording, seed: random.below(2 ** 31), part, parts, imagesPerMoment }));
-    const done = await Promise.all(tasks.map((task) => employ(task, (images) => onImages(task.part, images))));
-    return resultOf(done);
+    const thinning = Math.max(1, Math.floor((moments * imagesPerMoment) / wanted / SPARE));
+    const task = { recording, seed: () => random.below(2 ** 31), thinning, imagesPerMoment };
+    return resultOf(await employAll(task, (images) => context.progress(`${images} images`)));
   },
 };
 
