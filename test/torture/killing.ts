@@ -74,6 +74,8 @@ export async function killInRounds(
       const others = await company?.(round);
       try {
         await killing(round, { kills: Math.min(killsPerRound, kills - done), random, at, onKill });
+        // While the others wait for what is theirs, more to judge would come of nothing.
+        if (others !== undefined) await round.quiet();
         await others?.finish();
       } finally {
         await others?.dispose();

@@ -180,7 +180,7 @@ export class Round {
    * @param options `clear`: what is done at the end, when all was looked at
    */
   async finish({ drain = true, clear }: FinishOptions = {}): Promise<RoundResult> {
-    await this.#quiet();
+    await this.quiet();
     if (drain) await this.#drain();
     await Promise.all(this.clients.map((client) => client.stop("stop")));
     for (const { name, settings } of this.#options.queues) {
@@ -194,7 +194,8 @@ export class Round {
     return { ...this.#judge(), findings: await examine(this.data) };
   }
 
-  async #quiet(): Promise<void> {
+  /** No client publishes any more; resolves once what they had under way is over. Again changes nothing. */
+  async quiet(): Promise<void> {
     await Promise.all(
       this.clients.map(async (client) => {
         const quiet = client.says("quiet");

@@ -20,6 +20,22 @@ export function endLaterLeases(copies: Copies): void {
 
 type Step = { readonly index: number } & ({ readonly delivered: Lease } | { readonly ended: Ender; readonly of: Copy });
 
+/** A lease that is not surely over, with what is asked of it at every step. */
+interface Open {
+  readonly lease: Lease;
+  readonly delayed: boolean;
+  sureEnd: number;
+  /** That it may be ended by another one, without being sure, is noted: once is enough, for the first is the widest. */
+  mayEnd: boolean;
+}
+
+/** An end that may still come into force. */
+interface UnderWay {
+  readonly ended: Ender;
+  readonly of: Copy;
+  readonly delayed: boolean;
+}
+
 const ENDING_OTHERS = new Set<Ender["how"]>(["nack", "expiry", "release"]);
 
 function endLater(leases: readonly Lease[]): void {
@@ -36,32 +52,40 @@ function endLater(leases: readonly Lease[]): void {
   }
   steps.sort((a, b) => a.index - b.index);
   /** Leases not surely over, and ends that may still come into force. */
-  let open: Lease[] = [];
-  let underWay: { readonly ended: Ender; readonly of: Copy }[] = [];
+  let open: Open[] = [];
+  let underWay: UnderWay[] = [];
   for (const step of steps) {
-    open = open.filter((lease) => lease.sureEnd > step.index);
+    open = open.filter(({ sureEnd }) => sureEnd > step.index);
     underWay = underWay.filter(({ ended }) => ended.sure > step.index);
     if ("delivered" in step) {
       const { copy, enders, delivery } = step.delivered;
       // A message that comes again has put an end to what was under way for it before.
       underWay = underWay.filter(({ of }) => of !== copy);
-      const may = underWay.some(({ of }) => of !== copy && mayBeLater(copy, of));
-      if (may) enders.push(endedBy(delivery.index, Number.POSITIVE_INFINITY));
-      open.push(step.delivered);
+      const delayed = isDelayed(copy);
+      const mayEnd = underWay.some((other) => copy.sequence > other.of.sequence || delayed || other.delayed);
+      if (mayEnd) enders.push(endedBy(delivery.index, Number.POSITIVE_INFINITY));
+      open.push({ lease: step.delivered, delayed, sureEnd: step.delivered.sureEnd, mayEnd });
     } else {
-      for (const lease of open) {
-        if (lease.copy === step.of || !mayBeLater(lease.copy, step.of)) continue;
-        const surely = !isDelayed(lease.copy) && !isDelayed(step.of);
-        lease.enders.push(endedBy(step.index, surely ? step.ended.sure : Number.POSITIVE_INFINITY));
-      }
-      underWay.push(step);
+      const { ended, of } = step;
+      const delayed = isDelayed(of);
+      for (const one of open) endByOther(one, { ended, of, delayed }, step.index);
+      underWay.push({ ended, of, delayed });
     }
   }
 }
 
 const isDelayed = ({ identity }: Copy): boolean => identity.publishes.some(({ invoked }) => (invoked.delayMs ?? 0) > 0);
 
-const mayBeLater = (copy: Copy, other: Copy): boolean => copy.sequence > other.sequence || isDelayed(copy) || isDelayed(other);
+function endByOther(one: Open, other: UnderWay, index: number): void {
+  const { copy, enders } = one.lease;
+  const anyOrder = one.delayed || other.delayed;
+  if (copy === other.of || !(copy.sequence > other.of.sequence || anyOrder)) return;
+  const sure = anyOrder ? Number.POSITIVE_INFINITY : other.ended.sure;
+  if (sure === Number.POSITIVE_INFINITY && one.mayEnd) return;
+  if (sure === Number.POSITIVE_INFINITY) one.mayEnd = true;
+  enders.push(endedBy(index, sure));
+  one.sureEnd = Math.min(one.sureEnd, sure);
+}
 
 const endedBy = (from: number, sure: number): Ender => ({
   how: "fifo",

@@ -57,7 +57,7 @@ export const kill: Row = {
   method:
     "Four clients publish to, consume and settle queues of each order, while four devices of two users with the client library publish, consume, emit to a room and hear it, each away now and then; the server is killed at random moments. What came to a device of what was confirmed to any, once and in order, the devices say.",
   target: "1,000 kills: 0 lost, unexpected, reordered, phantom; 0 gaps",
-  fullMinutes: 50,
+  fullMinutes: 30,
   async run(context) {
     const kills = scaled(KILLS, context.scale);
     const rounds = new Rounds(context);
