@@ -17,6 +17,8 @@ export interface ReadRange {
   readonly reverse?: boolean;
   /** Keys that are read over, as if they were not there. */
   readonly hides?: (key: Uint8Array) => boolean;
+  /** How many bytes a value counts as, where it stands for another one; its own by default. */
+  readonly weigh?: (value: Uint8Array) => number;
 }
 
 export type Entry = readonly [key: Uint8Array, value: Uint8Array];

@@ -80,4 +80,14 @@ export const DISK_BUGS: readonly PlantedBug[] = [
     ],
     caught: { by: "power", finds: /does not open|lost:/ },
   },
+  {
+    bug: "a blob file that is never synced",
+    edits: [{ file: "engines/level/blobs/blob-writer.ts", find: "await directory.sync(file);", replace: "" }],
+    caught: { by: "power", finds: /does not open|lost:|unreadable:/ },
+  },
+  {
+    bug: "a blob file whose name is not synced",
+    edits: [{ file: "engines/level/blobs/blob-directory.ts", find: "if (at === 0) this.#unnamed.add(file);", replace: "" }],
+    caught: { by: "power", finds: /does not open/ },
+  },
 ];

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { CrashedFile } from "./recorded-disk.js";
 
 /** Files that the store changes in place. LevelDB changes none, but may begin one anew that it does not know of. */
-const CHANGED = /^journal-[ab]$/;
+const CHANGED = /^(journal-[ab]|blobs-\d+)$/;
 /** They say nothing about what is stored. */
 const IGNORED = new Set(["LOCK", "LOG", "LOG.old"]);
 const RESERVE = "reserve";

@@ -75,7 +75,7 @@ describe("a backup's file", () => {
   it("of which only a part was restored makes no store that a server opens", async () => {
     const store = createLevelStore(at("data"));
     await store.open();
-    await store.write([{ key: keys.metaKey, value: packMeta({ version: 2, life: 1, nextQueue: 1, restoring: true }) }]);
+    await store.write([{ key: keys.metaKey, value: packMeta({ version: 3, life: 1, nextQueue: 1, restoring: true }) }]);
     await store.close();
     await expect(Holdfast.open({ directory: at("data") })).rejects.toThrow("its restore was interrupted");
   });
@@ -84,15 +84,15 @@ describe("a backup's file", () => {
 describe("a store of an older format", () => {
   it("is backed up beside its directory, then migrated, and that is said once", async () => {
     await backedUp();
-    await setVersion(1);
+    await setVersion(2);
     const lines: string[] = [];
     const log = { ...silentLog, info: (line: string) => lines.push(line) };
     const holdfast = await Holdfast.open({ directory: at("data"), log });
     expect((await holdfast.queue("orders").peek()).items).toHaveLength(20);
     await holdfast.close();
-    const path = `${at("data")}.v1.hfbackup`;
-    expect(lines).toEqual([`the store in ${at("data")} goes from format version 1 to 2; as it was it is kept in ${path}`]);
-    expect(await new BackupReader(path).check()).toMatchObject({ storeVersion: 1 });
+    const path = `${at("data")}.v2.hfbackup`;
+    expect(lines).toEqual([`the store in ${at("data")} goes from format version 2 to 3; as it was it is kept in ${path}`]);
+    expect(await new BackupReader(path).check()).toMatchObject({ storeVersion: 2 });
     await (await Holdfast.open({ directory: at("data"), log })).close();
     expect(lines).toHaveLength(1);
     await restoreDirectory(path, at("restored"));
@@ -103,13 +103,13 @@ describe("a store of an older format", () => {
 
   it("is not migrated when it cannot be backed up", async () => {
     await backedUp();
-    await setVersion(1);
-    const path = `${at("data")}.v1.hfbackup`;
+    await setVersion(2);
+    const path = `${at("data")}.v2.hfbackup`;
     mkdirSync(`${path}.partial`);
     await expect(Holdfast.open({ directory: at("data") })).rejects.toThrow("EISDIR");
     const store = createLevelStore(at("data"));
     await store.open();
-    expect(JSON.parse(Buffer.from(store.get(keys.metaKey) ?? []).toString())).toMatchObject({ version: 1 });
+    expect(JSON.parse(Buffer.from(store.get(keys.metaKey) ?? []).toString())).toMatchObject({ version: 2 });
     await store.close();
   });
 
@@ -117,7 +117,7 @@ describe("a store of an older format", () => {
     await backedUp();
     await setVersion(7);
     await expect(Holdfast.open({ directory: at("data") })).rejects.toThrow(
-      "the store has format version 7, this program reads versions up to 2",
+      "the store has format version 7, this program reads versions up to 3",
     );
   });
 });

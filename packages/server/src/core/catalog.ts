@@ -8,8 +8,11 @@ import type { LogState } from "./log-state.js";
 import { Producer } from "./producer.js";
 import { Queue, restoreList, restoreState } from "./queue.js";
 
-/** Of what a store holds. 2: the embedded engine has a journal, without which an older program would miss the newest messages. */
-export const FORMAT_VERSION = 2;
+/**
+ * Of what a store holds. 2: the embedded engine has a journal, without which an older program would miss the newest messages.
+ * 3: and files of large values, without which it would find references in their place.
+ */
+export const FORMAT_VERSION = 3;
 
 /** Which queues there are: by number, and by namespace and name. */
 export class Catalog {

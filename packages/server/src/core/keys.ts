@@ -230,6 +230,9 @@ export function positionOf(key: Uint8Array): number {
 
 export const producerOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("utf8", 5);
 
+/** Whether what the key has is a block: messages of one commit, with a CRC. */
+export const isBlockKey = (key: Uint8Array): boolean => key[0] === BLOCK || key[0] === DELAYED;
+
 /** Every key of a kind, over all queues. */
 export const kindRange = {
   definitions: { from: Buffer.of(DEFINITION), to: Buffer.of(DEFINITION + 1) },

@@ -185,6 +185,6 @@ describe("looking through a store", () => {
   it("refuses a store of a newer format, naming both versions", async () => {
     await h.close();
     await store.write([{ key: keys.metaKey, value: Buffer.from('{"version":99,"life":1,"nextQueue":9}') }]);
-    await expect(examine(store)).rejects.toThrow("the store has format version 99, this program reads versions up to 2");
+    await expect(examine(store)).rejects.toThrow("the store has format version 99, this program reads versions up to 3");
   });
 });

@@ -1,14 +1,13 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { HoldfastError } from "holdfast-client/protocol";
+import { createStoreBelow } from "../engines/level/create-level-store.js";
 import { JournaledSnapshot } from "../engines/level/journal/journaled-snapshot.js";
 import { readMark } from "../engines/level/journal/mark.js";
 import { openFiles } from "../engines/level/journal/open-files.js";
 import { textOf } from "../engines/level/journal/overlay.js";
 import { recordsFrom } from "../engines/level/journal/recover.js";
-import { LevelStore } from "../engines/level/level-store.js";
-import { Scavenger } from "../engines/level/scavenger.js";
-import type { StoreSnapshot } from "../store.js";
+import type { Store, StoreSnapshot } from "../store.js";
 
 /** What a directory has, journal included. The journal is read and not moved, so looking changes nothing of what is there. */
 export interface StoredDirectory {
@@ -26,7 +25,7 @@ export async function openStoredDirectory(directory: string): Promise<StoredDire
   await access(join(directory, "CURRENT")).catch(() => {
     throw new HoldfastError("NOT_FOUND", `directory ${directory} has no store`);
   });
-  const base = new LevelStore(directory, new Scavenger());
+  const base = createStoreBelow(directory, { tolerant: true });
   await base.open();
   try {
     const { changes, records, damage } = await readJournal(base, directory);
@@ -48,7 +47,7 @@ interface Journal {
   readonly damage: string | undefined;
 }
 
-async function readJournal(base: LevelStore, directory: string): Promise<Journal> {
+async function readJournal(base: Store, directory: string): Promise<Journal> {
   const changes = new Map<string, Uint8Array | undefined>();
   let records = 0;
   try {

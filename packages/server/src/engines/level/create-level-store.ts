@@ -1,11 +1,41 @@
+import { FORMAT_VERSION } from "../../core/catalog.js";
+import { isBlockKey, metaKey } from "../../core/keys.js";
 import type { Store } from "../../store.js";
+import { unpackMeta } from "../meta.js";
+import { DiskBlobDirectory } from "./blobs/blob-directory.js";
+import { BlobStore } from "./blobs/blob-store.js";
+import { DiskSpace } from "./disk-space.js";
 import { JournaledStore } from "./journal/journaled-store.js";
 import { LevelStore } from "./level-store.js";
 import { Scavenger } from "./scavenger.js";
 
-/** The store of the embedded engine: LevelDB in a directory, with a journal before it. */
-export function createLevelStore(directory: string): Store {
-  const scavenger = new Scavenger();
-  const base = new LevelStore(directory, scavenger);
+export interface LevelStoreOptions {
+  /** Blocks that are missing in their files are read as zeros, for whoever looks for what is left. */
+  readonly tolerant?: boolean;
+  readonly scavenger?: Scavenger;
+}
+
+/** The store of the embedded engine: LevelDB in a directory, with files for large values beside it and a journal before it. */
+export function createLevelStore(directory: string, { tolerant = false, scavenger = new Scavenger() }: LevelStoreOptions = {}): Store {
+  const base = createStoreBelow(directory, { tolerant, scavenger });
   return new JournaledStore({ base, directory, passed: (bytes) => scavenger.passed(bytes) });
+}
+
+/** What is below the journal. */
+export function createStoreBelow(directory: string, { tolerant = false, scavenger = new Scavenger() }: LevelStoreOptions = {}): Store {
+  const space = new DiskSpace(directory);
+  return new BlobStore({
+    base: new LevelStore(directory, scavenger, space),
+    directory: new DiskBlobDirectory(directory),
+    isLarge: isBlockKey,
+    mayUse,
+    diskFull: () => space.release(),
+    tolerant,
+  });
+}
+
+/** The first life of a store of an older format writes the new format down; until that has come here, it has no references. */
+function mayUse(base: Store): boolean {
+  const stored = base.get(metaKey);
+  return stored === undefined || unpackMeta(stored).version >= FORMAT_VERSION;
 }

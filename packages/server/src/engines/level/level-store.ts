@@ -4,8 +4,9 @@ import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ClassicLevel } from "classic-level";
 import { HoldfastError } from "holdfast-client/protocol";
-import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../store.js";
+import type { Entry, ReadRange, StoreSnapshot, Write } from "../../store.js";
 import { syncDirectory } from "../../sync-directory.js";
+import type { BlobBase } from "./blobs/blob-store.js";
 import { DiskSpace } from "./disk-space.js";
 import type { Scavenger } from "./scavenger.js";
 import { removeUnfinished } from "./unfinished.js";
@@ -40,7 +41,7 @@ const fsyncAsync = promisify(fsync);
  * LevelDB syncs its directory only together with its manifest, not when it starts a new log file. A commit that lies
  * in such a file would be lost with the file's name, so the directory is synced here before the commit counts.
  */
-export class LevelStore implements Store {
+export class LevelStore implements BlobBase {
   readonly #directory: string;
   readonly #space: DiskSpace;
   readonly #scavenger: Scavenger;
@@ -51,10 +52,10 @@ export class LevelStore implements Store {
   /** Bytes of the largest recent commit: a memtable grows past its size by up to that. */
   #largestWrite = 0;
 
-  constructor(directory: string, scavenger: Scavenger) {
+  constructor(directory: string, scavenger: Scavenger, space = new DiskSpace(directory)) {
     this.#directory = directory;
     this.#scavenger = scavenger;
-    this.#space = new DiskSpace(directory);
+    this.#space = space;
   }
 
   async open(): Promise<void> {
@@ -148,8 +149,9 @@ export class LevelStore implements Store {
         if (step.length === 0) break;
         for (const entry of step) {
           if (range.hides?.(entry[0]) === true) continue;
-          bytes += entry[0].length + entry[1].length;
           entries.push(entry);
+          bytes += entry[0].length + (range.weigh?.(entry[1]) ?? entry[1].length);
+          if (bytes >= range.bytesMax) break;
         }
         if (entries.length >= range.entriesMax) break;
       }
@@ -166,6 +168,10 @@ export class LevelStore implements Store {
 
   get(key: Uint8Array): Uint8Array | undefined {
     return this.#open().getSync(key);
+  }
+
+  getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#open().getMany(keys);
   }
 
   async clear(from: Uint8Array, to: Uint8Array): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 /** What LevelDB makes before anything can be stored in it. */
 const MADE_FIRST = /^(CURRENT|MANIFEST-\d+|\d+\.dbtmp|\d+\.log)$/;
 /** What is there from the first commit on, at the latest. */
-const MADE_LATER = /^(\d+\.(ldb|sst)|journal-[ab])$/;
+const MADE_LATER = /^(\d+\.(ldb|sst)|journal-[ab]|blobs-\d+)$/;
 
 /**
  * Removes a LevelDB that was never whole. Power that is lost while one is being made may leave the name of its first

@@ -57,7 +57,7 @@ export class MemoryStore implements Store {
       const entry = [Buffer.from(key, "latin1"), value] as const;
       if (range.hides?.(entry[0]) === true) continue;
       entries.push(entry);
-      bytes += key.length + value.length;
+      bytes += key.length + (range.weigh?.(value) ?? value.length);
     }
     return entries;
   }

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
 import { MemoryStore } from "../../memory/memory-store.js";
-import { FILE_BYTES, FragileMachine } from "./fragile-machine.js";
+import { FILE_BYTES, FragileMachine } from "../fragile/fragile-machine.js";
 import { JournaledStore } from "./journaled-store.js";
 import type { JournalFiles } from "./open-files.js";
 

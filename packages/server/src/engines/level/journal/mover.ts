@@ -1,5 +1,5 @@
 import type { Store, Write } from "../../../store.js";
-import { Carrier } from "./carrier.js";
+import { Carrier } from "../carrier.js";
 import { type Mark, writeOfMark } from "./mark.js";
 import { DELETED, keyOf, type Overlay } from "./overlay.js";
 import type { Overlays } from "./overlays.js";
@@ -56,7 +56,7 @@ export class Mover {
           const [text, change] = entry.value;
           if (this.#overlays.active?.overrides(overlay, text, change) === true) continue;
           const value = change.bytes === DELETED ? undefined : overlay.value(change, this.#carrier.take(change.bytes));
-          writes.push({ key: keyOf(text), value });
+          writes.push({ key: keyOf(text), value, fresh: change.fresh });
           bytes += text.length + (value?.length ?? 0);
         }
         moved += bytes;

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { Write } from "../../../store.js";
-import { type Faults, FILE_BYTES, FragileMachine } from "./fragile-machine.js";
+import { BlobStore } from "../blobs/blob-store.js";
+import { FILE_BYTES, FragileMachine } from "../fragile/fragile-machine.js";
+import type { Faults } from "../fragile/fragile-process.js";
 import { JournaledStore } from "./journaled-store.js";
 
 const HISTORIES = 1_000;
@@ -8,6 +10,9 @@ const KEYS = 24;
 const ALL = { from: Buffer.of(0x01), to: Buffer.of(0xff), entriesMax: 1_000, bytesMax: 10_000_000 };
 /** A file is moved in several steps. */
 const MOVED_BYTES = 100;
+
+/** Of every second key most values are large, and there are many files. */
+const BLOBS = { isLarge: (key: Uint8Array) => key[0] === 0x20, blobBytesMin: 30, fileBytes: 2_000 };
 
 /** A kind, a queue and a position, as the core's keys are. */
 const keyOf = (number: number): Buffer => Buffer.of(0x20 + (number % 2), 0, 0, 0, number % 3, number);
@@ -35,7 +40,10 @@ class History {
   #clearing: { readonly from: Buffer; readonly to: Buffer } | undefined;
   #values = 0;
 
-  constructor(seed: number) {
+  readonly #hasBlobs: boolean;
+
+  constructor(seed: number, hasBlobs: boolean) {
+    this.#hasBlobs = hasBlobs;
     this.#random = randomOf(seed);
     this.#machine = new FragileMachine(this.#random);
   }
@@ -51,7 +59,8 @@ class History {
   /** @param quiet nothing goes wrong */
   async #live(quiet: boolean): Promise<void> {
     const faults = quiet || this.#random() < 0.6 ? undefined : this.#faults();
-    const { base, files } = this.#machine.start(quiet ? Number.POSITIVE_INFINITY : 2 ** (this.#random() * 9), faults);
+    const { base: below, files, blobs } = this.#machine.start(quiet ? Number.POSITIVE_INFINITY : 2 ** (this.#random() * 9), faults);
+    const base = this.#hasBlobs ? new BlobStore({ base: below, directory: blobs, ...BLOBS }) : below;
     const openFiles = async () => files;
     const store = new JournaledStore({ base, directory: "", fileBytes: FILE_BYTES, movedBytes: MOVED_BYTES, openFiles });
     const error = await this.#machine.ended(store.open());
@@ -135,10 +144,17 @@ async function contentOf(store: JournaledStore): Promise<Model> {
   return new Map(entries.map(([key, value]) => [Buffer.from(key).toString("hex"), Buffer.from(value).toString("latin1")]));
 }
 
-test("a journaled store has what it confirmed, whatever a power cut leaves of the rest", async () => {
-  for (let seed = 1; seed <= HISTORIES; seed++) {
-    await new History(seed).run().catch((error: unknown) => {
-      throw new Error(`history ${seed} went wrong`, { cause: error });
-    });
-  }
-}, 120_000);
+test.each([
+  { what: "a journaled store", hasBlobs: false },
+  { what: "one with blob files", hasBlobs: true },
+])(
+  "$what has what it confirmed, whatever a power cut leaves of the rest",
+  async ({ hasBlobs }) => {
+    for (let seed = 1; seed <= HISTORIES; seed++) {
+      await new History(seed, hasBlobs).run().catch((error: unknown) => {
+        throw new Error(`history ${seed} went wrong`, { cause: error });
+      });
+    }
+  },
+  120_000,
+);

@@ -1,0 +1,148 @@
+import { closeSync, constants, fdatasync, openSync, read, readSync, write } from "node:fs";
+import { readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { syncDirectory } from "../../../sync-directory.js";
+
+/** The files of a store with its large values, by number. Each is written once from its beginning to its end. */
+export interface BlobDirectory {
+  /** Which there are, and how long each is, in bytes. */
+  sizes(): Promise<ReadonlyMap<number, number>>;
+  /** A file that is not there is made. */
+  write(file: number, bytes: Uint8Array, at: number): Promise<void>;
+  /** Resolves once the name of a file and all that was written to it survive power loss. */
+  sync(file: number): Promise<void>;
+  /** Fills `target` from `at` on, and resolves to how much of it the file has. */
+  read(file: number, target: Uint8Array, at: number): Promise<number>;
+  /** As `read`, at once. */
+  readNow(file: number, target: Uint8Array, at: number): number;
+  /** Nobody uses it any more. */
+  remove(file: number): Promise<void>;
+  close(): void;
+}
+
+const NAME = /^blobs-(\d{6,})$/;
+/** Beyond so many those that were not used for the longest time are closed. */
+const DESCRIPTORS_MAX = 32;
+
+const nameOf = (file: number): string => `blobs-${String(file).padStart(6, "0")}`;
+
+interface Opened {
+  readonly descriptor: number;
+  /** Calls that use it now. */
+  users: number;
+}
+
+/** Blob files in a directory of this machine. */
+export class DiskBlobDirectory implements BlobDirectory {
+  readonly #path: string;
+  /** Those used last are at the end. */
+  readonly #opened = new Map<number, Opened>();
+  /** Files whose names may not survive power loss yet. */
+  readonly #unnamed = new Set<number>();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async sizes(): Promise<ReadonlyMap<number, number>> {
+    const sizes = new Map<number, number>();
+    for (const name of await readdir(this.#path)) {
+      const number = NAME.exec(name)?.[1];
+      if (number !== undefined) sizes.set(Number(number), (await stat(join(this.#path, name))).size);
+    }
+    return sizes;
+  }
+
+  write(file: number, bytes: Uint8Array, at: number): Promise<void> {
+    if (at === 0) this.#unnamed.add(file);
+    return this.#using(file, constants.O_RDWR | constants.O_CREAT, async (descriptor) => {
+      for (let done = 0; done < bytes.length; ) done += await writeSome(descriptor, bytes, done, at + done);
+    });
+  }
+
+  async sync(file: number): Promise<void> {
+    await this.#using(file, constants.O_RDWR, synced);
+    if (!this.#unnamed.has(file)) return;
+    await syncDirectory(this.#path);
+    this.#unnamed.delete(file);
+  }
+
+  read(file: number, target: Uint8Array, at: number): Promise<number> {
+    return this.#using(file, constants.O_RDWR, async (descriptor) => {
+      let done = 0;
+      while (done < target.length) {
+        const count = await readSome(descriptor, target, done, at + done);
+        if (count === 0) break;
+        done += count;
+      }
+      return done;
+    });
+  }
+
+  readNow(file: number, target: Uint8Array, at: number): number {
+    const { descriptor } = this.#open(file, constants.O_RDWR);
+    let done = 0;
+    while (done < target.length) {
+      const count = readSync(descriptor, target, done, target.length - done, at + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  }
+
+  async #using<Result>(file: number, flags: number, task: (descriptor: number) => Promise<Result>): Promise<Result> {
+    const opened = this.#open(file, flags);
+    opened.users++;
+    try {
+      return await task(opened.descriptor);
+    } finally {
+      opened.users--;
+    }
+  }
+
+  #open(file: number, flags: number): Opened {
+    const known = this.#opened.get(file);
+    this.#opened.delete(file);
+    if (this.#opened.size >= DESCRIPTORS_MAX) this.#closeOne();
+    const opened = known ?? { descriptor: openSync(join(this.#path, nameOf(file)), flags, 0o644), users: 0 };
+    this.#opened.set(file, opened);
+    return opened;
+  }
+
+  #closeOne(): void {
+    for (const [file, { descriptor, users }] of this.#opened) {
+      if (users > 0) continue;
+      this.#opened.delete(file);
+      closeSync(descriptor);
+      return;
+    }
+  }
+
+  async remove(file: number): Promise<void> {
+    const opened = this.#opened.get(file);
+    this.#opened.delete(file);
+    this.#unnamed.delete(file);
+    if (opened !== undefined) closeSync(opened.descriptor);
+    await rm(join(this.#path, nameOf(file)), { force: true });
+  }
+
+  close(): void {
+    for (const { descriptor } of this.#opened.values()) closeSync(descriptor);
+    this.#opened.clear();
+  }
+}
+
+const writeSome = (descriptor: number, bytes: Uint8Array, from: number, at: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    write(descriptor, bytes, from, bytes.length - from, at, (error, count) => (error === null ? resolve(count) : reject(error)));
+  });
+
+const readSome = (descriptor: number, target: Uint8Array, from: number, at: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    read(descriptor, target, from, target.length - from, at, (error, count) => (error === null ? resolve(count) : reject(error)));
+  });
+
+const synced = (descriptor: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    fdatasync(descriptor, (error) => (error === null ? resolve() : reject(error)));
+  });

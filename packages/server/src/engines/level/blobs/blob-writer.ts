@@ -1,0 +1,94 @@
+import { Carrier } from "../carrier.js";
+import type { BlobDirectory } from "./blob-directory.js";
+import { packRecord, recordBytes } from "./blob-record.js";
+import type { Reference } from "./reference.js";
+import type { Tally, TallyChanges } from "./tallies.js";
+
+/** Room for the records of a commit, used anew for each. */
+const CARRIED_BYTES = 384 * 1024;
+
+export interface BlobWriterOptions {
+  readonly directory: BlobDirectory;
+  /** A file that has so much is followed by a new one. */
+  readonly fileBytes: number;
+  /** Is told that the disk has no room, and gives up some that it kept. */
+  readonly diskFull: () => Promise<void>;
+}
+
+/** What is added to one file by one commit. */
+interface Part {
+  readonly at: number;
+  bytes: number;
+  readonly records: { readonly key: Uint8Array; readonly value: Uint8Array }[];
+}
+
+/** Adds values to the newest file, and begins the next one when that is full. */
+export class BlobWriter {
+  readonly #options: BlobWriterOptions;
+  readonly #carrier = new Carrier(CARRIED_BYTES);
+  readonly #parts = new Map<number, Part>();
+  #active: number | undefined;
+  /** No file had this number yet, nor a higher one. */
+  #next = 1;
+
+  constructor(options: BlobWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Goes on with the newest file, where its tally says that it ends. */
+  begin(tallies: ReadonlyMap<number, Tally>, sizes: ReadonlyMap<number, number>): void {
+    this.#parts.clear();
+    this.#next = Math.max(0, ...sizes.keys(), ...tallies.keys()) + 1;
+    const newest = Math.max(0, ...tallies.keys());
+    const end = tallies.get(newest)?.end;
+    this.#active = end !== undefined && end < this.#options.fileBytes ? newest : undefined;
+  }
+
+  /** The file that is added to, if any. */
+  get active(): number | undefined {
+    return this.#active;
+  }
+
+  /** A file is removed. */
+  forget(file: number): void {
+    if (this.#active === file) this.#active = undefined;
+  }
+
+  /** Gives a value its place. The bytes are needed until it was written. */
+  place(key: Uint8Array, value: Uint8Array, changes: TallyChanges): Reference {
+    const bytes = recordBytes(key.length, value.length);
+    if (this.#active !== undefined && changes.of(this.#active).end + bytes > this.#options.fileBytes) this.#active = undefined;
+    this.#active ??= this.#next++;
+    const file = this.#active;
+    const at = changes.of(file).end;
+    const part = this.#parts.get(file) ?? { at, bytes: 0, records: [] };
+    this.#parts.set(file, part);
+    part.records.push({ key, value });
+    part.bytes += bytes;
+    changes.added(file, bytes);
+    return { file, at, bytes: value.length };
+  }
+
+  /** Resolves to whether there was any value to write, once all of them survive power loss. */
+  async write(): Promise<boolean> {
+    const parts = [...this.#parts];
+    this.#parts.clear();
+    for (const [file, part] of parts) await this.#append(file, part);
+    return parts.length > 0;
+  }
+
+  async #append(file: number, { at, bytes, records }: Part): Promise<void> {
+    const { directory, diskFull } = this.#options;
+    this.#carrier.empty();
+    const packed = this.#carrier.take(bytes);
+    let end = 0;
+    for (const { key, value } of records) end = packRecord(packed, end, key, value);
+    try {
+      await directory.write(file, packed, at);
+      await directory.sync(file);
+    } catch (cause) {
+      if (cause instanceof Error && "code" in cause && cause.code === "ENOSPC") await diskFull();
+      throw cause;
+    }
+  }
+}
