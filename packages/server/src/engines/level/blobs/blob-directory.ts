@@ -2,9 +2,12 @@ import { closeSync, constants, fdatasync, openSync, read, readSync, write } from
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory } from "../../../sync-directory.js";
+import { partOfDisk } from "../part-of-disk.js";
 
 /** The files of a store with its large values, by number. Each is written once from its beginning to its end. */
 export interface BlobDirectory {
+  /** A file that has so many bytes is followed by a new one. */
+  fileBytes(): Promise<number>;
   /** Which there are, and how long each is, in bytes. */
   sizes(): Promise<ReadonlyMap<number, number>>;
   /** A file that is not there is made. */
@@ -20,6 +23,8 @@ export interface BlobDirectory {
   close(): void;
 }
 
+/** Of a small disk only a part. */
+const FILE_BYTES = 32 * 1024 * 1024;
 const NAME = /^blobs-(\d{6,})$/;
 /** Beyond so many those that were not used for the longest time are closed. */
 const DESCRIPTORS_MAX = 32;
@@ -35,13 +40,20 @@ interface Opened {
 /** Blob files in a directory of this machine. */
 export class DiskBlobDirectory implements BlobDirectory {
   readonly #path: string;
+  readonly #fileBytes: number | undefined;
   /** Those used last are at the end. */
   readonly #opened = new Map<number, Opened>();
   /** Files whose names may not survive power loss yet. */
   readonly #unnamed = new Set<number>();
 
-  constructor(path: string) {
+  /** @param fileBytes by default what suits the disk */
+  constructor(path: string, fileBytes?: number) {
     this.#path = path;
+    this.#fileBytes = fileBytes;
+  }
+
+  async fileBytes(): Promise<number> {
+    return this.#fileBytes ?? (await partOfDisk(this.#path, FILE_BYTES));
   }
 
   async sizes(): Promise<ReadonlyMap<number, number>> {

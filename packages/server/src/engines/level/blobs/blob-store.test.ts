@@ -37,10 +37,9 @@ class Base extends MemoryStore implements BlobBase {
 async function opened(base: BlobBase, options: Partial<BlobStoreOptions> = {}): Promise<BlobStore> {
   const store = new BlobStore({
     base,
-    directory: new DiskBlobDirectory(directory),
+    directory: new DiskBlobDirectory(directory, FILE_BYTES),
     isLarge: (key) => key[0] === 0x20,
     blobBytesMin: BLOB_BYTES_MIN,
-    fileBytes: FILE_BYTES,
     ...options,
   });
   await store.open();
@@ -128,11 +127,22 @@ describe("a store with blob files", () => {
     const base = new Base();
     const store = await opened(base);
     await store.write([put(large(1), 600), put(large(2), 200)]);
-    await store.write([gone(large(1))]);
-    expect(files()).toEqual(["blobs-000001"]);
-    await store.write([put(large(3), 900)]);
+    await store.write([gone(large(1)), put(large(3), 900)]);
     await vi.waitFor(() => expect(files()).toEqual(["blobs-000002", "blobs-000003"]));
     expect(shown(await store.read(ALL))).toEqual(["2: 200 x 2", "3: 900 x 3"]);
+    await store.close();
+  });
+
+  test("writes anew what is in use of the newest file, too, once that has grown", async () => {
+    const base = new Base();
+    const store = await opened(base);
+    await store.write([put(large(1), 100), put(large(2), 60)]);
+    await store.write([gone(large(1))]);
+    await store.write([put(large(3), 300)]);
+    expect(files()).toEqual(["blobs-000001"]);
+    await store.write([gone(large(3))]);
+    await vi.waitFor(() => expect(files()).toEqual(["blobs-000002"]));
+    expect(shown(await store.read(ALL))).toEqual(["2: 60 x 2"]);
     await store.close();
   });
 
@@ -237,6 +247,34 @@ describe("a store with blob files", () => {
     const store = await opened(new Base(), { directory: new FullDirectory(directory), diskFull });
     await expect(store.write([put(large(1), 200)])).rejects.toThrow(full);
     expect(diskFull).toHaveBeenCalledOnce();
+    await store.close();
+  });
+
+  test("waits with writing anew for a disk that has room, and gives up nothing for it", async () => {
+    const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    let isFull = false;
+    let refused = 0;
+    class FullDirectory extends DiskBlobDirectory {
+      override async write(file: number, bytes: Uint8Array, at: number): Promise<void> {
+        if (!isFull) return super.write(file, bytes, at);
+        refused++;
+        throw full;
+      }
+    }
+    const diskFull = vi.fn(async () => undefined);
+    const store = await opened(new Base(), { directory: new FullDirectory(directory, FILE_BYTES), diskFull });
+    await store.write([put(large(1), 200), put(large(2), 600), put(large(3), 900)]);
+    isFull = true;
+    await store.write([gone(large(2))]);
+    await vi.waitFor(() => expect(refused).toBe(1));
+    await store.write([put(large(4), 10)]);
+    await vi.waitFor(() => expect(refused).toBe(2));
+    expect(shown(await store.read(ALL))).toEqual(["1: 200 x 1", "3: 900 x 3", "4: 10 x 4"]);
+    isFull = false;
+    await store.write([put(large(5), 10)]);
+    await vi.waitFor(() => expect(files()).not.toContain("blobs-000001"));
+    expect(shown(await store.read(ALL))).toEqual(["1: 200 x 1", "3: 900 x 3", "4: 10 x 4", "5: 10 x 5"]);
+    expect(diskFull).not.toHaveBeenCalled();
     await store.close();
   });
 });

@@ -5,7 +5,7 @@ import { textOf } from "../journal/overlay.js";
 import type { BlobDirectory } from "./blob-directory.js";
 import { BlobReader } from "./blob-reader.js";
 import { recordBytes } from "./blob-record.js";
-import { BlobWriter } from "./blob-writer.js";
+import { BlobWriter, isDiskFull } from "./blob-writer.js";
 import { damaged } from "./damaged.js";
 import { Readers } from "./readers.js";
 import { type Reference, References, SECRET_BYTES } from "./reference.js";
@@ -14,8 +14,6 @@ import { readTallies, type Tally, TallyChanges } from "./tallies.js";
 
 /** Smaller values stay in the store below. */
 const BLOB_BYTES_MIN = 4_096;
-/** A file that has so much is followed by a new one. */
-const FILE_BYTES = 32 * 1024 * 1024;
 /** Of a file of which less is alive what is alive is written anew, and the file removed. */
 const LIVE_PART_MIN = 0.5;
 const CLEARED_ENTRIES = 1_000;
@@ -43,8 +41,6 @@ export interface BlobStoreOptions {
   readonly tolerant?: boolean;
   /** In bytes; for tests. */
   readonly blobBytesMin?: number;
-  /** In bytes; for tests. */
-  readonly fileBytes?: number;
 }
 
 /**
@@ -90,8 +86,8 @@ export class BlobStore implements Store {
     this.#base = options.base;
     this.#directory = options.directory;
     this.#blobBytesMin = options.blobBytesMin ?? BLOB_BYTES_MIN;
-    const { directory, fileBytes = FILE_BYTES, diskFull = async () => undefined } = options;
-    this.#writer = new BlobWriter({ directory, fileBytes, diskFull });
+    const { directory, diskFull = async () => undefined } = options;
+    this.#writer = new BlobWriter({ directory, diskFull });
     this.#reader = this.#newReader();
   }
 
@@ -115,7 +111,7 @@ export class BlobStore implements Store {
       const sizes = await this.#directory.sizes();
       if (this.#options.tolerant !== true) this.#checkSizes(sizes);
       this.#orphans = [...sizes.keys()].filter((file) => !this.#tallies.has(file));
-      this.#writer.begin(this.#tallies, sizes);
+      await this.#writer.begin(this.#tallies, sizes);
       this.#lookForSparse(this.#tallies.keys());
     } catch (error) {
       await this.#base.close();
@@ -164,15 +160,18 @@ export class BlobStore implements Store {
     return this.#inTurn(() => this.#write(writes));
   }
 
-  async #write(writes: readonly Write[]): Promise<void> {
+  /** @param isNeeded otherwise nothing is lost when there is no room for the values, which ends nothing then */
+  async #write(writes: readonly Write[], isNeeded = true): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.cause;
+    let hasBegun = isNeeded;
     try {
       await this.#removeOrphans();
       const known = await this.#referencesOf(writes);
       const changes = new TallyChanges(this.#tallies);
       const active = this.#writer.active;
       const below = this.#replaced(writes, known, changes);
-      const hasBlobs = await this.#writer.write();
+      const hasBlobs = await this.#writer.write(isNeeded);
+      hasBegun = true;
       if (hasBlobs && this.#newSecret !== undefined) below.push(this.#newSecret);
       await this.#base.write([...below, ...changes.writes()]);
       if (hasBlobs) this.#newSecret = undefined;
@@ -181,7 +180,7 @@ export class BlobStore implements Store {
       this.#lookForSparse(active === undefined ? changed : [active, ...changed]);
       this.#collectSoon();
     } catch (cause) {
-      this.#failure ??= { cause };
+      if (hasBegun || !isDiskFull(cause)) this.#failure ??= { cause };
       throw cause;
     }
   }
@@ -229,7 +228,7 @@ export class BlobStore implements Store {
 
   /** Removes a file once nobody reads it. One that is left behind is removed by the next life. */
   #forget(file: number): void {
-    this.#writer.forget(file);
+    this.#writer.leave(file);
     this.#sparse.delete(file);
     const life = this.#life;
     void Promise.all([this.#reads.gone(), this.#snapshots.gone()]).then(() => {
@@ -269,7 +268,10 @@ export class BlobStore implements Store {
   #lookForSparse(files: Iterable<number>): void {
     for (const file of files) {
       const tally = this.#tallies.get(file);
-      if (tally !== undefined && file !== this.#writer.active && tally.liveBytes < tally.end * LIVE_PART_MIN) this.#sparse.add(file);
+      if (tally === undefined || tally.liveBytes >= tally.end * LIVE_PART_MIN) continue;
+      if (file === this.#writer.active && !this.#writer.isGrown(tally)) continue;
+      this.#writer.leave(file);
+      this.#sparse.add(file);
     }
   }
 
@@ -279,12 +281,18 @@ export class BlobStore implements Store {
     this.#sparse.delete(file);
     this.#collecting = this.#reads
       .during(() => this.#collect(file))
-      .catch((cause: unknown) => {
-        this.#failure ??= { cause };
-      })
-      .finally(() => {
+      .then(
+        () => true,
+        (cause: unknown) => {
+          // Without room for it the file waits for the next commit.
+          if (isDiskFull(cause)) this.#sparse.add(file);
+          else this.#failure ??= { cause };
+          return false;
+        },
+      )
+      .then((done) => {
         this.#collecting = undefined;
-        if (this.#failure === undefined) this.#collectSoon();
+        if (done) this.#collectSoon();
       });
   }
 
@@ -307,7 +315,7 @@ export class BlobStore implements Store {
       if (current?.file !== file || current.at !== at) continue;
       writes.push({ key, value: await this.#reader.valueOf(key, current) });
     }
-    if (writes.length > 0) await this.#write(writes);
+    if (writes.length > 0) await this.#write(writes, false);
   }
 
   // --- reading -------------------------------------------------------------------------------------------------

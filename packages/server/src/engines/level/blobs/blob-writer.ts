@@ -7,10 +7,10 @@ import type { Tally, TallyChanges } from "./tallies.js";
 /** Room for the records of a commit, used anew for each. */
 const CARRIED_BYTES = 384 * 1024;
 
+const GROWN_PART = 0.25;
+
 export interface BlobWriterOptions {
   readonly directory: BlobDirectory;
-  /** A file that has so much is followed by a new one. */
-  readonly fileBytes: number;
   /** Is told that the disk has no room, and gives up some that it kept. */
   readonly diskFull: () => Promise<void>;
 }
@@ -28,6 +28,7 @@ export class BlobWriter {
   readonly #carrier = new Carrier(CARRIED_BYTES);
   readonly #parts = new Map<number, Part>();
   #active: number | undefined;
+  #fileBytes = 0;
   /** No file had this number yet, nor a higher one. */
   #next = 1;
 
@@ -36,12 +37,13 @@ export class BlobWriter {
   }
 
   /** Goes on with the newest file, where its tally says that it ends. */
-  begin(tallies: ReadonlyMap<number, Tally>, sizes: ReadonlyMap<number, number>): void {
+  async begin(tallies: ReadonlyMap<number, Tally>, sizes: ReadonlyMap<number, number>): Promise<void> {
     this.#parts.clear();
+    this.#fileBytes = await this.#options.directory.fileBytes();
     this.#next = Math.max(0, ...sizes.keys(), ...tallies.keys()) + 1;
     const newest = Math.max(0, ...tallies.keys());
     const end = tallies.get(newest)?.end;
-    this.#active = end !== undefined && end < this.#options.fileBytes ? newest : undefined;
+    this.#active = end !== undefined && end < this.#fileBytes ? newest : undefined;
   }
 
   /** The file that is added to, if any. */
@@ -49,15 +51,20 @@ export class BlobWriter {
     return this.#active;
   }
 
-  /** A file is removed. */
-  forget(file: number): void {
+  /** Whether so much of a file was written that it is worth writing anew what is in use of it. */
+  isGrown({ end }: Tally): boolean {
+    return end >= this.#fileBytes * GROWN_PART;
+  }
+
+  /** A file is added to no more. */
+  leave(file: number): void {
     if (this.#active === file) this.#active = undefined;
   }
 
   /** Gives a value its place. The bytes are needed until it was written. */
   place(key: Uint8Array, value: Uint8Array, changes: TallyChanges): Reference {
     const bytes = recordBytes(key.length, value.length);
-    if (this.#active !== undefined && changes.of(this.#active).end + bytes > this.#options.fileBytes) this.#active = undefined;
+    if (this.#active !== undefined && changes.of(this.#active).end + bytes > this.#fileBytes) this.#active = undefined;
     this.#active ??= this.#next++;
     const file = this.#active;
     const at = changes.of(file).end;
@@ -69,26 +76,32 @@ export class BlobWriter {
     return { file, at, bytes: value.length };
   }
 
-  /** Resolves to whether there was any value to write, once all of them survive power loss. */
-  async write(): Promise<boolean> {
+  /**
+   * Resolves to whether there was any value to write, once all of them survive power loss.
+   *
+   * @param isNeeded what was kept for it is given up when the disk is full
+   */
+  async write(isNeeded: boolean): Promise<boolean> {
     const parts = [...this.#parts];
     this.#parts.clear();
-    for (const [file, part] of parts) await this.#append(file, part);
+    try {
+      for (const [file, part] of parts) await this.#append(file, part);
+    } catch (cause) {
+      if (isNeeded && isDiskFull(cause)) await this.#options.diskFull();
+      throw cause;
+    }
     return parts.length > 0;
   }
 
   async #append(file: number, { at, bytes, records }: Part): Promise<void> {
-    const { directory, diskFull } = this.#options;
+    const { directory } = this.#options;
     this.#carrier.empty();
     const packed = this.#carrier.take(bytes);
     let end = 0;
     for (const { key, value } of records) end = packRecord(packed, end, key, value);
-    try {
-      await directory.write(file, packed, at);
-      await directory.sync(file);
-    } catch (cause) {
-      if (cause instanceof Error && "code" in cause && cause.code === "ENOSPC") await diskFull();
-      throw cause;
-    }
+    await directory.write(file, packed, at);
+    await directory.sync(file);
   }
 }
+
+export const isDiskFull = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "ENOSPC";

@@ -2,6 +2,9 @@ import type { BlobDirectory } from "../blobs/blob-directory.js";
 import { FragileContent } from "./fragile-content.js";
 import type { Process, Random } from "./fragile-process.js";
 
+/** So few that there are many files. */
+const FILE_BYTES = 2_000;
+
 /** The names of files in a directory: as the system has them, and on disk, where changes come in their order. */
 export class FragileNames {
   readonly #random: Random;
@@ -59,6 +62,10 @@ export class FragileBlobs implements BlobDirectory {
   constructor(process: Process, names: FragileNames) {
     this.#process = process;
     this.#names = names;
+  }
+
+  async fileBytes(): Promise<number> {
+    return FILE_BYTES;
   }
 
   async sizes(): Promise<ReadonlyMap<number, number>> {

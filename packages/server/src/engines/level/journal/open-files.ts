@@ -1,15 +1,11 @@
-import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory } from "../../../sync-directory.js";
+import { partOfDisk } from "../part-of-disk.js";
 import { damaged } from "./damaged.js";
 import { DiskJournalFile, type JournalFile, type JournalFileOptions } from "./journal-file.js";
 
-const MIB = 1024 * 1024;
-
 /** Each of the two files; of a small disk only a part. */
-const FILE_BYTES = 16 * MIB;
-const FILE_BYTES_MIN = MIB;
-const DISK_PART = 1 / 32;
+const FILE_BYTES = 16 * 1024 * 1024;
 
 /** The two files that take turns. */
 export type JournalFiles = readonly [JournalFile, JournalFile];
@@ -24,7 +20,7 @@ export interface OpenFilesOptions {
 
 /** Opens the files of a journal; resolves once their names survive power loss. */
 export async function openFiles({ directory, fileBytes, create }: OpenFilesOptions): Promise<JournalFiles> {
-  const bytesMax = fileBytes ?? (await sizeForDisk(directory));
+  const bytesMax = fileBytes ?? (await partOfDisk(directory, FILE_BYTES));
   const openFile = (name: string): JournalFile => openOne({ path: join(directory, name), bytesMax, create });
   const first = openFile("journal-a");
   let second: JournalFile | undefined;
@@ -46,9 +42,4 @@ function openOne(options: JournalFileOptions): JournalFile {
     const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
     throw isMissing ? damaged(`${options.path} is missing`) : error;
   }
-}
-
-async function sizeForDisk(directory: string): Promise<number> {
-  const { blocks, bsize } = await statfs(directory);
-  return Math.max(FILE_BYTES_MIN, Math.min(FILE_BYTES, Math.floor(blocks * bsize * DISK_PART)));
 }

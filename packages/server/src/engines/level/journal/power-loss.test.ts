@@ -11,8 +11,8 @@ const ALL = { from: Buffer.of(0x01), to: Buffer.of(0xff), entriesMax: 1_000, byt
 /** A file is moved in several steps. */
 const MOVED_BYTES = 100;
 
-/** Of every second key most values are large, and there are many files. */
-const BLOBS = { isLarge: (key: Uint8Array) => key[0] === 0x20, blobBytesMin: 30, fileBytes: 2_000 };
+/** Of every second key most values are large. */
+const BLOBS = { isLarge: (key: Uint8Array) => key[0] === 0x20, blobBytesMin: 30 };
 
 /** A kind, a queue and a position, as the core's keys are. */
 const keyOf = (number: number): Buffer => Buffer.of(0x20 + (number % 2), 0, 0, 0, number % 3, number);
