@@ -27,15 +27,24 @@ function fileSystemOf(path: string): string {
 
 /** A file of the store that only keeps room free. */
 const RESERVE_FILE = "reserve";
+/** Files that grow to their size once and are written over from then on. */
+const JOURNAL_FILES = /^journal-[ab]$/;
 
 /** Bytes of the files in a directory. A file that goes meanwhile counts nothing. */
 export const directoryBytes = (path: string): number => bytesOf(path, readdirSync(path));
 
-/** The same without what the store keeps free for the day that the disk is full. */
+/** The same without the journal, and without what the store keeps free for the day that the disk is full. */
 export const storedBytes = (path: string): number =>
   bytesOf(
     path,
-    readdirSync(path).filter((name) => name !== RESERVE_FILE),
+    readdirSync(path).filter((name) => name !== RESERVE_FILE && !JOURNAL_FILES.test(name)),
+  );
+
+/** Of the journal, however much of it is in use. */
+export const journalBytes = (path: string): number =>
+  bytesOf(
+    path,
+    readdirSync(path).filter((name) => JOURNAL_FILES.test(name)),
   );
 
 function bytesOf(path: string, names: readonly string[]): number {

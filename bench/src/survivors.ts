@@ -1,5 +1,5 @@
 import { connect } from "holdfast-client";
-import { makeDirectory, removeDirectory, storedBytes } from "./directory.js";
+import { journalBytes, makeDirectory, removeDirectory, storedBytes } from "./directory.js";
 import { runLoad, ServerProcess, startHolding } from "./processes.js";
 import { describeMachine, progress, table } from "./report.js";
 
@@ -37,6 +37,7 @@ export async function benchSurvivors({ messages, every, bodyBytes, directory }: 
       await new Promise((resolve) => setTimeout(resolve, 100));
       best = { bytes: storedBytes(path), ms: performance.now() - start };
     }
+    const journal = journalBytes(path);
     await holding.end();
     await holdfast.close();
     await server.stop();
@@ -51,6 +52,7 @@ export async function benchSurvivors({ messages, every, bodyBytes, directory }: 
         ["survivors", inFlight.toString()],
         ["live bytes", `${(liveBytes / KIB).toFixed(0)} KiB`],
         [`stored bytes after ${(best.ms / 1_000).toFixed(1)} s`, `${(best.bytes / KIB).toFixed(0)} KiB`],
+        ["beside them the journal, which keeps its size", `${(journal / KIB).toFixed(0)} KiB`],
       ]),
     );
     console.log(`\nlive      ${ratio.toFixed(2)} of what is stored, target ${TARGET} or more: ${ratio >= TARGET ? "met" : "NOT met"}`);

@@ -23,5 +23,6 @@ export async function restoreBackup(store: Store, pages: AsyncIterable<readonly 
     if (writes.length > 0) await store.write(writes);
   }
   if (meta === undefined) throw damagedBackup("it does not say which format its entries have");
-  await store.write([{ key: keys.metaKey, value: packMeta({ ...meta, life: Math.floor(random() * LIVES) }) }]);
+  // It was written as this program writes: an older one must not take it for its own.
+  await store.write([{ key: keys.metaKey, value: packMeta({ ...meta, version: FORMAT_VERSION, life: Math.floor(random() * LIVES) }) }]);
 }

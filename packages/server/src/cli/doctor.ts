@@ -36,7 +36,8 @@ export function addDoctor(program: Command): void {
 async function doctor({ directory, json, mend, copy }: DoctorFlags): Promise<void> {
   const { examineDirectory } = await import("../doctor/examine-directory.js");
   const found = await examineDirectory(directory).catch(withoutServer);
-  const mended = mend === true && found.writes.length > 0 ? await mendFound(directory, found, copy) : undefined;
+  const mends = mend === true && found.findings.some((finding) => finding.mend !== undefined);
+  const mended = mends ? await mendFound(directory, found, copy) : undefined;
   const after = mended === undefined ? found : await examineDirectory(directory);
   if (json) process.stdout.write(`${JSON.stringify(asJson(directory, found, mended, after))}\n`);
   else process.stdout.write(asText(directory, found, mended, after));

@@ -1,18 +1,20 @@
 import { cp } from "node:fs/promises";
-import { createLevelStore } from "../engines/level/create-level-store.js";
+import { createLevelStore, createStoreBelow } from "../engines/level/create-level-store.js";
 import type { Write } from "../store.js";
 import { examine } from "./examine.js";
-import type { Examination } from "./finding.js";
+import type { Examination, Finding } from "./finding.js";
 import { openStoredDirectory } from "./stored-directory.js";
 
 /** Looks through the directory of a stopped server and changes nothing of what it says. */
 export async function examineDirectory(directory: string): Promise<Examination> {
-  const { snapshot, journalRecords, journalDamage, close } = await openStoredDirectory(directory);
+  const { snapshot, journalRecords, journalDamage, blobDamage, close } = await openStoredDirectory(directory);
   try {
     const examination = await examine(snapshot);
-    if (journalDamage === undefined) return { ...examination, journalRecords };
+    const ofBlobs = blobDamage.map((what): Finding => ({ what, mend: "takes out what refers to what is missing, and counts anew" }));
+    const findings = [...ofBlobs, ...examination.findings];
+    if (journalDamage === undefined) return { ...examination, journalRecords, findings };
     // What is found beside it may be due to that alone, so nothing of it is mended.
-    const besides = examination.findings.map(({ of, what }) => ({ ...(of !== undefined && { of }), what }));
+    const besides = findings.map(({ of, what }) => ({ ...(of !== undefined && { of }), what }));
     const ofJournal = { what: `${journalDamage}; what LevelDB has without it was looked at` };
     return { ...examination, journalRecords, findings: [ofJournal, ...besides], writes: [] };
   } finally {
@@ -36,7 +38,10 @@ export async function mendDirectory(directory: string, writes: readonly Write[])
   } finally {
     await store.close();
   }
-  // What the journal has is moved now: until then the store refers to what is missing, and a server does not open it.
+  // What the journal has is moved now, so that nothing but it refers to what is missing.
   await store.open();
   await store.close();
+  const below = createStoreBelow(directory, { tolerant: true });
+  await below.open();
+  await below.mend().finally(() => below.close());
 }

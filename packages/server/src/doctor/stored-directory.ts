@@ -16,6 +16,8 @@ export interface StoredDirectory {
   readonly journalRecords: number;
   /** What is wrong with the journal. Then the snapshot has what LevelDB alone says. */
   readonly journalDamage: string | undefined;
+  /** What is wrong with the blob files. What they do not have is read as zeros. */
+  readonly blobDamage: readonly string[];
   close(): Promise<void>;
 }
 
@@ -34,7 +36,7 @@ export async function openStoredDirectory(directory: string): Promise<StoredDire
       await snapshot.close();
       await base.close();
     };
-    return { snapshot, journalRecords: records, journalDamage: damage, close };
+    return { snapshot, journalRecords: records, journalDamage: damage, blobDamage: await base.examine(), close };
   } catch (error) {
     await base.close();
     throw error;

@@ -16,13 +16,15 @@ export interface LevelStoreOptions {
 }
 
 /** The store of the embedded engine: LevelDB in a directory, with files for large values beside it and a journal before it. */
-export function createLevelStore(directory: string, { tolerant = false, scavenger = new Scavenger() }: LevelStoreOptions = {}): Store {
-  const base = createStoreBelow(directory, { tolerant, scavenger });
+export function createLevelStore(directory: string, options: LevelStoreOptions = {}): Store {
+  const scavenger = options.scavenger ?? new Scavenger();
+  const base = createStoreBelow(directory, { ...options, scavenger });
   return new JournaledStore({ base, directory, passed: (bytes) => scavenger.passed(bytes) });
 }
 
 /** What is below the journal. */
-export function createStoreBelow(directory: string, { tolerant = false, scavenger = new Scavenger() }: LevelStoreOptions = {}): Store {
+export function createStoreBelow(directory: string, options: LevelStoreOptions = {}): BlobStore {
+  const { tolerant = false, scavenger = new Scavenger() } = options;
   const space = new DiskSpace(directory);
   return new BlobStore({
     base: new LevelStore(directory, scavenger, space),
@@ -30,6 +32,7 @@ export function createStoreBelow(directory: string, { tolerant = false, scavenge
     isLarge: isBlockKey,
     mayUse,
     diskFull: () => space.release(),
+    freeBytes: () => space.freeBytes(),
     tolerant,
   });
 }

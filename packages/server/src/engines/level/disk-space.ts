@@ -35,6 +35,11 @@ export class DiskSpace {
     return spare;
   }
 
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#directory);
+    return bavail * bsize;
+  }
+
   /** A reserve that was cut short counts as none. */
   get #reserved(): boolean {
     return statSync(this.#reserve, { throwIfNoEntry: false })?.size === RESERVE_BYTES;

@@ -83,8 +83,13 @@ export class LevelStore implements BlobBase {
     } catch (cause) {
       throw cannotOpen(directory, cause);
     }
+    try {
+      this.#descriptor = openSync(directory, "r");
+    } catch (cause) {
+      await level.close();
+      throw cannotOpen(directory, cause);
+    }
     this.#level = level;
-    this.#descriptor = openSync(directory, "r");
     this.#syncedChange = -1;
   }
 

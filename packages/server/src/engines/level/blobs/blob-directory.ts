@@ -1,4 +1,4 @@
-import { closeSync, constants, fdatasync, openSync, read, readSync, write } from "node:fs";
+import { closeSync, constants, fdatasync, ftruncate, openSync, read, readSync, write } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory } from "../../../sync-directory.js";
@@ -18,6 +18,8 @@ export interface BlobDirectory {
   read(file: number, target: Uint8Array, at: number): Promise<number>;
   /** As `read`, at once. */
   readNow(file: number, target: Uint8Array, at: number): number;
+  /** What a file has from there on is nothing. */
+  cut(file: number, at: number): Promise<void>;
   /** Nobody uses it any more. */
   remove(file: number): Promise<void>;
   close(): void;
@@ -109,25 +111,32 @@ export class DiskBlobDirectory implements BlobDirectory {
       return await task(opened.descriptor);
     } finally {
       opened.users--;
+      this.#closeSome(DESCRIPTORS_MAX);
     }
   }
 
   #open(file: number, flags: number): Opened {
     const known = this.#opened.get(file);
     this.#opened.delete(file);
-    if (this.#opened.size >= DESCRIPTORS_MAX) this.#closeOne();
+    this.#closeSome(DESCRIPTORS_MAX - 1);
     const opened = known ?? { descriptor: openSync(join(this.#path, nameOf(file)), flags, 0o644), users: 0 };
     this.#opened.set(file, opened);
     return opened;
   }
 
-  #closeOne(): void {
+  /** Closes those that nobody uses now, those first that were not used for the longest time, until so many are left. */
+  #closeSome(left: number): void {
+    if (this.#opened.size <= left) return;
     for (const [file, { descriptor, users }] of this.#opened) {
       if (users > 0) continue;
       this.#opened.delete(file);
       closeSync(descriptor);
-      return;
+      if (this.#opened.size <= left) return;
     }
+  }
+
+  cut(file: number, at: number): Promise<void> {
+    return this.#using(file, constants.O_RDWR, (descriptor) => truncated(descriptor, at));
   }
 
   async remove(file: number): Promise<void> {
@@ -139,8 +148,9 @@ export class DiskBlobDirectory implements BlobDirectory {
   }
 
   close(): void {
-    for (const { descriptor } of this.#opened.values()) closeSync(descriptor);
+    const opened = [...this.#opened.values()];
     this.#opened.clear();
+    for (const { descriptor } of opened) closeSync(descriptor);
   }
 }
 
@@ -152,6 +162,11 @@ const writeSome = (descriptor: number, bytes: Uint8Array, from: number, at: numb
 const readSome = (descriptor: number, target: Uint8Array, from: number, at: number): Promise<number> =>
   new Promise((resolve, reject) => {
     read(descriptor, target, from, target.length - from, at, (error, count) => (error === null ? resolve(count) : reject(error)));
+  });
+
+const truncated = (descriptor: number, bytes: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    ftruncate(descriptor, bytes, (error) => (error === null ? resolve() : reject(error)));
   });
 
 const synced = (descriptor: number): Promise<void> =>

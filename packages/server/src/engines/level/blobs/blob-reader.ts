@@ -4,6 +4,9 @@ import { readHead, recordBytes } from "./blob-record.js";
 import { damaged } from "./damaged.js";
 import type { Reference, References } from "./reference.js";
 
+/** At a time, so that others find a thread: a commit waits for its sync there. */
+const READS_MAX = 3;
+
 export interface BlobReaderOptions {
   readonly directory: BlobDirectory;
   readonly references: References;
@@ -26,12 +29,16 @@ export class BlobReader {
   async read(store: Pick<Store, "read">, range: ReadRange): Promise<readonly Entry[]> {
     const weigh = (value: Uint8Array): number => this.#references.read(value)?.bytes ?? value.length;
     const entries = await store.read({ ...range, weigh });
-    // Nobody is told that one read failed before the others are over: the files may be closed then.
-    const resolved = await Promise.allSettled(entries.map((entry) => this.#resolved(entry)));
-    return resolved.map((result) => {
-      if (result.status === "rejected") throw result.reason;
-      return result.value;
-    });
+    const resolved: Entry[] = [];
+    for (let at = 0; at < entries.length; at += READS_MAX) {
+      // Nobody is told that one read failed before the others are over: the files may be closed then.
+      const some = await Promise.allSettled(entries.slice(at, at + READS_MAX).map((entry) => this.#resolved(entry)));
+      for (const result of some) {
+        if (result.status === "rejected") throw result.reason;
+        resolved.push(result.value);
+      }
+    }
+    return resolved;
   }
 
   #resolved(entry: Entry): Entry | Promise<Entry> {

@@ -1,18 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Entry, Store, Write } from "../../../store.js";
-import { MemoryStore } from "../../memory/memory-store.js";
+import type { Store, Write } from "../../../store.js";
 import { DiskBlobDirectory } from "./blob-directory.js";
 import { recordBytes } from "./blob-record.js";
-import { type BlobBase, BlobStore, type BlobStoreOptions } from "./blob-store.js";
+import type { BlobBase, BlobStore, BlobStoreOptions } from "./blob-store.js";
 import { readTallies } from "./tallies.js";
-
-const BLOB_BYTES_MIN = 50;
-const FILE_BYTES = 1_000;
-const ALL = { from: Buffer.of(0x01), to: Buffer.of(0xff), entriesMax: 1_000, bytesMax: 10_000_000 };
+import { ALL, BLOB_BYTES_MIN, blobFiles, FILE_BYTES, gone, large, openedBlobs, put, shown, TestBase } from "./test-base.js";
 
 let directory = "";
 beforeEach(() => {
@@ -20,37 +16,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** What is below lives on when the store is opened anew, and does not share what the caller overwrites later. */
-class Base extends MemoryStore implements BlobBase {
-  failure: Error | undefined;
-
-  override async write(writes: readonly Write[]): Promise<void> {
-    if (this.failure !== undefined) throw this.failure;
-    await super.write(writes.map(({ key, value }) => ({ key, value: value && Buffer.from(value) })));
-  }
-
-  async getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return keys.map((key) => this.get(key));
-  }
-}
-
-async function opened(base: BlobBase, options: Partial<BlobStoreOptions> = {}): Promise<BlobStore> {
-  const store = new BlobStore({
-    base,
-    directory: new DiskBlobDirectory(directory, FILE_BYTES),
-    isLarge: (key) => key[0] === 0x20,
-    blobBytesMin: BLOB_BYTES_MIN,
-    ...options,
-  });
-  await store.open();
-  return store;
-}
-
-const large = (number: number): Buffer => Buffer.of(0x20, number);
-const put = (key: Buffer, bytes: number, fill = key[1] ?? 0): Write => ({ key, value: Buffer.alloc(bytes, fill) });
-const gone = (key: Buffer): Write => ({ key, value: undefined });
-const files = (): string[] => readdirSync(directory).sort();
-const shown = (entries: readonly Entry[]): string[] => entries.map(([key, value]) => `${key[1]}: ${value.length} x ${value[0]}`);
+const opened = (base: BlobBase, options: Partial<BlobStoreOptions> = {}): Promise<BlobStore> => openedBlobs(directory, base, options);
+const files = (): string[] => blobFiles(directory);
 
 /** Bytes of all files, and those that the tallies say are in use. */
 async function space(base: Store): Promise<{ readonly bytes: number; readonly live: number }> {
@@ -63,7 +30,7 @@ async function space(base: Store): Promise<{ readonly bytes: number; readonly li
 
 describe("a store with blob files", () => {
   test("keeps large values of the kinds that have any in files, and all else below", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base);
     await store.write([put(large(1), 200), put(large(2), BLOB_BYTES_MIN - 1), put(Buffer.of(0x21, 3), 200)]);
     expect((await base.read(ALL)).map(([, value]) => value.length)).toEqual([20, BLOB_BYTES_MIN - 1, 200]);
@@ -75,7 +42,7 @@ describe("a store with blob files", () => {
   });
 
   test("reads as much as is wanted of a range, from either end, by what the values have and not the references", async () => {
-    const store = await opened(new Base());
+    const store = await opened(new TestBase());
     await store.write([1, 2, 3, 4, 5].map((number) => put(large(number), 100)));
     const read = async (range: object): Promise<string[]> => shown(await store.read({ ...ALL, ...range }));
     expect(await read({ bytesMax: 150 })).toEqual(["1: 100 x 1", "2: 100 x 2"]);
@@ -86,7 +53,7 @@ describe("a store with blob files", () => {
   });
 
   test("takes nothing that somebody stores for a reference", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base);
     await store.write([put(large(1), 200)]);
     const [reference] = await base.read(ALL);
@@ -98,7 +65,7 @@ describe("a store with blob files", () => {
   });
 
   test("removes a file with the last of its values, and goes on with a new one", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base);
     await store.write([put(large(1), 200), put(large(2), 200)]);
     await store.write([gone(large(1)), put(large(2), 10)]);
@@ -110,7 +77,7 @@ describe("a store with blob files", () => {
   });
 
   test("writes anew what is in use of a file that is mostly over", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base);
     await store.write([1, 2, 3, 4].map((number) => put(large(number), 200)));
     await store.write([put(large(5), 900)]);
@@ -124,7 +91,7 @@ describe("a store with blob files", () => {
   });
 
   test("writes anew what is in use of a file that was mostly over when it was full", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base);
     await store.write([put(large(1), 600), put(large(2), 200)]);
     await store.write([gone(large(1)), put(large(3), 900)]);
@@ -134,7 +101,7 @@ describe("a store with blob files", () => {
   });
 
   test("writes anew what is in use of the newest file, too, once that has grown", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base);
     await store.write([put(large(1), 100), put(large(2), 60)]);
     await store.write([gone(large(1))]);
@@ -147,7 +114,7 @@ describe("a store with blob files", () => {
   });
 
   test("clears a range with its files", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base);
     await store.write([1, 2, 3].map((number) => put(large(number), 400)));
     await store.clear(large(1), large(3));
@@ -159,7 +126,7 @@ describe("a store with blob files", () => {
   });
 
   test("reads in a snapshot what was removed since, and keeps its file until then", async () => {
-    const store = await opened(new Base());
+    const store = await opened(new TestBase());
     await store.write([put(large(1), 200)]);
     const snapshot = await store.snapshot();
     await store.write([gone(large(1))]);
@@ -172,7 +139,7 @@ describe("a store with blob files", () => {
   });
 
   test("reads many more files than it keeps open", async () => {
-    const store = await opened(new Base());
+    const store = await opened(new TestBase());
     const numbers = Array.from({ length: 80 }, (_, number) => number);
     await store.write(numbers.map((number) => put(large(number), FILE_BYTES)));
     expect(files()).toHaveLength(80);
@@ -183,7 +150,7 @@ describe("a store with blob files", () => {
   });
 
   test("goes on with the newest file, over what nobody refers to", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base);
     await store.write([put(large(1), 200)]);
     await store.close();
@@ -198,7 +165,7 @@ describe("a store with blob files", () => {
   });
 
   test("removes files that nothing refers to with the first commit, and not when somebody looks at it", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base);
     await store.write([put(large(1), 200)]);
     await store.close();
@@ -214,7 +181,7 @@ describe("a store with blob files", () => {
   });
 
   test("puts nothing into files as long as an older program may open it", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base, { mayUse: () => false });
     await store.write([put(large(1), 200)]);
     expect(files()).toEqual([]);
@@ -223,7 +190,7 @@ describe("a store with blob files", () => {
   });
 
   test("stops for good when a commit fails, and says why", async () => {
-    const base = new Base();
+    const base = new TestBase();
     const store = await opened(base);
     base.failure = new Error("the disk is broken");
     await expect(store.write([put(large(1), 200)])).rejects.toThrow("the disk is broken");
@@ -244,7 +211,7 @@ describe("a store with blob files", () => {
       }
     }
     const diskFull = vi.fn(async () => undefined);
-    const store = await opened(new Base(), { directory: new FullDirectory(directory), diskFull });
+    const store = await opened(new TestBase(), { directory: new FullDirectory(directory), diskFull });
     await expect(store.write([put(large(1), 200)])).rejects.toThrow(full);
     expect(diskFull).toHaveBeenCalledOnce();
     await store.close();
@@ -262,7 +229,7 @@ describe("a store with blob files", () => {
       }
     }
     const diskFull = vi.fn(async () => undefined);
-    const store = await opened(new Base(), { directory: new FullDirectory(directory, FILE_BYTES), diskFull });
+    const store = await opened(new TestBase(), { directory: new FullDirectory(directory, FILE_BYTES), diskFull });
     await store.write([put(large(1), 200), put(large(2), 600), put(large(3), 900)]);
     isFull = true;
     await store.write([gone(large(2))]);
@@ -282,8 +249,8 @@ describe("a store with blob files", () => {
 describe("blob files that are damaged", () => {
   const path = (): string => join(directory, "blobs-000001");
 
-  async function stored(): Promise<Base> {
-    const base = new Base();
+  async function stored(): Promise<TestBase> {
+    const base = new TestBase();
     const store = await opened(base);
     await store.write([put(large(1), 200), put(large(2), 200)]);
     await store.close();
@@ -347,7 +314,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 test("files hold what is in use, and at most as much again beside it", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      const base = new Base();
+      const base = new TestBase();
       const model = new Map<number, Buffer>();
       let store = await opened(base);
       let fill = 0;

@@ -5,17 +5,22 @@ import { textOf } from "../journal/overlay.js";
 import type { BlobDirectory } from "./blob-directory.js";
 import { BlobReader } from "./blob-reader.js";
 import { recordBytes } from "./blob-record.js";
-import { BlobWriter, isDiskFull } from "./blob-writer.js";
+import { BlobWriter } from "./blob-writer.js";
+import { Collector } from "./collector.js";
 import { damaged } from "./damaged.js";
+import { isDiskFull } from "./disk-full.js";
 import { Readers } from "./readers.js";
+import { cutFiles, findReferences, wrongTallies } from "./find-references.js";
 import { type Reference, References, SECRET_BYTES } from "./reference.js";
-import { type FoundRecord, recordsOf } from "./records-of.js";
-import { readTallies, type Tally, TallyChanges } from "./tallies.js";
+import type { FoundRecord } from "./records-of.js";
+import { readTallies, type Tally, TallyChanges, writesOfTallies } from "./tallies.js";
 
 /** Smaller values stay in the store below. */
 const BLOB_BYTES_MIN = 4_096;
 /** Of a file of which less is alive what is alive is written anew, and the file removed. */
 const LIVE_PART_MIN = 0.5;
+/** With less room on the disk nothing is written anew: consumers need it. */
+const FREE_BYTES_MIN = 12 * 1024 * 1024;
 const CLEARED_ENTRIES = 1_000;
 const CLEARED_BYTES = 1024 * 1024;
 
@@ -37,6 +42,8 @@ export interface BlobStoreOptions {
   readonly mayUse?: (base: Store) => boolean;
   /** Is told that the disk has no room, and gives up some that it kept. */
   readonly diskFull?: () => Promise<void>;
+  /** How much room the disk has. */
+  readonly freeBytes?: () => Promise<number>;
   /** A value that is missing is read as zeros, so that what else there is can be read. */
   readonly tolerant?: boolean;
   /** In bytes; for tests. */
@@ -67,10 +74,9 @@ export class BlobStore implements Store {
   #mayUse = false;
   /** Files that a life before this one wrote and nothing refers to. */
   #orphans: number[] = [];
-  /** Files of which little is in use. */
-  readonly #sparse = new Set<number>();
-  #collecting: Promise<void> | undefined;
-  #closing = false;
+  readonly #collector: Collector;
+  /** Values below may be references. */
+  #refers = false;
   /** Lives since it was made. */
   #life = 0;
   /** Resolves once no file is being removed. */
@@ -88,6 +94,12 @@ export class BlobStore implements Store {
     this.#blobBytesMin = options.blobBytesMin ?? BLOB_BYTES_MIN;
     const { directory, diskFull = async () => undefined } = options;
     this.#writer = new BlobWriter({ directory, diskFull });
+    this.#collector = new Collector({
+      directory,
+      tally: (file) => this.#tallies.get(file),
+      mayCollect: async () => !this.#snapshots.areAny && ((await options.freeBytes?.()) ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
+      writeAnew: (records) => this.#reads.during(() => this.#inTurn(() => this.#writeAnew(records))),
+    });
     this.#reader = this.#newReader();
   }
 
@@ -100,18 +112,20 @@ export class BlobStore implements Store {
   async open(): Promise<void> {
     await this.#base.open();
     try {
-      this.#closing = false;
       this.#failure = undefined;
       this.#reads = new Readers();
       this.#snapshots = new Readers();
-      this.#sparse.clear();
       this.#readSecret();
       this.#mayUse = this.#options.mayUse?.(this.#base) ?? true;
       this.#tallies = await readTallies(this.#base);
       const sizes = await this.#directory.sizes();
       if (this.#options.tolerant !== true) this.#checkSizes(sizes);
       this.#orphans = [...sizes.keys()].filter((file) => !this.#tallies.has(file));
-      await this.#writer.begin(this.#tallies, sizes);
+      this.#refers = this.#tallies.size > 0;
+      const isTolerant = this.#options.tolerant === true;
+      await this.#writer.begin(this.#tallies, sizes, !isTolerant);
+      // What cannot be read now must not be written anew as zeros.
+      if (!isTolerant) this.#collector.begin();
       this.#lookForSparse(this.#tallies.keys());
     } catch (error) {
       await this.#base.close();
@@ -129,17 +143,13 @@ export class BlobStore implements Store {
   }
 
   #checkSizes(sizes: ReadonlyMap<number, number>): void {
-    for (const [file, { end }] of this.#tallies) {
-      const size = sizes.get(file);
-      if (size === undefined) throw damaged(`blob file ${file} is missing`);
-      if (size < end) throw damaged(`blob file ${file} has ${size} bytes, expected ${end} or more`);
-    }
+    const [first] = cutFiles(this.#tallies, sizes);
+    if (first !== undefined) throw damaged(first);
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
+    await this.#collector.end();
     await this.#turn;
-    await this.#collecting;
     await this.#reads.gone();
     // Whoever waits for snapshots leaves its file to the next life.
     this.#life++;
@@ -170,15 +180,16 @@ export class BlobStore implements Store {
       const changes = new TallyChanges(this.#tallies);
       const active = this.#writer.active;
       const below = this.#replaced(writes, known, changes);
-      const hasBlobs = await this.#writer.write(isNeeded);
+      const hasBlobs = await this.#writer.write(isNeeded ? undefined : this.#tallies);
       hasBegun = true;
+      this.#refers ||= hasBlobs;
       if (hasBlobs && this.#newSecret !== undefined) below.push(this.#newSecret);
       await this.#base.write([...below, ...changes.writes()]);
       if (hasBlobs) this.#newSecret = undefined;
       const { changed, empty } = changes.apply();
       for (const file of empty) this.#forget(file);
       this.#lookForSparse(active === undefined ? changed : [active, ...changed]);
-      this.#collectSoon();
+      this.#collector.look();
     } catch (cause) {
       if (hasBegun || !isDiskFull(cause)) this.#failure ??= { cause };
       throw cause;
@@ -229,11 +240,23 @@ export class BlobStore implements Store {
   /** Removes a file once nobody reads it. One that is left behind is removed by the next life. */
   #forget(file: number): void {
     this.#writer.leave(file);
-    this.#sparse.delete(file);
+    this.#collector.forget(file);
     const life = this.#life;
     void Promise.all([this.#reads.gone(), this.#snapshots.gone()]).then(() => {
-      if (life === this.#life) this.#removed = Promise.all([this.#removed, this.#directory.remove(file).catch(ignore)]);
+      if (life !== this.#life) return;
+      const removal = this.#directory.remove(file).catch(ignore);
+      this.#removed = this.#removed.then(() => removal);
     });
+  }
+
+  #lookForSparse(files: Iterable<number>): void {
+    for (const file of files) {
+      const tally = this.#tallies.get(file);
+      if (tally === undefined || tally.liveBytes >= tally.end * LIVE_PART_MIN) continue;
+      if (file === this.#writer.active && !this.#writer.isGrown(tally)) continue;
+      this.#writer.leave(file);
+      this.#collector.add(file);
+    }
   }
 
   /** References are dropped in one commit with what the tallies say of it; then the rest of the range is. */
@@ -263,49 +286,27 @@ export class BlobStore implements Store {
     return this.#base.spareBytes();
   }
 
-  // --- collecting ----------------------------------------------------------------------------------------------
+  // --- doctor --------------------------------------------------------------------------------------------------
 
-  #lookForSparse(files: Iterable<number>): void {
-    for (const file of files) {
-      const tally = this.#tallies.get(file);
-      if (tally === undefined || tally.liveBytes >= tally.end * LIVE_PART_MIN) continue;
-      if (file === this.#writer.active && !this.#writer.isGrown(tally)) continue;
-      this.#writer.leave(file);
-      this.#sparse.add(file);
-    }
+  /** What of the files is not as their tallies say, and of the tallies not as everything that refers to files says. */
+  async examine(): Promise<string[]> {
+    const sizes = await this.#directory.sizes();
+    const found = await findReferences(this.#base, this.#references);
+    return [...cutFiles(this.#tallies, sizes), ...wrongTallies(this.#tallies, found.tallies)];
   }
 
-  #collectSoon(): void {
-    const [file] = this.#sparse;
-    if (file === undefined || this.#collecting !== undefined || this.#closing) return;
-    this.#sparse.delete(file);
-    this.#collecting = this.#reads
-      .during(() => this.#collect(file))
-      .then(
-        () => true,
-        (cause: unknown) => {
-          // Without room for it the file waits for the next commit.
-          if (isDiskFull(cause)) this.#sparse.add(file);
-          else this.#failure ??= { cause };
-          return false;
-        },
-      )
-      .then((done) => {
-        this.#collecting = undefined;
-        if (done) this.#collectSoon();
-      });
+  /** Takes out what refers to what is missing, and counts anew. Whatever is lost by that was found before. */
+  async mend(): Promise<void> {
+    const sizes = await this.#directory.sizes();
+    const found = await findReferences(this.#base, this.#references, sizes);
+    const deletes = found.missing.map((key) => ({ key, value: undefined }));
+    await this.#inTurn(() => this.#base.write([...deletes, ...writesOfTallies(this.#tallies, found.tallies)]));
+    this.#tallies = found.tallies;
   }
 
-  /** Writes anew what is in use of a file, which is removed with the last of it. */
-  async #collect(file: number): Promise<void> {
-    for (let at = 0; this.#tallies.has(file) && !this.#closing; ) {
-      const found = await recordsOf(this.#directory, { file, from: at, end: this.#tallies.get(file)?.end ?? 0 });
-      if (found.records.length === 0) return;
-      at = found.end;
-      await this.#inTurn(() => this.#writeAnew(found.records));
-    }
-  }
+  // --- writing anew --------------------------------------------------------------------------------------------
 
+  /** Writes those records anew that something refers to, if they can be read. */
   async #writeAnew(records: readonly FoundRecord[]): Promise<void> {
     const stored = await this.#base.getMany(records.map(({ key }) => key));
     const writes: Write[] = [];
@@ -321,7 +322,7 @@ export class BlobStore implements Store {
   // --- reading -------------------------------------------------------------------------------------------------
 
   async read(range: ReadRange): Promise<readonly Entry[]> {
-    if (this.#tallies.size === 0) return this.#base.read(range);
+    if (!this.#refers) return this.#base.read(range);
     return this.#reads.during(() => this.#reader.read(this.#base, range));
   }
 
@@ -332,10 +333,14 @@ export class BlobStore implements Store {
   /** The moment is that of the call. */
   snapshot(): Promise<StoreSnapshot> {
     const end = this.#snapshots.begin();
+    const reads = new Readers();
     return this.#base.snapshot().then(
       (snapshot) => ({
-        read: (range) => this.#reads.during(() => this.#reader.read(snapshot, range)),
-        close: () => snapshot.close().finally(end),
+        read: (range) => reads.during(() => this.#reads.during(() => this.#reader.read(snapshot, range))),
+        close: async () => {
+          await reads.gone();
+          await snapshot.close().finally(end);
+        },
       }),
       (error: unknown) => {
         end();

@@ -1,6 +1,7 @@
 import { Carrier } from "../carrier.js";
 import type { BlobDirectory } from "./blob-directory.js";
 import { packRecord, recordBytes } from "./blob-record.js";
+import { isDiskFull } from "./disk-full.js";
 import type { Reference } from "./reference.js";
 import type { Tally, TallyChanges } from "./tallies.js";
 
@@ -36,14 +37,14 @@ export class BlobWriter {
     this.#options = options;
   }
 
-  /** Goes on with the newest file, where its tally says that it ends. */
-  async begin(tallies: ReadonlyMap<number, Tally>, sizes: ReadonlyMap<number, number>): Promise<void> {
+  /** @param goesOn with the newest file, where its tally says that it ends; otherwise a new one is begun */
+  async begin(tallies: ReadonlyMap<number, Tally>, sizes: ReadonlyMap<number, number>, goesOn: boolean): Promise<void> {
     this.#parts.clear();
     this.#fileBytes = await this.#options.directory.fileBytes();
-    this.#next = Math.max(0, ...sizes.keys(), ...tallies.keys()) + 1;
-    const newest = Math.max(0, ...tallies.keys());
+    const newest = highest(tallies.keys());
+    this.#next = Math.max(newest, highest(sizes.keys())) + 1;
     const end = tallies.get(newest)?.end;
-    this.#active = end !== undefined && end < this.#fileBytes ? newest : undefined;
+    this.#active = goesOn && end !== undefined && end < this.#fileBytes ? newest : undefined;
   }
 
   /** The file that is added to, if any. */
@@ -79,18 +80,27 @@ export class BlobWriter {
   /**
    * Resolves to whether there was any value to write, once all of them survive power loss.
    *
-   * @param isNeeded what was kept for it is given up when the disk is full
+   * @param before given when nothing is lost without it: what is in use then, which is all that a failure leaves
    */
-  async write(isNeeded: boolean): Promise<boolean> {
+  async write(before?: ReadonlyMap<number, Tally>): Promise<boolean> {
     const parts = [...this.#parts];
     this.#parts.clear();
     try {
       for (const [file, part] of parts) await this.#append(file, part);
     } catch (cause) {
-      if (isNeeded && isDiskFull(cause)) await this.#options.diskFull();
+      if (before !== undefined) await this.#undo(parts, before);
+      else if (isDiskFull(cause)) await this.#options.diskFull();
       throw cause;
     }
     return parts.length > 0;
+  }
+
+  async #undo(parts: readonly (readonly [number, Part])[], before: ReadonlyMap<number, Tally>): Promise<void> {
+    for (const [file] of parts) {
+      const end = before.get(file)?.end;
+      if (end === undefined) this.leave(file);
+      await (end === undefined ? this.#options.directory.remove(file) : this.#options.directory.cut(file, end));
+    }
   }
 
   async #append(file: number, { at, bytes, records }: Part): Promise<void> {
@@ -104,4 +114,8 @@ export class BlobWriter {
   }
 }
 
-export const isDiskFull = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
+const highest = (numbers: Iterable<number>): number => {
+  let found = 0;
+  for (const number of numbers) if (number > found) found = number;
+  return found;
+};

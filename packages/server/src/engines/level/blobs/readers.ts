@@ -3,6 +3,10 @@ export class Readers {
   readonly #reading = new Set<object>();
   readonly #waiting: { readonly until: Set<object>; readonly then: () => void }[] = [];
 
+  get areAny(): boolean {
+    return this.#reading.size > 0;
+  }
+
   /** Somebody begins to read. Whoever gets it calls it once when that is over. */
   begin(): () => void {
     const reader = {};

@@ -48,6 +48,12 @@ function writeOf(file: number, { end, liveBytes }: Tally): Write {
   return { key: keyOf(file), value };
 }
 
+/** What makes the tallies of one state those of another. */
+export function writesOfTallies(from: ReadonlyMap<number, Tally>, to: ReadonlyMap<number, Tally>): Write[] {
+  const gone = [...from.keys()].filter((file) => !to.has(file));
+  return [...gone.map((file) => writeOf(file, { end: 0, liveBytes: 0 })), ...Array.from(to, ([file, tally]) => writeOf(file, tally))];
+}
+
 /** What one commit changes of the tallies. */
 export class TallyChanges {
   readonly #tallies: Map<number, Tally>;

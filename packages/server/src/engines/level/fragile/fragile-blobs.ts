@@ -112,6 +112,11 @@ export class FragileBlobs implements BlobDirectory {
     return content;
   }
 
+  async cut(file: number, at: number): Promise<void> {
+    const content = this.#contentOf(file);
+    content.write(Buffer.alloc(Math.max(0, content.cached.length - at)), at);
+  }
+
   async remove(file: number): Promise<void> {
     await this.#process.turn();
     this.#names.removed(file);

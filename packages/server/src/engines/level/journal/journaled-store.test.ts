@@ -280,6 +280,22 @@ describe("a journaled store", () => {
     await store.close();
   });
 
+  test("gives back the room of what was put anew since, or deleted, and tells the store below nothing else", async () => {
+    const base = new SlowStore();
+    const first = await begun(base);
+    for (const number of [1, 2, 3]) await first.write([put(number, "large".repeat(100))]);
+    await first.close();
+    const store = journaled(base);
+    await store.open();
+    await store.write([put(1, "small"), remove(2), { ...put(4, "new"), fresh: true }]);
+    await store.reclaim(ALL.from, ALL.to);
+    expect(shown(await base.read({ ...ALL, to: Buffer.of(0xfe) })).sort()).toEqual([
+      `${keyOf(1).toString("hex")}=5 bytes of 115`,
+      `${keyOf(3).toString("hex")}=500 bytes of 108`,
+    ]);
+    await store.close();
+  });
+
   test("is closed for whoever closes it a second time when it is for the first", async () => {
     const base = new SlowStore();
     const store = await begun(base);

@@ -240,7 +240,7 @@ export class JournaledStore implements Store {
   /** What the range has in the overlays is deleted by a record, so that no later life finds it in the files. */
   async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
     const cleared = this.#recording.then(async () => {
-      const deletes = this.#overlays.deletionsOf(this.#overlays.textsIn(from, to), "put");
+      const deletes = this.#overlays.deletionsOf(this.#overlays.textsIn(from, to));
       if (deletes.length > 0) await this.#record(deletes);
     });
     this.#recording = cleared.catch(ignore);
@@ -283,8 +283,13 @@ export class JournaledStore implements Store {
     this.#overlays.filled();
     if (this.#failure !== undefined) throw this.#failure.cause;
     const below = this.#base.snapshot();
-    const changes = this.#overlays.changes();
-    return new JournaledSnapshot(await below, changes);
+    try {
+      const changes = this.#overlays.changes();
+      return new JournaledSnapshot(await below, changes);
+    } catch (error) {
+      await below.then((snapshot) => snapshot.close()).catch(ignore);
+      throw error;
+    }
   }
 
   // --- space ---------------------------------------------------------------------------------------------------

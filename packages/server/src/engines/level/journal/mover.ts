@@ -67,15 +67,16 @@ export class Mover {
     return moved;
   }
 
-  /** The store below can only give back what it knows to be deleted. */
+  /** The store below can only give back what it knows to be deleted, or put anew. */
   async reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
-    await this.inTurn(async () => {
-      const texts = this.#overlays.textsIn(from, to);
-      for (let at = 0; at < texts.length; at += MOVED_ENTRIES) {
-        const deletes = this.#overlays.deletionsOf(texts.slice(at, at + MOVED_ENTRIES), "deleted");
-        if (deletes.length > 0) await this.#base.write(deletes);
-      }
-    });
+    const texts = this.#overlays.textsIn(from, to);
+    for (let at = 0; at < texts.length; ) {
+      await this.inTurn(async () => {
+        const { writes, passed } = this.#overlays.changesBelow(texts, at, { bytesMax: this.#movedBytes, entriesMax: MOVED_ENTRIES });
+        at += passed;
+        if (writes.length > 0) await this.#base.write(writes);
+      });
+    }
     await this.#base.reclaim(from, to);
   }
 }

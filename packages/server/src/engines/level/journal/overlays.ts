@@ -1,5 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import type { ReadRange, Store, Write } from "../../../store.js";
+import type { PageBounds } from "../../pages.js";
 import { type Change, DELETED, keyOf, type Overlay, textOf } from "./overlay.js";
 
 /** What both files say, the one that is being filled before the other. */
@@ -73,15 +74,40 @@ export class Overlays {
     return changes;
   }
 
-  /** Deletions of those keys whose last change put something, or deleted it. */
-  deletionsOf(texts: readonly string[], last: "put" | "deleted"): Write[] {
+  /** Deletions of those keys whose last change put something. */
+  deletionsOf(texts: readonly string[]): Write[] {
     const deletes: Write[] = [];
     for (const text of texts) {
       const change = this.#latest(text)?.change;
-      if (change === undefined || (change.bytes === DELETED) !== (last === "deleted")) continue;
-      deletes.push({ key: keyOf(text), value: undefined });
+      if (change !== undefined && change.bytes !== DELETED) deletes.push({ key: keyOf(text), value: undefined });
     }
     return deletes;
+  }
+
+  /**
+   * The last word on keys of which the store below may have an older one.
+   *
+   * @param at the first of the keys that are looked at; `passed` says how many were
+   */
+  changesBelow(
+    texts: readonly string[],
+    at: number,
+    { bytesMax, entriesMax }: PageBounds,
+  ): { readonly writes: Write[]; readonly passed: number } {
+    const writes: Write[] = [];
+    let passed = 0;
+    for (let bytes = 0; at + passed < texts.length && writes.length < entriesMax && bytes < bytesMax; passed++) {
+      const text = texts[at + passed] ?? "";
+      const latest = this.#latest(text);
+      // What the older one says of a key tells whether the store below has it.
+      if (latest === undefined || (this.moving?.get(text) ?? latest.change).fresh) continue;
+      const value = currentValue(latest.overlay, latest.change);
+      // From now on the store below has the key.
+      if (value !== undefined) latest.change.fresh = false;
+      writes.push({ key: keyOf(text), value });
+      bytes += text.length + (value?.length ?? 0);
+    }
+    return { writes, passed };
   }
 }
 

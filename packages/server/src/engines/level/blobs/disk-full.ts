@@ -1,0 +1,1 @@
+export const isDiskFull = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
