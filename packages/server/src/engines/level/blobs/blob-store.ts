@@ -12,7 +12,7 @@ import { isDiskFull } from "./disk-full.js";
 import { Readers } from "./readers.js";
 import { cutFiles, findReferences, wrongTallies } from "./find-references.js";
 import { type Reference, References, SECRET_BYTES } from "./reference.js";
-import type { FoundRecord } from "./records-of.js";
+import { type FoundRecord, recordsOf } from "./records-of.js";
 import { readTallies, type Tally, TallyChanges, writesOfTallies } from "./tallies.js";
 
 /** Smaller values stay in the store below. */
@@ -95,9 +95,9 @@ export class BlobStore implements Store {
     const { directory, diskFull = async () => undefined } = options;
     this.#writer = new BlobWriter({ directory, diskFull });
     this.#collector = new Collector({
-      directory,
       tally: (file) => this.#tallies.get(file),
       mayCollect: async () => !this.#snapshots.areAny && ((await options.freeBytes?.()) ?? FREE_BYTES_MIN) >= FREE_BYTES_MIN,
+      recordsOf: (part) => this.#reads.during(() => recordsOf(directory, part)),
       writeAnew: (records) => this.#reads.during(() => this.#inTurn(() => this.#writeAnew(records))),
     });
     this.#reader = this.#newReader();

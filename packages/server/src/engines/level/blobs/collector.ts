@@ -1,13 +1,13 @@
-import type { BlobDirectory } from "./blob-directory.js";
 import { isDiskFull } from "./disk-full.js";
-import { type FoundRecord, recordsOf } from "./records-of.js";
+import type { FoundRecord, FoundRecords, Part } from "./records-of.js";
 import type { Tally } from "./tallies.js";
 
 export interface CollectorOptions {
-  readonly directory: BlobDirectory;
   readonly tally: (file: number) => Tally | undefined;
   /** Whether there is room for what is written anew, which is given back only when a file is through. */
   readonly mayCollect: () => Promise<boolean>;
+  /** Records of a part of a file. */
+  readonly recordsOf: (part: Part) => Promise<FoundRecords>;
   /** Writes those of the records anew that are in use. */
   readonly writeAnew: (records: readonly FoundRecord[]) => Promise<void>;
 }
@@ -67,13 +67,13 @@ export class Collector {
 
   /** Resolves to whether the file is through, or given up. */
   async #collect(file: number): Promise<boolean> {
-    const { directory, tally, mayCollect, writeAnew } = this.#options;
+    const { tally, mayCollect, recordsOf, writeAnew } = this.#options;
     for (let at = 0; ; ) {
       if (!this.#isOn || !(await mayCollect().catch(() => false))) return false;
       const end = tally(file)?.end ?? 0;
       if (at >= end) return true;
       try {
-        const found = await recordsOf(directory, { file, from: at, end });
+        const found = await recordsOf({ file, from: at, end });
         if (found.records.length === 0) throw new Error("no record begins here");
         at = found.end;
         await writeAnew(found.records);

@@ -11,6 +11,13 @@ export interface FoundRecord {
   readonly at: number;
 }
 
+export interface FoundRecords {
+  readonly records: readonly FoundRecord[];
+  /** Where the next one begins. */
+  readonly end: number;
+}
+
+/** A part of a blob file. */
 export interface Part {
   readonly file: number;
   readonly from: number;
@@ -18,10 +25,7 @@ export interface Part {
 }
 
 /** Records of a file from a place on, about as many as one commit should have; none behind one that is damaged. */
-export async function recordsOf(
-  directory: BlobDirectory,
-  { file, from, end }: Part,
-): Promise<{ readonly records: FoundRecord[]; readonly end: number }> {
+export async function recordsOf(directory: BlobDirectory, { file, from, end }: Part): Promise<FoundRecords> {
   const records: FoundRecord[] = [];
   let at = from;
   while (at < end && at - from < FOUND_BYTES) {
