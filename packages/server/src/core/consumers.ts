@@ -55,7 +55,7 @@ export class Consumers {
     const leases = [...consumer.leases.values(), ...consumer.irregular.values()].sort((a, b) => a.lease - b.lease);
     consumer.leases.clear();
     consumer.irregular.clear();
-    for (const lease of leases) this.#transitions.giveBack(lease, counted, now);
+    for (const lease of leases) this.#transitions.giveBack(lease, counted && !lease.waits, now);
     this.#commit.touch(queue);
     if (queue.holder === consumer) this.#passOn(queue);
     if (!queue.readsAhead) this.#windows.drop(queue);
@@ -81,9 +81,14 @@ export class Consumers {
   expire(consumer: Consumer, now: number): EndedLeases | undefined {
     if (this.#byNumber.get(consumer.number) !== consumer) return undefined;
     const leases = consumer.takeExpired(now);
-    for (const lease of leases) this.#transitions.fail(lease, now, undefined, undefined);
+    for (const lease of leases) {
+      if (lease.waits) this.#transitions.giveBack(lease, false, now);
+      else {
+        this.#transitions.fail(lease, now, undefined, undefined);
+        consumer.expiredInARow++;
+      }
+    }
     if (leases.length > 0) {
-      consumer.expiredInARow += leases.length;
       this.#commit.touch(consumer.queue);
     }
     const next = consumer.nextExpiry;

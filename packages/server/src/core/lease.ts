@@ -41,6 +41,8 @@ export class Lease implements Leased {
   readonly publishedAt: number;
   readonly place: Place;
   leaseUntil: number;
+  /** Nobody was given it yet: that waits for a commit. Should it end before, it counts no attempt. */
+  waits = false;
   /** The block's bytes, or the record alone for a message of the due list; let go once it was handed over. */
   held: Uint8Array | undefined;
   /** Where the record lies in these. The block may be written anew meanwhile, so its own places are not asked. */

@@ -66,8 +66,10 @@ export class Leasing {
       if (taken === allowance.count) this.#hints.work.add(queue);
     }
     const beyondMark = queue.chains === undefined && queue.cursor - 1 > Math.min(queue.leasedThrough, queue.leasedThroughDurable);
-    if (wait || beyondMark) this.#commit.touch(queue);
-    return { leases, wait: wait || beyondMark };
+    if (!wait && !beyondMark) return { leases, wait: false };
+    this.#commit.touch(queue);
+    for (const lease of leases) lease.waits = true;
+    return { leases, wait: true };
   }
 
   #waitForPace(consumer: Consumer, now: number): Given {

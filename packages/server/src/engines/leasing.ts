@@ -35,6 +35,7 @@ export class Leasing {
     if (life.core.consumer(found.number) !== found) return [];
     // Meanwhile some may have ended.
     const held = leases.filter(({ lease }) => found.has(lease));
+    for (const lease of held) lease.waits = false;
     this.#letGoLater(leases);
     if (held.length < leases.length) {
       // It came back short though there may be more.

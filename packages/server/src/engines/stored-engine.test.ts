@@ -49,6 +49,28 @@ async function crashWith(count: number, delayMs: number): Promise<void> {
   await h.restart("crash");
 }
 
+describe("a commit that takes longer than a lease", () => {
+  it.each(["none", "key", "fifo"] as const)(
+    "L4: counts no attempt for what nobody was given meanwhile, ordered by %s",
+    async (ordering) => {
+      await h.define("orders", { ordering, leaseMs: 1_000, maxAttempts: 1 });
+      await h.publish("orders", { body: 1, key: "a" }, { body: 2, key: "b" });
+      const consumer = await h.attach("orders");
+      const commit = store.hold("before write");
+      const taken = h.take(consumer, 2);
+      await commit.reached;
+      await h.clock.advance(2_000);
+      await commit.open();
+      expect((await taken).map(({ sequence, attempt }) => [sequence, attempt])).toEqual([
+        [1, 1],
+        [2, 1],
+      ]);
+      await h.ack(consumer, ...(await taken));
+      await h.checkCounts();
+    },
+  );
+});
+
 describe("a read of the due list", () => {
   it("P1: a message that is stored while the read is under way is leased all the same", async () => {
     await crashWith(4, HOUR_MS);
