@@ -12,19 +12,17 @@ import { Scavenger } from "./scavenger.js";
 export interface LevelStoreOptions {
   /** Blocks that are missing in their files are read as zeros, for whoever looks for what is left. */
   readonly tolerant?: boolean;
-  readonly scavenger?: Scavenger;
 }
 
 /** The store of the embedded engine: LevelDB in a directory, with files for large values beside it and a journal before it. */
 export function createLevelStore(directory: string, options: LevelStoreOptions = {}): Store {
-  const scavenger = options.scavenger ?? new Scavenger();
-  const base = createStoreBelow(directory, { ...options, scavenger });
+  const scavenger = new Scavenger();
+  const base = createStoreBelow(directory, options, scavenger);
   return new JournaledStore({ base, directory, passed: (bytes) => scavenger.passed(bytes) });
 }
 
 /** What is below the journal. */
-export function createStoreBelow(directory: string, options: LevelStoreOptions = {}): BlobStore {
-  const { tolerant = false, scavenger = new Scavenger() } = options;
+export function createStoreBelow(directory: string, { tolerant = false }: LevelStoreOptions = {}, scavenger = new Scavenger()): BlobStore {
   const space = new DiskSpace(directory);
   return new BlobStore({
     base: new LevelStore(directory, scavenger, space),

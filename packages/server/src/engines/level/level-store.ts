@@ -7,7 +7,7 @@ import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, StoreSnapshot, Write } from "../../store.js";
 import { syncDirectory } from "../../sync-directory.js";
 import type { BlobBase } from "./blobs/blob-store.js";
-import { DiskSpace } from "./disk-space.js";
+import type { DiskSpace } from "./disk-space.js";
 import type { Scavenger } from "./scavenger.js";
 import { removeUnfinished } from "./unfinished.js";
 
@@ -52,7 +52,7 @@ export class LevelStore implements BlobBase {
   /** Bytes of the largest recent commit: a memtable grows past its size by up to that. */
   #largestWrite = 0;
 
-  constructor(directory: string, scavenger: Scavenger, space = new DiskSpace(directory)) {
+  constructor(directory: string, scavenger: Scavenger, space: DiskSpace) {
     this.#directory = directory;
     this.#scavenger = scavenger;
     this.#space = space;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
-import { justAfter } from "../../pages.js";
+import { pagesOf } from "../../pages.js";
 import { textOf } from "../journal/overlay.js";
 import type { BlobDirectory } from "./blob-directory.js";
 import { BlobReader } from "./blob-reader.js";
@@ -8,7 +8,7 @@ import { recordBytes } from "./blob-record.js";
 import { BlobWriter } from "./blob-writer.js";
 import { Collector } from "./collector.js";
 import { damaged } from "./damaged.js";
-import { isDiskFull } from "./disk-full.js";
+import { isDiskFull } from "../disk-full.js";
 import { Readers } from "./readers.js";
 import { cutFiles, findReferences, wrongTallies } from "./find-references.js";
 import { type Reference, References, SECRET_BYTES } from "./reference.js";
@@ -21,8 +21,8 @@ const BLOB_BYTES_MIN = 4_096;
 const LIVE_PART_MIN = 0.5;
 /** With less room on the disk nothing is written anew: consumers need it. */
 const FREE_BYTES_MIN = 12 * 1024 * 1024;
-const CLEARED_ENTRIES = 1_000;
-const CLEARED_BYTES = 1024 * 1024;
+/** Looked through at once for references, when a range is cleared. */
+const CLEARED = { entriesMax: 1_000, bytesMax: 1024 * 1024 };
 
 /** No key of the core begins like this. */
 const SECRET_KEY = Buffer.of(0x00, 0x01);
@@ -268,13 +268,9 @@ export class BlobStore implements Store {
   }
 
   async #clearReferences(from: Uint8Array, to: Uint8Array): Promise<void> {
-    for (let next = from; ; ) {
-      const page = await this.#base.read({ from: next, to, entriesMax: CLEARED_ENTRIES, bytesMax: CLEARED_BYTES });
-      const last = page.at(-1);
-      if (last === undefined) return;
+    for await (const page of pagesOf(this.#base, { from, to }, CLEARED)) {
       const referring = page.filter(([key, value]) => this.#options.isLarge(key) && this.#references.read(value) !== undefined);
       if (referring.length > 0) await this.#write(referring.map(([key]) => ({ key, value: undefined })));
-      next = justAfter(last[0]);
     }
   }
 

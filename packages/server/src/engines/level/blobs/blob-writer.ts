@@ -1,7 +1,7 @@
 import { Carrier } from "../carrier.js";
 import type { BlobDirectory } from "./blob-directory.js";
 import { packRecord, recordBytes } from "./blob-record.js";
-import { isDiskFull } from "./disk-full.js";
+import { isDiskFull } from "../disk-full.js";
 import type { Reference } from "./reference.js";
 import type { Tally, TallyChanges } from "./tallies.js";
 

@@ -1,4 +1,4 @@
-import { isDiskFull } from "./disk-full.js";
+import { isDiskFull } from "../disk-full.js";
 import type { FoundRecord, FoundRecords, Part } from "./records-of.js";
 import type { Tally } from "./tallies.js";
 

@@ -1,4 +1,5 @@
 import type { Store, Write } from "../../../store.js";
+import { entriesOf } from "../../pages.js";
 import { damaged } from "./damaged.js";
 
 /** What the store below says of a blob file, in the very commits that change it. */
@@ -14,7 +15,6 @@ const PREFIX = Buffer.of(0x00, 0x02);
 const END = Buffer.of(0x00, 0x03);
 const NUMBER_BYTES = 4;
 const VALUE_BYTES = 12;
-const PAGE = 1_000;
 
 function keyOf(file: number): Buffer {
   const key = Buffer.alloc(PREFIX.length + NUMBER_BYTES);
@@ -26,18 +26,13 @@ function keyOf(file: number): Buffer {
 /** The tallies of all blob files, in the order of their numbers. */
 export async function readTallies(store: Pick<Store, "read">): Promise<Map<number, Tally>> {
   const tallies = new Map<number, Tally>();
-  for (let from: Buffer = PREFIX; ; ) {
-    const page = await store.read({ from, to: END, entriesMax: PAGE, bytesMax: Number.POSITIVE_INFINITY });
-    for (const [key, stored] of page) {
-      const file = Buffer.from(key).readUInt32BE(PREFIX.length);
-      if (stored.length !== VALUE_BYTES)
-        throw damaged(`the tally of blob file ${file} has ${stored.length} bytes, expected ${VALUE_BYTES}`);
-      const value = Buffer.from(stored);
-      tallies.set(file, { end: value.readUIntLE(0, 6), liveBytes: value.readUIntLE(6, 6) });
-      from = keyOf(file + 1);
-    }
-    if (page.length < PAGE) return tallies;
+  for await (const [key, stored] of entriesOf(store, { from: PREFIX, to: END })) {
+    const file = Buffer.from(key).readUInt32BE(PREFIX.length);
+    if (stored.length !== VALUE_BYTES) throw damaged(`the tally of blob file ${file} has ${stored.length} bytes, expected ${VALUE_BYTES}`);
+    const value = Buffer.from(stored);
+    tallies.set(file, { end: value.readUIntLE(0, 6), liveBytes: value.readUIntLE(6, 6) });
   }
+  return tallies;
 }
 
 function writeOf(file: number, { end, liveBytes }: Tally): Write {

@@ -1,4 +1,5 @@
 import { closeSync, constants, fdatasync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { isDiskFull } from "../disk-full.js";
 
 /** The file grows by so much at a time: the sync of a commit need not wait for the file system's own books then. */
 const GROWTH_BYTES = 1024 * 1024;
@@ -48,7 +49,7 @@ export class DiskJournalFile implements JournalFile {
       try {
         this.write(zeros, this.#allocated);
       } catch (error) {
-        if (error instanceof Error && "code" in error && error.code === "ENOSPC") return false;
+        if (isDiskFull(error)) return false;
         throw error;
       }
       this.#allocated += zeros.length;
