@@ -1,4 +1,4 @@
-import { InvalidArgumentError, program } from "commander";
+import { type Command, InvalidArgumentError, program } from "commander";
 import { benchBacklog } from "./backlog.js";
 import { benchDeadLetters } from "./dead-letters.js";
 import { benchDelayed } from "./delayed.js";
@@ -25,122 +25,101 @@ const niceness = (text: string): number => {
 
 program.name("npm run bench --").description("Compares Holdfast with plain Socket.IO on this machine, in one run.");
 
-program
-  .command("queue")
-  .description("durable publish -> handler -> ack against plain emitWithAck without storage")
-  .option("--rounds <n>", "rounds of each, in turn", count, 5)
-  .option("--messages <n>", "messages a round", count, 200_000)
-  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
-  .action(benchQueue);
+/** What several of them have, by flag. */
+const SIZES = {
+  rounds: "rounds of each, in turn",
+  messages: "messages of a round, or in all",
+  window: "messages or calls under way at most",
+  "body-bytes": "bytes of a JSON body",
+} as const;
 
-program
-  .command("attached")
-  .description("CPU of plain Socket.IO traffic with Holdfast attached against without")
-  .option("--rounds <n>", "rounds of each, in turn", count, 11)
-  .option("--messages <n>", "messages a round", count, 200_000)
-  .option("--window <n>", "open calls at most", count, 1_000)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
-  .action(benchAttached);
+/** A benchmark with those of the sizes that it names a default for; what is its own alone is added to what this returns. */
+function bench(name: string, description: string, defaults: Partial<Record<keyof typeof SIZES, number>>): Command {
+  const command = program.command(name).description(description);
+  for (const [flag, what] of Object.entries(SIZES)) {
+    const value = defaults[flag as keyof typeof SIZES];
+    if (value !== undefined) command.option(`--${flag} <n>`, what, count, value);
+  }
+  return command.option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".");
+}
 
-program
-  .command("limits")
-  .description("CPU of a message with tokens, permissions and every limit on what clients may ask for, against an open server without")
-  .option("--rounds <n>", "rounds of each, in turn", count, 11)
-  .option("--messages <n>", "messages a round", count, 100_000)
-  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
-  .action(benchLimits);
+const message = { window: 1_000, "body-bytes": 256 };
 
-program
-  .command("floods")
-  .description("p99 of one client's messages while another floods the server, against nobody else")
-  .option("--rounds <n>", "rounds of each, in turn", count, 5)
-  .option("--messages <n>", "messages a round", count, 20_000)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
-  .action(benchFloods);
+bench("queue", "durable publish -> handler -> ack against plain emitWithAck without storage", {
+  rounds: 5,
+  messages: 200_000,
+  ...message,
+}).action(benchQueue);
 
-program
-  .command("order")
-  .description("ordering by key (uniform and Zipf) and fifo against none, with four consumers")
-  .option("--rounds <n>", "rounds of each, in turn", count, 5)
-  .option("--messages <n>", "messages a round", count, 100_000)
-  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
-  .action(benchOrder);
+bench("attached", "CPU of plain Socket.IO traffic with Holdfast attached against without", {
+  rounds: 11,
+  messages: 200_000,
+  ...message,
+}).action(benchAttached);
 
-program
-  .command("backlog")
-  .description("a large backlog: memory, restart, drain rate, disk space")
-  .option("--messages <n>", "messages stored", count, 1_000_000)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
-  .action(benchBacklog);
+bench("limits", "CPU of a message with tokens, permissions and every limit on what clients may ask for, against an open server without", {
+  rounds: 11,
+  messages: 100_000,
+  ...message,
+}).action(benchLimits);
 
-program
-  .command("dead-letters")
-  .description("every message rejected against every message acked")
-  .option("--rounds <n>", "rounds of each, in turn", count, 5)
-  .option("--messages <n>", "messages a round", count, 100_000)
-  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
-  .action(benchDeadLetters);
+bench("floods", "p99 of one client's messages while another floods the server, against nobody else", {
+  rounds: 5,
+  messages: 20_000,
+}).action(benchFloods);
 
-program
-  .command("delayed")
-  .description("messages that become due at once against as many that are ready, drained from the store")
-  .option("--rounds <n>", "rounds of each, in turn", count, 3)
-  .option("--messages <n>", "messages a round", count, 1_000_000)
+bench("order", "ordering by key (uniform and Zipf) and fifo against none, with four consumers", {
+  rounds: 5,
+  messages: 100_000,
+  ...message,
+}).action(benchOrder);
+
+bench("backlog", "a large backlog: memory, restart, drain rate, disk space", { messages: 1_000_000 }).action(benchBacklog);
+
+bench("dead-letters", "every message rejected against every message acked", {
+  rounds: 5,
+  messages: 100_000,
+  ...message,
+}).action(benchDeadLetters);
+
+bench("delayed", "messages that become due at once against as many that are ready, drained from the store", {
+  rounds: 3,
+  messages: 1_000_000,
+  ...message,
+})
   .option("--due-ms <n>", "when they become due, after the first is stored", count, 120_000)
-  .option("--window <n>", "deliveries in flight at most", count, 1_000)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchDelayed);
 
-program
-  .command("queues")
-  .description("many queues with a consumer each against one queue, same traffic, same clients")
-  .option("--rounds <n>", "rounds of each, in turn", count, 3)
-  .option("--messages <n>", "messages a round", count, 200_000)
+bench("queues", "many queues with a consumer each against one queue, same traffic, same clients", {
+  rounds: 3,
+  messages: 200_000,
+  ...message,
+})
   .option("--queues <n>", "queues", count, 10_000)
   .option("--clients <n>", "connections that publish and consume", count, 4)
-  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchQueues);
 
-program
-  .command("keys")
-  .description("keys that never come again, on a queue ordered by key: what the server's memory keeps of them")
-  .option("--messages <n>", "messages, each with a key of its own", count, 10_000_000)
+bench("keys", "keys that never come again, on a queue ordered by key: what the server's memory keeps of them", {
+  messages: 10_000_000,
+  window: 1_000,
+  "body-bytes": 64,
+})
   .option("--steps <n>", "how often memory is looked at", count, 10)
-  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 64)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchKeys);
 
-program
-  .command("survivors")
-  .description("one message of each stored block stays in flight: live bytes against stored bytes")
-  .option("--messages <n>", "messages stored", count, 1_000_000)
+bench("survivors", "one message of each stored block stays in flight: live bytes against stored bytes", {
+  messages: 1_000_000,
+  "body-bytes": 256,
+})
   .option("--every <n>", "messages of a commit, one of which survives", count, 200)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchSurvivors);
 
-program
-  .command("stored")
-  .description("throughput while the store holds many messages, in another queue and in the same, against an empty store")
-  .option("--rounds <n>", "rounds of each, in turn", count, 5)
+bench("stored", "throughput while the store holds many messages, in another queue and in the same, against an empty store", {
+  rounds: 5,
+  messages: 200_000,
+  ...message,
+})
   .option("--stored <n>", "messages stored", count, 10_000_000)
-  .option("--messages <n>", "messages a round", count, 200_000)
-  .option("--window <n>", "unconfirmed messages at most", count, 1_000)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchStored);
 
 const parts = (text: string): string[] => {
@@ -150,11 +129,11 @@ const parts = (text: string): string[] => {
   return names;
 };
 
-program
-  .command("rooms")
-  .description("durable rooms against io.to(room).emit: live members, catching up, coming back at once, members who are away")
+bench("rooms", "durable rooms against io.to(room).emit: live members, catching up, coming back at once, members who are away", {
+  rounds: 5,
+  "body-bytes": 256,
+})
   .option("--parts <names>", `which of ${ROOM_PARTS.join(", ")}`, parts, ROOM_PARTS)
-  .option("--rounds <n>", "rounds of each, in turn", count, 5)
   .option("--seconds <n>", "length of a round", count, 5)
   .option("--members <n>", "live members", count, 1_000)
   .option("--processes <n>", "processes of members", count, 2)
@@ -165,8 +144,6 @@ program
   .option("--niceness <n>", "by how much their processes give way to the server, as if on machines of their own", niceness, 10)
   .option("--away <n>", "members of whom most are away", count, 10_000)
   .option("--online <n>", "those of them who are not", count, 100)
-  .option("--body-bytes <n>", "bytes of a JSON body", count, 256)
-  .option("--directory <path>", "where the stores are made; a disk, not a tmpfs", ".")
   .action(benchRooms);
 
 await program.parseAsync();
