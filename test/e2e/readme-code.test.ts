@@ -4,25 +4,30 @@ import ts from "typescript";
 import { expect, it } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const README = readFileSync(`${ROOT}README.md`, "utf8");
 const PROGRAM = `${ROOT}readme-code.ts`;
+const README = "README.md";
+const TEXTS = [README, "packages/client/README.md", "packages/server/README.md"];
 
-/** The headings with lines of JavaScript, and what those go on with: what the reader has, and what lines of other headings made. */
-const GIVEN: readonly (readonly [heading: string, given: string])[] = [
-  ["Add it to a Socket.IO server: three lines", ""],
+/** Where there are lines of JavaScript, and what those go on with: what the reader has, and what lines of other headings made. */
+const GIVEN: readonly (readonly [text: string, heading: string, given: string])[] = [
+  [README, "Add it to a Socket.IO server: three lines", ""],
   [
+    README,
     "A client, in the browser or in Node",
     `import { io } from "socket.io-client";
      declare const user: string, order: object, invoice: object;
      declare const reminders: import("holdfast-client").Queue, offers: typeof reminders, alerts: typeof reminders;`,
   ],
   [
+    README,
     "Who may do what",
     `import { Holdfast } from "holdfast";
      import { connect } from "holdfast-client";
      declare const io: import("socket.io").Server, url: string;`,
   ],
-  ["A server that starts shut", `declare const holdfast: import("holdfast").Holdfast, app: import("node:http").RequestListener;`],
+  [README, "A server that starts shut", `declare const holdfast: import("holdfast").Holdfast, app: import("node:http").RequestListener;`],
+  ["packages/client/README.md", "holdfast-client", ""],
+  ["packages/server/README.md", "holdfast", ""],
 ];
 
 const GIVEN_TO_ALL = `
@@ -33,12 +38,22 @@ declare function log(...what: unknown[]): void;
 declare const show: typeof log, warn: typeof log, ticks: typeof log, showPending: typeof log, showSending: typeof log;
 `;
 
-const headings = (): string[] => [...README.matchAll(/^## (.*)$/gm)].map(([, heading = ""]) => heading);
+const HEADING = /^#+ (.*)$/gm;
 
-function blocksUnder(heading: string): string[] {
-  const from = README.indexOf(`\n## ${heading}\n`);
-  const section = README.slice(from, README.indexOf("\n## ", from + 1));
-  return [...section.matchAll(/```js\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
+/** The headings of a text, each with the blocks of JavaScript between it and the next. */
+function blocksOf(text: string): Map<string, string[]> {
+  const content = readFileSync(`${ROOT}${text}`, "utf8");
+  const blocks = new Map<string, string[]>();
+  for (const { 0: line, 1: heading = "", index } of content.matchAll(HEADING)) {
+    const from = index + line.length;
+    const length = content.slice(from).search(HEADING);
+    const section = length < 0 ? content.slice(from) : content.slice(from, from + length);
+    blocks.set(
+      heading,
+      [...section.matchAll(/```js\n([\s\S]*?)```/g)].map(([, block = ""]) => block),
+    );
+  }
+  return blocks;
 }
 
 /** One program, each block within the one before it, so that it goes on with what that one made, or makes it anew. */
@@ -70,16 +85,18 @@ function errorsOf(program: string): string[] {
 const lineAt = (text: string, at: number): string => text.slice(text.lastIndexOf("\n", at) + 1, text.indexOf("\n", at)).trim();
 
 it.each(GIVEN)(
-  "JavaScript under %s calls what there is, with what that takes",
-  (heading, given) => {
-    expect(errorsOf(programOf(given, blocksUnder(heading)))).toEqual([]);
+  "JavaScript of %s under %s calls what there is, with what that takes",
+  (text, heading, given) => {
+    expect(errorsOf(programOf(given, blocksOf(text).get(heading) ?? []))).toEqual([]);
   },
   60_000,
 );
 
 it("there is JavaScript under no other heading", () => {
-  const checked = GIVEN.map(([heading]) => heading);
-  expect(headings().filter((heading) => blocksUnder(heading).length > 0)).toEqual(checked);
+  const found = TEXTS.flatMap((text) => [...blocksOf(text)].map(([heading, blocks]) => ({ text, heading, count: blocks.length })));
+  expect(found.filter(({ count }) => count > 0).map(({ text, heading }) => [text, heading])).toEqual(
+    GIVEN.map(([text, heading]) => [text, heading]),
+  );
 });
 
 it("what is not there is found", () => {
