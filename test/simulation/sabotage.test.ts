@@ -6,7 +6,7 @@ import { ROOM_SABOTAGES } from "./sabotage-rooms.js";
 import { simulate } from "./simulate.js";
 
 /** A bug that is there must show within so many seeds. */
-const SEEDS_MAX = 300;
+const SEEDS_MAX = 800;
 const OPERATIONS = 600;
 
 let takeOut: (() => void) | undefined;

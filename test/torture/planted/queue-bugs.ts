@@ -22,8 +22,8 @@ const PUBLISH_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "engines/restore.ts",
-        find: "core.catalog.restoreIds(logOf(key), keys.positionOf(key), value);",
-        replace: "core.catalog.restoreIds(undefined, keys.positionOf(key), value);",
+        find: "core.catalog.restoreIds(logOf(key), keys.positionOf(key), value, now);",
+        replace: "core.catalog.restoreIds(undefined, keys.positionOf(key), value, now);",
       },
     ],
     caught: { by: "simulation", kinds: ["duplicated"] },

@@ -68,9 +68,9 @@ export class Catalog {
     log?.producers.set(producer, Producer.unpack(producer, stored));
   }
 
-  restoreIds(log: LogState | undefined, commit: number, stored: Uint8Array): void {
+  restoreIds(log: LogState | undefined, commit: number, stored: Uint8Array, now: number): void {
     this.#commit.number = Math.max(this.#commit.number, commit + 1);
-    log?.ids.restore(commit, stored);
+    log?.ids.restore(commit, stored, now, log.dedupWindowMs);
   }
 
   #register(queue: Queue): void {

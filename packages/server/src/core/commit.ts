@@ -155,7 +155,7 @@ export class CommitBuilder {
       if (queue.chains?.fifo === true) reserveLog(queue, queue.chains);
       this.#sealDelays(queue);
       this.#sealSettled(queue);
-      sealDedup(queue, queue.options.dedupWindowMs, commit, now, this);
+      sealDedup(queue, commit, now, this);
       sealMark(queue);
       this.write(queue.stateKey, packState(queue));
       this.#sealMarks(queue);

@@ -120,7 +120,7 @@ export class Core {
     this.#idle = new IdleQueues(wakes, hints);
     this.#consumers = new Consumers(commit, transitions, windows, this.#idle, wakes, hints);
     this.#showing = new Showing(windows, this.schedules, wakes, hints);
-    this.#waking = new Waking(wakes, hints, this.#consumers, this.delays, this.#idle, this.schedules, compactor, this.rooms);
+    this.#waking = new Waking(commit, wakes, hints, this.#consumers, this.delays, this.#idle, this.schedules, compactor, this.rooms);
     this.administration = new Administration(commit, windows, transitions, entries, hints, context);
     this.catalog = catalog;
     this.#compactor = compactor;
@@ -145,6 +145,7 @@ export class Core {
     for (const queue of this.catalog.all()) {
       this.#idle.watch(queue, now);
       this.lookAtTimes(queue, now);
+      this.#wakes.forIds(queue);
     }
     this.schedules.begin();
     this.rooms.begin(now);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { HAS_EVENT, HAS_KEY, type RecordView } from "holdfast-client/protocol";
+import { NEVER } from "./timing.js";
 
 /** Ids a queue remembers at most: DESIGN.md, "Defaults". */
 const IDS_MAX = 1_000_000;
@@ -88,11 +89,12 @@ export class IdIndex {
     return value;
   }
 
-  /** Takes a stored value back; commits come in order. */
-  restore(commit: number, stored: Uint8Array): void {
+  /** Takes a stored value back; commits come in order. Of one that is over there is only left to delete it. */
+  restore(commit: number, stored: Uint8Array, now: number, windowMs: number): void {
     const value = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
     const storedAt = value.readUIntLE(1, 6);
     this.#commits.push({ commit, storedAt });
+    if (storedAt + windowMs <= now) return;
     for (let at = 7; at + ENTRY_BYTES <= value.length; at += ENTRY_BYTES) {
       const id = value.toString("latin1", at, at + ID_BYTES);
       const content = value.toString("latin1", at + ID_BYTES, at + ID_BYTES + CONTENT_BYTES);
@@ -101,14 +103,28 @@ export class IdIndex {
     }
   }
 
+  /**
+   * When there is something to forget, if nothing is added meanwhile: the newest as a rule, and with it all; {@link NEVER} when there is
+   * nothing. The first one is over by then also where the clock was set back.
+   */
+  overAt(windowMs: number): number {
+    const [first] = this.#commits;
+    return first === undefined ? NEVER : Math.max(first.storedAt, this.#commits.at(-1)?.storedAt ?? 0) + windowMs;
+  }
+
   /** Forgets what is older than the window, and returns the commits whose values are to be deleted: at most `commitsMax`. */
   expire(now: number, windowMs: number, commitsMax: number): number[] {
+    let old = 0;
+    while (old < commitsMax && (this.#commits[old]?.storedAt ?? NEVER) + windowMs <= now) old++;
+    if (old === 0) return NONE;
+    const expired = this.#commits.splice(0, old);
+    const through = Math.max(...expired.map(({ storedAt }) => storedAt));
     for (const entry of this.#entries.values()) {
-      if (entry.storedAt + windowMs > now) break;
+      if (entry.storedAt > through) break;
       this.#entries.delete(entry.id);
     }
-    let old = 0;
-    while (old < commitsMax && old < this.#commits.length && (this.#commits[old]?.storedAt ?? now) + windowMs <= now) old++;
-    return this.#commits.splice(0, old).map(({ commit }) => commit);
+    return expired.map(({ commit }) => commit);
   }
 }
+
+const NONE: number[] = [];

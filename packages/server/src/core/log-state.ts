@@ -45,6 +45,9 @@ export abstract class LogState {
     return producers;
   }
 
+  /** How long ids that the application chose are remembered. */
+  abstract readonly dedupWindowMs: number;
+
   /** A producer that was idle for less than this is not forgotten, however many there are. */
   abstract readonly producerIdleMinMs: number;
 

@@ -98,6 +98,8 @@ export class Queue extends LogState {
   readonly expiry = new Horizon();
   /** When the core looks at its delays and expiries next. */
   timesWakeAt = Number.POSITIVE_INFINITY;
+  /** When the core looks at the ids that it remembers, though nothing else changes. */
+  idsWakeAt = Number.POSITIVE_INFINITY;
   readonly #seed: number;
   readonly consumers = new Set<Consumer>();
 
@@ -147,6 +149,10 @@ export class Queue extends LogState {
   order(): void {
     const { ordering } = this.options;
     this.chains = ordering === "none" ? undefined : new Chains(ordering === "fifo", this.#seed);
+  }
+
+  get dedupWindowMs(): number {
+    return this.options.dedupWindowMs;
   }
 
   /** Something of it is being read. */

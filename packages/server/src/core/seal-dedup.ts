@@ -4,7 +4,8 @@ import type { LogState } from "./log-state.js";
 
 /** How often the producers of a log are looked through for idle ones. */
 const PRODUCERS_CHECK_MS = 3_600_000;
-const IDS_EXPIRED_PER_COMMIT = 100;
+/** Commits whose ids are forgotten with one commit. */
+const IDS_EXPIRED_PER_COMMIT = 1_000;
 
 /** Where the writes of a commit go. */
 export interface Writer {
@@ -12,8 +13,8 @@ export interface Writer {
 }
 
 /** Writes what this commit changed of the producers and ids that a log remembers. */
-export function sealDedup(log: LogState, dedupWindowMs: number, commit: number, now: number, writer: Writer): void {
-  const { number, ids } = log;
+export function sealDedup(log: LogState, commit: number, now: number, writer: Writer): void {
+  const { number, ids, dedupWindowMs } = log;
   const producers = log.takeDirtyProducers();
   for (const producer of producers) writer.write(keys.producerKey(number, producer.id), producer.pack());
   if (producers.length > 0 && now >= log.producersCheckedAt + PRODUCERS_CHECK_MS) forgetIdleProducers(log, now);

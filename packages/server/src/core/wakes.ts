@@ -12,12 +12,14 @@ interface Wake {
   /** A reply queue that may have been without consumers for long enough. */
   readonly idle?: Queue;
   readonly schedule?: Schedule;
+  /** A queue that has ids to forget, unless others came meanwhile. */
+  readonly ids?: Queue;
 }
 
 /** Entries of ended schedules that are kept, however few others there are: to look for them costs a walk over all. */
 const ENDED_MAX = 1_000;
 
-/** Every deadline in one heap: ends of leases, one entry per consumer, due times, one per queue, idle reply queues, schedules. */
+/** Every deadline in one heap: ends of leases, one entry per consumer, due times and ids, one per queue, idle reply queues, schedules. */
 export class Wakes {
   /** Entries of schedules that ended, at most: they stay until there are many, or their time comes. */
   #endedMax = 0;
@@ -53,6 +55,14 @@ export class Wakes {
     this.#heap.push({ at, times: queue });
   }
 
+  /** When ids that it remembers are to be forgotten though nothing else changes. */
+  forIds(queue: Queue): void {
+    const at = queue.ids.overAt(queue.dedupWindowMs);
+    if (at >= queue.idsWakeAt) return;
+    queue.idsWakeAt = at;
+    this.#heap.push({ at, ids: queue });
+  }
+
   forIdle(queue: Queue, at: number): void {
     this.#heap.push({ at, idle: queue });
   }
@@ -70,7 +80,7 @@ export class Wakes {
 
   /** The queue is gone, and its consumers with it. */
   forget(queue: Queue): void {
-    this.#heap.retain((wake) => ![wake.queue, wake.times, wake.idle, wake.consumer?.queue, wake.schedule?.queue].includes(queue));
+    this.#heap.retain((wake) => ![wake.queue, wake.times, wake.idle, wake.ids, wake.consumer?.queue, wake.schedule?.queue].includes(queue));
   }
 
   /** Takes the next deadline that is over. */
@@ -80,6 +90,7 @@ export class Wakes {
     this.#heap.pop();
     if (wake.queue !== undefined) wake.queue.wakeAt = Number.POSITIVE_INFINITY;
     if (wake.times !== undefined) wake.times.timesWakeAt = Number.POSITIVE_INFINITY;
+    if (wake.ids !== undefined) wake.ids.idsWakeAt = Number.POSITIVE_INFINITY;
     if (wake.consumer !== undefined) wake.consumer.wakeAt = Number.POSITIVE_INFINITY;
     return wake;
   }

@@ -1,3 +1,4 @@
+import type { CommitBuilder } from "./commit.js";
 import type { Compactor } from "./compactor.js";
 import type { EndedLeases } from "./consumer.js";
 import type { Consumers } from "./consumers.js";
@@ -12,6 +13,7 @@ import type { Wakes } from "./wakes.js";
 
 /** What is done when a deadline is over, whoever set it. */
 export class Waking {
+  readonly #commit: CommitBuilder;
   readonly #wakes: Wakes;
   readonly #hints: Hints;
   readonly #consumers: Consumers;
@@ -22,6 +24,7 @@ export class Waking {
   readonly #rooms: Rooms;
 
   constructor(
+    commit: CommitBuilder,
     wakes: Wakes,
     hints: Hints,
     consumers: Consumers,
@@ -31,6 +34,7 @@ export class Waking {
     compactor: Compactor,
     rooms: Rooms,
   ) {
+    this.#commit = commit;
     this.#wakes = wakes;
     this.#hints = hints;
     this.#consumers = consumers;
@@ -57,7 +61,8 @@ export class Waking {
     this.#rooms.wake(now);
     let bytesLeft = SCHEDULED_BYTES_PER_TURN;
     for (let wake = this.#wakes.take(now); wake !== undefined; wake = bytesLeft > 0 ? this.#wakes.take(now) : undefined) {
-      const { queue, consumer, idle, schedule, times } = wake;
+      const { queue, consumer, idle, schedule, times, ids } = wake;
+      if (ids !== undefined) this.#lookAtIds(ids, now);
       if (times !== undefined) this.lookAtTimes(times, now);
       if (schedule !== undefined) bytesLeft -= this.#schedules.fire(schedule, now);
       if (idle !== undefined) this.#idle.look(idle, now);
@@ -73,6 +78,12 @@ export class Waking {
     if (this.#delays.isDue(queue, now)) this.#hints.due.add(queue);
     if (queue.expiry.next <= now) this.#hints.aging.add(queue);
     if (Math.min(queue.delays.nextLook, queue.expiry.next) > now) this.#wakes.forTimes(queue);
+  }
+
+  /** A commit of the queue forgets what is over; where there is more, its effects wake again. */
+  #lookAtIds(queue: Queue, now: number): void {
+    if (queue.ids.overAt(queue.dedupWindowMs) <= now) this.#commit.touch(queue);
+    else this.#wakes.forIds(queue);
   }
 
   /** A message that waited for its time may be leased. */

@@ -23,7 +23,8 @@ export async function restoreCore(store: Store, random: () => number, now: numbe
     core.catalog.numbered(keys.queueOf(key)) ?? core.rooms.catalog.numbered(keys.queueOf(key));
   for await (const [key, value] of entriesOf(store, keys.kindRange.producers))
     core.catalog.restoreProducer(logOf(key), keys.producerOf(key), value);
-  for await (const [key, value] of entriesOf(store, keys.kindRange.ids)) core.catalog.restoreIds(logOf(key), keys.positionOf(key), value);
+  for await (const [key, value] of entriesOf(store, keys.kindRange.ids))
+    core.catalog.restoreIds(logOf(key), keys.positionOf(key), value, now);
   for await (const [key, value] of entriesOf(store, keys.kindRange.purged)) core.catalog.restorePurged(keys.queueOf(key), value);
   for await (const [key, value] of entriesOf(store, keys.kindRange.schedules)) {
     const queue = core.catalog.numbered(keys.queueOf(key));

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import * as keys from "../core/keys.js";
 import { Harness } from "./conformance/harness.js";
+import { RoomsOf } from "./conformance/phone.js";
 import { StoredHost } from "./conformance/stored-host.js";
 import { GatedStore } from "./gated-store.js";
 import { createMemoryEngine } from "./memory/memory-engine.js";
@@ -330,5 +331,76 @@ describe("looking for what expired", () => {
     await h.clock.advance(60_000);
     await h.until("all expired", async () => (await h.stats("orders")).dead === 600);
     expect(await leftOfOrders()).toBe(0);
+  });
+});
+
+describe("ids that are remembered", () => {
+  const DEDUP_MS = 60_000;
+  const ROOM_DEDUP_MS = 600_000;
+  const idsOf = async (): Promise<number> => (await disk.read({ ...keys.kindRange.ids, entriesMax: 10_000, bytesMax: 1e9 })).length;
+
+  it("P4: those of a queue that rests are forgotten when the window is over, and not before", async () => {
+    await h.define("orders", { dedupWindowMs: DEDUP_MS });
+    for (const id of ["a", "b", "c"]) await h.publish("orders", { id, body: 1 });
+    await h.clock.advance(DEDUP_MS - 1);
+    await h.quiet();
+    expect(await idsOf()).toBe(3);
+    await h.clock.advance(1);
+    await h.quiet();
+    expect(await idsOf()).toBe(0);
+    expect(await h.publish("orders", { id: "a", body: 1 })).toMatchObject([{ duplicate: false }]);
+  });
+
+  it("P4: however many commits there were", async () => {
+    await h.define("orders", { dedupWindowMs: DEDUP_MS });
+    for (let id = 0; id < 2_500; id++) await h.publish("orders", { id: `${id}`, body: 1 });
+    await h.clock.advance(DEDUP_MS);
+    await h.quiet();
+    expect(await idsOf()).toBe(0);
+  });
+
+  it("P4: the youngest decides, and what others do with the queue meanwhile", async () => {
+    await h.define("orders", { dedupWindowMs: DEDUP_MS });
+    await h.publish("orders", { id: "a", body: 1 });
+    await h.clock.advance(DEDUP_MS - 1);
+    await h.publish("orders", { id: "b", body: 1 });
+    await h.clock.advance(1);
+    await h.publish("orders", { body: "no id" });
+    await h.quiet();
+    expect(await idsOf()).toBe(1);
+    await h.clock.advance(DEDUP_MS - 2);
+    await h.quiet();
+    expect(await idsOf()).toBe(1);
+    await h.clock.advance(1);
+    await h.quiet();
+    expect(await idsOf()).toBe(0);
+  });
+
+  it("P4: those that were over while the server was away are gone soon after it came back, others are not", async () => {
+    await h.define("orders", { dedupWindowMs: DEDUP_MS });
+    await h.define("bills", { dedupWindowMs: 2 * DEDUP_MS });
+    await h.publish("orders", { id: "a", body: 1 });
+    await h.publish("bills", { id: "a", body: 1 });
+    await h.close();
+    await h.clock.advance(DEDUP_MS);
+    await h.reopen();
+    await h.quiet();
+    expect(await idsOf()).toBe(1);
+    expect(await h.publish("bills", { id: "a", body: 1 })).toMatchObject([{ duplicate: true }]);
+    expect(await h.publish("orders", { id: "a", body: 1 })).toMatchObject([{ duplicate: false }]);
+    await h.engine.remove(h.address("orders"));
+    await h.clock.advance(DEDUP_MS);
+    await h.quiet();
+    expect(await idsOf()).toBe(0);
+  });
+
+  it("P4: so are those of a room", async () => {
+    await new RoomsOf(h).emit("kitchen", { id: "a", body: 1 }, { id: "b", body: 1 });
+    await h.clock.advance(ROOM_DEDUP_MS - 1);
+    await h.quiet();
+    expect(await idsOf()).toBe(1);
+    await h.clock.advance(1);
+    await h.quiet();
+    expect(await idsOf()).toBe(0);
   });
 });

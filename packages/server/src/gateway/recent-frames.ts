@@ -1,10 +1,13 @@
 import type { RunFrames } from "./room-frames.js";
 
-/** Of the texts and their WebSocket frames so many bytes are kept: of those that nobody else asked for yet, and of the others. */
+/** Of frames so many bytes are kept: of those that nobody else asked for yet, and of the others. */
 const NEW_BYTES_MAX = 262_144;
-const SHARED_BYTES_MAX = 8_388_608;
-/** A text and its frame. */
-const COPIES = 2;
+export const SHARED_BYTES_MAX = 8_388_608;
+/** What an entry is, and what a packet is, beside texts and buffers. */
+const ENTRY_BYTES = 300;
+const PACKET_BYTES = 400;
+/** What a WebSocket frame has at most beside the text in it, where each character is a byte. */
+const HEAD_BYTES_MAX = 11;
 
 interface Entry {
   readonly frames: RunFrames;
@@ -55,8 +58,23 @@ export class RecentFrames {
   }
 
   add(key: string, frames: RunFrames): void {
-    let bytes = 0;
-    for (const { parts } of frames.packets) for (const part of parts) bytes += part.length * COPIES;
-    this.#fresh.put(key, { frames, bytes });
+    this.#fresh.put(key, { frames, bytes: bytesOf(frames) });
   }
+}
+
+/** What is kept in memory with the frames: of a buffer all that it is a part of. */
+function bytesOf({ packets }: RunFrames): number {
+  let bytes = ENTRY_BYTES;
+  const buffers = new Set<ArrayBufferLike>();
+  for (const { parts, options } of packets) {
+    const [frame] = options.wsPreEncodedFrame ?? [];
+    bytes += PACKET_BYTES;
+    if (frame !== undefined) buffers.add(frame.buffer);
+    for (const part of parts) {
+      if (typeof part !== "string") buffers.add(part.buffer);
+      else bytes += frame !== undefined && frame.length <= part.length + HEAD_BYTES_MAX ? part.length : 2 * part.length;
+    }
+  }
+  for (const { byteLength } of buffers) bytes += byteLength;
+  return bytes;
 }

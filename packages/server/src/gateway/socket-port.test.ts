@@ -40,6 +40,16 @@ describe("internals of Socket.IO and Engine.IO", () => {
     expect(await got).toEqual({ bytes: Buffer.from([1, 2]), text: "✓" });
   });
 
+  it("C2: take a frame that is made ready in a buffer of its own, so that keeping it keeps nothing else", () => {
+    for (const { options } of [port.encodeOnly("event", 1), port.encodeJson("event", Buffer.from("[1]"))].filter(
+      (made) => made !== undefined,
+    )) {
+      const [frame] = options.wsPreEncodedFrame ?? [];
+      expect(frame?.buffer.byteLength).toBe(frame?.length);
+      expect(frame?.length).toBeGreaterThan(10);
+    }
+  });
+
   it("write the two packets of an event with a buffer at once", async () => {
     const { transport } = socket.conn as unknown as { transport: { socket: { _socket: TcpSocket } } };
     const writev = vi.spyOn(transport.socket._socket as unknown as { _writev(): void }, "_writev");

@@ -315,7 +315,8 @@ const FINAL_TEXT = 0x81;
 function textFrame(packetBytes: number): { readonly frame: Buffer; readonly start: number } {
   const bytes = packetBytes + 1;
   const head = bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(head + bytes);
+  // A buffer of its own: it may be kept for long, and would keep all of the pool that it was taken from.
+  const frame = Buffer.allocUnsafeSlow(head + bytes);
   frame[0] = FINAL_TEXT;
   if (head === 2) {
     frame[1] = bytes;

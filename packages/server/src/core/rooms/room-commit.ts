@@ -4,7 +4,7 @@ import * as keys from "../keys.js";
 import { sealDedup, type Writer } from "../seal-dedup.js";
 import { packExcluded } from "./exclusion.js";
 import { packMembers } from "./member-chunk.js";
-import { packRoomState, ROOM_DEDUP_MS, type Room } from "./room.js";
+import { packRoomState, type Room } from "./room.js";
 import { StoredBlock } from "./room-block.js";
 
 /** What of a room is durable with a commit. */
@@ -39,7 +39,7 @@ export function sealRoom(room: Room, writer: Writer, commit: number, now: number
     const members = room.membersOf(chunk);
     writer.write(keys.membersKey(number, chunk), members.length === 0 ? undefined : packMembers(members));
   }
-  sealDedup(room, ROOM_DEDUP_MS, commit, now, writer);
+  sealDedup(room, commit, now, writer);
   if (room.stateDirty) writer.write(keys.roomStateKey(number), packRoomState(room));
   room.stateDirty = false;
   return { room, next: room.next, blocks: [...room.fresh] };

@@ -48,6 +48,7 @@ export interface HeadBlock {
 export class Room extends LogState {
   /** Many pages emit to a room, each as a producer of its own; the ids that they had without one are remembered as long. */
   readonly producerIdleMinMs = ROOM_DEDUP_MS;
+  readonly dedupWindowMs = ROOM_DEDUP_MS;
   readonly target: RoomTarget;
   readonly ref: RoomRef;
   options: RoomOptions;

@@ -166,7 +166,7 @@ export class Rooms {
     if (deadlines.idleAt <= now) this.membership.forgetIdle(now);
     for (let due = deadlines.take(now); due !== undefined; due = deadlines.take(now)) {
       if (due.device !== undefined) this.deliveries.look(due.device, now);
-      // Retention looks at it as the commit is sealed.
+      // What is too old is looked for as the commit is sealed.
       if (due.room !== undefined && !due.room.removed) this.catalog.touch(due.room);
     }
     if (deadlines.feedAt > now) return;
@@ -183,8 +183,9 @@ export class Rooms {
     }
   }
 
+  /** When something of it is too old: its oldest message, or ids that it remembers. */
   #watchAge(room: Room): void {
-    const at = this.#retention.nextAge(room);
+    const at = Math.min(this.#retention.nextAge(room), room.ids.overAt(room.dedupWindowMs));
     if (at !== Number.POSITIVE_INFINITY) this.#deadlines.forAge(room, at);
   }
 
@@ -230,8 +231,8 @@ export class Rooms {
       packPendingOf(room, this.#commit);
       if (room.stateDirty && this.#retention.trim(room, now)) this.catalog.touch(room);
       const again = this.catalog.touched.has(room);
-      this.#watchAge(room);
       const mark = sealRoom(room, this.#commit, this.#commit.number, now);
+      this.#watchAge(room);
       room.stateDirty = again;
       return mark;
     });
