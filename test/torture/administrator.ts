@@ -4,9 +4,9 @@ import type { Counts, QueueSettings, ScannedMessage } from "../simulation/histor
 const ANSWER_MS = 20_000;
 const PAGE = 1_000;
 
-interface Page {
-  readonly items: readonly ScannedMessage[];
-  readonly next?: number;
+interface Page<Item, Cursor> {
+  readonly items: readonly Item[];
+  readonly next?: Cursor;
 }
 
 /** Looks after a server with plain requests, also after it was killed and started again. */
@@ -41,18 +41,20 @@ export class Administrator {
   }
 
   async exists(queue: string): Promise<boolean> {
-    const reply = await this.ask<{ readonly items: readonly { readonly name: string }[] }>("holdfast:list", {
-      kind: "queues",
-      limit: PAGE,
-    });
-    return reply.items.some(({ name }) => name === queue);
+    for (let after: string | undefined = ""; after !== undefined; ) {
+      const from: object = after === "" ? {} : { after };
+      const page: Page<string, string> = await this.ask("holdfast:list", { kind: "queues", limit: PAGE, ...from });
+      if (page.items.includes(queue)) return true;
+      after = page.next;
+    }
+    return false;
   }
 
   /** All that a queue has. */
   async scan(queue: string): Promise<ScannedMessage[]> {
     const messages: ScannedMessage[] = [];
     for (let after: number | undefined = 0; after !== undefined; ) {
-      const page: Page = await this.ask("holdfast:peek", { queue, after, limit: PAGE });
+      const page: Page<ScannedMessage, number> = await this.ask("holdfast:peek", { queue, after, limit: PAGE });
       for (const { id, sequence, state, attempts, key } of page.items)
         messages.push({ id, sequence, state, attempts, ...(key !== undefined && { key }) });
       after = page.next;

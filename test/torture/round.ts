@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { freePort, ServerProcess } from "../crash/server-process.js";
 import type { Tally } from "../simulation/checker/vacuous.js";
 import { check, tally, type Violation } from "../simulation/checker.js";
-import type { HistoryEvent } from "../simulation/history.js";
+import type { Counts, HistoryEvent } from "../simulation/history.js";
 import { Administrator } from "./administrator.js";
 import type { ClientSpec } from "./client/spec.js";
 import { ClientProcess } from "./client-process.js";
@@ -184,8 +184,10 @@ export class Round {
     if (drain) await this.#drain();
     await Promise.all(this.clients.map((client) => client.stop("stop")));
     for (const { name, settings } of this.#options.queues) {
-      await this.#lookAt(name);
-      if (settings.deadLetter !== false && (await this.admin.exists(settings.deadLetter))) await this.#lookAt(settings.deadLetter);
+      const { dead } = await this.#lookAt(name);
+      if (settings.deadLetter === false) continue;
+      if (await this.admin.exists(settings.deadLetter)) await this.#lookAt(settings.deadLetter);
+      else if (dead > 0) throw new Error(`${name} has ${dead} dead letters, and ${settings.deadLetter} is not there`);
     }
     await clear?.(this.admin);
     this.admin.close();
@@ -219,10 +221,12 @@ export class Round {
     }
   }
 
-  async #lookAt(queue: string): Promise<void> {
+  async #lookAt(queue: string): Promise<Counts> {
     const messages = await this.admin.scan(queue);
     this.#history.add({ type: "scan", queue, messages });
-    this.#history.add({ type: "stats", queue, counts: await this.admin.counts(queue) });
+    const counts = await this.admin.counts(queue);
+    this.#history.add({ type: "stats", queue, counts });
+    return counts;
   }
 
   #judge(): Omit<RoundResult, "findings"> {
