@@ -127,6 +127,7 @@ export class SimulatedServer {
         if (!process.over) this.#events.sessionEnded(session, reason);
       },
       onSkipped: () => {},
+      onOvertaken: () => {},
       onDetached: (consumer, reason) => {
         if (!process.over && reason === "deleted") this.#events.removed(consumer);
       },

@@ -9,6 +9,7 @@ import { Existence, type Kind } from "./existence.js";
 import type { Log } from "./log.js";
 import { OpenBytes } from "./open-bytes.js";
 import { assertDefinable, isReplyQueue, type QueueOptions } from "./options.js";
+import type { RoomAddress } from "./room-engine.js";
 import type { RoomNews } from "./room-watching.js";
 import { Rooms } from "./rooms.js";
 import type { SchedulePlan, StoredSchedule } from "./scheduling.js";
@@ -234,6 +235,12 @@ export class Broker implements EngineEvents {
 
   onDetached(consumer: number, reason: "deleted" | "engine-restarted"): void {
     this.consumers.onDetached(consumer, reason);
+  }
+
+  onOvertaken({ namespace, room }: RoomAddress, queue: string, from: number, to: number): void {
+    this.#settings.log.warn(
+      `${describeQueue({ namespace, queue })}, a member of room ${room}, misses its messages ${from} to ${to}: they were removed before the queue had room`,
+    );
   }
 
   onRoomWork(sessions: readonly number[]): void {

@@ -152,6 +152,8 @@ export interface RoomRecord {
 
 /** What an engine tells of rooms; every call is made from its own turn, never from inside a method of the engine. */
 export interface RoomEvents {
+  /** Retention removed messages of the room before a queue that is a member had room for them: it never gets them (promise S4). */
+  onOvertaken(room: RoomAddress, queue: string, from: number, to: number): void;
   /** These sessions may have something to pull that they did not have when `pull` last came back empty. Only a hint. */
   onRoomWork(sessions: readonly number[]): void;
   /** What happened in rooms that are watched, in order; `RoomWatching.watch` asks for it. */

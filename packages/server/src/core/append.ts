@@ -13,6 +13,9 @@ import { delayOf, expireAtOf, NEVER, ttlGrowth, withDefaultTtl } from "./timing.
 /** Producers remembered per queue or room; past it new ones are refused, unless one has been idle for long enough to be forgotten. */
 const PRODUCERS_MAX = 100_000;
 
+/** Messages of a room. */
+export type Fed = Pick<AppendRequest, "count" | "records">;
+
 /** What storing messages may take besides the queue. */
 export interface AppendTools {
   readonly maker: SpaceMaker;
@@ -58,6 +61,39 @@ export function appendTo(queue: Queue, request: AppendRequest, tools: AppendTool
     at = end;
   }
   return runs;
+}
+
+/**
+ * Takes what a room has for a queue, up to the first message that the queue has no room for. Nothing is refused for good, since each
+ * member gets every message (promise S1): what has no key has the order of the room, an id that the queue knows is of another message, and
+ * one that is larger than the whole queue may be comes when that has nothing else.
+ *
+ * @returns how many of them it took
+ */
+export function feedTo(queue: Queue, { count, records }: Fed, tools: AppendTools, now: number): number {
+  if (queue.options.ttlMs === 0 && isUntimed(records) && fits(queue, count, records.length)) {
+    store(queue, { records, count, expires: false }, now);
+    return count;
+  }
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  let taken = 0;
+  for (let at = 0; at < records.length; taken++) {
+    const end = at + view.getUint32(at, true);
+    const record = withDefaultTtl(records.subarray(at, end), queue.options.ttlMs);
+    const error = makeSpace(queue, record.length, tools.maker, false, now);
+    if (error !== undefined && (error.retryable || queue.live > 0)) break;
+    keep(queue, record, tools.entries, now);
+    at = end;
+  }
+  return taken;
+}
+
+/** Whether no record says anything of its time. */
+function isUntimed(records: Uint8Array): boolean {
+  for (let at = 0; at < records.length; at += u32(records, at)) {
+    if (delayOf(records, at) > 0 || expireAtOf(records, at, 0) !== NEVER) return false;
+  }
+  return true;
 }
 
 /**
@@ -212,13 +248,18 @@ function storeNew(queue: Queue, bytes: Uint8Array, { maker, entries }: AppendToo
   const records = withDefaultTtl(bytes, queue.options.ttlMs);
   const error = makeSpace(queue, records.length, maker, must, now);
   if (error !== undefined) return { sequence: 0, duplicate: false, error };
+  return { sequence: keep(queue, records, entries, now), duplicate: false };
+}
+
+/** Stores a record in its place, or until its time; returns its sequence. */
+function keep(queue: Queue, records: Uint8Array, entries: DueEntries, now: number): number {
   const delayMs = delayOf(records, 0);
-  if (delayMs === 0) return { sequence: storeOne(queue, records, entries, now), duplicate: false };
+  if (delayMs === 0) return storeOne(queue, records, entries, now);
   const expireAt = expireAtOf(records, 0, now);
   // What expires before it is due is looked at when it expires.
   const due = Math.min(now + delayMs, expireAt);
   const raised = new RecordView(records, 0, records.length).priority > 0;
-  return { sequence: storeUntil(queue, { records, count: 1, expires: expireAt !== NEVER, raised }, due, now), duplicate: false };
+  return storeUntil(queue, { records, count: 1, expires: expireAt !== NEVER, raised }, due, now);
 }
 
 export function limitError(record: RecordView): ErrorReply | undefined {

@@ -103,7 +103,7 @@ export class Core {
       commit,
       catalog,
       get: (key) => context.get(key),
-      feed: (namespace, queue, records, count, now) => this.#publishing.feed({ namespace, queue, records, count }, now),
+      feed: (address, messages, now) => this.#publishing.feed(address, messages, now),
     });
     // What time does, and a restart.
     this.delays = new Delays(catalog, commit, transitions, entries);

@@ -1,10 +1,9 @@
 import { HoldfastError, type ReceiptRun } from "holdfast-client/protocol";
-import type { AppendRequest } from "../engine.js";
-import { type AppendTools, appendTo, noteRefusal, refusalOf } from "./append.js";
+import type { AppendRequest, QueueAddress } from "../engine.js";
+import { type AppendTools, appendTo, type Fed, feedTo, noteRefusal, refusalOf } from "./append.js";
 import type { Catalog } from "./catalog.js";
 import type { CommitBuilder } from "./commit.js";
 import type { Queue } from "./queue.js";
-import { fits } from "./space.js";
 
 /** What became of an append. */
 export interface Appended {
@@ -61,20 +60,11 @@ export class Publishing {
     return undefined;
   }
 
-  /** Appends what a room has for a queue, up to the first message that the queue does not take now. */
-  feed(request: AppendRequest, now: number): ReceiptRun[] | undefined {
-    const queue = this.#catalog.find(request);
+  /** Takes what a room has for a queue, as `feedTo`; undefined when there is no such queue. */
+  feed(address: QueueAddress, messages: Fed, now: number): number | undefined {
+    const queue = this.#catalog.find(address);
     if (queue === undefined) return undefined;
-    const { count, records } = request;
-    if (fits(queue, count, records.length)) return this.#appendOne(request, false, now);
-    const runs: ReceiptRun[] = [];
-    const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
-    let at = 0;
-    for (let index = 0; index < count && runs.at(-1)?.error?.retryable !== true; index++) {
-      const end = at + view.getUint32(at, true);
-      runs.push(...this.#appendOne({ ...request, count: 1, records: records.subarray(at, end) }, false, now));
-      at = end;
-    }
-    return runs;
+    this.#commit.touch(queue);
+    return feedTo(queue, messages, this.#tools, now);
   }
 }

@@ -35,7 +35,11 @@ export class RoomTurns {
     try {
       this.#life.attempt(() => this.#life.core.rooms.feed(this.#clock.now()));
     } catch {
-      // The engine stopped and said why.
+      return; // The engine stopped and said why.
+    }
+    for (const { room, queue, from, to } of this.#life.core.rooms.takeOvertaken()) {
+      const address = { namespace: room.namespace, room: room.name };
+      this.#clock.soon(() => this.#life.isOver || this.#life.events.onOvertaken(address, queue, from, to));
     }
   }
 

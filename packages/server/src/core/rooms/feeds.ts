@@ -1,5 +1,6 @@
-import type { ReceiptRun } from "holdfast-client/protocol";
+import type { QueueAddress } from "../../engine.js";
 import { takeAll } from "../../take-all.js";
+import type { Fed } from "../append.js";
 import { withLessTtl } from "../timing.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";
@@ -12,8 +13,16 @@ const BYTES_PER_TURN = 256 * 1024;
 /** A queue that took nothing is tried again after this long. */
 const RETRY_MS = 1_000;
 
-/** Appends to a queue, with as much as fits; undefined when there is no such queue. */
-export type Feed = (namespace: string, queue: string, records: Uint8Array, count: number, now: number) => readonly ReceiptRun[] | undefined;
+/** Adds messages to a queue and returns how many of them it took; undefined when there is no such queue. */
+export type Feed = (address: QueueAddress, messages: Fed, now: number) => number | undefined;
+
+/** Messages that retention removed before a queue had room for them. */
+export interface Overtaken {
+  readonly room: Room;
+  readonly queue: string;
+  readonly from: number;
+  readonly to: number;
+}
 
 /** What feeding asks of the rooms. */
 export interface FeedHost {
@@ -33,6 +42,7 @@ export class Feeds {
   readonly #deadlines: Deadlines;
   readonly #due = new Set<Device>();
   readonly #lagging = new Set<Device>();
+  #overtaken: Overtaken[] = [];
   /** Nothing is fed while the disk is full. */
   held = false;
 
@@ -60,6 +70,13 @@ export class Feeds {
     for (const device of takeAll(this.#lagging)) this.#due.add(device);
   }
 
+  /** What queues missed since this was last asked. */
+  takeOvertaken(): readonly Overtaken[] {
+    const overtaken = this.#overtaken;
+    this.#overtaken = [];
+    return overtaken;
+  }
+
   /** One turn for each that has something; the next one follows with the next commit. */
   run(now: number): void {
     for (const device of takeAll(this.#due)) {
@@ -78,7 +95,9 @@ export class Feeds {
     const { progress, member } = device;
     const { room } = member;
     if (progress.cursor < room.head) {
-      addRange(device.failed, { from: progress.cursor, to: room.head - 1 });
+      const missed = { from: progress.cursor, to: room.head - 1 };
+      addRange(device.failed, missed);
+      this.#overtaken.push({ room, queue: member.who.queue ?? "", ...missed });
       progress.jump(room.head);
       this.#host.moved(device);
     }
@@ -110,21 +129,15 @@ export class Feeds {
     const stored = block.bytes.subarray(block.offsets[from], block.offsets[to]);
     // A time to live counts from the emit, in the queue too.
     const records = block.expires ? withLessTtl(stored, Math.max(0, now - block.publishedAt)) : stored;
-    const runs = this.#host.feed(member.room.namespace, member.who.queue ?? "", records, to - from, now);
-    if (runs === undefined) return false;
-    let sequence = first;
-    let full = false;
-    for (const { count, error } of runs) {
-      full = error?.retryable === true;
-      if (full) break;
-      if (error !== undefined) addRange(device.failed, { from: sequence, to: sequence + count - 1 });
-      sequence += count;
-    }
-    if (sequence > first) {
-      progress.jump(sequence);
+    const { namespace } = member.room;
+    const count = to - from;
+    const taken = this.#host.feed({ namespace, queue: member.who.queue ?? "" }, { records, count }, now);
+    if (taken === undefined) return false;
+    if (taken > 0) {
+      progress.jump(first + taken);
       this.#host.moved(device);
     }
-    return !full;
+    return taken === count;
   }
 }
 

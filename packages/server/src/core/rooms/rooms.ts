@@ -13,7 +13,7 @@ import { Deadlines } from "./deadlines.js";
 import { Deliveries } from "./deliveries.js";
 import type { Device } from "./device.js";
 import { emitTo } from "./emit.js";
-import { type Feed, Feeds } from "./feeds.js";
+import { type Feed, Feeds, type Overtaken } from "./feeds.js";
 import { Membership } from "./membership.js";
 import { News } from "./news.js";
 import { Retention } from "./retention.js";
@@ -255,6 +255,11 @@ export class Rooms {
   /** Moves what is durable on into queues; to be called after each turn. */
   feed(now: number): void {
     this.#feeds.run(now);
+  }
+
+  /** What retention removed before queues that are members had room for it, since this was last asked. */
+  takeOvertaken(): readonly Overtaken[] {
+    return this.#feeds.takeOvertaken();
   }
 
   /** The last commit of a life that ends by its own will: what is on its way does not count, and every cursor is written. */

@@ -1,5 +1,6 @@
 import type { ErrorReply } from "holdfast-client/protocol";
 import type { EngineEvents, QueueAddress } from "../../engine.js";
+import type { RoomAddress } from "../../room-engine.js";
 import type { RoomNews } from "../../room-watching.js";
 
 /** Everything an engine told, in order. */
@@ -11,6 +12,7 @@ export class EventLog implements EngineEvents {
   readonly detached: { readonly consumer: number; readonly reason: "deleted" | "engine-restarted" }[] = [];
   readonly removed: QueueAddress[] = [];
   readonly skipped: { readonly queue: string; readonly schedule: string; readonly error: ErrorReply }[] = [];
+  readonly overtaken: { readonly room: string; readonly queue: string; readonly from: number; readonly to: number }[] = [];
   readonly roomWork: number[] = [];
   readonly sessionsEnded: { readonly session: number; readonly reason: "replaced" | "engine-restarted" }[] = [];
   readonly roomNews: RoomNews[] = [];
@@ -44,6 +46,10 @@ export class EventLog implements EngineEvents {
     this.skipped.push({ queue, schedule, error });
   }
 
+  onOvertaken({ room }: RoomAddress, queue: string, from: number, to: number): void {
+    this.overtaken.push({ room, queue, from, to });
+  }
+
   onRoomWork(sessions: readonly number[]): void {
     this.roomWork.push(...sessions);
   }
@@ -63,7 +69,7 @@ export class EventLog implements EngineEvents {
   /** Forgets what was told so far. */
   clear(): void {
     const lists = [this.work, this.expired, this.capacity, this.revoked, this.detached, this.removed, this.skipped, this.states];
-    for (const list of [...lists, this.roomWork, this.roomNews, this.sessionsEnded]) list.length = 0;
+    for (const list of [...lists, this.overtaken, this.roomWork, this.roomNews, this.sessionsEnded]) list.length = 0;
   }
 }
 
@@ -79,6 +85,7 @@ export function eventsOfOneLife(target: EngineEvents): { readonly events: Engine
       onDetached: (consumer, reason) => over || target.onDetached(consumer, reason),
       onRemoved: (address) => over || target.onRemoved(address),
       onSkipped: (address, schedule, error) => over || target.onSkipped(address, schedule, error),
+      onOvertaken: (room, queue, from, to) => over || target.onOvertaken(room, queue, from, to),
       onRoomWork: (sessions) => over || target.onRoomWork(sessions),
       onRoomNews: (news) => over || target.onRoomNews(news),
       onSessionEnded: (session, reason) => over || target.onSessionEnded(session, reason),

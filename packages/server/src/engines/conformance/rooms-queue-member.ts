@@ -67,13 +67,72 @@ export function testRoomsQueueMember(suite: Suite): void {
       expect(bodies).toEqual(["later"]);
     });
 
-    suite.case("S1: what a queue refuses for good does not hold what comes after", async (h) => {
+    suite.case("S1: a queue that is ordered by key gets what has no key, too, in the order of the room", async (h) => {
       const rooms = new RoomsOf(h);
       await h.define("orders", { ordering: "key" });
       await rooms.feed("a", "orders");
-      await rooms.emit("a", { body: 1, key: "k" }, { body: 2 }, { body: 3, key: "k" });
-      await h.until("what it takes", async () => (await h.stats("orders")).published === 2);
-      expect(await h.stats("orders")).toMatchObject({ published: 2 });
+      await rooms.emit("a", { body: 1 }, { body: 2, key: "k" }, { body: 3 }, { body: 4 });
+      await h.until("all of them", async () => (await h.stats("orders")).published === 4);
+      const consumer = await h.attach("orders");
+      const [first, keyed] = await h.take(consumer, 2);
+      expect([first?.body, keyed?.body]).toEqual([1, 2]);
+      await h.expectNothing(consumer);
+      for (const body of [3, 4]) {
+        await h.ack(consumer, ...(body === 3 && first !== undefined ? [first] : await h.take(consumer, 1)));
+      }
+      expect((await h.take(consumer, 1)).map(({ body }) => body)).toEqual([4]);
+    });
+
+    suite.case("S1, P4: an id that the queue had before, from another room or a publisher, is another message", async (h) => {
+      const rooms = new RoomsOf(h);
+      await h.define("orders");
+      await rooms.feed("a", "orders");
+      await rooms.feed("b", "orders");
+      await h.publish("orders", { id: "x", body: "published" });
+      await rooms.emit("a", { id: "x", body: "of a" });
+      await rooms.emit("b", { id: "x", body: "of b" });
+      await h.until("all of them", async () => (await h.stats("orders")).published === 3);
+      expect(await h.publish("orders", { id: "x", body: "published" })).toMatchObject([{ duplicate: true }]);
+      await rooms.emitTo(["a", "b"], [], { id: "y", body: "of both" });
+      await h.until("the one of both rooms", async () => (await h.stats("orders")).published === 4);
+      const consumer = await h.attach("orders");
+      expect((await h.take(consumer, 4)).map(({ body }) => body)).toEqual(["published", "of a", "of b", "of both"]);
+      await h.expectNothing(consumer);
+    });
+
+    suite.case("S1: a message that is larger than the queue may be comes when it has nothing else", async (h) => {
+      const rooms = new RoomsOf(h);
+      await h.define("orders", { bytesMax: 300 });
+      await rooms.feed("a", "orders");
+      const large = "x".repeat(1_000);
+      await rooms.emit("a", "before", large, "after");
+      const consumer = await h.attach("orders");
+      const bodies: unknown[] = [];
+      await h.until("all", async () => {
+        const taken = await h.lease(consumer);
+        bodies.push(...taken.map(({ body }) => body));
+        if (taken.length > 0) await h.ack(consumer, ...taken);
+        await h.clock.advance(1_000);
+        return bodies.length === 3;
+      });
+      expect(bodies).toEqual(["before", large, "after"]);
+    });
+
+    suite.case("S4: what retention removes before a full queue has room is told", async (h) => {
+      const rooms = new RoomsOf(h);
+      await h.define("orders", { depthMax: 1 });
+      await h.engine.defineRoom(rooms.address("a"), { retention: { maxMessages: 2 } });
+      await rooms.feed("a", "orders");
+      await rooms.emit("a", 1);
+      await h.until("the first", async () => (await h.stats("orders")).published === 1);
+      for (const body of [2, 3, 4, 5]) await rooms.emit("a", body);
+      await h.clock.advance(1_000);
+      await h.until("the loss", () => h.told.overtaken.length > 0);
+      expect(h.told.overtaken).toEqual([{ room: "a", queue: "orders", from: 2, to: 3 }]);
+      const consumer = await h.attach("orders");
+      await h.ack(consumer, ...(await h.take(consumer, 1)));
+      await h.clock.advance(1_000);
+      expect((await h.take(consumer, 1)).map(({ body }) => body)).toEqual([4]);
     });
 
     suite.case("S1: a queue that is removed is no member any more", async (h) => {
