@@ -106,7 +106,7 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
   const known = knownProducer(queue, request);
   if (isPlain(records, count, queue) && (queue === undefined || fits(queue, count, records.length))) return undefined;
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
-  const contents = new Map<string, string>();
+  const contents = new Map<string, Buffer>();
   let added = 0;
   const news = { count: 0, bytes: 0, largest: 0 };
   const add = (bytes: number): void => {
@@ -127,12 +127,14 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
       add(record.size + grows(record));
       continue;
     }
-    const { id, content } = hashRecord(record);
-    const stored = contents.get(id) ?? queue?.ids.find(id, now, queue.options.dedupWindowMs)?.content;
-    if (stored !== undefined && stored !== content) return conflict(record);
-    if (stored === undefined && !(queue?.ids.hasRoomFor(++added) ?? true)) return idsFull();
-    if (stored === undefined) add(record.size + grows(record));
-    contents.set(id, content);
+    const hash = hashRecord(record);
+    const id = hash.id.toString("latin1");
+    const before = contents.get(id);
+    const isSame = before?.equals(hash.content) ?? queue?.ids.known(hash, now, queue.dedupWindowMs)?.isSame;
+    if (isSame === false) return conflict(record);
+    if (isSame === undefined && !(queue?.ids.hasRoomFor(++added) ?? true)) return idsFull();
+    if (isSame === undefined) add(record.size + grows(record));
+    contents.set(id, hash.content);
   }
   return queue === undefined ? undefined : refusalOfAll(queue, news.count, news.bytes, news.largest);
 }
@@ -232,15 +234,15 @@ function appendOne(queue: Queue, bytes: Uint8Array, tools: AppendTools, must: bo
   const error = limitError(record) ?? keyError(queue, record) ?? priorityError(queue, record);
   if (error !== undefined) return { sequence: 0, duplicate: false, error };
   if (!record.chosenId) return storeNew(queue, bytes, tools, must, now);
-  const { id, content } = hashRecord(record);
-  const known = queue.ids.find(id, now, queue.options.dedupWindowMs);
+  const hash = hashRecord(record);
+  const known = queue.ids.known(hash, now, queue.dedupWindowMs);
   if (known !== undefined) {
-    if (known.content !== content) return { sequence: 0, duplicate: false, error: conflict(record) };
+    if (!known.isSame) return { sequence: 0, duplicate: false, error: conflict(record) };
     return { sequence: known.sequence, duplicate: true };
   }
-  if (queue.options.dedupWindowMs > 0 && !queue.ids.hasRoomFor(1)) return { sequence: 0, duplicate: false, error: idsFull() };
+  if (queue.dedupWindowMs > 0 && !queue.ids.hasRoomFor(1)) return { sequence: 0, duplicate: false, error: idsFull() };
   const fate = storeNew(queue, bytes, tools, must, now);
-  if (fate.error === undefined && queue.options.dedupWindowMs > 0) queue.ids.add({ id, content, sequence: fate.sequence, storedAt: now });
+  if (fate.error === undefined && queue.dedupWindowMs > 0) queue.ids.add(hash, fate.sequence, now);
   return fate;
 }
 

@@ -20,15 +20,15 @@ export class Catalog {
   readonly #byName = new Map<string, Map<string, Queue>>();
   readonly #commit: CommitBuilder;
   readonly #life: number;
-  readonly #seed: number;
+  readonly seed: number;
   /** The number of the next queue; none is given twice. */
   nextNumber = 1;
 
-  /** @param seed for the hashes of ordering keys: a number that nobody outside knows */
+  /** @param seed for the hashes of ordering keys and ids: a number that nobody outside knows */
   constructor(commit: CommitBuilder, life: number, seed: number) {
     this.#commit = commit;
     this.#life = life;
-    this.#seed = seed;
+    this.seed = seed;
   }
 
   restoreDefinition(number: number, stored: Uint8Array): void {
@@ -38,7 +38,7 @@ export class Catalog {
       options: QueueOptions;
       paused?: boolean;
     };
-    const queue = new Queue(number, namespace, name, { ...defaultOptions(name), ...options }, this.#seed);
+    const queue = new Queue(number, namespace, name, { ...defaultOptions(name), ...options }, this.seed);
     queue.definitionDirty = false;
     queue.paused = paused === true;
     this.#register(queue);
@@ -109,7 +109,7 @@ export class Catalog {
     const merged = { ...(queue?.options ?? defaultOptions(address.queue)), ...options };
     checkOrdering(queue, merged);
     if (queue === undefined) {
-      queue = new Queue(this.nextNumber++, address.namespace, address.queue, merged, this.#seed);
+      queue = new Queue(this.nextNumber++, address.namespace, address.queue, merged, this.seed);
       this.#register(queue);
       this.writeMeta();
     } else {

@@ -1,29 +1,29 @@
 import { createHash } from "node:crypto";
 import { HAS_EVENT, HAS_KEY, type RecordView } from "holdfast-client/protocol";
+import { IdTable, STORED_BYTES } from "./id-table.js";
 import { NEVER } from "./timing.js";
 
 /** Ids a queue remembers at most: DESIGN.md, "Defaults". */
 const IDS_MAX = 1_000_000;
 
-/** Bytes of an entry: 16 of the id's hash, 8 of the content's hash, 6 of the sequence. */
-const ENTRY_BYTES = 30;
-const ID_BYTES = 16;
-const CONTENT_BYTES = 8;
+/** Those that are dropped with one commit, where others stay: the next ones drop the rest. */
+const DROPPED_MAX = 20_000;
 
-/** What is kept of a message with a chosen id: hashes long enough that no two ids meet by chance. */
-export interface IdEntry {
-  /** The id's hash, as text of one character per byte. */
-  readonly id: string;
-  readonly content: string;
-  readonly sequence: number;
-  readonly storedAt: number;
+/** Of a stored value: the version, and the time of its newest entry. */
+const HEAD_BYTES = 7;
+const VERSION = 1;
+
+/** What is kept of a message with a chosen id: hashes, of which so much that no two ids meet by chance. */
+export interface RecordHash {
+  readonly id: Buffer;
+  readonly content: Buffer;
 }
 
 /** The hash under which an id is remembered. */
-export const hashId = (id: string): string => createHash("sha256").update(id, "utf8").digest().toString("latin1", 0, ID_BYTES);
+export const hashId = (id: string): Buffer => createHash("sha256").update(id, "utf8").digest();
 
-/** The entry of a record, before it has a sequence. Body, event and key make its content (promise P4). */
-export function hashRecord(record: RecordView): { id: string; content: string } {
+/** Body, event and key make the content of a record (promise P4). */
+export function hashRecord(record: RecordView): RecordHash {
   const event = record.fieldBytes(HAS_EVENT);
   const key = record.fieldBytes(HAS_KEY);
   const lengths = Buffer.allocUnsafe(9);
@@ -31,61 +31,73 @@ export function hashRecord(record: RecordView): { id: string; content: string } 
   lengths.writeUInt32LE(key.length, 4);
   lengths[8] = record.format;
   const content = createHash("sha256").update(lengths).update(event).update(key).update(record.bodyBytes).digest();
-  return { id: hashId(record.id), content: content.toString("latin1", 0, CONTENT_BYTES) };
+  return { id: hashId(record.id), content };
 }
 
 /**
- * The ids that applications chose, remembered for the dedup window: on disk one value per commit, in memory a map of
+ * The ids that applications chose, remembered for the dedup window: on disk one value per commit, in memory a table of
  * hashes, oldest first. Bounded: past `IDS_MAX` new ids are refused, and none is forgotten early.
  */
 export class IdIndex {
-  /** By id hash, in the order they were stored. */
-  readonly #entries = new Map<string, IdEntry>();
+  readonly #table: IdTable;
   /** Commits with entries on disk, oldest first, with the time of the newest entry in each. */
   readonly #commits: { commit: number; storedAt: number }[] = [];
-  #staged: IdEntry[] = [];
+  /** Entries that come with the commit that is being filled, and when the last of them did. */
+  #staged = 0;
+  #stagedAt = 0;
+
+  /** @param seed of the table: a number that nobody outside knows */
+  constructor(seed: number) {
+    this.#table = new IdTable(seed);
+  }
 
   hasRoomFor(ids: number): boolean {
-    return this.#entries.size + ids <= IDS_MAX;
+    return this.#table.size + ids <= IDS_MAX;
   }
 
   /** Neither memory nor the store has any. */
   get isEmpty(): boolean {
-    return this.#entries.size === 0 && this.#commits.length === 0 && this.#staged.length === 0;
+    return this.#table.size === 0 && this.#commits.length === 0;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#table.size;
   }
 
-  find(id: string, now: number, windowMs: number): IdEntry | undefined {
-    const entry = this.#entries.get(id);
-    return entry !== undefined && entry.storedAt + windowMs > now ? entry : undefined;
+  /** Where the id is known; undefined when it is not, or not any more. */
+  #find(id: Buffer, now: number, windowMs: number): number | undefined {
+    const place = this.#table.find(id);
+    return place !== undefined && this.#table.storedAt(place) + windowMs > now ? place : undefined;
   }
 
-  add(entry: IdEntry): void {
-    this.#entries.delete(entry.id);
-    this.#entries.set(entry.id, entry);
-    this.#staged.push(entry);
+  /** The sequence of the message that has the id; undefined when none is remembered. */
+  sequenceOf(id: Buffer, now: number, windowMs: number): number | undefined {
+    const place = this.#find(id, now, windowMs);
+    return place === undefined ? undefined : this.#table.sequenceAt(place);
+  }
+
+  /** The same, and whether that message has the same content. */
+  known({ id, content }: RecordHash, now: number, windowMs: number): { readonly sequence: number; readonly isSame: boolean } | undefined {
+    const place = this.#find(id, now, windowMs);
+    if (place === undefined) return undefined;
+    return { sequence: this.#table.sequenceAt(place), isSame: this.#table.hasContent(place, content) };
+  }
+
+  add({ id, content }: RecordHash, sequence: number, now: number): void {
+    this.#table.add(id, content, sequence, now);
+    this.#staged++;
+    this.#stagedAt = now;
   }
 
   /** The value to store with this commit; undefined when no id came with it. */
   seal(commit: number): Buffer | undefined {
-    const staged = this.#staged;
-    const last = staged.at(-1);
-    if (last === undefined) return undefined;
-    this.#staged = [];
-    this.#commits.push({ commit, storedAt: last.storedAt });
-    const value = Buffer.allocUnsafe(7 + staged.length * ENTRY_BYTES);
-    value[0] = 1;
-    value.writeUIntLE(last.storedAt, 1, 6);
-    let at = 7;
-    for (const entry of staged) {
-      value.write(entry.id, at, "latin1");
-      value.write(entry.content, at + ID_BYTES, "latin1");
-      value.writeUIntLE(entry.sequence, at + ID_BYTES + CONTENT_BYTES, 6);
-      at += ENTRY_BYTES;
-    }
+    if (this.#staged === 0) return undefined;
+    const value = Buffer.allocUnsafe(HEAD_BYTES + this.#staged * STORED_BYTES);
+    value[0] = VERSION;
+    value.writeUIntLE(this.#stagedAt, 1, 6);
+    this.#table.writeNewest(this.#staged, value, HEAD_BYTES);
+    this.#commits.push({ commit, storedAt: this.#stagedAt });
+    this.#staged = 0;
     return value;
   }
 
@@ -95,11 +107,8 @@ export class IdIndex {
     const storedAt = value.readUIntLE(1, 6);
     this.#commits.push({ commit, storedAt });
     if (storedAt + windowMs <= now) return;
-    for (let at = 7; at + ENTRY_BYTES <= value.length; at += ENTRY_BYTES) {
-      const id = value.toString("latin1", at, at + ID_BYTES);
-      const content = value.toString("latin1", at + ID_BYTES, at + ID_BYTES + CONTENT_BYTES);
-      this.#entries.delete(id);
-      this.#entries.set(id, { id, content, sequence: value.readUIntLE(at + ID_BYTES + CONTENT_BYTES, 6), storedAt });
+    for (let at = HEAD_BYTES; at + STORED_BYTES <= value.length; at += STORED_BYTES) {
+      this.#table.restore(value.subarray(at, at + STORED_BYTES), storedAt);
     }
   }
 
@@ -117,13 +126,8 @@ export class IdIndex {
     let old = 0;
     while (old < commitsMax && (this.#commits[old]?.storedAt ?? NEVER) + windowMs <= now) old++;
     if (old === 0) return NONE;
-    const expired = this.#commits.splice(0, old);
-    const through = Math.max(...expired.map(({ storedAt }) => storedAt));
-    for (const entry of this.#entries.values()) {
-      if (entry.storedAt > through) break;
-      this.#entries.delete(entry.id);
-    }
-    return expired.map(({ commit }) => commit);
+    this.#table.dropThrough(now - windowMs, DROPPED_MAX);
+    return this.#commits.splice(0, old).map(({ commit }) => commit);
   }
 }
 

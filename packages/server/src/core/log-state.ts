@@ -13,7 +13,7 @@ export abstract class LogState {
   durableNext = 1;
   lastCrc = 0;
   readonly producers = new Map<string, Producer>();
-  readonly ids = new IdIndex();
+  readonly ids: IdIndex;
   /** Producers that the commit that is being filled writes. */
   #dirtyProducers: Producer[] = [];
   /** Ids of producers that are to be forgotten with the next commit. */
@@ -22,7 +22,9 @@ export abstract class LogState {
   /** Bytes of blocks deleted since space was last given back. */
   drainedBytes = 0;
 
-  constructor(number: number, namespace: string, name: string) {
+  /** @param seed for hashes of what comes from outside: a number that nobody there knows */
+  constructor(number: number, namespace: string, name: string, seed: number) {
+    this.ids = new IdIndex(seed);
     this.number = number;
     this.namespace = namespace;
     this.name = name;

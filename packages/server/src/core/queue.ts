@@ -135,9 +135,9 @@ export class Queue extends LogState {
   /** The life ends by its own will: see `Retirement`. */
   retired = false;
 
-  /** @param seed for the hashes of ordering keys */
+  /** @param seed for the hashes of ordering keys and ids */
   constructor(number: number, namespace: string, name: string, options: QueueOptions, seed: number) {
-    super(number, namespace, name);
+    super(number, namespace, name, seed);
     this.#seed = seed;
     this.options = options;
     this.stateKey = keys.stateKey(number);

@@ -3,7 +3,7 @@ import { Block } from "../core/block.js";
 import { hashId } from "../core/id-index.js";
 import * as keys from "../core/keys.js";
 import { ledgerOf } from "../core/rooms/ledger.js";
-import { ROOM_DEDUP_MS, type Room } from "../core/rooms/room.js";
+import type { Room } from "../core/rooms/room.js";
 import { StoredBlock } from "../core/rooms/room-block.js";
 import type { RoomLedger, RoomMessage } from "../room-engine.js";
 import type { Store } from "../store.js";
@@ -40,8 +40,8 @@ async function storedBlock(store: Store, room: Room, sequence: number): Promise<
 
 /** The sequence of the message with that id: as remembered, else looked for from the newest backwards. */
 async function sequenceOf(store: Store, room: Room, id: string, now: number): Promise<number | undefined> {
-  const known = room.ids.find(hashId(id), now, ROOM_DEDUP_MS);
-  if (known !== undefined) return known.sequence;
+  const known = room.ids.sequenceOf(hashId(id), now, room.dedupWindowMs);
+  if (known !== undefined) return known;
   let to = room.durableNext;
   for (let searched = 0; searched < SEARCHED_MAX && to > room.head; ) {
     const entries = await store.read({

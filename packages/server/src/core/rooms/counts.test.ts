@@ -34,7 +34,7 @@ const world = fc.record({
 type World = typeof world extends fc.Arbitrary<infer Made> ? Made : never;
 
 function roomOf({ head, members }: World): Room {
-  const room = new Room(1, "/", { room: "a" }, DEFAULT_ROOM_OPTIONS);
+  const room = new Room(1, "/", { room: "a" }, DEFAULT_ROOM_OPTIONS, 0);
   Object.assign(room, { head, next: END + 1, durableNext: END + 1 });
   for (const [index, { since, devices }] of members.entries()) {
     const made = new Member(room, index + 1, { user: `user-${index}` }, since);
@@ -78,7 +78,7 @@ test("S3: many messages counted together have the counts that the ledger gives o
 });
 
 test("a member who is where the room is, is looked at once, however many messages there are", () => {
-  const room = new Room(1, "/", { room: "a" }, DEFAULT_ROOM_OPTIONS);
+  const room = new Room(1, "/", { room: "a" }, DEFAULT_ROOM_OPTIONS, 0);
   for (let number = 1; number <= 1_000; number++) {
     const made = new Member(room, number, { user: `user-${number}` }, 1);
     room.add(made);

@@ -1,11 +1,11 @@
 import { type ErrorReply, type ReceiptRun, RecordView } from "holdfast-client/protocol";
 import type { EmitRequest } from "../../room-engine.js";
 import { addRun, beginProducer, conflict, gapAfter, idsFull, isPlain, knownProducer, limitError } from "../append.js";
-import { hashRecord } from "../id-index.js";
+import { hashRecord, type RecordHash } from "../id-index.js";
 import type { Producer } from "../producer.js";
 import { expireAtOf, NEVER } from "../timing.js";
 import type { Exclusion } from "./exclusion.js";
-import { ROOM_DEDUP_MS, type Room } from "./room.js";
+import type { Room } from "./room.js";
 
 /** A room that gets a message, and the members that do not. */
 export interface EmitTarget {
@@ -84,20 +84,15 @@ function emitOne(
 }
 
 /** What the room knows of a chosen id; undefined when it can be stored. */
-function remembered(room: Room, record: RecordView, { id, content }: { id: string; content: string }, now: number): Fate | undefined {
-  const entry = room.ids.find(id, now, ROOM_DEDUP_MS);
-  if (entry === undefined) return room.ids.hasRoomFor(1) ? undefined : { sequence: 0, duplicate: false, error: idsFull() };
-  if (entry.content !== content) return { sequence: 0, duplicate: false, error: conflict(record) };
-  return { sequence: entry.sequence, duplicate: true };
+function remembered(room: Room, record: RecordView, hash: RecordHash, now: number): Fate | undefined {
+  const known = room.ids.known(hash, now, room.dedupWindowMs);
+  if (known === undefined) return room.ids.hasRoomFor(1) ? undefined : { sequence: 0, duplicate: false, error: idsFull() };
+  if (!known.isSame) return { sequence: 0, duplicate: false, error: conflict(record) };
+  return { sequence: known.sequence, duplicate: true };
 }
 
-function storeOne(
-  { room, exclusion }: EmitTarget,
-  bytes: Uint8Array,
-  hash: { id: string; content: string } | undefined,
-  now: number,
-): Fate {
+function storeOne({ room, exclusion }: EmitTarget, bytes: Uint8Array, hash: RecordHash | undefined, now: number): Fate {
   const sequence = room.store(bytes, 1, expireAtOf(bytes, 0, now) !== NEVER, exclusion, now);
-  if (hash !== undefined) room.ids.add({ id: hash.id, content: hash.content, sequence, storedAt: now });
+  if (hash !== undefined) room.ids.add(hash, sequence, now);
   return { sequence, duplicate: false };
 }

@@ -39,7 +39,7 @@ export class RoomCatalog {
       options: RoomOptions;
     };
     const target: RoomTarget = user === undefined ? { room: room ?? "" } : { user };
-    const restored = new Room(number, namespace, target, { ...DEFAULT_ROOM_OPTIONS, ...options });
+    const restored = new Room(number, namespace, target, { ...DEFAULT_ROOM_OPTIONS, ...options }, this.#catalog.seed);
     restored.definitionDirty = false;
     this.#register(restored);
   }
@@ -94,7 +94,7 @@ export class RoomCatalog {
   }
 
   create(namespace: string, target: RoomTarget): Room {
-    const room = new Room(this.#catalog.nextNumber++, namespace, target, DEFAULT_ROOM_OPTIONS);
+    const room = new Room(this.#catalog.nextNumber++, namespace, target, DEFAULT_ROOM_OPTIONS, this.#catalog.seed);
     this.#catalog.writeMeta();
     this.#register(room);
     this.touch(room);

@@ -12,7 +12,7 @@ import type { Member } from "./member.js";
 import type { StoredBlock } from "./room-block.js";
 
 /** How long a room remembers ids that the application chose. */
-export const ROOM_DEDUP_MS = 600_000;
+const ROOM_DEDUP_MS = 600_000;
 
 /** Members whose devices are stored in one value. */
 const CHUNK_MEMBERS = 32;
@@ -89,8 +89,9 @@ export class Room extends LogState {
   /** What is told of it: nothing, as nearly always. */
   watched: Set<RoomWatchKind> | undefined;
 
-  constructor(number: number, namespace: string, target: RoomTarget, options: RoomOptions) {
-    super(number, namespace, target.user ?? target.room);
+  /** @param seed for the hashes of ids */
+  constructor(number: number, namespace: string, target: RoomTarget, options: RoomOptions, seed: number) {
+    super(number, namespace, target.user ?? target.room, seed);
     this.target = target;
     this.ref = { number, target };
     this.options = options;
