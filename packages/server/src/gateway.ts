@@ -60,6 +60,8 @@ export class Gateway {
   readonly #encodings = { packets: new RoomPackets(), frames: new RoomFrames() };
   readonly #entrance = new Entrance();
   readonly #connections = new WeakMap<Socket, Connection>();
+  /** Of sockets that asked for something and do not say in a valid way whom they belong to: what that cost them. */
+  readonly #strangers = new WeakMap<Socket, Connection>();
   readonly #identify = new WeakMap<Socket, Identify>();
   #closed = false;
   /** One for all sockets: a socket that never uses Holdfast costs only its entries. */
@@ -199,6 +201,28 @@ export class Gateway {
     return connection;
   }
 
+  /** A socket that has no connection yet, as nobody's: only what it is refused counts. */
+  #strangerOf(socket: Socket): Connection {
+    let stranger = this.#strangers.get(socket);
+    if (stranger === undefined) {
+      const { allowance, leave } = this.#admit(socket, undefined);
+      stranger = new Connection(
+        socket,
+        socket.nsp.name,
+        { identity: undefined, identify: undefined, session: undefined },
+        allowance,
+        this.#ids,
+      );
+      this.#strangers.set(socket, stranger);
+      socket.once("disconnect", leave);
+    }
+    return stranger;
+  }
+
+  #onRefused(socket: Socket, refusal: HoldfastError, bytes: number): void {
+    if (socket.connected) this.#patience.onRefused(this.#connections.get(socket) ?? this.#strangerOf(socket), refusal, bytes);
+  }
+
   #admit(socket: Socket, identity: string | undefined): Admission {
     try {
       return this.#limiter.admit(socket, identity);
@@ -221,9 +245,8 @@ export class Gateway {
     const callback = typeof last === "function" ? (last as Callback) : undefined;
     if (callback !== undefined) args.pop();
     const bytes = bytesAtLeast(args[0], BYTES_COUNTED_MAX);
-    let connection: Connection | undefined;
     try {
-      connection = this.#connectionOf(socket);
+      const connection = this.#connectionOf(socket);
       if (!this.#patience.mayAsk(connection)) return;
       const { reply, afterwards } = await this.#requests.answer(connection, operation, args, bytes);
       callback?.({ ok: true, ...reply });
@@ -231,7 +254,7 @@ export class Gateway {
     } catch (error) {
       const refusal = refusalOf(error, operation, this.#settings.log);
       callback?.({ ok: false, error: refusal.toReply() });
-      if (connection !== undefined) this.#patience.onRefused(connection, refusal, bytes);
+      this.#onRefused(socket, refusal, bytes);
     }
   }
 
@@ -240,7 +263,7 @@ export class Gateway {
       const connection = this.#connectionOf(socket);
       if (this.#patience.mayAsk(connection)) this.#frames.receive(connection, args);
     } catch (error) {
-      refusalOf(error, FRAME_EVENT, this.#settings.log);
+      this.#onRefused(socket, refusalOf(error, FRAME_EVENT, this.#settings.log), 0);
     }
   }
 }

@@ -206,6 +206,15 @@ describe("bad requests", () => {
     expect(host.holdfast.refused).toMatchObject({ badRequests: 7, cut: 1 });
   });
 
+  it("cut who names itself in a way that nobody is named, too, in requests and in frames", async () => {
+    await open({ badRequestRate: { perSecond: 1, burst: 5 } });
+    const [asks, sends] = [await host.client({ auth: { user: "" } }), await host.client({ auth: { user: "" } })];
+    for (let index = 0; index < 6; index++) expect((await ask(asks, "holdfast:join", { room: "a" })).error?.code).toBe("UNAUTHENTICATED");
+    for (let index = 0; index < 6; index++) sends.emit("holdfast:frame", Buffer.alloc(10));
+    await until(() => asks.disconnected && sends.disconnected);
+    expect(host.holdfast.refused).toMatchObject({ badRequests: 12, cut: 2 });
+  });
+
   it("are told to the log once, then as a number", async () => {
     const lines: string[] = [];
     const log = { info: () => undefined, warn: (line: string) => lines.push(line), error: () => undefined };
