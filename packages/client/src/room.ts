@@ -28,7 +28,10 @@ export interface RoomGap {
 }
 
 export interface JoinOptions {
-  /** Where a device begins that the room does not know: with what comes next (default), with the oldest, or at a sequence. */
+  /**
+   * Where a device begins that never joined the room or answered a message of it: with what comes since it was first here
+   * (default), with the oldest, or at an earlier sequence.
+   */
   readonly from?: "new" | "earliest" | number | undefined;
   /** Which device of the user this client is, in all rooms; 1 to 128 of `A-Z a-z 0-9 . _ : -`. Default: that of `auth`. */
   readonly device?: string | undefined;

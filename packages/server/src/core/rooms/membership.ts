@@ -144,7 +144,7 @@ export class Membership {
     this.#deliveries.wake(device);
   }
 
-  /** Lets the session's device begin at `from` in the room, of which its user becomes a member; returns where it begins. */
+  /** Lets the session's device begin at `from` in the room, of which its user becomes a member; returns where it is. */
   join(session: Session, room: Room, from: JoinFrom, now: number): number {
     const at = positionOf(room, from);
     const known = room.find(memberKey({ user: session.user.name }));
@@ -155,11 +155,15 @@ export class Membership {
     return device.progress.cursor;
   }
 
+  /**
+   * Only ever earlier than it is: what came to the room since the device was first here is for it, sent or not. And not where
+   * it was told that it will never get something.
+   */
   #begin(device: Device, at: number): void {
     device.begun = true;
     // In the commit that the join waits for: its answer says where the device begins.
     this.#catalog.changed(device.member);
-    if (at === device.progress.cursor) return;
+    if (at >= device.progress.cursor || device.failed.length > 0) return;
     device.moveTo(at);
     this.#deliveries.wake(device);
   }

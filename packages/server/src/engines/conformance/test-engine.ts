@@ -36,6 +36,7 @@ import { testRoomsDevices } from "./rooms-devices.js";
 import { testRoomsEmit } from "./rooms-emit.js";
 import { testRoomsGaps } from "./rooms-gaps.js";
 import { testRoomsHistory } from "./rooms-history.js";
+import { testRoomsJoins } from "./rooms-joins.js";
 import { testRoomsLedger } from "./rooms-ledger.js";
 import { testRoomsOrder } from "./rooms-order.js";
 import { testRoomsQueueMember } from "./rooms-queue-member.js";
@@ -91,6 +92,7 @@ export const TOPICS = [
   testRoomsEmit,
   testRoomsOrder,
   testRoomsDevices,
+  testRoomsJoins,
   testRoomsGaps,
   testRoomsRetention,
   testRoomsHistory,
