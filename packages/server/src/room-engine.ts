@@ -254,7 +254,8 @@ export interface RoomEngine {
   settleGap(session: number, room: number, from: number, to: number): void;
 
   /**
-   * What became of a message with each user who was a member when it was emitted and is one now. Any device of a user counts.
+   * What became of a message with each user who is a member now and whom it is for: a member when it was emitted, or one whose
+   * join began with it or before it. Any device of a user counts.
    * `NOT_FOUND` when there is no such room, or no such message: one with a given id is looked for among the newest 100,000.
    *
    * @param after 0, or `next` of the page before

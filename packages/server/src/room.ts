@@ -183,7 +183,8 @@ export class Room {
   }
 
   /**
-   * What became of a message with each user who was a member when it was emitted and is one now. Any device of a user counts.
+   * What became of a message with each user who is a member now and whom it is for: a member when it was emitted, or one whose
+   * join began with it or before it. Any device of a user counts.
    *
    * @param options `limit`: users of the page, 100, at most 1,000; `after`: the `next` of the page before
    *

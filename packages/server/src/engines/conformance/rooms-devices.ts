@@ -204,6 +204,5 @@ export function testRoomsDevices(suite: Suite): void {
         expect(await (await Phone.attach(h, "anna", "other")).rest()).toEqual([]);
       },
     );
-
   });
 }
