@@ -130,7 +130,7 @@ export class Gateway {
 
   /** Who a socket of an attached namespace belongs to. */
   identityOf(socket: Socket): string | undefined {
-    return this.#connections.get(socket)?.identity ?? identityOf(socket, this.#identify.get(socket));
+    return this.#connections.get(socket)?.identity ?? identityOf(socket, this.#identify.get(socket), this.#settings.log);
   }
 
   /** Its namespaces may be attached to another; until they are, clients are told that this one is shutting down. */
@@ -168,7 +168,8 @@ export class Gateway {
   /** A socket that belongs to somebody is one of his devices at once: what his rooms have for it needs no request. */
   #greet(socket: Socket): void {
     try {
-      if (!this.#closed && socket.connected && identityOf(socket, this.#identify.get(socket)) !== undefined) this.#connectionOf(socket);
+      if (!this.#closed && socket.connected && identityOf(socket, this.#identify.get(socket), this.#settings.log) !== undefined)
+        this.#connectionOf(socket);
     } catch (error) {
       // Whoever it is will be told at the first request.
       if (!(error instanceof HoldfastError)) refusalOf(error, "identify", this.#settings.log);
@@ -181,7 +182,7 @@ export class Gateway {
     if (known !== undefined) return known;
     const namespace = checkNamespace(socket.nsp.name);
     const identify = this.#identify.get(socket);
-    const identity = identityOf(socket, identify);
+    const identity = identityOf(socket, identify, this.#settings.log);
     const { allowance, leave } = this.#admit(socket, identity);
     const person = { identity, identify, session: this.#guard?.sessionOf(socket) };
     const connection = new Connection(socket, namespace, person, allowance, this.#ids);
