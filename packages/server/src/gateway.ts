@@ -2,6 +2,7 @@ import { FRAME_EVENT, HoldfastError } from "holdfast-client/protocol";
 import type { Namespace, Server, Socket } from "socket.io";
 import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
+import { namespaceOf, readAttachOptions } from "./gateway/attach-target.js";
 import { CheckedRequests } from "./gateway/checked-requests.js";
 import { Connection } from "./gateway/connection.js";
 import { BYTES_COUNTED_MAX } from "./gateway/costs.js";
@@ -36,9 +37,6 @@ export interface AttachOptions {
 
 /** Who serves each namespace, and how to end that. */
 const attachments = new WeakMap<object, { readonly gateway: Gateway; detach(): void }>();
-
-const namespaceOf = (target: Server | Namespace, name: string): Namespace =>
-  "sockets" in target && "of" in target ? target.of(name) : target;
 
 type Callback = (reply: object) => void;
 type SocketListener = readonly [event: string, listener: (this: Socket, ...args: unknown[]) => void];
@@ -79,7 +77,8 @@ export class Gateway {
   }
 
   /** Serves the sockets of a namespace; a server means its namespace `/`. Fails when it is served already. */
-  attach(target: Server | Namespace, { identify, auth }: AttachOptions): void {
+  attach(target: Server | Namespace, options: AttachOptions): void {
+    const { identify, auth } = readAttachOptions(options);
     const guard = auth === false ? undefined : this.#guard;
     if (guard !== undefined && identify !== undefined) {
       throw new HoldfastError(
