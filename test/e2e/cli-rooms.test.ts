@@ -82,6 +82,9 @@ describe("holdfast emit and join", () => {
     expect(await emit("", "order", "{table")).toMatchObject({ code: 2, stderr: expect.stringContaining('argument 1 is "{table"') });
     expect(await emit("", "disconnect", "1")).toMatchObject({ code: 4, stderr: expect.stringContaining("event is") });
     expect(await emit("1\n", "holdfast:gap")).toMatchObject({ code: 4 });
+    expect(await emit("1\n{\n", "order")).toMatchObject({ code: 5, stderr: expect.stringContaining("(1 emitted)") });
+    const none = await emit("{\n", "order", "--skip-invalid");
+    expect(none.stderr).toContain("none of 1 lines could be emitted");
     expect(await shell.run(["join", "kit chen", "--url", server.url])).toMatchObject({ code: 2 });
     const first = await join("--user", "bob");
     await join("--user", "bob");

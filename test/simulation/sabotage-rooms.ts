@@ -66,6 +66,21 @@ export const ROOM_SABOTAGES: readonly Sabotage[] = [
       ),
   },
   {
+    bug: "joins that take a device on to what comes",
+    kind: "missed",
+    apply: () =>
+      replace(
+        Membership.prototype,
+        "join",
+        (join) =>
+          function (this: Membership, session, room, from, now) {
+            const device = session.devices.get(room.number);
+            if (device?.begun === false) device.moveTo(room.next);
+            return join.call(this, session, room, from, now);
+          },
+      ),
+  },
+  {
     bug: "cursors that are never written",
     kind: "again",
     apply: () => replace(Deliveries.prototype, "note", () => () => {}),

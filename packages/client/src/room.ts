@@ -28,7 +28,10 @@ export interface RoomGap {
 }
 
 export interface JoinOptions {
-  /** Where a device begins that the room does not know: with what comes next (default), with the oldest, or at a sequence. */
+  /**
+   * Where a device begins: with what comes (default), with the oldest, or at a sequence. For who becomes a member by it, and for
+   * a later device of a member that never joined the room or answered a message of it, which also gets what came since it was first here.
+   */
   readonly from?: "new" | "earliest" | number | undefined;
   /** Which device of the user this client is, in all rooms; 1 to 128 of `A-Z a-z 0-9 . _ : -`. Default: that of `auth`. */
   readonly device?: string | undefined;

@@ -57,6 +57,7 @@ export class Broadcast {
    * @returns a receipt for each room and user of `to`, in their order, once it survives a crash; errors as `Room.emit`
    */
   async emit(event: string, ...args: unknown[]): Promise<Receipt[]> {
+    if (this.#to.length === 0) throw new HoldfastError("BAD_REQUEST", "to is an array of 0, expected at least 1 room or user");
     const emission = { ...this.#options, to: this.#to, except: this.#except, event: validate(roomEvent, event, "event"), args };
     return emitOne(this.#broker.rooms, this.#namespace, emission, this.#settings.limits.bodyBytesMax);
   }

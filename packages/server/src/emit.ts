@@ -4,7 +4,7 @@ import { type MessageOptions, messageOptions, packMessages } from "./message.js"
 import type { Receipt } from "./publish.js";
 import type { RoomTarget } from "./room-engine.js";
 import type { TargetName } from "./room-names.js";
-import type { Rooms } from "./rooms.js";
+import type { Rooms, Turns } from "./rooms.js";
 import { preview } from "./validate.js";
 
 /** Rooms and users that one emit may name. */
@@ -50,14 +50,24 @@ export const roomEvent = z
     error: ({ input }) => `event is ${preview(input)}, expected none that Socket.IO or Holdfast keeps for itself`,
   });
 
-/** Stores one event in rooms and inboxes, in one commit. Resolves to a receipt for each of `to`, in its order. */
-export async function emitOne(rooms: Rooms, namespace: string, emission: Emission, bodyBytesMax: number): Promise<Receipt[]> {
+/**
+ * Stores one event in rooms and inboxes, in one commit. Resolves to a receipt for each of `to`, in its order.
+ *
+ * @param turns as of `Rooms.emit`
+ */
+export async function emitOne(
+  rooms: Rooms,
+  namespace: string,
+  emission: Emission,
+  bodyBytesMax: number,
+  turns?: Turns,
+): Promise<Receipt[]> {
   const { id, key, event, args, headers, ttlMs, sender } = emission;
   const ids: string[] = [];
   const message = { id, key, event, ttlMs, headers: headersWith(headers, sender), body: args };
   const records = packMessages([message], ids, bodyBytesMax);
   const to = targetsOf(emission.to);
-  const fates = await rooms.emit({ namespace, to, except: targetsOf(emission.except), count: 1, records });
+  const fates = await rooms.emit({ namespace, to, except: targetsOf(emission.except), count: 1, records }, turns);
   return to.map((_, index) => receiptOf(fates[index]?.[0], ids[0] ?? ""));
 }
 

@@ -81,6 +81,11 @@ export class Existence<Address extends { readonly namespace: string }> {
     return done;
   }
 
+  /** Runs what has to be over before anything that is asked later takes effect. It must not fail. */
+  during(change: () => Promise<void>): void {
+    void this.#change(change);
+  }
+
   /** Runs what defines it, which counts when it is created by that. */
   define(address: Address, define: () => Promise<void>): Promise<void> {
     const isKnown = this.#kind.exists(address) || this.#creations.has(this.#kind.keyOf(address));

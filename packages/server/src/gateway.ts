@@ -2,6 +2,7 @@ import { FRAME_EVENT, HoldfastError } from "holdfast-client/protocol";
 import type { Namespace, Server, Socket } from "socket.io";
 import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
+import { namespaceOf, readAttachOptions } from "./gateway/attach-target.js";
 import { CheckedRequests } from "./gateway/checked-requests.js";
 import { Connection } from "./gateway/connection.js";
 import { BYTES_COUNTED_MAX } from "./gateway/costs.js";
@@ -36,9 +37,6 @@ export interface AttachOptions {
 
 /** Who serves each namespace, and how to end that. */
 const attachments = new WeakMap<object, { readonly gateway: Gateway; detach(): void }>();
-
-const namespaceOf = (target: Server | Namespace, name: string): Namespace =>
-  "sockets" in target && "of" in target ? target.of(name) : target;
 
 type Callback = (reply: object) => void;
 type SocketListener = readonly [event: string, listener: (this: Socket, ...args: unknown[]) => void];
@@ -81,7 +79,8 @@ export class Gateway {
   }
 
   /** Serves the sockets of a namespace; a server means its namespace `/`. Fails when it is served already. */
-  attach(target: Server | Namespace, { identify, auth }: AttachOptions): void {
+  attach(target: Server | Namespace, options: AttachOptions): void {
+    const { identify, auth } = readAttachOptions(options);
     const guard = auth === false ? undefined : this.#guard;
     if (guard !== undefined && identify !== undefined) {
       throw new HoldfastError(
@@ -132,7 +131,7 @@ export class Gateway {
 
   /** Who a socket of an attached namespace belongs to. */
   identityOf(socket: Socket): string | undefined {
-    return this.#connections.get(socket)?.identity ?? identityOf(socket, this.#identify.get(socket));
+    return this.#connections.get(socket)?.identity ?? identityOf(socket, this.#identify.get(socket), this.#settings.log);
   }
 
   /** Its namespaces may be attached to another; until they are, clients are told that this one is shutting down. */
@@ -170,7 +169,8 @@ export class Gateway {
   /** A socket that belongs to somebody is one of his devices at once: what his rooms have for it needs no request. */
   #greet(socket: Socket): void {
     try {
-      if (!this.#closed && socket.connected && identityOf(socket, this.#identify.get(socket)) !== undefined) this.#connectionOf(socket);
+      if (!this.#closed && socket.connected && identityOf(socket, this.#identify.get(socket), this.#settings.log) !== undefined)
+        this.#connectionOf(socket);
     } catch (error) {
       // Whoever it is will be told at the first request.
       if (!(error instanceof HoldfastError)) refusalOf(error, "identify", this.#settings.log);
@@ -183,7 +183,7 @@ export class Gateway {
     if (known !== undefined) return known;
     const namespace = checkNamespace(socket.nsp.name);
     const identify = this.#identify.get(socket);
-    const identity = identityOf(socket, identify);
+    const identity = identityOf(socket, identify, this.#settings.log);
     const { allowance, leave } = this.#admit(socket, identity);
     const person = { identity, identify, session: this.#guard?.sessionOf(socket) };
     const connection = new Connection(socket, namespace, person, allowance, this.#ids);

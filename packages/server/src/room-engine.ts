@@ -224,8 +224,10 @@ export interface RoomEngine {
 
   /**
    * Makes the user of the session a member of the room, if it is not, and lets its device begin at `from`; resolves to the
-   * first sequence that the device gets. `from` is ignored for a member's first device, which begins at the member's
-   * first message, and where the device has begun: it joined before, or settled something.
+   * lowest sequence that the device has not settled. When that makes the user a member, the device is the first one, and
+   * `from` is the member's first message. Where the user is one, `from` is ignored for the first device, and for a later one
+   * that joined before, settled something or was told a gap. Else it lets that one begin earlier than with what came since
+   * it was first here, and never later: of that nothing is passed over. What was sent to it comes again in its place then.
    *
    * `NOT_FOUND` when the session is over; `TOO_LARGE` as `addMember`.
    */
@@ -254,7 +256,8 @@ export interface RoomEngine {
   settleGap(session: number, room: number, from: number, to: number): void;
 
   /**
-   * What became of a message with each user who was a member when it was emitted and is one now. Any device of a user counts.
+   * What became of a message with each user who is a member now and whom it is for: a member when it was emitted, or one whose
+   * join began with it or before it. Any device of a user counts.
    * `NOT_FOUND` when there is no such room, or no such message: one with a given id is looked for among the newest 100,000.
    *
    * @param after 0, or `next` of the page before

@@ -25,7 +25,7 @@ export const userObject = z.strictObject({ user: userName });
 export const memberObject = z.union([userObject, z.strictObject({ queue: queueName })], { error: "{ user } or { queue }" });
 
 /** A room by its name, or a user. */
-export const targetName = z.union([roomName, userObject]);
+export const targetName = z.union([roomName, userObject], { error: "a room's name or { user }" });
 
 /** Where an emit goes, or what it leaves out: a room by its name, or a user. */
 export type TargetName = string | UserName;

@@ -29,8 +29,8 @@ export class RoomSession {
   over = false;
   /** It catches up, as far as is known: nothing was given to it yet, or the engine says so. The dispatcher's. */
   isBehind = true;
-  /** Resolves when attaching it was tried, never fails. */
-  entering: Promise<void> = Promise.resolve();
+  /** While it is being attached: resolves when that was tried, never fails. Whoever waits goes on in the turn in which it ends. */
+  entering: Promise<void> | undefined;
   /** Why it is not attached. */
   error: unknown;
 

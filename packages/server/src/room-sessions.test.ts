@@ -66,9 +66,11 @@ function open(): { engine: Engine; sessions: RoomSessions; sink: Sink; session: 
 describe("RoomSessions", () => {
   it("joins once it is attached", async () => {
     const { engine, sessions, session } = open();
-    const joined = sessions.join(session, "kitchen", "new");
+    const entered = session.entering;
     engine.attaching[0]?.resolve(7);
-    expect(await joined).toBe(70);
+    await entered;
+    expect(session.entering).toBeUndefined();
+    expect(await sessions.join(session, "kitchen", "new")).toBe(70);
   });
 
   it("leaves what was attached after its socket had gone", async () => {
@@ -121,13 +123,16 @@ describe("RoomSessions", () => {
     const other = sessions.attach(address, new Sink());
     engine.attaching[2]?.reject(new HoldfastError("TOO_LARGE", "too many devices"));
     await other.entering;
-    const joined = sessions.join(other, "kitchen", "new");
-    await Promise.resolve();
+    sessions.retry(other);
     engine.attaching[3]?.reject(new HoldfastError("TOO_LARGE", "too many devices"));
-    await expect(joined).rejects.toMatchObject({ code: "TOO_LARGE" });
-    const again = sessions.join(other, "kitchen", "new");
-    await Promise.resolve();
+    await other.entering;
+    await expect(sessions.join(other, "kitchen", "new")).rejects.toMatchObject({ code: "TOO_LARGE" });
+    sessions.retry(other);
+    sessions.retry(other);
     engine.attaching[4]?.resolve(5);
-    expect(await again).toBe(50);
+    await other.entering;
+    expect(await sessions.join(other, "kitchen", "new")).toBe(50);
+    sessions.retry(other);
+    expect(engine.attaching).toHaveLength(5);
   });
 });

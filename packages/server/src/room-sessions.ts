@@ -28,7 +28,7 @@ export class RoomSessions {
   /** Begins a session. It is attached as soon as the engine takes it; until then nothing comes. */
   attach(address: DeviceAddress, sink: RoomSink): RoomSession {
     const session = new RoomSession(address, sink);
-    session.entering = this.#enter(session);
+    this.#begin(session);
     return session;
   }
 
@@ -40,11 +40,14 @@ export class RoomSessions {
     if (number !== undefined) this.#leave(session, number);
   }
 
-  /** As `RoomEngine.join`; fails with why the session is not attached when it is not. */
+  /** Tries again to attach a session that was refused: why it was may be over, as rooms that the user had too many of. */
+  retry(session: RoomSession): void {
+    const waits = session.number !== undefined || session.entering !== undefined || this.#stranded.has(session);
+    if (!waits && !session.over) this.#begin(session);
+  }
+
+  /** As `RoomEngine.join`, of a session that is not being attached; fails with why it is not attached when it is not. */
   async join(session: RoomSession, room: string, from: JoinFrom): Promise<number> {
-    await session.entering;
-    // Why it was refused may be over: rooms that the user had too many of.
-    if (session.number === undefined && !session.over && !this.#stranded.has(session)) await this.#enter(session);
     if (session.over) throw new HoldfastError("NOT_FOUND", `device ${session.address.device} is attached by another connection meanwhile`);
     if (session.number === undefined) {
       throw session.error ?? new HoldfastError("ENGINE_UNAVAILABLE", "the engine does not serve, the device waits for it");
@@ -78,13 +81,20 @@ export class RoomSessions {
 
   onState(error: Error | undefined): void {
     this.#engineServes = error === undefined;
-    if (this.#engineServes) for (const session of [...this.#stranded]) session.entering = this.#enter(session);
+    if (this.#engineServes) for (const session of [...this.#stranded]) this.#begin(session);
   }
 
   /** Hands out nothing any more. */
   stop(): void {
     this.#dispatcher.stop();
     for (const session of [...this.#byNumber.values()]) session.sink.ended(session, false);
+  }
+
+  #begin(session: RoomSession): void {
+    const entering = this.#enter(session).then(() => {
+      if (session.entering === entering) session.entering = undefined;
+    });
+    session.entering = entering;
   }
 
   async #enter(session: RoomSession): Promise<void> {
@@ -124,7 +134,7 @@ export class RoomSessions {
   #strand(session: RoomSession): void {
     this.#release(session, false);
     this.#stranded.add(session);
-    if (this.#engineServes && session.error === undefined) session.entering = this.#enter(session);
+    if (this.#engineServes && session.error === undefined) this.#begin(session);
   }
 
   #end(session: RoomSession, replaced: boolean): void {

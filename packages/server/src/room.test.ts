@@ -38,6 +38,9 @@ describe("holdfast.to", () => {
     await expect(holdfast.to("kitchen").emit("connect")).rejects.toMatchObject({ code: "BAD_REQUEST" });
     await expect(holdfast.to("kitchen").emit("order", () => 1)).resolves.toHaveLength(1);
     await expect(holdfast.to("kitchen").emit("order", 1n)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    const nowhere = { code: "BAD_REQUEST", message: "to is an array of 0, expected at least 1 room or user" };
+    await expect(holdfast.to([]).emit("order")).rejects.toMatchObject(nowhere);
+    await expect(holdfast.to([]).to("kitchen").emit("order")).resolves.toHaveLength(1);
     expect(() => holdfast.to("kit chen")).toThrow("room is");
     expect(() => holdfast.to({ user: "" })).toThrow("user is");
     expect(() => user("")).toThrow("user is");

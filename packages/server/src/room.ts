@@ -128,13 +128,17 @@ export class Room {
    */
   async add(member: RoomMemberInput): Promise<number> {
     const checked = validate(memberObject, member, "member");
-    await this.#ready();
+    const ready = this.#ready();
+    if (ready !== undefined) await ready;
     return this.#broker.rooms.addMember(this.#address, checked);
   }
 
   /** Removes a member with all its devices; one that is none changes nothing. */
   async remove(member: RoomMemberInput): Promise<void> {
-    await this.#broker.rooms.removeMember(this.#address, validate(memberObject, member, "member"));
+    const checked = validate(memberObject, member, "member");
+    const ready = this.#ready();
+    if (ready !== undefined) await ready;
+    await this.#broker.rooms.removeMember(this.#address, checked);
   }
 
   /** Members in the order in which they came: up to `limit` (100, at most 1,000), after `after`. `NOT_FOUND` when there is no such room. */
@@ -179,7 +183,8 @@ export class Room {
   }
 
   /**
-   * What became of a message with each user who was a member when it was emitted and is one now. Any device of a user counts.
+   * What became of a message with each user who is a member now and whom it is for: a member when it was emitted, or one whose
+   * join began with it or before it. Any device of a user counts.
    *
    * @param options `limit`: users of the page, 100, at most 1,000; `after`: the `next` of the page before
    *

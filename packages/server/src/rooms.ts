@@ -1,6 +1,6 @@
 import type { ReceiptRun } from "holdfast-client/protocol";
 import type { Clock } from "./clock.js";
-import type { Page } from "./engine.js";
+import type { Page, QueueAddress } from "./engine.js";
 import { Existence } from "./existence.js";
 import type { Log } from "./log.js";
 import type { OpenBytes } from "./open-bytes.js";
@@ -40,13 +40,20 @@ interface RoomsSettings {
   readonly log: Log;
 }
 
+/** In which order requests take effect: each behind those that came before it. */
+export interface Turns {
+  /** Runs `act` in its turn, which may be at once. */
+  inTurn<Result>(act: () => Promise<Result>): Promise<Result>;
+}
+
 /** What rooms need of the broker that they belong to. */
 interface Host {
   readonly engine: RoomEngine;
   readonly failure: Error | undefined;
   readonly openBytes: OpenBytes;
   assertOpen(): void;
-  ensure(address: { readonly namespace: string; readonly queue: string }): Promise<void>;
+  isCertain(address: QueueAddress): boolean;
+  ensure(address: QueueAddress): Promise<void>;
 }
 
 const describeRoom = ({ namespace, room }: RoomAddress): string =>
@@ -55,9 +62,9 @@ const describeRoom = ({ namespace, room }: RoomAddress): string =>
 /**
  * The operations on durable rooms, whoever asks: they take checked input and know nothing of sockets.
  *
- * Emits reach the engine in the order of the calls, also those that had to wait for a room to be created.
+ * Calls reach the engine in their order, also those that had to wait for a room to be created.
  */
-export class Rooms {
+export class Rooms implements Turns {
   readonly sessions: RoomSessions;
   readonly presence: Presence;
   readonly receipts: Receipts;
@@ -86,15 +93,28 @@ export class Rooms {
     this.#existence = new Existence(kind, settings.roomsMax, settings.namespacesMax);
   }
 
-  /** As `RoomEngine.emit`; creates rooms that do not exist when that is allowed, else `NOT_FOUND`. */
-  async emit(request: EmitRequest): Promise<readonly (readonly ReceiptRun[])[]> {
+  /**
+   * As `RoomEngine.emit`; creates rooms that do not exist when that is allowed, else `NOT_FOUND`.
+   *
+   * @param turns those of who emits; what waits for its turn counts among the bytes that wait to be stored
+   */
+  async emit(request: EmitRequest, turns?: Turns): Promise<readonly (readonly ReceiptRun[])[]> {
     this.#host.assertOpen();
-    const { namespace, to, records } = request;
+    const store = (): Promise<readonly (readonly ReceiptRun[])[]> => this.#emit(request);
+    return this.#host.openBytes.during(request.records.length, turns === undefined ? store : () => turns.inTurn(store));
+  }
+
+  async #emit(request: EmitRequest): Promise<readonly (readonly ReceiptRun[])[]> {
+    const { namespace, to } = request;
     const rooms = to.flatMap(({ room }) => (room === undefined ? [] : { namespace, room }));
-    return this.#host.openBytes.during(records.length, async () => {
-      if (!this.#existence.isCertain(rooms)) await this.#allExist(rooms);
-      return this.#engine.emit(request);
-    });
+    if (!this.#existence.isCertain(rooms)) await this.#allExist(rooms);
+    return this.#engine.emit(request);
+  }
+
+  /** Runs `act` at once, or behind the creations and removals under way and all that waits for them. */
+  async inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    if (!this.#existence.isCertain([])) await this.#allExist([]);
+    return act();
   }
 
   #allExist(addresses: readonly RoomAddress[]): Promise<void> {
@@ -122,32 +142,47 @@ export class Rooms {
   /** As `RoomEngine.roomsOf`. */
   async listOf(namespace: string, user: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
     this.#host.assertOpen();
-    return this.#engine.roomsOf(namespace, user, after, limit);
+    return this.inTurn(() => this.#engine.roomsOf(namespace, user, after, limit));
   }
 
   async stats(address: RoomAddress): Promise<RoomStats> {
     this.#host.assertOpen();
-    return this.#engine.roomStats(address);
+    return this.inTurn(() => this.#engine.roomStats(address));
   }
 
   /** As `RoomEngine.addMember`; creates the room, and the queue that becomes a member, as `emit` does. */
   async addMember(address: RoomAddress, member: RoomMember): Promise<number> {
     this.#host.assertOpen();
-    if (member.queue !== undefined) await this.#host.ensure({ namespace: address.namespace, queue: member.queue });
+    const creation = member.queue === undefined ? undefined : this.#ensureQueue({ namespace: address.namespace, queue: member.queue });
     if (!this.#existence.isCertain([address])) await this.#allExist([address]);
+    if (creation?.error !== undefined) throw creation.error;
     return this.#engine.addMember(address, member);
+  }
+
+  /** Creates the queue, if it is missing, before anything that is asked of rooms later takes effect. */
+  #ensureQueue(address: QueueAddress): { readonly error: unknown } {
+    const creation: { error: unknown } = { error: undefined };
+    if (this.#host.isCertain(address)) return creation;
+    this.#existence.during(async () => {
+      try {
+        await this.#host.ensure(address);
+      } catch (error) {
+        creation.error = error;
+      }
+    });
+    return creation;
   }
 
   /** As `RoomEngine.removeMember`. */
   async removeMember(address: RoomAddress, member: RoomMember): Promise<void> {
     this.#host.assertOpen();
-    await this.#engine.removeMember(address, member);
+    await this.inTurn(() => this.#engine.removeMember(address, member));
   }
 
   /** As `RoomEngine.members`. */
   async members(address: RoomAddress, after: number, limit: number): Promise<Page<RoomMemberInfo, number>> {
     this.#host.assertOpen();
-    return this.#engine.members(address, after, limit);
+    return this.inTurn(() => this.#engine.members(address, after, limit));
   }
 
   /** As `RoomEngine.join`; creates the room as `emit` does. */
@@ -213,12 +248,12 @@ export class Rooms {
   /** As `RoomEngine.ledger`. */
   async ledger(namespace: string, target: RoomTarget, id: string, after: number, limit: number): Promise<RoomLedger> {
     this.#host.assertOpen();
-    return this.#engine.ledger(namespace, target, { id }, after, limit);
+    return this.inTurn(() => this.#engine.ledger(namespace, target, { id }, after, limit));
   }
 
   /** As `RoomEngine.history`. */
   async history(address: RoomAddress, user: string, before: number, limit: number): Promise<Page<RoomRecord, number>> {
     this.#host.assertOpen();
-    return this.#engine.history(address, user, before, limit);
+    return this.inTurn(() => this.#engine.history(address, user, before, limit));
   }
 }

@@ -25,6 +25,9 @@ describe("Holdfast.open", () => {
     [{ engine: {}, directory: "d" }, 'engine is an object, expected "level", "memory" or an engine'],
     [{ engine: "memory", disconnectGraceMs: 60_001 }, "disconnectGraceMs is 60001, expected at most 60000"],
     [{ engine: "memory", limits: { bodyBytesMax: 300_000 } }, "limits.bodyBytesMax is 300000, expected at most 262144"],
+    [null as unknown as object, "options is null, expected an object"],
+    ["x" as unknown as object, 'options is "x", expected an object'],
+    [[1], "options is an array of 1, expected an object"],
     [{ engine: "memory", dirctory: "d" }, 'dirctory is "d", expected no such field'],
     [{ engine: "memory", log: console.log }, "log is a function, expected an object with info, warn and error"],
   ];

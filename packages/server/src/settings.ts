@@ -150,6 +150,8 @@ const options = z.strictObject({
 
 /** Resolves what was given, or fails with `BAD_REQUEST` naming the option. */
 export function resolveSettings(given: HoldfastOptions): Settings {
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw new HoldfastError("BAD_REQUEST", `options is ${preview(given)}, expected an object`);
   const { auth, ...others } = given;
   const settings = validate(options, others, "options");
   if (settings.engine === "level" && settings.directory === undefined) {

@@ -2,6 +2,10 @@ import { HoldfastError } from "holdfast-client/protocol";
 import type { z } from "zod";
 
 const PREVIEW_CHARACTERS_MAX = 80;
+const FIELDS_SHOWN_MAX = 4;
+const FIELD_CHARACTERS_MAX = 20;
+/** What zod says of a union that says nothing of its own. */
+const NO_FORM = "Invalid input";
 
 /**
  * What `schema` makes of `input`, or `BAD_REQUEST` naming the first bad field, the value received and what was expected.
@@ -29,10 +33,31 @@ function describe(issue: z.core.$ZodIssue, subject: string, show: (value: unknow
     const key = String(issue.keys[0]);
     return `${[...path, key].join(".")} is ${show(property(issue.input, key))}, expected no such field`;
   }
+  if (issue.code === "invalid_union" && issue.errors.length > 0) return describeUnion(issue, subject, show);
   // The field that says which form is meant has an unknown value: zod gives what it is a field of.
-  const isForm = issue.code === "invalid_union" && issue.errors.length === 0;
-  const received = isForm ? property(issue.input, path.at(-1) ?? "") : issue.input;
+  const received = issue.code === "invalid_union" ? property(issue.input, path.at(-1) ?? "") : issue.input;
   return `${path.join(".") || subject} is ${show(received)}, expected ${expectation(issue)}`;
+}
+
+/** Of several forms: what is wrong in the only one whose fields the value has, or else the value and all of them. */
+function describeUnion(issue: z.core.$ZodIssueInvalidUnion, subject: string, show: (value: unknown) => string): string {
+  const near = issue.errors.filter((issues) => issues.every(({ path }) => path.length > 0));
+  const [first] = near[0] ?? [];
+  if (near.length === 1 && first !== undefined) return describe({ ...first, path: [...issue.path, ...first.path] }, subject, show);
+  const { input } = issue;
+  return `${issue.path.map(String).join(".") || subject} is ${isFields(input) ? fieldsOf(input) : show(input)}, expected ${expectation(issue)}`;
+}
+
+const isFields = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+
+/** An object by the names of its fields, a few of them. */
+function fieldsOf(value: object): string {
+  const names = Object.keys(value);
+  if (names.length === 0) return "{}";
+  const shown = names.slice(0, FIELDS_SHOWN_MAX).map((name) => name.slice(0, FIELD_CHARACTERS_MAX));
+  const more = names.length > FIELDS_SHOWN_MAX ? `, ..., ${names.length} fields` : "";
+  return `{ ${shown.join(", ")}${more} }`;
 }
 
 const property = (input: unknown, key: string): unknown =>
@@ -49,8 +74,8 @@ function expectation(issue: z.core.$ZodIssue): string {
     case "invalid_value":
       return issue.values.map((value) => JSON.stringify(value)).join(" or ");
     case "invalid_union":
-      if (issue.errors.length === 0) return issue.message;
-      return issue.errors.flatMap(([first]) => (first === undefined ? [] : [expectation(first)])).join(" or ");
+      if (issue.errors.length === 0 || issue.message !== NO_FORM) return issue.message;
+      return [...new Set(issue.errors.flatMap(([first]) => (first === undefined ? [] : [expectation(first)])))].join(" or ");
     default:
       return issue.message;
   }

@@ -95,6 +95,32 @@ testCaught("what devices get", [
     },
   ],
   [
+    "a join that takes a device past what it did not settle",
+    "skipped",
+    () => {
+      const story = begin();
+      story.come("ann tablet 1");
+      story.emit("m1");
+      for (const session of [PHONE, "ann tablet 1"]) story.hear(session, 1);
+      story.ack(PHONE, 1);
+      story.join("ann tablet 1", "new", 2);
+      return story.end();
+    },
+  ],
+  [
+    "a join that takes a device past what came since it was here first",
+    "missed",
+    () => {
+      const story = begin();
+      story.come("ann tablet 1");
+      story.emit("m1");
+      story.hear(PHONE, 1);
+      story.ack(PHONE, 1);
+      story.join("ann tablet 1", "new", 2);
+      return story.end();
+    },
+  ],
+  [
     "what is below the place that a join answered",
     "again",
     () => {

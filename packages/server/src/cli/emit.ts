@@ -79,5 +79,5 @@ async function emitOnce(values: readonly unknown[], ttlMs: number | undefined, o
 }
 
 async function emitLines(form: LineForm, options: EmitterOptions, flags: EmitFlags): Promise<void> {
-  await publishLines(`emitted to ${options.room}`, form, flags, (holdfast) => new RoomEmitter(holdfast, options), { user: userOf(flags) });
+  await publishLines("emitted", options.room, form, flags, (holdfast) => new RoomEmitter(holdfast, options), { user: userOf(flags) });
 }

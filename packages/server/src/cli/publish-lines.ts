@@ -2,20 +2,26 @@ import type { Holdfast } from "holdfast-client";
 import { type ConnectionFlags, withServer } from "./connection.js";
 import { LineWriter, openStdout } from "./line-writer.js";
 import { FINISHING, Progress } from "./progress.js";
-import { Publisher } from "./publisher.js";
+import { Publisher, type PublisherOptions } from "./publisher.js";
 import { Interruption } from "./signals.js";
 
 /** How lines become messages. */
-export type LineForm = Omit<ConstructorParameters<typeof Publisher>[0], "skipInvalid" | "receipts">;
+export type LineForm = Omit<ConstructorParameters<typeof Publisher>[0], "verb" | "skipInvalid" | "receipts">;
 
 export interface LineFlags extends ConnectionFlags {
   readonly skipInvalid?: boolean;
   readonly json?: boolean;
 }
 
-/** Publishes standard input line by line to what `targetOf` gives, shows how far it is, and tells the counts at the end. */
+/**
+ * Publishes standard input line by line to what `targetOf` gives, shows how far it is, and tells the counts at the end.
+ *
+ * @param verb what happens to lines, `published` or `emitted`
+ * @param name of the queue or room
+ */
 export async function publishLines(
-  what: string,
+  verb: PublisherOptions["verb"],
+  name: string,
   form: LineForm,
   flags: LineFlags,
   targetOf: (holdfast: Holdfast) => Parameters<Publisher["run"]>[0],
@@ -23,10 +29,10 @@ export async function publishLines(
 ): Promise<void> {
   const { skipInvalid = false, json = false } = flags;
   const interruption = new Interruption();
-  const progress = new Progress(what);
+  const progress = new Progress(`${verb} to ${name}`);
   interruption.signal.addEventListener("abort", () => progress.state(FINISHING));
   const receipts = json ? new LineWriter(openStdout(), () => undefined) : undefined;
-  const publisher = new Publisher({ ...form, skipInvalid, receipts }, progress);
+  const publisher = new Publisher({ ...form, verb, skipInvalid, receipts }, progress);
   try {
     await withServer(
       flags,

@@ -55,5 +55,5 @@ async function publish(name: string, flags: PublishFlags): Promise<void> {
     throw new CommandError(EXIT.usage, "--id-field and --key-field are for JSON lines, --text lines have no fields");
   }
   const form = { text, event, priority, idField, keyField, delayMs, ttlMs };
-  await publishLines(`published to ${name}`, form, flags, (holdfast) => holdfast.queue(name));
+  await publishLines("published", name, form, flags, (holdfast) => holdfast.queue(name));
 }

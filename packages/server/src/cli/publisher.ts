@@ -19,6 +19,8 @@ export interface LineTarget {
 }
 
 export interface PublisherOptions extends LineForm {
+  /** What happens to a line, for whoever reads how far it came. */
+  readonly verb: "published" | "emitted";
   /** Pass over lines that cannot be messages, instead of ending. */
   readonly skipInvalid: boolean;
   /** Where receipts are written, if anywhere. */
@@ -58,7 +60,10 @@ export class Publisher {
     }
     await this.#until(() => this.#waitedFor === 0);
     if (this.#skipped > 0 && this.#progress.count === 0) {
-      this.#failure ??= new CommandError(EXIT.badInput, `none of ${this.#skipped} lines could be published: ${this.#firstSkipped}`);
+      this.#failure ??= new CommandError(
+        EXIT.badInput,
+        `none of ${this.#skipped} lines could be ${this.#options.verb}: ${this.#firstSkipped}`,
+      );
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -149,6 +154,6 @@ export class Publisher {
     const message = error instanceof Error ? error.message : String(error);
     const exitCode =
       error instanceof CommandError ? error.exitCode : error instanceof HoldfastError ? exitCodeOf(error.code) : EXIT.failure;
-    return new CommandError(exitCode, `${message} (${this.#progress.count} published${open})`);
+    return new CommandError(exitCode, `${message} (${this.#progress.count} ${this.#options.verb}${open})`);
   }
 }

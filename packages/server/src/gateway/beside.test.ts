@@ -54,6 +54,32 @@ describe("the application's own Socket.IO", () => {
     expect(host.io.of("/")._ids).toBe(1);
   });
 
+  it("is what Holdfast attaches to, and nothing else", async () => {
+    const { holdfast, http, io } = await open({ attach: false });
+    const targets: readonly (readonly [unknown, string])[] = [
+      [undefined, "missing"],
+      [null, "null"],
+      [{}, "an object"],
+      [http, "an object"],
+      ["/orders", '"/orders"'],
+    ];
+    for (const [target, shown] of targets) {
+      const error = { code: "BAD_REQUEST", message: `target is ${shown}, expected a Server of Socket.IO, or one of its namespaces` };
+      expect(() => holdfast.attach(target as Server)).toThrow(expect.objectContaining(error));
+    }
+    const refused: readonly (readonly [unknown, string])[] = [
+      [null, "options is null, expected an object"],
+      [{ identify: "ann" }, 'identify is "ann", expected a function that is given a socket'],
+      [{ auth: true }, "auth is true, expected false"],
+      [{ namespace: "/a" }, 'namespace is "/a", expected no such field'],
+    ];
+    for (const [options, message] of refused) {
+      expect(() => holdfast.attach(io, options as object)).toThrow(expect.objectContaining({ code: "BAD_REQUEST", message }));
+    }
+    holdfast.attach(io.of("/orders"));
+    holdfast.attach(io, {});
+  });
+
   it("costs no packet middleware, no catch-all listener, and nothing for sockets that never ask", async () => {
     const host = await open();
     await host.client();

@@ -3,6 +3,7 @@ import type { Broker } from "../broker.js";
 import type { JoinFrom, RoomSettleRun } from "../room-engine.js";
 import { deviceName } from "../room-names.js";
 import type { RoomSession, RoomSink } from "../room-session.js";
+import type { Turns } from "../rooms.js";
 import { validate } from "../validate.js";
 import type { Connection } from "./connection.js";
 import { FrameRoomSink } from "./frame-room-sink.js";
@@ -32,7 +33,7 @@ export interface Appearance {
  * having asked for anything: as the device that the handshake names, or as `default`; unless the handshake or hello says
  * that it is none. Hello or a join may name another one, which the connection is from then on.
  */
-export class Device {
+export class Device implements Turns {
   readonly #broker: Broker;
   readonly #connection: Connection;
   readonly #encodings: RoomEncodings;
@@ -103,12 +104,21 @@ export class Device {
    * @param device another one than it is so far
    * @param meta whether the room's events have an argument that tells of the message
    */
-  async join(room: string, device: string | undefined, from: JoinFrom, meta: boolean | undefined): Promise<number> {
-    const current = this.#current;
-    const name = device ?? current?.address.device ?? this.#named;
-    const session = current?.address.device === name ? current : this.#become(name);
-    if (meta !== undefined) this.#meta.set(room, meta);
-    return this.#broker.rooms.join(session, room, from);
+  join(room: string, device: string | undefined, from: JoinFrom, meta: boolean | undefined): Promise<number> {
+    return this.inTurn(() => {
+      const current = this.#current;
+      const name = device ?? current?.address.device ?? this.#named;
+      const session = current?.address.device === name ? current : this.#become(name);
+      if (meta !== undefined) this.#meta.set(room, meta);
+      this.#broker.rooms.sessions.retry(session);
+      return this.inTurn(() => this.#broker.rooms.join(session, room, from));
+    });
+  }
+
+  /** Runs what the connection asks of rooms behind all that it asked before: a join waits until the device is attached. */
+  async inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    for (let entering = this.#session?.entering; entering !== undefined; entering = this.#session?.entering) await entering;
+    return act();
   }
 
   /** The user left the room. */

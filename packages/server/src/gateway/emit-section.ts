@@ -14,7 +14,7 @@ import { readBody } from "../read-message.js";
 import type { EmitRequest } from "../room-engine.js";
 import { targetName } from "../room-names.js";
 import { roomName } from "../room-options.js";
-import type { Rooms } from "../rooms.js";
+import type { Rooms, Turns } from "../rooms.js";
 import { preview, validate } from "../validate.js";
 import { checkRecordLimits } from "./record-limits.js";
 
@@ -91,11 +91,12 @@ function parse(except: string): unknown {
 }
 
 /**
- * Stores emissions of one producer in their order: each reaches the engine in this turn, or behind the one before it.
+ * Stores emissions of one producer in their order: each reaches the engine at once, or behind the one before it and all that its
+ * connection asked before.
  * Resolves to the fates of all their messages; rejects when the first one is refused whole.
  */
-export async function storeEmissions(rooms: Rooms, requests: readonly EmitRequest[]): Promise<readonly ReceiptRun[]> {
-  const results = await Promise.allSettled(requests.map((request) => rooms.emit(request)));
+export async function storeEmissions(rooms: Rooms, requests: readonly EmitRequest[], turns: Turns): Promise<readonly ReceiptRun[]> {
+  const results = await Promise.allSettled(requests.map((request) => rooms.emit(request, turns)));
   return results.flatMap((result, index) => {
     if (result.status === "fulfilled") return result.value[0] ?? [];
     if (index === 0) throw result.reason;

@@ -184,7 +184,7 @@ export class Frames {
     connection.access.require(RULES.emit, { kind: "room", name: section.queue.slice(ROOM_MARK.length) });
     const producer = producerOf(section, connection.identity);
     const requests = readEmissions(section, { namespace, user: device.user, producer }, this.#settings.limits.bodyBytesMax);
-    void this.#store(connection, section, () => storeEmissions(this.#broker.rooms, requests));
+    void this.#store(connection, section, () => storeEmissions(this.#broker.rooms, requests, device));
   }
 
   async #store(connection: Connection, { request, records }: PublishSection, store: () => Promise<readonly ReceiptRun[]>): Promise<void> {

@@ -1,5 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Socket } from "socket.io";
+import type { Log } from "../log.js";
 import { isUserName, USER_FORM } from "../room-names.js";
 import { preview } from "../validate.js";
 import { isBoundToLoopback } from "./socket-port.js";
@@ -11,11 +12,22 @@ export type Identify = (socket: Socket) => string | undefined;
  * Who a socket belongs to. Without `identify` a client may name itself (`auth: { user }`), but only to a server that
  * no other machine reaches.
  */
-export function identityOf(socket: Socket, identify: Identify | undefined): string | undefined {
-  const claimed: unknown = identify === undefined ? claimedUser(socket) : identify(socket);
+export function identityOf(socket: Socket, identify: Identify | undefined, log: Pick<Log, "error">): string | undefined {
+  const claimed: unknown = identify === undefined ? claimedUser(socket) : identifiedBy(identify, socket, log);
   if (claimed === undefined) return undefined;
   if (isUserName(claimed)) return claimed;
   throw new HoldfastError("UNAUTHENTICATED", `user is ${preview(claimed)}, expected ${USER_FORM}`);
+}
+
+/** What the application's rule says. Why it fails is the log's: it may tell of the inside. */
+function identifiedBy(identify: Identify, socket: Socket, log: Pick<Log, "error">): unknown {
+  try {
+    return identify(socket);
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
+    log.error(`identify failed: ${error instanceof Error ? error.stack : String(error)}`);
+    throw new HoldfastError("UNAUTHENTICATED", "identify failed, so nobody knows who this connection belongs to");
+  }
 }
 
 /** Why a socket belongs to nobody, and what would change that; `identify` is there when the application has such a rule. */

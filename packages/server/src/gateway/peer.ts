@@ -27,10 +27,18 @@ export class Peer {
   static async connect(
     host: TestHost,
     auth: object,
-    options: { readonly namespace?: string; readonly reconnection?: boolean } = {},
+    options: { readonly namespace?: string; readonly reconnection?: boolean; readonly listen?: (socket: ClientSocket) => void } = {},
   ): Promise<Peer> {
     const peers: Peer[] = [];
-    const socket = await host.client({ ...options, auth, listen: (made) => peers.push(new Peer(made)) });
+    const { listen, ...others } = options;
+    const socket = await host.client({
+      ...others,
+      auth,
+      listen: (made) => {
+        peers.push(new Peer(made));
+        listen?.(made);
+      },
+    });
     return peers[0] ?? new Peer(socket);
   }
 

@@ -76,9 +76,10 @@ export class Requests {
   async #administer(connection: Connection, operation: AdminOperation, payload: object): Promise<object> {
     const isList = operation === "holdfast:list";
     const kind = isList ? validate(schemas.listRequest, payload, "list").kind : undefined;
-    if (kind === "rooms" || "room" in payload) rooms.deviceOf(connection);
     if (kind === "memberships") return rooms.listMemberships(this.#broker, connection, payload);
-    const reply = await this.#administration.answer(connection.namespace, operation, payload);
+    const answer = (): Promise<object> => this.#administration.answer(connection.namespace, operation, payload);
+    const isOfRooms = kind === "rooms" || "room" in payload;
+    const reply = await (isOfRooms ? rooms.deviceOf(connection).inTurn(answer) : answer());
     return kind === "queues" || kind === "rooms" ? onlyAllowed(connection, kind, reply) : reply;
   }
 

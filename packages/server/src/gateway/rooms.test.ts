@@ -136,6 +136,30 @@ describe("holdfast:join and holdfast:emit", () => {
   });
 });
 
+describe("an identify that throws", () => {
+  it("makes a socket nobody's, which its requests are told and the log knows more of", async () => {
+    const errors: string[] = [];
+    const log = { info: () => {}, warn: () => {}, error: (text: string) => void errors.push(text) };
+    const broken = await TestHost.open({
+      log,
+      identify: () => {
+        throw new Error("no session store");
+      },
+    });
+    const nobody = await Peer.connect(broken, { user: "ann" });
+    const error = { code: "UNAUTHENTICATED", message: expect.stringContaining("identify failed"), retryable: false };
+    for (const [operation, payload] of [
+      ["join", { room: "kitchen" }],
+      ["publish", { queue: "q", body: 1 }],
+    ] as const) {
+      expect((await nobody.ask(operation, payload)).error).toEqual(error);
+    }
+    expect(errors.join()).toContain("no session store");
+    expect(await broken.holdfast.queues()).toEqual({ items: [] });
+    await broken.close();
+  });
+});
+
 describe("devices", () => {
   it("each get everything; a second connection of one replaces the first", async () => {
     const [phone, laptop] = [await peer("bob", { device: "phone" }), await peer("bob", { device: "laptop" })];

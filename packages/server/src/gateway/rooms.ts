@@ -74,27 +74,28 @@ export async function join(_broker: Broker, connection: Connection, payload: obj
 export async function leave(broker: Broker, connection: Connection, payload: object): Promise<object> {
   const device = deviceOf(connection);
   const { room } = validate(roomRequest, payload, "leave");
-  await broker.rooms.removeMember(addressOf(connection, room), { user: device.user });
+  await device.inTurn(() => broker.rooms.removeMember(addressOf(connection, room), { user: device.user }));
   device.forget(room);
   return {};
 }
 
 export async function emit(broker: Broker, connection: Connection, payload: object, bodyBytesMax: number): Promise<object> {
-  const { user: sender } = deviceOf(connection);
+  const device = deviceOf(connection);
   const { room, rooms, user, ...emission } = validate(emitRequest, payload, "emit");
   const ways = [room, rooms, user].filter((way) => way !== undefined).length;
   if (ways !== 1) throw new HoldfastError("BAD_REQUEST", `emit has ${ways} of room, rooms, user, expected 1`);
   const to = rooms ?? [user === undefined ? (room ?? "") : { user }];
-  return { receipts: await emitOne(broker.rooms, connection.namespace, { ...emission, to, sender }, bodyBytesMax) };
+  return { receipts: await emitOne(broker.rooms, connection.namespace, { ...emission, to, sender: device.user }, bodyBytesMax, device) };
 }
 
 /** What became of a message, for who emitted it. */
 export async function receipts(broker: Broker, connection: Connection, payload: object): Promise<object> {
   const device = deviceOf(connection);
-  if ("watch" in payload) return watchReceipts(broker, connection, payload);
+  if ("watch" in payload) return device.inTurn(() => broker.rooms.inTurn(() => watchReceipts(broker, connection, payload)));
   const request = validate(receiptsRequest, payload, "receipts");
   const { id, after } = request;
-  const ledger = await broker.rooms.ledger(connection.namespace, targetOf(request), id, after, request.limit);
+  const target = targetOf(request);
+  const ledger = await device.inTurn(() => broker.rooms.ledger(connection.namespace, target, id, after, request.limit));
   const { record, sequence: _, ...reply } = ledger;
   if (record === undefined) throw new HoldfastError("NOT_FOUND", `message ${id} is not kept any more`);
   if (senderOf(record) !== device.user && !mayAdminister(connection, request.room))
@@ -130,11 +131,12 @@ function targetOf({ room, user }: Pick<z.output<typeof receiptsRequest>, "room" 
 
 /** What was emitted before, for a member: it settles nothing, and moves no cursor. */
 export async function history(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  const { user } = deviceOf(connection);
+  const device = deviceOf(connection);
+  const { user } = device;
   const { room, before, limit } = validate(historyRequest, payload, "history");
   const address = addressOf(connection, room);
   const read = (from: number, count: number): Promise<Page<RoomRecord, number>> => broker.rooms.history(address, user, from, count);
-  return fillPage(before, limit, read, shownInHistory, HISTORY_READS_MAX);
+  return device.inTurn(() => fillPage(before, limit, read, shownInHistory, HISTORY_READS_MAX));
 }
 
 function shownInHistory({ record, sequence, publishedAt }: RoomRecord): Shown<object, number> {
@@ -158,16 +160,19 @@ function shownInHistory({ record, sequence, publishedAt }: RoomRecord): Shown<ob
 
 /** Members that are connected now, with their devices; with `watch` told from now on when that changes. */
 export async function presence(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  deviceOf(connection);
+  const device = deviceOf(connection);
   const { room, after, limit, watch } = validate(presenceRequest, payload, "presence");
-  if (watch === true) watchesOf(broker, connection).watchPresence(room);
-  else if (watch === false) connection.watches?.unwatchPresence(room);
-  return broker.rooms.presencePage(addressOf(connection, room), after, limit);
+  const page = async (): Promise<object> => {
+    if (watch === true) watchesOf(broker, connection).watchPresence(room);
+    else if (watch === false) connection.watches?.unwatchPresence(room);
+    return broker.rooms.presencePage(addressOf(connection, room), after, limit);
+  };
+  return device.inTurn(() => broker.rooms.inTurn(page));
 }
 
 /** Names of the rooms that the user is in, a page of them. */
 export async function listMemberships(broker: Broker, connection: Connection, payload: object): Promise<object> {
-  const { user } = deviceOf(connection);
+  const device = deviceOf(connection);
   const { after, limit } = validate(listRequest, payload, "list");
-  return broker.rooms.listOf(connection.namespace, user, after, limit);
+  return device.inTurn(() => broker.rooms.listOf(connection.namespace, device.user, after, limit));
 }

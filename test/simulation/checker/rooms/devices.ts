@@ -150,7 +150,7 @@ export class Devices {
     }
   }
 
-  /** A join moves a device that did not begin. */
+  /** A join may let a device begin earlier that did not begin. */
   #noteJoin(call: JoinCall, to: number, { index }: SessionEvent, track: Track): void {
     const isOfLife = this.#run.lifeAt(call.invoked.index) === track.life;
     if (isOfLife && track.begunIn !== undefined && track.begunIn === track.life) return;

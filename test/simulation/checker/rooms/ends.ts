@@ -49,20 +49,25 @@ export class Ends {
 
   /** What came and was not settled came again. */
   #checkTrack(track: Track): void {
-    if (track.loose || this.#hasJoined(track)) return;
+    if (track.loose || this.#mayHaveJoined(track)) return;
     const stays = (from: number): boolean => this.#members.surely(track.target, { user: track.user }, from, this.#run.drained);
     for (const { sequence, answered, last } of track.known) {
       if (!answered && stays(last.index) && !track.gaps.ever(sequence))
         this.#report.add("skipped", `${track} did not settle sequence ${sequence}, and it did not come again`, last.index);
+    }
+    for (const { sequence, last } of track.passedOver) {
+      const cameSince = (track.get(sequence)?.last ?? last) !== last;
+      if (stays(last.index) && !cameSince && !track.gaps.ever(sequence))
+        this.#report.add("skipped", `${track} did not settle sequence ${sequence}, and a join passed over it`, last.index);
     }
     for (const { told } of track.gaps.open)
       if (stays(told.index))
         this.#report.add("gap-forgotten", `${track} was not told again of the gap from ${told.from} to ${told.to}`, told.index);
   }
 
-  /** A join after its last event may have taken it elsewhere. */
-  #hasJoined({ user, device, target, lastIndex }: Track): boolean {
-    return this.#devices.joins(user, device, target).some((call) => this.#run.lastEffect(call) > lastIndex);
+  /** A join after its last event may have taken it to earlier messages, until a crash undid that. */
+  #mayHaveJoined({ user, device, target, lastIndex }: Track): boolean {
+    return this.#devices.joins(user, device, target).some((call) => call.ok === undefined && this.#run.lastEffect(call) > lastIndex);
   }
 
   #targets(): Target[] {
@@ -94,8 +99,6 @@ export class Ends {
       const here = Math.max(members, call.doneIndex);
       if (call.ok !== undefined && here < end) since = Math.min(since, here);
     }
-    // A join of a device that did not begin moves it.
-    for (const call of this.#devices.joins(user, device, target)) since = Math.max(since, this.#run.lastEffect(call));
     return since;
   }
 

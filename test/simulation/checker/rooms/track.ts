@@ -40,6 +40,8 @@ export class Track {
   readonly gaps = new ToldGaps();
   /** How often each message came, ever. */
   readonly times = new Map<number, number>();
+  /** Those that it did not settle and that a join passed over. */
+  readonly passedOver: KnownMessage[] = [];
   /** Those it may have settled, ever. */
   readonly acked = new Set<number>();
   /** Messages in the order of their sequences. */
@@ -159,10 +161,16 @@ export class Track {
   }
 
   /**
-   * A join is over that may have moved the device: it is at `floor`, if that was answered, or anywhere.
+   * A join is over that may have let the device begin earlier: it is at `floor`, if that was answered; else a crash may have
+   * undone it, with all that came of it. What the device did not settle below `floor` has to come to be a gap: no join passes
+   * over it.
    */
   rejoin(floor: number | undefined): void {
-    const kept = this.#order.filter(({ sequence }) => sequence >= (floor ?? 0));
+    const kept: KnownMessage[] = [];
+    for (const message of this.#order) {
+      if (message.sequence >= (floor ?? 0)) kept.push(message);
+      else if (!message.answered && !this.loose) this.passedOver.push(message);
+    }
     this.forget();
     this.#order = kept;
     this.#known = new Map(kept.map((message) => [message.sequence, message]));

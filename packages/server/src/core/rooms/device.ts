@@ -17,7 +17,7 @@ export class Device {
   gapsShown = 0;
   /** What it never got, as far as the room still has it: for the ledger. */
   failed: Range[] = [];
-  /** It was a member's first device, joined, or settled something: where it is is not to be chosen any more. */
+  /** It was a member's first device, joined, or settled something: no join lets it begin earlier any more. */
   begun: boolean;
   lastSeen: number;
   session: Session | undefined;
@@ -59,7 +59,7 @@ export class Device {
     this.resumeAt = NEVER;
   }
 
-  /** Begins elsewhere; nothing was settled yet. */
+  /** Begins earlier; nothing was settled yet. */
   moveTo(sequence: number): void {
     this.progress = new Progress(sequence);
     this.start = sequence;

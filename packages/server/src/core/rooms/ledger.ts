@@ -1,7 +1,7 @@
 import type { RoomLedger } from "../../room-engine.js";
 import type { Device } from "./device.js";
 import type { Member } from "./member.js";
-import { inRanges } from "./ranges.js";
+import { addRange, clip, inRanges } from "./ranges.js";
 import type { Room } from "./room.js";
 import type { StoredBlock } from "./room-block.js";
 
@@ -51,6 +51,19 @@ export function stateOf({ devices, room }: Member, sequence: number): State {
     if (known === "pending") state = known;
   }
   return state;
+}
+
+/** A device of a member is forgotten: what is known by it is known by another one from now on, and what it alone was to get has failed. */
+export function inherit(heir: Device, { start, progress: { cursor }, failed }: Device): void {
+  const { start: own, progress } = heir;
+  const ranges = start < own ? [...clip(failed, start, own - 1), { from: Math.max(start, cursor), to: own - 1 }] : [];
+  // What both were to get failed with the member when neither took it; above its cursor the heir may still.
+  const takenTo = Math.min(cursor, progress.cursor) - 1;
+  ranges.push(...clip(heir.failed, 0, start - 1), ...clip(heir.failed, Math.max(start, takenTo + 1), Number.MAX_SAFE_INTEGER));
+  for (const { from, to } of clip(heir.failed, start, takenTo)) ranges.push(...clip(failed, from, to));
+  heir.start = Math.min(start, own);
+  heir.failed = [];
+  for (const range of ranges.sort((a, b) => a.from - b.from)) if (range.from <= range.to) addRange(heir.failed, range);
 }
 
 function deviceState({ progress, failed }: Device, room: Room, sequence: number): State {

@@ -4,6 +4,7 @@ import type { Deadlines } from "./deadlines.js";
 import type { Deliveries } from "./deliveries.js";
 import { Device } from "./device.js";
 import type { Feeds } from "./feeds.js";
+import { inherit } from "./ledger.js";
 import { Member, memberKey } from "./member.js";
 import type { News } from "./news.js";
 import type { Room } from "./room.js";
@@ -14,7 +15,7 @@ const SESSIONS_PER_LIFE = 2 ** 32;
 const MEMBERS_MAX = 100_000;
 const ROOMS_PER_USER_MAX = 1_000;
 const DEVICES_PER_USER_MAX = 64;
-/** A device that was not seen for so long is forgotten. */
+/** A device that was last seen so long before another one of its member is forgotten. */
 const DEVICE_IDLE_MS = 30 * 86_400_000;
 /** How exactly it is stored when an attached device was seen. */
 const SEEN_MS = 86_400_000;
@@ -100,7 +101,7 @@ export class Membership {
   /** Begins a session; `replaced` is the one that the device had. */
   attach(namespace: string, name: string, deviceName: string, now: number): { session: Session; replaced: Session | undefined } {
     const known = this.#catalog.user(namespace, name);
-    if (known !== undefined) assertDevices(known, deviceName);
+    if (known !== undefined) this.#assertDevices(known, deviceName, now);
     const replaced = known?.sessions.get(deviceName);
     if (replaced !== undefined) this.detach(replaced, true, now);
     const session = new Session(this.#nextSession++, this.#catalog.ensureUser(namespace, name), deviceName);
@@ -132,9 +133,9 @@ export class Membership {
       const isFirst = devices.size === 0;
       device = new Device(member, session.device, isFirst ? member.since : room.next, isFirst, now);
       devices.set(device.name, device);
-      this.#deadlines.idleAt = Math.min(this.#deadlines.idleAt, now + IDLE_CHECK_MS);
       this.#catalog.changed(member);
     }
+    this.#deadlines.idleAt = Math.min(this.#deadlines.idleAt, now + IDLE_CHECK_MS);
     device.reset();
     device.session = session;
     device.lastSeen = now;
@@ -144,7 +145,7 @@ export class Membership {
     this.#deliveries.wake(device);
   }
 
-  /** Lets the session's device begin at `from` in the room, of which its user becomes a member; returns where it begins. */
+  /** Lets the session's device begin at `from` in the room, of which its user becomes a member; returns where it is. */
   join(session: Session, room: Room, from: JoinFrom, now: number): number {
     const at = positionOf(room, from);
     const known = room.find(memberKey({ user: session.user.name }));
@@ -155,33 +156,64 @@ export class Membership {
     return device.progress.cursor;
   }
 
+  /**
+   * Only ever earlier than it is: what came to the room since the device was first here is for it, sent or not. And not where
+   * it was told that it will never get something.
+   */
   #begin(device: Device, at: number): void {
     device.begun = true;
     // In the commit that the join waits for: its answer says where the device begins.
     this.#catalog.changed(device.member);
-    if (at === device.progress.cursor) return;
+    if (at >= device.progress.cursor || device.failed.length > 0) return;
     device.moveTo(at);
     this.#deliveries.wake(device);
   }
 
   // --- idle devices --------------------------------------------------------------------------------------------
 
-  /** Forgets devices that were not seen for long, and looks again later while there are any. */
+  /**
+   * Forgets devices that their members do without, and looks again later while one is here. Nothing of a member is forgotten
+   * while it is away: it is to find each of its devices where that was.
+   */
   forgetIdle(now: number): void {
-    let found = false;
+    let isAnyHere = false;
     for (const room of this.#catalog.all()) {
       for (const member of room.members.values()) {
         if (member.who.user === undefined) continue;
         for (const device of member.devices.values()) {
-          if (device.session !== undefined) this.#noteSeen(device, now);
-          found ||= device.lastSeen + DEVICE_IDLE_MS > now;
-          if (device.lastSeen + DEVICE_IDLE_MS > now) continue;
-          member.devices.delete(device.name);
-          this.#catalog.changed(member);
+          if (device.session === undefined) continue;
+          this.#noteSeen(device, now);
+          isAnyHere = true;
         }
+        if (member.devices.size > 1) this.#forgetBefore(member, lastHere(member).lastSeen - DEVICE_IDLE_MS);
       }
     }
-    this.#deadlines.idleAt = found ? now + IDLE_CHECK_MS : Number.POSITIVE_INFINITY;
+    this.#deadlines.idleAt = isAnyHere ? now + IDLE_CHECK_MS : Number.POSITIVE_INFINITY;
+  }
+
+  /** Forgets the devices that were not seen after `seen`, but never the last one: it says how far the member is. */
+  #forgetBefore(member: Member, seen: number): void {
+    const heir = lastHere(member);
+    for (const device of [...member.devices.values()]) {
+      if (device === heir || device.session !== undefined || device.lastSeen > seen) continue;
+      inherit(heir, device);
+      member.devices.delete(device.name);
+      this.#catalog.changed(member);
+      this.#news.receipts(member.room);
+    }
+  }
+
+  /**
+   * `TOO_LARGE` when the user has as many devices as may be, here or in one of its rooms. There those that were not seen for
+   * long make place for one more.
+   */
+  #assertDevices({ name, sessions, memberships }: User, device: string, now: number): void {
+    for (const member of memberships)
+      if (member.devices.size >= DEVICES_PER_USER_MAX && !member.devices.has(device)) this.#forgetBefore(member, now - DEVICE_IDLE_MS);
+    const counts = [sessions, ...[...memberships].map(({ devices }) => devices)].filter((devices) => !devices.has(device));
+    const most = Math.max(0, ...counts.map(({ size }) => size));
+    if (most < DEVICES_PER_USER_MAX) return;
+    throw new HoldfastError("TOO_LARGE", `user ${JSON.stringify(name)} has ${most} devices, at most ${DEVICES_PER_USER_MAX} are allowed`);
   }
 
   /** A device that stays attached for days is seen all the time, also when a crash ends that. */
@@ -194,16 +226,18 @@ export class Membership {
 
 const isHere = ({ devices }: Member): boolean => [...devices.values()].some(({ session }) => session !== undefined);
 
+/** The member's device that was here last, of those that are here the first; it has one. */
+function lastHere({ devices }: Member): Device {
+  let [last] = devices.values();
+  for (const device of devices.values()) if (last === undefined || seenUntil(device) > seenUntil(last)) last = device;
+  if (last === undefined) throw new Error("a member without devices was asked for the last one");
+  return last;
+}
+
+const seenUntil = ({ session, lastSeen }: Device): number => (session === undefined ? lastSeen : Number.POSITIVE_INFINITY);
+
 const positionOf = (room: Room, from: JoinFrom): number => {
   if (from === "new") return room.next;
   if (from === "earliest") return room.head;
   return Math.min(Math.max(1, from), room.next);
 };
-
-/** `TOO_LARGE` when the user has as many devices as may be, here or in one of its rooms. */
-function assertDevices({ name, sessions, memberships }: User, device: string): void {
-  const counts = [sessions, ...[...memberships].map(({ devices }) => devices)].filter((devices) => !devices.has(device));
-  const most = Math.max(0, ...counts.map(({ size }) => size));
-  if (most < DEVICES_PER_USER_MAX) return;
-  throw new HoldfastError("TOO_LARGE", `user ${JSON.stringify(name)} has ${most} devices, at most ${DEVICES_PER_USER_MAX} are allowed`);
-}

@@ -41,5 +41,9 @@ export function addGap(gaps: Gap[], gap: Gap, shown: number): void {
   }
 }
 
+/** What of the ranges lies from `from` to `to`, both included. */
+export const clip = (ranges: readonly Range[], from: number, to: number): Range[] =>
+  ranges.flatMap((range) => (range.to < from || range.from > to ? [] : { from: Math.max(range.from, from), to: Math.min(range.to, to) }));
+
 export const inRanges = (ranges: readonly Range[], sequence: number): boolean =>
   ranges.some(({ from, to }) => sequence >= from && sequence <= to);

@@ -204,20 +204,5 @@ export function testRoomsDevices(suite: Suite): void {
         expect(await (await Phone.attach(h, "anna", "other")).rest()).toEqual([]);
       },
     );
-
-    suite.case("S3: a device that was not seen for 30 days is forgotten, one that was is not", async (h) => {
-      const rooms = new RoomsOf(h);
-      await h.engine.defineRoom(rooms.address("a"), { retention: { maxAgeMs: 0 } });
-      await rooms.add("a", "anna");
-      const phone = await Phone.attach(h, "anna", "phone");
-      const old = await Phone.attach(h, "anna", "old");
-      await old.detach();
-      await h.clock.advance(31 * 86_400_000);
-      await h.quiet();
-      const { items } = await h.engine.members(rooms.address("a"), 0, 10);
-      expect(items).toMatchObject([{ devices: 1, online: 1 }]);
-      await rooms.emit("a", 1);
-      expect(sequencesOf(await phone.take(1))).toEqual([1]);
-    });
   });
 }

@@ -34,6 +34,25 @@ export function testRoomsLedger(suite: Suite): void {
       expect(await rooms.ledger("a", 1)).toEqual({ anna: "delivered" });
     });
 
+    suite.case(
+      "S3: a message is for who became a member by a join that began with it or before it, and for nobody who came later",
+      async (h) => {
+        const rooms = new RoomsOf(h);
+        await rooms.emit("a", 1, 2);
+        const [anna, bob, carol] = [await Phone.attach(h, "anna"), await Phone.attach(h, "bob"), await Phone.attach(h, "carol")];
+        await anna.join("a", "earliest");
+        await bob.join("a", 2);
+        await carol.join("a");
+        await rooms.add("a", "dave");
+        anna.ack(...(await anna.take(2)));
+        expect(await rooms.ledger("a", 1)).toEqual({ anna: "delivered" });
+        expect(await rooms.ledger("a", 2)).toEqual({ anna: "delivered", bob: "pending" });
+        const dave = await Phone.attach(h, "dave");
+        expect(await dave.join("a", "earliest")).toBe(3);
+        expect(await rooms.ledger("a", 2)).toEqual({ anna: "delivered", bob: "pending" });
+      },
+    );
+
     suite.case("S4: what retention removed before anybody took it has failed", async (h) => {
       const rooms = new RoomsOf(h);
       await h.engine.defineRoom(rooms.address("a"), { retention: { maxMessages: 1 } });

@@ -36,6 +36,8 @@ import { testRoomsDevices } from "./rooms-devices.js";
 import { testRoomsEmit } from "./rooms-emit.js";
 import { testRoomsGaps } from "./rooms-gaps.js";
 import { testRoomsHistory } from "./rooms-history.js";
+import { testRoomsIdleDevices } from "./rooms-idle-devices.js";
+import { testRoomsJoins } from "./rooms-joins.js";
 import { testRoomsLedger } from "./rooms-ledger.js";
 import { testRoomsOrder } from "./rooms-order.js";
 import { testRoomsQueueMember } from "./rooms-queue-member.js";
@@ -91,6 +93,8 @@ export const TOPICS = [
   testRoomsEmit,
   testRoomsOrder,
   testRoomsDevices,
+  testRoomsJoins,
+  testRoomsIdleDevices,
   testRoomsGaps,
   testRoomsRetention,
   testRoomsHistory,
