@@ -16,7 +16,7 @@ export function afterFailure(attempt: number, options: QueueOptions, now: number
 
 function backoffMs(attempt: number, { backoff }: QueueOptions, random: () => number): number {
   if (backoff.type === "list") return backoff.delaysMs[Math.min(attempt, backoff.delaysMs.length) - 1] ?? 0;
-  const grown = Math.min(backoff.delayMs * 2 ** Math.min(attempt - 1, 40), backoff.delayMaxMs);
-  const delayMs = backoff.type === "exponential" ? grown : backoff.delayMs;
+  const factor = backoff.type === "exponential" ? 2 ** Math.min(attempt - 1, 40) : 1;
+  const delayMs = Math.min(backoff.delayMs * factor, backoff.delayMaxMs);
   return Math.round(delayMs * (1 - backoff.jitter * random()));
 }
