@@ -272,6 +272,16 @@ export class Chains {
     return oldest;
   }
 
+  /** Of a `fifo` queue: the first message that waits for its time, or for somebody's decision, and all behind it with it. */
+  waiter(now: number): HeldMessage | undefined {
+    return this.#chains.get("")?.held.find(({ due }) => due > now);
+  }
+
+  /** Of a `fifo` queue: messages that wait in memory before that one. */
+  countBefore(rank: Rank): number {
+    return this.#chains.get("")?.countBefore(rank) ?? 0;
+  }
+
   /** Whether a message of the log waits behind others of its key. */
   isParked(record: Uint8Array, sequence: number): boolean {
     const chain = this.#chains.get(this.keyOf(record, 0, record.length));

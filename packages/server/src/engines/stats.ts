@@ -6,8 +6,9 @@ import type { Queue } from "../core/queue.js";
 import type { QueueStats } from "../engine.js";
 import type { Store } from "../store.js";
 import { DueCensus } from "./due-census.js";
+import { OrderLook } from "./order-look.js";
 
-const NO_CHAINS = { delayed: 0, parked: 0, blocked: 0 };
+const NO_ORDER = { delayed: 0, parked: 0, blocked: 0 };
 
 /**
  * The counts of a queue. All but the delayed ones and the oldest age are kept; those may need reads. What is read comes first,
@@ -16,21 +17,22 @@ const NO_CHAINS = { delayed: 0, parked: 0, blocked: 0 };
  * @param caughtUp resolves when what was done up to now is durable
  */
 export async function statsOf(queue: Queue, store: Store, clock: Clock, caughtUp: () => Promise<void>): Promise<QueueStats> {
+  const order = await OrderLook.read(queue, store, caughtUp);
   const stored = await oldestStored(queue, store);
-  if (queue.levels.lists.every(({ complete }) => complete)) return count(queue, lookAtDue(queue, clock.now()), stored);
+  if (queue.levels.lists.every(({ complete }) => complete)) return count(queue, lookAtDue(queue, clock.now()), order, stored);
   const census = new DueCensus(queue, clock.now());
   try {
     await census.read(store, caughtUp);
     const storedNow = await oldestStored(queue, store);
-    return count(queue, lookAt(census, queue), storedNow);
+    return count(queue, lookAt(census, queue), order, storedNow);
   } finally {
     census.end();
   }
 }
 
-function count(queue: Queue, due: DueLook, stored: number): QueueStats {
+function count(queue: Queue, due: DueLook, order: OrderLook | undefined, stored: number): QueueStats {
   const { now } = due;
-  const { delayed, parked, blocked } = queue.chains?.census(now, queue.heldCount) ?? NO_CHAINS;
+  const { delayed, parked, blocked } = order?.census(now) ?? NO_ORDER;
   const oldest = Math.min(due.oldest, queue.chains?.oldest ?? Number.POSITIVE_INFINITY, oldestLeased(queue), oldestInLog(queue, stored));
   return {
     ready: queue.live - queue.inFlight - queue.delays.count - due.delayed - delayed - parked,

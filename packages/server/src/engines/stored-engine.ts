@@ -162,8 +162,8 @@ export class StoredEngine implements Engine {
   }
 
   async peek(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
-    const queue = this.#lives.running().core.catalog.require(address);
-    return looked(peekQueue(queue, this.#store, this.#clock.now(), after, limit));
+    const { core, commits } = this.#lives.running();
+    return looked(peekQueue(core.catalog.require(address), this.#store, this.#clock, () => commits.caughtUp(), after, limit));
   }
 
   // --- rooms ---------------------------------------------------------------------------------------------------

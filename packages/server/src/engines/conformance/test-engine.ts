@@ -47,6 +47,7 @@ import { testShutdown } from "./shutdown.js";
 import { testStats } from "./stats.js";
 import { Suite } from "./suite.js";
 import { testTimeToLive } from "./time-to-live.js";
+import { testWaiting } from "./waiting.js";
 
 /** Everything that is tested of an engine. */
 export const TOPICS = [
@@ -67,6 +68,7 @@ export const TOPICS = [
   testDeadLetter,
   testQueues,
   testStats,
+  testWaiting,
   testPeek,
   testLives,
   testFailures,
