@@ -18,6 +18,7 @@ import { testKeyOrder } from "./key-order.js";
 import { testLease } from "./lease.js";
 import { testLimits } from "./limits.js";
 import { testLives } from "./lives.js";
+import { testLowerLimits } from "./lower-limits.js";
 import { testManyDelays } from "./many-delays.js";
 import { testPause } from "./pause.js";
 import { testPeek } from "./peek.js";
@@ -64,6 +65,7 @@ export const TOPICS = [
   testExpiry,
   testAttempts,
   testAttemptsAcrossLives,
+  testLowerLimits,
   testDisconnect,
   testDeadLetter,
   testQueues,
