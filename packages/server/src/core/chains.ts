@@ -274,12 +274,18 @@ export class Chains {
 
   /** Of a `fifo` queue: the first message that waits for its time, or for somebody's decision, and all behind it with it. */
   waiter(now: number): HeldMessage | undefined {
-    return this.#chains.get("")?.held.find(({ due }) => due > now);
+    let first = this.#chains.get("")?.held.find(({ due }) => due > now);
+    for (const message of this.#returning) {
+      if (message.due > now && (first === undefined || isBefore(message, first))) first = message;
+    }
+    return first;
   }
 
   /** Of a `fifo` queue: messages that wait in memory before that one. */
   countBefore(rank: Rank): number {
-    return this.#chains.get("")?.countBefore(rank) ?? 0;
+    let count = this.#chains.get("")?.countBefore(rank) ?? 0;
+    for (const message of this.#returning) if (isBefore(message, rank)) count++;
+    return count;
   }
 
   /** Whether a message of the log waits behind others of its key. */
@@ -329,6 +335,14 @@ export class Chains {
         delayed++;
         parked--;
       } else if (this.#isFree(chain)) parked--;
+    }
+    // Their chains give nothing before they have them.
+    for (const { due } of this.#returning) {
+      if (due === BLOCKED) blocked++;
+      else if (due > now) {
+        delayed++;
+        parked--;
+      }
     }
     return { delayed, parked, blocked };
   }

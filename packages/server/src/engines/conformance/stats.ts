@@ -149,16 +149,19 @@ export function testStats(suite: Suite): void {
     }
 
     for (const ordering of ["none", "key", "fifo"] as const) {
-      suite.case(`C1: ${ordering}: the age counts a message also while the end of its lease is being stored`, async (h) => {
-        await h.define("orders", { ordering });
-        await h.publish("orders", { body: "cod", key: "a" });
-        const consumer = await h.attach("orders");
-        await h.clock.advance(300);
-        const nacking = h.nack(consumer, await h.takeOne(consumer), { delayMs: 60_000 });
-        expect(await h.stats("orders")).toMatchObject({ oldestAgeMs: 300, inFlight: 0 });
-        await nacking;
-        expect(await h.stats("orders")).toMatchObject({ oldestAgeMs: 300, delayed: 1 });
-      });
+      suite.case(
+        `C1: ${ordering}: a message is counted as what it is, and has its age, also while the end of its lease is being stored`,
+        async (h) => {
+          await h.define("orders", { ordering });
+          await h.publish("orders", { body: "cod", key: "a" });
+          const consumer = await h.attach("orders");
+          await h.clock.advance(300);
+          const nacking = h.nack(consumer, await h.takeOne(consumer), { delayMs: 60_000 });
+          expect(await h.stats("orders")).toMatchObject({ oldestAgeMs: 300, inFlight: 0, delayed: 1, ready: 0, parked: 0 });
+          await nacking;
+          expect(await h.stats("orders")).toMatchObject({ oldestAgeMs: 300, delayed: 1 });
+        },
+      );
     }
 
     suite.case("C1: of a queue that is not there, nothing is known", async (h) => {
