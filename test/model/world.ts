@@ -51,11 +51,17 @@ function compareMessages(model: QueueModel, seen: readonly Seen[], now: number):
 
 function statesOf(model: QueueModel, message: ModelMessage, now: number): string[] {
   if (message.state === "in-flight") return ["in-flight"];
-  // The engine calls a message parked once it knows what it waits behind.
-  if (!model.isHead(message)) return ["parked", "ready"];
+  if (!model.isHead(message)) return model.options.ordering === "fifo" ? statesInLine(model, message, now) : ["parked"];
   if (message.state === "blocked") return ["blocked"];
   if (message.dueMin > now) return ["delayed"];
   return message.dueMax <= now ? ["ready"] : ["ready", "delayed"];
+}
+
+/** Of a `fifo` queue one may follow the other at once, as far as the first that does not go on. */
+function statesInLine(model: QueueModel, message: ModelMessage, now: number): string[] {
+  const line = model.in("waiting", "blocked").filter(({ sequence }) => sequence <= message.sequence);
+  if (line.every(({ state, dueMax }) => state === "waiting" && dueMax <= now)) return ["ready"];
+  return line.some(({ state, dueMin }) => state === "blocked" || dueMin > now) ? ["parked"] : ["parked", "ready"];
 }
 
 function compareDead(model: QueueModel, letters: readonly Seen[]): void {

@@ -4,13 +4,14 @@ import { Core } from "../../packages/server/src/core/core.js";
 import { Holding } from "../../packages/server/src/core/holding.js";
 import { IdIndex } from "../../packages/server/src/core/id-index.js";
 import * as keys from "../../packages/server/src/core/keys.js";
+import { Leasing } from "../../packages/server/src/core/leasing.js";
 import { Producer } from "../../packages/server/src/core/producer.js";
 import { Recovery } from "../../packages/server/src/core/recovery.js";
 import { Transitions } from "../../packages/server/src/core/transitions.js";
 import type { ViolationKind } from "./checker.js";
 import { Consumers } from "./simulated-consumers.js";
 import { SimulatedStore } from "./simulated-store.js";
-import { DeadQueues, isRemoval, laterFirst, replace, SETTLED } from "./tampering.js";
+import { DeadQueues, isRemoval, laterFirst, replace, SETTLED, withOneMoreAttempt } from "./tampering.js";
 
 /** A bug put into the engine, its store or its gateway from outside. */
 export interface Sabotage {
@@ -172,19 +173,28 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     bug: "messages delivered more often than they may",
     kind: "attempt",
-    apply: () =>
-      replace(
+    apply: () => {
+      const fail = replace(
         Transitions.prototype,
         "fail",
         (fail) =>
           function (this: Transitions, lease, now, delayMs, reason) {
-            const { queue } = lease.consumer;
-            const { options } = queue;
-            if (options.maxAttempts > 0) queue.options = { ...options, maxAttempts: options.maxAttempts + 1 };
-            fail.call(this, lease, now, delayMs, reason);
-            queue.options = options;
+            withOneMoreAttempt(lease.consumer.queue, () => fail.call(this, lease, now, delayMs, reason));
           },
-      ),
+      );
+      const lease = replace(
+        Leasing.prototype,
+        "lease",
+        (lease) =>
+          function (this: Leasing, consumer, ...how) {
+            return withOneMoreAttempt(consumer.queue, () => lease.call(this, consumer, ...how));
+          },
+      );
+      return () => {
+        fail();
+        lease();
+      };
+    },
   },
   {
     bug: "the next of a key before the settlement is on disk",

@@ -1,5 +1,6 @@
 import { Catalog } from "../../packages/server/src/core/catalog.js";
 import { Chain, type ParkedMessage } from "../../packages/server/src/core/chain.js";
+import type { Queue } from "../../packages/server/src/core/queue.js";
 import { Transitions } from "../../packages/server/src/core/transitions.js";
 import { isReplyQueue } from "../../packages/server/src/options.js";
 import type { Write } from "../../packages/server/src/store.js";
@@ -67,6 +68,17 @@ export function laterFirst(): () => void {
   return () => {
     for (const undo of takeOut) undo();
   };
+}
+
+/** Runs it as if the queue allowed one attempt more. */
+export function withOneMoreAttempt<Result>(queue: Queue, run: () => Result): Result {
+  const { options } = queue;
+  if (options.maxAttempts > 0) queue.options = { ...options, maxAttempts: options.maxAttempts + 1 };
+  try {
+    return run();
+  } finally {
+    queue.options = options;
+  }
 }
 
 /** Lets messages expire while the reply queue seems to be gone. */

@@ -48,8 +48,8 @@ export class LoosestSettings {
         least = Math.min(least, backoff.delaysMs[Math.min(attempt, backoff.delaysMs.length) - 1] ?? 0);
         continue;
       }
-      const grown = Math.min(backoff.delayMs * 2 ** Math.min(attempt - 1, 40), backoff.delayMaxMs);
-      const delayMs = backoff.type === "exponential" ? grown : backoff.delayMs;
+      const factor = backoff.type === "exponential" ? 2 ** Math.min(attempt - 1, 40) : 1;
+      const delayMs = Math.min(backoff.delayMs * factor, backoff.delayMaxMs);
       least = Math.min(least, Math.floor(delayMs * (1 - backoff.jitter)));
     }
     return least;

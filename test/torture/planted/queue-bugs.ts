@@ -122,8 +122,14 @@ const DELIVERY_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "core/transitions.ts",
-        find: "if (counted && maxAttempts > 0 && lease.attempt >= maxAttempts)",
-        replace: "if (counted && maxAttempts > 0 && lease.attempt > maxAttempts)",
+        find: "if (counted && isSpent(queue.options, lease.attempt))",
+        replace: "if (counted && isSpent(queue.options, lease.attempt - 1))",
+      },
+      { file: "core/level-leasing.ts", find: "isSpent(queue.options, attempts)", replace: "isSpent(queue.options, attempts - 1)" },
+      {
+        file: "core/chain-leasing.ts",
+        find: "isSpent(queue.options, head.attempts)",
+        replace: "isSpent(queue.options, head.attempts - 1)",
       },
     ],
     caught: { by: "simulation", kinds: ["attempt"] },

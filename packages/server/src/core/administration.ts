@@ -95,6 +95,7 @@ export class Administration {
     queue.counts.purged += count;
     queue.live = 0;
     queue.dueCount = 0;
+    for (const watcher of queue.dueWatchers) watcher.emptied();
     queue.bytes = 0;
     queue.inFlight = 0;
     queue.purgedBelow = queue.next;

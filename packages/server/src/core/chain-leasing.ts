@@ -7,6 +7,7 @@ import { Lease } from "./lease.js";
 import type { Allowance, Call, LeaseNumbers } from "./lease-call.js";
 import type { Queue } from "./queue.js";
 import { wantedBy } from "./reserve.js";
+import { isSpent } from "./retry.js";
 import type { Scanner } from "./scanner.js";
 import type { Transitions } from "./transitions.js";
 import type { Wakes } from "./wakes.js";
@@ -53,6 +54,10 @@ export class ChainLeasing {
       } else if (this.#expiry.isOver(queue, head, now)) {
         chains.take(chain, head, now);
         this.#expiry.endHead(queue, chain, head, now);
+        chains.review(chain, now);
+      } else if (head.block === undefined && isSpent(queue.options, head.attempts)) {
+        chains.take(chain, head, now);
+        this.#transitions.exhaustHead(queue, chain, head, now);
         chains.review(chain, now);
       } else {
         const size = sizeOf(head);

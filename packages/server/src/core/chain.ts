@@ -124,6 +124,13 @@ export class Chain {
     return first !== undefined && last !== undefined && first.sequence <= sequence && sequence <= last.sequence;
   }
 
+  /** How many messages wait in memory before that one. */
+  countBefore(rank: Rank): number {
+    let count = this.held.filter((message) => isBefore(message, rank)).length;
+    for (let message = this.#first; message !== undefined && isBefore(message, rank); message = message.next) count++;
+    return count;
+  }
+
   park(message: ParkedMessage): void {
     if (this.#last === undefined) this.#first = message;
     else this.#last.next = message;

@@ -59,6 +59,8 @@ export class Chains {
   #thawing: Chain[] = [];
   /** Sequences of held messages that were in flight when the life before this one ended. */
   readonly leasedBefore = new Set<number>();
+  /** What was given back, until that is durable and its chain has it. */
+  readonly #returning = new Set<HeldMessage>();
   readonly #chains: ChainTable;
   readonly #ready = new Fifo<Chain>();
   readonly #waiting = new Heap<Waiting>((a, b) => a.due < b.due);
@@ -171,6 +173,19 @@ export class Chains {
     }
   }
 
+  /** Lets the chain give nothing until the message, which was in flight, is durable in it. */
+  giveBack(chain: Chain, message: HeldMessage): void {
+    chain.frozen++;
+    this.#returning.add(message);
+  }
+
+  /** It is durable. */
+  returned(chain: Chain, message: HeldMessage): void {
+    this.#returning.delete(message);
+    chain.hold(message);
+    chain.frozen--;
+  }
+
   park(chain: Chain, sequence: number, block: Block, index: number, now: number): void {
     const message = new ParkedMessage(sequence, block, index, chain);
     this.#parked++;
@@ -252,8 +267,25 @@ export class Chains {
   /** Since when the oldest message that waits in a chain might have been delivered; Infinity when there is none. */
   get oldest(): number {
     let oldest = Number.POSITIVE_INFINITY;
+    for (const { since } of this.#returning) oldest = Math.min(oldest, since);
     for (const chain of this.#chains.values()) oldest = Math.min(oldest, chain.oldest);
     return oldest;
+  }
+
+  /** Of a `fifo` queue: the first message that waits for its time, or for somebody's decision, and all behind it with it. */
+  waiter(now: number): HeldMessage | undefined {
+    let first = this.#chains.get("")?.held.find(({ due }) => due > now);
+    for (const message of this.#returning) {
+      if (message.due > now && (first === undefined || isBefore(message, first))) first = message;
+    }
+    return first;
+  }
+
+  /** Of a `fifo` queue: messages that wait in memory before that one. */
+  countBefore(rank: Rank): number {
+    let count = this.#chains.get("")?.countBefore(rank) ?? 0;
+    for (const message of this.#returning) if (isBefore(message, rank)) count++;
+    return count;
   }
 
   /** Whether a message of the log waits behind others of its key. */
@@ -303,6 +335,14 @@ export class Chains {
         delayed++;
         parked--;
       } else if (this.#isFree(chain)) parked--;
+    }
+    // Their chains give nothing before they have them.
+    for (const { due } of this.#returning) {
+      if (due === BLOCKED) blocked++;
+      else if (due > now) {
+        delayed++;
+        parked--;
+      }
     }
     return { delayed, parked, blocked };
   }

@@ -22,6 +22,7 @@ export class DueEntries {
     const message: DueMessage = { list: fields.list, due, sequence, attempts, publishedAt, reason, expireAt, since, order, size };
     const value = packDue(message, record);
     queue.dueCount++;
+    if (queue.dueWatchers.size > 0) for (const watcher of queue.dueWatchers) watcher.added(message);
     list.expect(message, value.subarray(value.length - record.length));
     const key = keys.dueKey(queue.number, message);
     this.#commit.add(key, value);
@@ -32,6 +33,7 @@ export class DueEntries {
 
   remove(queue: Queue, message: DueMessage): void {
     queue.dueCount--;
+    if (queue.dueWatchers.size > 0) for (const watcher of queue.dueWatchers) watcher.removed(message);
     queue.drainedBytes += message.size;
     this.#commit.write(keys.dueKey(queue.number, message), undefined);
     this.#commit.removeExpiry(queue, message.expireAt, keys.EXPIRES_IN.due, message.sequence);

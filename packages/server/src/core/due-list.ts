@@ -60,10 +60,6 @@ export class DueList {
     this.number = number;
   }
 
-  values(): IterableIterator<DueMessage> {
-    return this.#near.values();
-  }
-
   /** Whether all entries that are not leased are in memory. */
   get complete(): boolean {
     return this.#loadedTo === undefined;
@@ -192,6 +188,11 @@ export class DueList {
   *waiting(): Generator<DueMessage> {
     yield* this.#near.values();
     yield* this.#arrivals.values();
+  }
+
+  /** Those of them that are still to arrive. */
+  arriving(): IterableIterator<DueMessage> {
+    return this.#arrivals.values();
   }
 
   /** Takes out one of these, wherever it stands. Returns its record when the store may not have it yet. */

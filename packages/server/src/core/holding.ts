@@ -17,7 +17,7 @@ export class Holding {
   hold(queue: Queue, chain: Chain, record: Uint8Array, fields: HeldFields): void {
     const message = heldMessage(fields, record);
     this.#write(queue, chain, message, record);
-    chain.frozen++;
+    queue.chains?.giveBack(chain, message);
     this.#commit.showChain({ queue, chain, held: message });
   }
 

@@ -5,6 +5,7 @@ import type { Expiry } from "./expiry.js";
 import { Lease, type Place } from "./lease.js";
 import type { Allowance, Call, LeaseNumbers } from "./lease-call.js";
 import type { Recovery } from "./recovery.js";
+import { isSpent } from "./retry.js";
 import type { Transitions } from "./transitions.js";
 import type { Windows } from "./window.js";
 
@@ -40,10 +41,14 @@ export class LevelLeasing {
       if (level === undefined) break;
       const before = leases.length;
       const one: Allowance = { count: before + 1, bytes: allowance.bytes };
-      this.#leaseDue(consumer, level.ready(now) ?? level.failed, leases, one, until, now);
+      let cut = this.#leaseDue(consumer, level.ready(now) ?? level.failed, leases, one, until, now);
       if (leases.length > before) wait = true;
-      else if (level === levels.lowest) this.#leaseLog(consumer, leases, one, until, now);
-      if (leases.length === before) return { wait, cut: true, more: leases.length > 0 };
+      else if (level === levels.lowest) cut = this.#leaseLog(consumer, leases, one, until, now) || cut;
+      if (leases.length === before) {
+        if (cut || levels.needsRaised) return { wait, cut: true, more: leases.length > 0 };
+        // All that it had died, and others may have something.
+        continue;
+      }
       allowance.bytes = one.bytes;
       levels.tookTurn();
     }
@@ -54,24 +59,28 @@ export class LevelLeasing {
     return { wait, cut, more: cut && leases.length > 0 };
   }
 
-  #leaseDue(consumer: Consumer, list: DueList, leases: Lease[], allowance: Allowance, until: number, now: number): void {
+  /** Returns whether it ended for the bytes' sake. */
+  #leaseDue(consumer: Consumer, list: DueList, leases: Lease[], allowance: Allowance, until: number, now: number): boolean {
     const { queue } = consumer;
-    if (list.needsLoading) return;
+    if (list.needsLoading) return false;
     for (let message = list.next(now); message !== undefined && leases.length < allowance.count; message = list.next(now)) {
-      const over = message.expireAt <= now;
-      if (!over && leases.length > 0 && message.size > allowance.bytes) return;
-      list.take();
       const { sequence, attempts, publishedAt } = message;
+      const over = message.expireAt <= now;
+      const dies = over || isSpent(queue.options, attempts);
+      if (!dies && leases.length > 0 && message.size > allowance.bytes) return true;
+      list.take();
       const record = this.#transitions.storedDue(queue, message);
-      if (over) {
+      if (dies) {
         this.#entries.remove(queue, message);
-        this.#transitions.expire(queue, record, message, now);
+        if (over) this.#transitions.expire(queue, record, message, now);
+        else this.#transitions.endSpent(queue, record, message, now);
         continue;
       }
       const lease = new Lease(this.#numbers.next++, consumer, sequence, attempts + 1, publishedAt, until, { due: message }, record);
       leases.push(lease);
       allowance.bytes -= message.size;
     }
+    return false;
   }
 
   /** Returns whether it ended for the bytes' sake, so that the consumer will ask for more at once. */

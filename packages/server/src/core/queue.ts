@@ -5,6 +5,7 @@ import { Chains } from "./chains.js";
 import type { Consumer } from "./consumer.js";
 import { DelayStore } from "./delay-store.js";
 import type { DueMark } from "./due-mark.js";
+import type { DueWatcher } from "./due-watcher.js";
 import { originText } from "./history.js";
 import { Horizon } from "./horizon.js";
 import type { KeyRange } from "./keys.js";
@@ -85,6 +86,8 @@ export class Queue extends LogState {
   /** Every block in memory that has messages not settled, by first sequence, in order. */
   readonly blocks = new NumberedMap<Block>();
   readonly levels = new PriorityLevels();
+  /** Those who count the due lists just now. */
+  readonly dueWatchers = new Set<DueWatcher>();
   /** With `ordering` by key or fifo: what keeps the order. */
   chains: Chains | undefined;
   /** Messages with a store entry of their own in the chains. */

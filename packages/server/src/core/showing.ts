@@ -68,10 +68,7 @@ export class Showing {
   #showChain({ queue, chain, held, stored }: ChainChange): void {
     // A purge may have come in between.
     if (queue.chains?.find(chain.key) !== chain) return;
-    if (held !== undefined) {
-      chain.hold(held);
-      chain.frozen--;
-    }
+    if (held !== undefined) queue.chains.returned(chain, held);
     if (stored !== undefined) {
       chain.storing--;
       chain.storedAt(stored);

@@ -15,7 +15,7 @@ import { store } from "./log.js";
 import { failedListOf, priorityOf } from "./priority-level.js";
 import type { Queue } from "./queue.js";
 import { isBefore } from "./rank.js";
-import { afterFailure } from "./retry.js";
+import { afterFailure, isSpent } from "./retry.js";
 import type { Settling } from "./settle.js";
 import { expireAtOf, NEVER } from "./timing.js";
 import type { Wakes } from "./wakes.js";
@@ -80,8 +80,7 @@ export class Transitions implements Settling {
   /** The delivery ended without a fault of the message: it comes again at once. */
   giveBack(lease: Lease, counted: boolean, now: number): void {
     const { queue } = lease.consumer;
-    const { maxAttempts } = queue.options;
-    if (counted && maxAttempts > 0 && lease.attempt >= maxAttempts) this.#exhaust(lease, lastReason(lease), now);
+    if (counted && isSpent(queue.options, lease.attempt)) this.#exhaust(lease, lastReason(lease), now);
     else
       this.#giveAgain(
         queue,
@@ -235,16 +234,19 @@ export class Transitions implements Settling {
   }
 
   failedBefore(queue: Queue, record: Uint8Array, fields: DueFields, now: number): void {
-    const { maxAttempts } = queue.options;
-    if (expireAtOf(record, 0, fields.publishedAt) <= now) {
-      this.expire(queue, record, fields, now);
-      return;
-    }
-    if (maxAttempts === 0 || fields.attempts < maxAttempts) {
-      this.#entries.add(queue, record, fields);
-      return;
-    }
-    const { attempts, sequence, publishedAt, reason } = fields;
+    if (expireAtOf(record, 0, fields.publishedAt) <= now) this.expire(queue, record, fields, now);
+    else if (isSpent(queue.options, fields.attempts)) this.endSpent(queue, record, fields, now);
+    else this.#entries.add(queue, record, fields);
+  }
+
+  /** As `pushOut`, of a message that had all its attempts. */
+  endSpent(
+    queue: Queue,
+    record: Uint8Array,
+    { sequence, attempts, publishedAt, reason }: Pick<DueMessage, "sequence" | "attempts" | "publishedAt" | "reason">,
+    now: number,
+  ): void {
+    queue.leftMeanwhile?.add(sequence);
     this.#commit.touch(queue);
     this.#died(queue, record, { reason: "attempts", error: reason, attempts, sequence, publishedAt }, now);
   }
@@ -254,16 +256,23 @@ export class Transitions implements Settling {
    * attempt for it. Its old place is the caller's to clear.
    */
   heldBefore(queue: Queue, chain: Chain, record: Uint8Array, message: HeldFields, now: number): void {
-    const { maxAttempts, poison } = queue.options;
-    const attempts = message.attempts + 1;
-    const { sequence, publishedAt, reason } = message;
-    if (expireAtOf(record, 0, publishedAt) <= now) this.expire(queue, record, { ...message, attempts }, now);
-    else if (maxAttempts === 0 || attempts < maxAttempts) this.#holding.hold(queue, chain, record, { ...message, attempts, due: 0 });
-    else if (poison === "block") this.#holding.hold(queue, chain, record, { ...message, attempts, due: BLOCKED });
-    else {
-      this.#commit.touch(queue);
-      this.#died(queue, record, { reason: "attempts", error: reason, attempts, sequence, publishedAt }, now);
-    }
+    const failed = { ...message, attempts: message.attempts + 1 };
+    if (expireAtOf(record, 0, message.publishedAt) <= now) this.expire(queue, record, failed, now);
+    else if (isSpent(queue.options, failed.attempts)) this.#exhaustHeld(queue, chain, record, failed, now);
+    else this.#holding.hold(queue, chain, record, { ...failed, due: 0 });
+  }
+
+  #exhaustHeld(queue: Queue, chain: Chain, record: Uint8Array, message: HeldFields, now: number): void {
+    if (queue.options.poison === "block") this.#holding.hold(queue, chain, record, { ...message, due: BLOCKED });
+    else this.endSpent(queue, record, message, now);
+  }
+
+  /** The next message of a chain, which was taken from it, had all its attempts. */
+  exhaustHead(queue: Queue, chain: Chain, head: HeldMessage, now: number): void {
+    const record = this.storedHeld(queue, chain, head);
+    this.#holding.remove(queue, chain, head);
+    this.#exhaustHeld(queue, chain, record, head, now);
+    if (queue.chains?.fifo === false) this.#holding.freeze(queue, chain);
   }
 
   /** Lets a blocked head go: to the dead letters, or again with all its attempts. */

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.js";
 import { Block } from "../core/block.js";
 import { BLOCKED, type HeldMessage, unpackHeld } from "../core/held-message.js";
 import * as keys from "../core/keys.js";
@@ -5,16 +6,31 @@ import type { Queue } from "../core/queue.js";
 import type { Page, Peeked } from "../engine.js";
 import type { Store } from "../store.js";
 import { storedDue } from "./due-store.js";
+import { OrderLook } from "./order-look.js";
 import { entriesOf } from "./pages.js";
 
-/** Looks at the stored messages with a sequence above `after`, in order, from the log and the due lists. */
-export async function peekQueue(queue: Queue, store: Store, now: number, from: number, limit: number): Promise<Page<Peeked, number>> {
+/**
+ * Looks at the stored messages with a sequence above `after`, in order, from the log and the due lists.
+ *
+ * @param caughtUp resolves when what was done up to now is durable
+ */
+export async function peekQueue(
+  queue: Queue,
+  store: Store,
+  clock: Clock,
+  caughtUp: () => Promise<void>,
+  from: number,
+  limit: number,
+): Promise<Page<Peeked, number>> {
+  const order = await OrderLook.read(queue, store, caughtUp);
+  const now = clock.now();
   const after = Math.max(from, queue.purgedBelow - 1);
   const inFlight = leasedSequences(queue);
   const state = (sequence: number, due: number): Peeked["state"] => {
     if (inFlight.has(sequence)) return "in-flight";
     return due > now ? "delayed" : "ready";
   };
+  const places = placesIn(queue, order, now);
   const found: Peeked[] = [];
   for await (const message of dueMessages(queue, store, after, limit + 1)) {
     found.push({
@@ -25,13 +41,13 @@ export async function peekQueue(queue: Queue, store: Store, now: number, from: n
   }
   for await (const message of heldMessages(queue, store, after, limit + 1)) {
     const isIn = inFlight.has(message.sequence);
-    found.push({ ...message, attempts: message.attempts + (isIn ? 1 : 0), state: isIn ? "in-flight" : heldState(queue, message, now) });
+    found.push({ ...message, attempts: message.attempts + (isIn ? 1 : 0), state: isIn ? "in-flight" : places.held(message) });
   }
   for await (const message of delayedMessages(queue, store, after, limit + 1)) found.push({ ...message, attempts: 0, state: "delayed" });
   let fromLog = 0;
   for await (const message of logMessages(queue, store, after)) {
-    const parked = queue.chains?.isParked(message.record, message.sequence) === true;
-    found.push({ ...message, attempts: inFlight.has(message.sequence) ? 1 : 0, state: parked ? "parked" : state(message.sequence, 0) });
+    const isIn = inFlight.has(message.sequence);
+    found.push({ ...message, attempts: isIn ? 1 : 0, state: isIn ? "in-flight" : places.log(message) });
     if (++fromLog > limit) break;
   }
   found.sort((a, b) => a.sequence - b.sequence);
@@ -104,6 +120,30 @@ async function* heldMessages(
     if (lowest.length > 2 * limit) lowest = lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
   }
   yield* lowest.sort((a, b) => a.sequence - b.sequence).slice(0, limit);
+}
+
+/** What a message that waits is said to do, where there is an order: one with an entry of its own, and one of the log. */
+interface Places {
+  held(message: HeldMessage & { key: string }): Peeked["state"];
+  log(message: Found): Peeked["state"];
+}
+
+function placesIn(queue: Queue, order: OrderLook | undefined, now: number): Places {
+  const { chains } = queue;
+  if (order === undefined || chains === undefined) return { held: () => "ready", log: () => "ready" };
+  if (chains.fifo) {
+    const waiter = order.waiter(now);
+    const stateOf = ({ sequence }: { readonly sequence: number }): Peeked["state"] => {
+      if (waiter === undefined || sequence < waiter.sequence) return "ready";
+      return sequence === waiter.sequence ? waiter.state : "parked";
+    };
+    return { held: stateOf, log: stateOf };
+  }
+  const parked = order.parked();
+  return {
+    held: (message) => heldState(queue, message, now),
+    log: ({ sequence, record }) => (parked.has(sequence) || chains.isParked(record, sequence) ? "parked" : "ready"),
+  };
 }
 
 function heldState(queue: Queue, { key, sequence, due }: HeldMessage & { key: string }, now: number): Peeked["state"] {

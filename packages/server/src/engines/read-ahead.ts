@@ -38,7 +38,7 @@ export async function fillWindow(core: Core, store: Store, queue: Queue, clock: 
       entriesMax: ENTRIES_MAX,
       bytesMax: core.loader.fillBytes(queue),
     });
-    const settled = from < queue.foundNext || queue.holed ? await readBitmaps(store, queue, from, blocks) : [];
+    const settled = await readBitmaps(store, queue, from, blocks);
     queue.readingLog = false;
     core.loader.fillLog(queue, from, blocks, settled, blocks.length === 0 ? durableNext : 0, clock.now());
   } finally {
@@ -48,9 +48,9 @@ export async function fillWindow(core: Core, store: Store, queue: Queue, clock: 
 }
 
 /** Bitmaps of the blocks that were read; only blocks of an earlier life, or that messages were taken out of, can have one. */
-async function readBitmaps(store: Store, queue: Queue, from: number, blocks: readonly Entry[]): Promise<Entry[]> {
+export async function readBitmaps(store: Store, queue: Queue, from: number, blocks: readonly Entry[]): Promise<Entry[]> {
   const lastKey = blocks.at(-1)?.[0];
-  if (lastKey === undefined) return [];
+  if (lastKey === undefined || (from >= queue.foundNext && !queue.holed)) return [];
   const range = { from: keys.settledKey(queue.number, from), to: keys.settledKey(queue.number, keys.positionOf(lastKey) + 1) };
   const bitmaps: Entry[] = [];
   for await (const page of pagesOf(store, range, { entriesMax: ENTRIES_MAX, bytesMax: DUE_BYTES_MAX })) bitmaps.push(...page);

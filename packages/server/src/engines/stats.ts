@@ -1,22 +1,39 @@
+import type { Clock } from "../clock.js";
 import { Block } from "../core/block.js";
 import * as keys from "../core/keys.js";
+import type { Lease } from "../core/lease.js";
 import type { Queue } from "../core/queue.js";
 import type { QueueStats } from "../engine.js";
 import type { Store } from "../store.js";
-import { storedDue } from "./due-store.js";
+import { DueCensus } from "./due-census.js";
+import { OrderLook } from "./order-look.js";
 
-const NO_CHAINS = { delayed: 0, parked: 0, blocked: 0 };
+const NO_ORDER = { delayed: 0, parked: 0, blocked: 0 };
 
-/** The counts of a queue. All but the delayed ones and the oldest age are kept; those may need a read. */
-export async function statsOf(queue: Queue, store: Store, now: number): Promise<QueueStats> {
-  const due = queue.levels.lists.every(({ complete }) => complete) ? lookAtDue(queue, now) : await readDue(queue, store, now);
-  const oldest = Math.min(
-    due.oldest,
-    queue.chains?.oldest ?? Number.POSITIVE_INFINITY,
-    oldestLeased(queue),
-    await oldestInLog(queue, store),
-  );
-  const { delayed, parked, blocked } = queue.chains?.census(now, queue.heldCount) ?? NO_CHAINS;
+/**
+ * The counts of a queue. All but the delayed ones and the oldest age are kept; those may need reads. What is read comes first,
+ * then everything is counted at once, so that all counts are of one moment.
+ *
+ * @param caughtUp resolves when what was done up to now is durable
+ */
+export async function statsOf(queue: Queue, store: Store, clock: Clock, caughtUp: () => Promise<void>): Promise<QueueStats> {
+  const order = await OrderLook.read(queue, store, caughtUp);
+  const stored = await oldestStored(queue, store);
+  if (queue.levels.lists.every(({ complete }) => complete)) return count(queue, lookAtDue(queue, clock.now()), order, stored);
+  const census = new DueCensus(queue, clock.now());
+  try {
+    await census.read(store, caughtUp);
+    const storedNow = await oldestStored(queue, store);
+    return count(queue, lookAt(census, queue), order, storedNow);
+  } finally {
+    census.end();
+  }
+}
+
+function count(queue: Queue, due: DueLook, order: OrderLook | undefined, stored: number): QueueStats {
+  const { now } = due;
+  const { delayed, parked, blocked } = order?.census(now) ?? NO_ORDER;
+  const oldest = Math.min(due.oldest, queue.chains?.oldest ?? Number.POSITIVE_INFINITY, oldestLeased(queue), oldestInLog(queue, stored));
   return {
     ready: queue.live - queue.inFlight - queue.delays.count - due.delayed - delayed - parked,
     inFlight: queue.inFlight,
@@ -31,41 +48,51 @@ export async function statsOf(queue: Queue, store: Store, now: number): Promise<
   };
 }
 
+/** The due lists as they were at one moment, by the time of `now`. */
 interface DueLook {
-  delayed: number;
-  oldest: number;
+  readonly now: number;
+  readonly delayed: number;
+  readonly oldest: number;
 }
 
+/** Of lists that are in memory. */
 function lookAtDue(queue: Queue, now: number): DueLook {
-  const look: DueLook = { delayed: 0, oldest: Number.POSITIVE_INFINITY };
-  for (const list of queue.levels.lists) for (const message of list.values()) note(look, message, now);
-  return look;
+  let delayed = 0;
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const list of queue.levels.lists) {
+    for (const { due, since } of list.waiting()) {
+      if (due > now) delayed++;
+      oldest = Math.min(oldest, since);
+    }
+  }
+  return { now, delayed, oldest };
 }
 
-function note(look: DueLook, message: { readonly due: number; readonly since: number }, now: number): void {
-  if (message.due > now) look.delayed++;
-  look.oldest = Math.min(look.oldest, message.since);
+/** Of a census, whose reads may have taken so long that messages were leased that waited for their time when it began. */
+function lookAt({ now, delayed, oldest }: DueCensus, queue: Queue): DueLook {
+  let leased = 0;
+  for (const { place } of leasesOf(queue)) if (place.due !== undefined && place.due.due > now) leased++;
+  return { now, delayed: delayed - leased, oldest };
 }
 
-/** The same from disk, when memory has only a stretch of a list. */
-async function readDue(queue: Queue, store: Store, now: number): Promise<DueLook> {
-  const look: DueLook = { delayed: 0, oldest: Number.POSITIVE_INFINITY };
-  for await (const { message } of storedDue(queue, store)) note(look, message, now);
-  return look;
+function* leasesOf(queue: Queue): Generator<Lease> {
+  for (const { leases, irregular } of queue.consumers) {
+    yield* leases.values();
+    yield* irregular.values();
+  }
 }
 
 function oldestLeased(queue: Queue): number {
   let oldest = Number.POSITIVE_INFINITY;
-  for (const consumer of queue.consumers) {
-    for (const lease of consumer.leases.values()) oldest = Math.min(oldest, lease.since);
-    for (const lease of consumer.irregular.values()) oldest = Math.min(oldest, lease.since);
-  }
+  for (const { since } of leasesOf(queue)) oldest = Math.min(oldest, since);
   return oldest;
 }
 
-async function oldestInLog(queue: Queue, store: Store): Promise<number> {
-  const waiting = queue.window.find(({ live }) => live > 0);
-  if (waiting !== undefined) return waiting.since;
+const oldestInLog = (queue: Queue, stored: number): number => queue.window.find(({ live }) => live > 0)?.since ?? stored;
+
+/** The oldest of the log, where memory has nothing of it. */
+async function oldestStored(queue: Queue, store: Store): Promise<number> {
+  if (queue.window.some(({ live }) => live > 0)) return Number.POSITIVE_INFINITY;
   const [entry] = await store.read({
     from: keys.blockKey(queue.number, queue.window.length > 0 ? queue.windowEnd : queue.head),
     to: keys.blockKey(queue.number, queue.durableNext),

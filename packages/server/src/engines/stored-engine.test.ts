@@ -3,6 +3,7 @@ import * as keys from "../core/keys.js";
 import { newListOf } from "../core/priority-level.js";
 import type { Entry } from "../store.js";
 import { Harness } from "./conformance/harness.js";
+import { turn } from "./conformance/manual-clock.js";
 import type { Delivery } from "./conformance/messages.js";
 import { GatedStore } from "./gated-store.js";
 import { hostOn } from "./memory/memory-host.js";
@@ -120,6 +121,85 @@ describe("a read of the due list", () => {
     await read.open();
     await h.quiet();
     expect(await leftOfOrders()).toBe(0);
+  });
+});
+
+describe("counts of due lists that are read from the store", () => {
+  /** 4 messages wait for an hour and 4 for a second, 4 are in the log; nobody consumes, so memory knows nothing of them. */
+  async function leaveDelayed(): Promise<void> {
+    await h.define("orders");
+    await h.publish("orders", ...Array.from({ length: 12 }, (_, index) => index));
+    const consumer = await h.attach("orders", 8);
+    for (const [index, held] of (await h.take(consumer, 8)).entries()) {
+      await h.nack(consumer, held, { delayMs: index < 4 ? HOUR_MS : 1_000 });
+    }
+    await h.restart("reopen");
+  }
+
+  for (const moment of ["before read", "after read"] as const) {
+    it(`C1: are those of one moment: what comes, goes and is leased meanwhile (held ${moment})`, async () => {
+      await leaveDelayed();
+      const read = store.hold(moment, ofDueList);
+      const counting = h.stats("orders");
+      await read.reached;
+      await h.clock.advance(1_000);
+      const consumer = await h.attach("orders", 8);
+      const [nacked, acked, ...held] = await h.take(consumer, 8);
+      if (nacked === undefined || acked === undefined) throw new Error("nothing leased");
+      await h.nack(consumer, nacked, { delayMs: 500 });
+      await h.ack(consumer, acked);
+      await read.open();
+      // By the clock as the counting began, what is back since waits as well.
+      expect(await counting).toMatchObject({ ready: 0, inFlight: held.length, delayed: 5, acked: 1, oldestAgeMs: 0 });
+      expect(await h.stats("orders")).toMatchObject({ ready: 0, inFlight: held.length, delayed: 5, acked: 1, oldestAgeMs: 1_000 });
+    });
+
+    it(`C1: are those of one moment: a purge meanwhile, and what comes after it (held ${moment})`, async () => {
+      await leaveDelayed();
+      const read = store.hold(moment, ofDueList);
+      const counting = h.stats("orders");
+      await read.reached;
+      await h.engine.purge(h.address("orders"));
+      const consumer = await h.attach("orders", 8);
+      await h.publish("orders", "new");
+      await h.nack(consumer, await h.takeOne(consumer), { delayMs: 500 });
+      await read.open();
+      expect(await counting).toMatchObject({ ready: 0, inFlight: 0, delayed: 1, purged: 12, published: 13 });
+    });
+  }
+
+  /** 3 messages wait for an hour, and 2 of them expire after 2 s. */
+  async function leaveExpiring(): Promise<void> {
+    await h.define("orders");
+    await h.publish("orders", "stays", { body: 1, ttlMs: 2_000 }, { body: 2, ttlMs: 2_000 });
+    const consumer = await h.attach("orders");
+    for (const held of await h.take(consumer, 3)) await h.nack(consumer, held, { delayMs: HOUR_MS });
+    await h.restart("reopen");
+  }
+
+  it("C1: are those of one moment: what went before, and is in the store until its commit is durable", async () => {
+    await leaveExpiring();
+    const commit = store.hold("before write", (key) => key[0] !== keys.metaKey[0]);
+    await h.clock.advance(2_000);
+    await commit.reached;
+    const counting = h.stats("orders");
+    await turn();
+    await commit.open();
+    expect(await counting).toMatchObject({ ready: 0, delayed: 1, dead: 2 });
+  });
+
+  it("C1: are those of one moment: what goes after it was read", async () => {
+    await leaveExpiring();
+    const due = store.hold("after read", ofDueList);
+    const counting = h.stats("orders");
+    await due.reached;
+    const log = store.hold("before read", ofBlocks);
+    await due.open();
+    await log.reached;
+    await h.clock.advance(2_000);
+    await h.until("both to expire", () => h.engine.options(h.address("orders.dead")) !== undefined);
+    await log.open();
+    expect(await counting).toMatchObject({ ready: 0, delayed: 1, dead: 2 });
   });
 });
 

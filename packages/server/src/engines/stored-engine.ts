@@ -157,12 +157,13 @@ export class StoredEngine implements Engine {
   }
 
   async stats(address: QueueAddress): Promise<QueueStats> {
-    return looked(statsOf(this.#lives.running().core.catalog.require(address), this.#store, this.#clock.now()));
+    const { core, commits } = this.#lives.running();
+    return looked(statsOf(core.catalog.require(address), this.#store, this.#clock, () => commits.caughtUp()));
   }
 
   async peek(address: QueueAddress, after: number, limit: number): Promise<Page<Peeked, number>> {
-    const queue = this.#lives.running().core.catalog.require(address);
-    return looked(peekQueue(queue, this.#store, this.#clock.now(), after, limit));
+    const { core, commits } = this.#lives.running();
+    return looked(peekQueue(core.catalog.require(address), this.#store, this.#clock, () => commits.caughtUp(), after, limit));
   }
 
   // --- rooms ---------------------------------------------------------------------------------------------------

@@ -75,6 +75,20 @@ describe("pause and resume", () => {
     await ask(client, "holdfast:define", { queue: "clicks", deadLetter: false });
     expect(await ask(client, "holdfast:pause", { queue: "clicks", dead: true })).toMatchObject({ error: { code: "NOT_FOUND" } });
   });
+
+  it("concern with `dead` also a dead-letter queue that had no letter yet, and the first one finds it paused", async () => {
+    const client = await host.client();
+    await ask(client, "holdfast:define", { queue: "orders" });
+    expect(await ask(client, "holdfast:resume", { queue: "orders", dead: true })).toEqual({ ok: true });
+    expect(await ask(client, "holdfast:pause", { queue: "orders", dead: true })).toEqual({ ok: true });
+    await kill(client, "orders", "a");
+    expect(await ask(client, "holdfast:stats", { queue: "orders.dead" })).toMatchObject({ paused: true, ready: 1 });
+    expect(await ask(client, "holdfast:resume", { queue: "orders", dead: true })).toEqual({ ok: true });
+    expect(await ask(client, "holdfast:stats", { queue: "orders.dead" })).toMatchObject({ paused: false, ready: 1 });
+    for (const operation of ["pause", "resume"]) {
+      expect(await ask(client, `holdfast:${operation}`, { queue: "nothing", dead: true })).toMatchObject({ error: { code: "NOT_FOUND" } });
+    }
+  });
 });
 
 describe("dead letters", () => {

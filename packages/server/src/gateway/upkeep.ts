@@ -16,12 +16,12 @@ export async function purge(broker: Broker, namespace: string, payload: object):
 }
 
 export async function pause(broker: Broker, namespace: string, payload: object): Promise<object> {
-  await broker.pause(concerned(broker, namespace, payload, "pause"));
+  await broker.pause(await concerned(broker, namespace, payload, "pause"));
   return {};
 }
 
 export async function resume(broker: Broker, namespace: string, payload: object): Promise<object> {
-  await broker.resume(concerned(broker, namespace, payload, "resume"));
+  await broker.resume(await concerned(broker, namespace, payload, "resume"));
   return {};
 }
 
@@ -31,7 +31,7 @@ export async function redrive(broker: Broker, namespace: string, payload: object
 }
 
 /** The queue, or with `dead` its dead-letter queue. */
-function concerned(broker: Broker, namespace: string, payload: object, operation: string): QueueAddress {
+async function concerned(broker: Broker, namespace: string, payload: object, operation: string): Promise<QueueAddress> {
   const { queue, dead } = validate(upkeepRequest, payload, operation);
   const address = { namespace, queue };
   return dead === true ? deadLetterQueueOf(broker, address) : address;

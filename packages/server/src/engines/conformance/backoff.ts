@@ -23,6 +23,14 @@ export function testBackoff(suite: Suite): void {
       expect(await h.takeOne(consumer)).toMatchObject({ attempt: 5 });
     });
 
+    suite.case("L5: a fixed backoff is no longer than its maximum", async (h) => {
+      await h.define("orders", { maxAttempts: 0, backoff: { type: "fixed", delayMs: 700, delayMaxMs: 200, jitter: 0 } });
+      await h.publish("orders", "cod");
+      const consumer = await h.attach("orders");
+      for (let attempt = 1; attempt <= 2; attempt++) await expectBackoff(h, consumer, 200);
+      expect(await h.takeOne(consumer)).toMatchObject({ attempt: 3 });
+    });
+
     suite.case("L5: an exponential backoff doubles up to its maximum", async (h) => {
       await h.define("orders", { maxAttempts: 0, backoff: { type: "exponential", delayMs: 100, delayMaxMs: 500, jitter: 0 } });
       await h.publish("orders", "cod");

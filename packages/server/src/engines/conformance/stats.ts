@@ -1,6 +1,25 @@
 import { expect } from "vitest";
-import { STEADY } from "./harness.js";
+import type { QueueStats } from "../../engine.js";
+import { type Harness, STEADY } from "./harness.js";
 import type { Suite } from "./suite.js";
+
+/** C1 at any moment: each message counts once, and no count is below 0. */
+function expectOneMoment(stats: QueueStats): void {
+  const { ready, inFlight, delayed, parked, dead, acked, expired, purged } = stats;
+  expect(ready + inFlight + delayed + parked + dead + acked + expired + purged).toBe(stats.published + stats.redriven);
+  expect(Math.min(ready, inFlight, delayed, parked), JSON.stringify(stats)).toBeGreaterThanOrEqual(0);
+}
+
+/** Leaves a queue whose due lists are not in memory: 4 messages wait for 60 s, 4 for 1 s, and 4 in the log. */
+async function leaveDelayed(h: Harness): Promise<void> {
+  await h.define("orders");
+  await h.publish("orders", ...Array.from({ length: 12 }, (_, index) => index));
+  const consumer = await h.attach("orders", 8);
+  for (const [index, held] of (await h.take(consumer, 8)).entries()) {
+    await h.nack(consumer, held, { delayMs: index < 4 ? 60_000 : 1_000 });
+  }
+  await h.restart("reopen");
+}
 
 /** C1: counts. After every case of the whole suite they are also compared with a full scan. */
 export function testStats(suite: Suite): void {
@@ -84,6 +103,66 @@ export function testStats(suite: Suite): void {
       await h.ack(consumer, young);
       expect((await h.stats("orders")).oldestAgeMs).toBe(0);
     });
+
+    suite.case("C1: counts are of one moment: what is purged while they are read counts as purged", async (h) => {
+      await h.define("orders");
+      await h.publish("orders", 1, 2, 3);
+      const consumer = await h.attach("orders");
+      for (const held of await h.take(consumer, 3)) await h.nack(consumer, held, { delayMs: 60_000 });
+      const counting = h.stats("orders");
+      const purging = h.engine.purge(h.address("orders"));
+      expectOneMoment(await counting);
+      expect(await purging).toBe(3);
+    });
+
+    if (suite.restarts.includes("reopen")) {
+      suite.case("C1: counts are of one moment, also when they are read from the store while messages come and go", async (h) => {
+        await leaveDelayed(h);
+        expect(await h.stats("orders")).toMatchObject({ ready: 4, delayed: 8 });
+        await h.clock.advance(1_000);
+        const counting = [h.stats("orders")];
+        const consumer = await h.attach("orders");
+        counting.push(h.stats("orders"));
+        const taken = await h.take(consumer, 8);
+        for (const held of taken.slice(0, 3)) {
+          counting.push(h.stats("orders"));
+          const nacked = h.nack(consumer, held, { delayMs: 30_000 });
+          counting.push(h.stats("orders"));
+          await nacked;
+        }
+        counting.push(h.stats("orders"));
+        const acked = h.ack(consumer, ...taken.slice(3));
+        counting.push(h.stats("orders"));
+        await acked;
+        for (const counted of await Promise.all(counting)) expectOneMoment(counted);
+        expect(await h.stats("orders")).toMatchObject({ ready: 0, delayed: 7, acked: 5 });
+      });
+
+      suite.case("C1: counts are of one moment: a purge while they are read from the store", async (h) => {
+        await leaveDelayed(h);
+        const counting = [h.stats("orders")];
+        const purging = h.engine.purge(h.address("orders"));
+        counting.push(h.stats("orders"));
+        for (const counted of await Promise.all(counting)) expectOneMoment(counted);
+        expect(await purging).toBe(12);
+      });
+    }
+
+    for (const ordering of ["none", "key", "fifo"] as const) {
+      suite.case(
+        `C1: ${ordering}: a message is counted as what it is, and has its age, also while the end of its lease is being stored`,
+        async (h) => {
+          await h.define("orders", { ordering });
+          await h.publish("orders", { body: "cod", key: "a" });
+          const consumer = await h.attach("orders");
+          await h.clock.advance(300);
+          const nacking = h.nack(consumer, await h.takeOne(consumer), { delayMs: 60_000 });
+          expect(await h.stats("orders")).toMatchObject({ oldestAgeMs: 300, inFlight: 0, delayed: 1, ready: 0, parked: 0 });
+          await nacking;
+          expect(await h.stats("orders")).toMatchObject({ oldestAgeMs: 300, delayed: 1 });
+        },
+      );
+    }
 
     suite.case("C1: of a queue that is not there, nothing is known", async (h) => {
       await expect(h.stats("orders")).rejects.toMatchObject({ code: "NOT_FOUND" });

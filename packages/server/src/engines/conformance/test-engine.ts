@@ -18,6 +18,7 @@ import { testKeyOrder } from "./key-order.js";
 import { testLease } from "./lease.js";
 import { testLimits } from "./limits.js";
 import { testLives } from "./lives.js";
+import { testLowerLimits } from "./lower-limits.js";
 import { testManyDelays } from "./many-delays.js";
 import { testPause } from "./pause.js";
 import { testPeek } from "./peek.js";
@@ -49,6 +50,7 @@ import { testShutdown } from "./shutdown.js";
 import { testStats } from "./stats.js";
 import { Suite } from "./suite.js";
 import { testTimeToLive } from "./time-to-live.js";
+import { testWaiting } from "./waiting.js";
 
 /** Everything that is tested of an engine. */
 export const TOPICS = [
@@ -65,10 +67,12 @@ export const TOPICS = [
   testExpiry,
   testAttempts,
   testAttemptsAcrossLives,
+  testLowerLimits,
   testDisconnect,
   testDeadLetter,
   testQueues,
   testStats,
+  testWaiting,
   testPeek,
   testLives,
   testFailures,
