@@ -1,5 +1,5 @@
-import { encoder } from "../bytes.js";
-import { HoldfastError } from "../errors.js";
+import { asJson, refusal } from "../check.js";
+import { encoder } from "../encoder.js";
 import type { Host } from "../host.js";
 import type { Lane } from "../lane.js";
 import type { Receipt } from "../message.js";
@@ -14,9 +14,6 @@ const EXCEPT_BYTES_MAX = 65_535;
 const USER_BYTES_MAX = 256;
 
 const bytesOf = (text: string): number => encoder.encode(text).length;
-
-const refuse = (what: string, value: unknown, expected: string): HoldfastError =>
-  new HoldfastError("BAD_REQUEST", `${what} is ${JSON.stringify(value)}, expected ${expected}`);
 
 /**
  * What is emitted to one room. It takes the way of what is published to a queue: a lane of its own in the outbox, numbers
@@ -34,10 +31,10 @@ export class Emitter {
 
   async emit(event: string, args: readonly unknown[], { except, ...options }: EmitOptions): Promise<Receipt> {
     const { outbox } = this.#host;
-    if (!NAME_PATTERN.test(this.#room)) throw refuse("room", this.#room, NAME_PATTERN.source);
-    if (typeof event !== "string" || RESERVED.test(event)) throw refuse("event", event, "none that Socket.IO or Holdfast keeps for itself");
+    if (typeof event !== "string" || RESERVED.test(event))
+      throw refusal("event", event, "none that Socket.IO or Holdfast keeps for itself");
     for (const name in options.headers) {
-      if (name.startsWith(RESERVED_HEADERS)) throw refuse("header", name, `none that begins with ${RESERVED_HEADERS}`);
+      if (name.startsWith(RESERVED_HEADERS)) throw refusal("header", name, `none that begins with ${RESERVED_HEADERS}`);
     }
     const { id, key, headers, ttlMs, signal, timeoutMs } = options;
     this.#lane ??= outbox.lane(ROOM_MARK + this.#room);
@@ -47,12 +44,13 @@ export class Emitter {
 
 function packExcept(except: EmitOptions["except"]): string | undefined {
   if (except === undefined) return undefined;
-  const packed = JSON.stringify(except);
+  const packed = asJson("except", () => JSON.stringify(except));
   if (!Array.isArray(except) || except.length > EXCEPT_MAX || bytesOf(packed) > EXCEPT_BYTES_MAX) {
-    throw refuse("except", packed.slice(0, 100), `up to ${EXCEPT_MAX} rooms and users, of up to ${EXCEPT_BYTES_MAX} bytes in all`);
+    throw refusal("except", except, `up to ${EXCEPT_MAX} rooms and users, of up to ${EXCEPT_BYTES_MAX} bytes in all`);
   }
   for (const each of except as readonly unknown[]) {
-    if (!isTarget(each)) throw refuse("except", each, `rooms, ${NAME_PATTERN.source}, and users, { user } of 1 to ${USER_BYTES_MAX} bytes`);
+    if (!isTarget(each))
+      throw refusal("except", each, `rooms, ${NAME_PATTERN.source}, and users, { user } of 1 to ${USER_BYTES_MAX} bytes`);
   }
   return packed;
 }
