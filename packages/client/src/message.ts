@@ -148,10 +148,15 @@ function packHeaders(headers: unknown): string {
 }
 
 function checkText(name: string, text: unknown, bytesMax: number): void {
-  if (text === undefined) return;
-  if (typeof text === "string" && text !== "" && (text.length * 3 <= bytesMax || encoder.encode(text).length <= bytesMax)) return;
-  throw refusal(name, text, `1 to ${bytesMax} bytes of UTF-8`);
+  if (text !== undefined && !isText(text, bytesMax)) throw refusal(name, text, `1 to ${bytesMax} bytes of UTF-8`);
 }
+
+/** Halves of surrogate pairs have no UTF-8: all become the same sign, so different texts would become one. */
+const HALF = /\p{Cs}/u;
+
+/** Whether it is a text, not empty, of so many bytes at most. */
+export const isText = (text: unknown, bytesMax: number): boolean =>
+  typeof text === "string" && text !== "" && (text.length * 3 <= bytesMax || encoder.encode(text).length <= bytesMax) && !HALF.test(text);
 
 /** `TOO_LARGE` unless the messages may be stored all or none; returns their bytes. */
 export function checkArray(entries: readonly Pending[]): number {

@@ -145,3 +145,29 @@ describe("what cannot be sent", () => {
     expect(server.events()).toEqual(["holdfast:hello", "holdfast:define"]);
   });
 });
+
+describe("half a surrogate pair, which UTF-8 has no bytes for,", () => {
+  const half = "table-\ud800";
+  const refused = `"table-\\ud800", expected 1 to`;
+
+  test.each(["id", "key", "event", "correlationId"])("in %s is refused: different ones would be stored as the same", async (field) => {
+    const orders = server.connect().queue("orders");
+    await expectRefusal(() => orders.publish(1, { [field]: half }), `${field} is ${refused}`);
+    await orders.publish(1, { [field]: "table-\ud83d\ude00" });
+    expect(server.publishes().flatMap(recordsOf)).toMatchObject([{ [field]: "table-😀" }]);
+  });
+
+  test("in what is emitted is refused, too", async () => {
+    const kitchen = server.connect().room("kitchen");
+    await expectRefusal(() => kitchen.emitWith({ id: half }, "order"), `id is ${refused}`);
+    await expectRefusal(() => kitchen.emit(half), `event is ${refused}`);
+    await expectRefusal(() => kitchen.emitWith({ except: [{ user: half }] }, "order"), "except is ");
+  });
+
+  test("in a body and in headers stays what it is, since JSON writes it as an escape", async () => {
+    const orders = server.connect().queue("orders");
+    await orders.publish(half, { headers: { trace: half } });
+    expect(server.stored.get("orders")).toEqual([half]);
+    expect(server.publishes().flatMap(recordsOf)).toMatchObject([{ headers: { trace: half } }]);
+  });
+});

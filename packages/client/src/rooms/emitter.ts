@@ -2,7 +2,7 @@ import { asJson, refusal } from "../check.js";
 import { encoder } from "../encoder.js";
 import type { Host } from "../host.js";
 import type { Lane } from "../lane.js";
-import type { Receipt } from "../message.js";
+import { isText, type Receipt } from "../message.js";
 import { NAME_PATTERN, ROOM_MARK } from "../names.js";
 import type { EmitOptions } from "../room.js";
 
@@ -12,8 +12,6 @@ const RESERVED_HEADERS = "holdfast:";
 const EXCEPT_MAX = 1_000;
 const EXCEPT_BYTES_MAX = 65_535;
 const USER_BYTES_MAX = 256;
-
-const bytesOf = (text: string): number => encoder.encode(text).length;
 
 /**
  * What is emitted to one room. It takes the way of what is published to a queue: a lane of its own in the outbox, numbers
@@ -45,7 +43,7 @@ export class Emitter {
 function packExcept(except: EmitOptions["except"]): string | undefined {
   if (except === undefined) return undefined;
   const packed = asJson("except", () => JSON.stringify(except));
-  if (!Array.isArray(except) || except.length > EXCEPT_MAX || bytesOf(packed) > EXCEPT_BYTES_MAX) {
+  if (!Array.isArray(except) || except.length > EXCEPT_MAX || encoder.encode(packed).length > EXCEPT_BYTES_MAX) {
     throw refusal("except", except, `up to ${EXCEPT_MAX} rooms and users, of up to ${EXCEPT_BYTES_MAX} bytes in all`);
   }
   for (const each of except as readonly unknown[]) {
@@ -59,6 +57,5 @@ function isTarget(target: unknown): boolean {
   if (typeof target === "string") return NAME_PATTERN.test(target);
   if (typeof target !== "object" || target === null) return false;
   const { user, ...others } = target as { readonly user?: unknown };
-  if (typeof user !== "string" || Object.keys(others).length > 0) return false;
-  return user !== "" && bytesOf(user) <= USER_BYTES_MAX;
+  return Object.keys(others).length === 0 && isText(user, USER_BYTES_MAX);
 }
