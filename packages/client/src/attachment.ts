@@ -1,5 +1,5 @@
 import { checkWhole } from "./check.js";
-import type { Connection, Party } from "./connection.js";
+import type { Connection, Party, Reply } from "./connection.js";
 import type { ConsumeOptions, Consumer } from "./consumer.js";
 import { Batch, type LeasedDelivery, type Settler } from "./delivery.js";
 import { HoldfastError } from "./errors.js";
@@ -39,7 +39,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
   #highestLease = 0;
   #wantsToLeave = false;
   #attempt = 0;
-  #close: (error: HoldfastError | undefined) => void = () => {};
+  #close!: (error: HoldfastError | undefined) => void;
 
   constructor(host: Host, queue: string, { maxInFlight = 100, signal }: ConsumeOptions) {
     checkWhole("maxInFlight", maxInFlight, 1, LIMITS.maxInFlightMax);
@@ -187,7 +187,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     }
   }
 
-  onCancelled(consumer: unknown, reason: unknown): void {
+  onCancelled({ consumer, reason }: Reply): void {
     if (consumer !== this.#consumer) return;
     // For a passing reason it consumes anew; what it had is lost.
     if (reason !== "engine-restarted" && reason !== "shutting-down") {

@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter } from "./bytes.js";
+import { asJson, refusal } from "./check.js";
 import { HoldfastError } from "./errors.js";
 
 /** Formats of a body: `record.ts`. */
@@ -26,10 +27,11 @@ export class JsonText {
 /** Packs a body; `BAD_REQUEST` when it is neither a JSON value nor bytes, `TOO_LARGE` when it holds too many buffers. */
 export function packBody(body: unknown): PackedBody {
   if (body instanceof JsonText) return body.text;
-  const binary = asBytes(body);
-  if (binary !== undefined) return { format: FORMAT_BINARY, bytes: new Uint8Array(binary) };
-  if (holdsBuffers(body, 0)) return packMixed(body);
-  return stringify(body);
+  return asJson("body", () => {
+    const binary = asBytes(body);
+    if (binary !== undefined) return { format: FORMAT_BINARY, bytes: new Uint8Array(binary) };
+    return holdsBuffers(body, 0) ? packMixed(body) : stringify(body);
+  });
 }
 
 /** JSON with null in the place of each buffer, after the buffers and the paths that lead to their places. */
@@ -62,15 +64,9 @@ function packMixed(body: unknown): PackedBody {
 }
 
 function stringify(body: unknown, replacer?: (this: object, name: string, value: unknown) => unknown): string {
-  let why: unknown = typeof body;
-  try {
-    const json: string | undefined = JSON.stringify(body, replacer);
-    if (json !== undefined) return json;
-  } catch (error) {
-    if (error instanceof HoldfastError) throw error;
-    why = error;
-  }
-  throw new HoldfastError("BAD_REQUEST", `body is no JSON and no bytes: ${why}`);
+  const json: string | undefined = JSON.stringify(body, replacer);
+  if (json === undefined) throw refusal("body", body, "JSON or bytes");
+  return json;
 }
 
 /** The bytes of a buffer of any kind, as plain bytes: those of Node share memory in `slice`. Undefined for anything else. */
@@ -84,12 +80,13 @@ export function asBytes(value: unknown): Uint8Array | undefined {
 export const BUFFERS_MAX = 10;
 export const DEPTH_MAX = 32;
 
-/** Whether a buffer lies somewhere in `value`; `BAD_REQUEST` when it is nested too deep to be JSON that a server takes. */
-function holdsBuffers(value: unknown, depth: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (asBytes(value) !== undefined) return true;
+/** Whether a buffer lies somewhere in `given`; `BAD_REQUEST` when it is nested too deep to be JSON that a server takes. */
+function holdsBuffers(given: unknown, depth: number): boolean {
+  if (typeof given !== "object" || given === null) return false;
+  if (asBytes(given) !== undefined) return true;
+  const value: unknown = "toJSON" in given && typeof given.toJSON === "function" ? given.toJSON() : given;
+  if (typeof value !== "object") return false;
   if (depth === DEPTH_MAX) throw new HoldfastError("BAD_REQUEST", `body is deeper than ${DEPTH_MAX}`);
-  if ("toJSON" in value && typeof value.toJSON === "function") return false;
   let found = false;
   for (const name in value) found = holdsBuffers((value as Record<string, unknown>)[name], depth + 1) || found;
   return found;
@@ -114,5 +111,5 @@ export function readMixed(bytes: Uint8Array, start: number, end: number): unknow
 /** One step of a path; only along properties the value really has. */
 function childOf(value: unknown, step: string | number): unknown {
   if (typeof value === "object" && value !== null && Object.hasOwn(value, step)) return Reflect.get(value, step);
-  throw new HoldfastError("BAD_REQUEST", "body has no place for a buffer");
+  throw new HoldfastError("BAD_REQUEST", "no place for a buffer");
 }

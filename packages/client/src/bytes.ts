@@ -2,7 +2,6 @@ import { textWriter } from "#platform";
 import { HoldfastError } from "./errors.js";
 
 const utf8 = new TextDecoder("utf-8");
-export const encoder = new TextEncoder();
 const TWO_POW_32 = 0x1_0000_0000;
 
 /** A growing little-endian buffer. Reused from frame to frame: `take` hands out a copy and starts again. */
@@ -129,7 +128,7 @@ export class ByteReader {
   #advance(bytes: number): number {
     const at = this.at;
     if (at + bytes > this.end) {
-      throw new HoldfastError("BAD_REQUEST", `malformed frame: ${bytes} bytes expected at ${at} of ${this.end}`);
+      throw new HoldfastError("BAD_REQUEST", `malformed frame: ends at ${this.end}`);
     }
     this.at = at + bytes;
     return at;

@@ -1,17 +1,33 @@
 import { type ErrorCode, HoldfastError } from "./errors.js";
 import { QUEUE_PATTERN } from "./names.js";
 
-/** `BAD_REQUEST` unless it is a name that a queue may have. */
-export function checkQueue(name: string): void {
-  if (!QUEUE_PATTERN.test(name)) {
-    throw new HoldfastError("BAD_REQUEST", `queue is ${JSON.stringify(name)}, expected ${QUEUE_PATTERN.source}`);
-  }
+const SHOWN_CHARACTERS_MAX = 100;
+
+/** `BAD_REQUEST` that names a value, whatever it is, and what is expected in its place. */
+export function refusal(name: string, value: unknown, expected: string): HoldfastError {
+  const shown = typeof value === "string" ? JSON.stringify(value) : typeof value === "object" && value ? "an object" : String(value);
+  return new HoldfastError("BAD_REQUEST", `${name} is ${shown.slice(0, SHOWN_CHARACTERS_MAX)}, expected ${expected}`);
 }
 
-/** `BAD_REQUEST` unless `value` is a whole number from `min` to `max`. */
-export function checkWhole(name: string, value: number, min: number, max: number = Number.MAX_SAFE_INTEGER): void {
-  if (Number.isInteger(value) && value >= min && value <= max) return;
-  throw new HoldfastError("BAD_REQUEST", `${name} is ${value}, expected whole, ${min} to ${max}`);
+/** `BAD_REQUEST` unless it is a name of that form; without one, a name that a queue may have. */
+export function checkName(what: string, name: unknown, pattern: RegExp = QUEUE_PATTERN): void {
+  // A pattern would take `undefined` for the text that it is written as.
+  if (typeof name !== "string" || !pattern.test(name)) throw refusal(what, name, pattern.source);
+}
+
+/** `BAD_REQUEST` unless `value` is a whole number from `min` to `max`, or not given. */
+export function checkWhole(name: string, value: number | undefined, min: number, max: number = Number.MAX_SAFE_INTEGER): void {
+  if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return;
+  throw refusal(name, value, `whole, ${min} to ${max}`);
+}
+
+/** What `make` gives; `BAD_REQUEST` when it throws, because something of the application's cannot be read or written as JSON. */
+export function asJson<Result>(name: string, make: () => Result): Result {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof HoldfastError ? error : new HoldfastError("BAD_REQUEST", `${name} is no JSON: ${error}`);
+  }
 }
 
 /** Throws an error with that code unless so many messages, of so many bytes in all, are within their limits. */

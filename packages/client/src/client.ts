@@ -65,6 +65,8 @@ export class Holdfast {
   /**
    * A durable room by name; nothing is sent. Once a room is joined or listened to, this client is a device of its user, and
    * what the user's rooms have for it comes; not before.
+   *
+   * @throws HoldfastError `BAD_REQUEST` unless the name is 1 to 128 of `A-Z a-z 0-9 . _ : -`
    */
   room(name: string): Room {
     // A chunk of its own. Nothing of any room comes meanwhile: this client is no device yet.

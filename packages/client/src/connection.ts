@@ -1,5 +1,5 @@
 import type { Socket } from "socket.io-client";
-import { afterTurn, decodeBytewise, inOneWrite } from "#platform";
+import { afterTurn, bytewise, inOneWrite } from "#platform";
 import { asBytes } from "./body.js";
 import type { ByteReader } from "./bytes.js";
 import { type ErrorReply, HoldfastError } from "./errors.js";
@@ -9,13 +9,12 @@ import {
   type Fate,
   FRAME_EVENT,
   FRAME_VERSION,
-  type FrameText,
   RequestWriter,
+  readError,
   readFates,
-  readRefused,
   SECTION,
 } from "./frame.js";
-import type { EngineEnd } from "./platform.js";
+import type { EngineEnd, FrameText } from "./platform.js";
 
 type OnAnswer = (fates: readonly Fate[]) => void;
 
@@ -44,8 +43,8 @@ export interface Party {
   leave?(): void;
   /** The server refuses this client for as long as this connection lasts, or the client is closed. */
   onRefused(error: HoldfastError): void;
-  /** The server ended the consumer of that name. */
-  onCancelled?(consumer: unknown, reason: unknown): void;
+  /** The server ended a consumer, which may be another's. */
+  onCancelled?(notice: Reply): void;
 }
 
 /** What hello says: that frames are spoken, and which device of its user this client is in rooms, if any. */
@@ -138,8 +137,7 @@ export class Connection {
     });
     this.#on(FRAME_EVENT, (frame) => this.#onFrame(frame));
     this.#on("holdfast:cancelled", (notice) => {
-      const { consumer, reason } = notice as Reply;
-      for (const party of this.#parties) party.onCancelled?.(consumer, reason);
+      for (const party of this.#parties) party.onCancelled?.(notice as Reply);
     });
     if (socket.connected) this.#hello();
   }
@@ -309,14 +307,9 @@ export class Connection {
   #onFrame(argument: unknown): void {
     const frame = asBytes(argument);
     if (frame === undefined) return;
-    let text: string | undefined;
-    // Made once for all the sections, when the first of their bodies is asked for.
-    const bytewise: FrameText = () => {
-      text ??= decodeBytewise(frame);
-      return text;
-    };
+    const text = bytewise(frame);
     try {
-      eachSection(frame, (type, content) => this.#onSection(type, content, bytewise));
+      eachSection(frame, (type, content) => this.#onSection(type, content, text));
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       // The rest cannot be read, so everything unanswered has to be asked for again.
@@ -324,25 +317,18 @@ export class Connection {
     }
   }
 
-  #onSection(type: number, content: ByteReader, text: FrameText): void {
-    switch (type) {
-      case SECTION.receipts:
-      case SECTION.settled:
-        this.#answer(readFates(content, type === SECTION.receipts));
-        break;
-      case SECTION.refused: {
-        const { request, error } = readRefused(content);
-        if (request === 0) this.#refuse(error);
-        else this.#answer({ request, runs: [{ count: Number.POSITIVE_INFINITY, error }] });
-        break;
-      }
-      case SECTION.deliveries: {
-        const section = new DeliveriesSection(content, text);
-        this.takers.get(section.handle)?.onDeliveries(section);
-        break;
-      }
-      default:
-      // A later server may say more; a client of this version does not need it.
+  #onSection(type: number, content: ByteReader, text: FrameText | undefined): void {
+    // A later server may say more; a client of this version does not need it.
+    if (type === SECTION.deliveries) {
+      const section = new DeliveriesSection(content, text);
+      this.takers.get(section.handle)?.onDeliveries(section);
+    } else if (type === SECTION.refused) {
+      const request = content.u32();
+      const error = readError(content);
+      if (request === 0) this.#refuse(error);
+      else this.#answer({ request, runs: [{ count: Number.POSITIVE_INFINITY, error }] });
+    } else if (type === SECTION.receipts || type === SECTION.settled) {
+      this.#answer(readFates(content, type === SECTION.receipts));
     }
   }
 

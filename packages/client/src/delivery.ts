@@ -1,10 +1,10 @@
-import { encoder } from "./bytes.js";
 import { checkWhole } from "./check.js";
+import { encoder } from "./encoder.js";
 import type { HoldfastError } from "./errors.js";
 import type { DeliveriesSection, Verb } from "./frame.js";
 import * as LIMITS from "./limits.js";
 import type { Headers } from "./record.js";
-import type { RecordReader } from "./record-view.js";
+import { RecordReader } from "./record-view.js";
 import { type Settlement, staleLease, type Terms } from "./settlements.js";
 
 /**
@@ -70,6 +70,9 @@ export interface Settler {
   onAnswered(batch: Batch): void;
 }
 
+/** Called with why it could not be settled, if so. */
+type Done = (error: HoldfastError | undefined) => void;
+
 /** The deliveries that came in one section, with what they share. */
 export class Batch {
   readonly deliveries: LeasedDelivery[] = [];
@@ -107,14 +110,13 @@ export class Batch {
   }
 }
 
-const ignore = (): void => {};
-
-/** A delivery while this client holds its lease. It is its own settlement, so that an ack costs no object. */
-export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlement {
+/**
+ * A delivery while this client holds its lease: the record where it lies in the frame, with what the frame says before it. It
+ * is its own settlement, so that an ack costs no object.
+ */
+export class LeasedDelivery<Body = unknown> extends RecordReader implements Delivery<Body>, Settlement {
   readonly batch: Batch;
   readonly lease: number;
-  /** Where it begins in the frame. */
-  readonly #start: number;
   verb: Verb = "ack";
   terms: Terms | undefined = undefined;
   sends = 0;
@@ -124,20 +126,14 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   answered = false;
   #body: Body | undefined;
   #leaseUntil: number | undefined;
-  #done: ((error: HoldfastError | undefined) => void) | undefined;
+  #done: Done | undefined;
 
+  /** @param start of its record */
   constructor(batch: Batch, lease: number, start: number) {
+    const { content } = batch.section;
+    super(content.bytes, start, start + content.peekU32(start));
     this.batch = batch;
     this.lease = lease;
-    this.#start = start;
-  }
-
-  get #record(): RecordReader {
-    return this.batch.section.record(this.#start);
-  }
-
-  get id(): string {
-    return this.#record.id;
   }
 
   get queue(): string {
@@ -145,49 +141,25 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   }
 
   get sequence(): number {
-    return this.batch.section.sequence(this.#start);
+    return this.batch.section.content.peekU48(this.start - 16);
   }
 
   get attempt(): number {
-    return this.batch.section.attempt(this.#start);
+    return this.batch.section.content.peekU32(this.start - 10);
   }
 
   get bodyText(): string | undefined {
-    return this.#record.bodyText(this.batch.section.text);
+    return this.readText(this.batch.section.text);
   }
 
   get body(): Body {
     // A body is never undefined once parsed: JSON has no such value.
-    if (this.#body === undefined) this.#body = this.#record.body(this.batch.section.text) as Body;
+    if (this.#body === undefined) this.#body = this.readBody(this.batch.section.text) as Body;
     return this.#body;
   }
 
-  get event(): string | undefined {
-    return this.#record.event;
-  }
-
-  get key(): string | undefined {
-    return this.#record.key;
-  }
-
-  get headers(): Headers | undefined {
-    return this.#record.headers;
-  }
-
-  get replyTo(): string | undefined {
-    return this.#record.replyTo;
-  }
-
-  get correlationId(): string | undefined {
-    return this.#record.correlationId;
-  }
-
-  get priority(): number {
-    return this.#record.priority;
-  }
-
   get publishedAt(): number {
-    return this.batch.section.publishedAt(this.#start);
+    return this.batch.section.content.peekU48(this.start - 6);
   }
 
   get leaseUntil(): number {
@@ -211,16 +183,12 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   }
 
   extend(leaseMs: number): Promise<void> {
-    return handled((resolve, reject) => {
-      checkWhole("leaseMs", leaseMs, LIMITS.leaseMsMin, LIMITS.leaseMsMax);
+    return handled((done) => {
+      checkWhole("leaseMs", leaseMs ?? 0, LIMITS.leaseMsMin, LIMITS.leaseMsMax);
       if (this.settled || this.batch.lost) throw staleLease(this.lease);
-      const onSettled = (error: HoldfastError | undefined): void => {
-        if (error !== undefined) {
-          reject(error);
-          return;
-        }
-        this.#leaseUntil = Date.now() + leaseMs + this.batch.clockOffsetMs;
-        resolve();
+      const onSettled: Done = (error) => {
+        if (error === undefined) this.#leaseUntil = Date.now() + leaseMs + this.batch.clockOffsetMs;
+        done(error);
       };
       // It is worked on, so it will be settled; until then the batch is kept.
       this.batch.endsAt = Number.POSITIVE_INFINITY;
@@ -229,10 +197,10 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
   }
 
   #settle(verb: Verb, terms?: Terms): Promise<void> {
-    return handled((resolve, reject) => {
-      checkWhole("delayMs", terms?.delayMs ?? 0, 0, LIMITS.delayMsMax);
+    return handled((done) => {
+      checkWhole("delayMs", terms?.delayMs, 0, LIMITS.delayMsMax);
       if (!this.finish(verb, terms)) throw staleLease(this.lease);
-      this.#done = (error) => (error === undefined ? resolve() : reject(error));
+      this.#done = done;
     });
   }
 
@@ -259,9 +227,9 @@ export class LeasedDelivery<Body = unknown> implements Delivery<Body>, Settlemen
 }
 
 /** A promise whose rejection does not end the process when nobody waits for it: the message then comes again anyway. */
-function handled(executor: (resolve: () => void, reject: (error: HoldfastError) => void) => void): Promise<void> {
-  const promise = new Promise<void>(executor);
-  promise.catch(ignore);
+function handled(start: (done: Done) => void): Promise<void> {
+  const promise = new Promise<void>((resolve, reject) => start((error) => (error === undefined ? resolve() : reject(error))));
+  promise.catch(() => {});
   return promise;
 }
 

@@ -56,7 +56,7 @@ export class HoldfastError extends Error {
   /** The error of a reply, whatever a peer sent: an unknown code becomes `UNKNOWN`. */
   static from(reply: unknown): HoldfastError {
     const { code, message, retryable } = (reply ?? {}) as Partial<ErrorReply>;
-    const known = ERROR_CODES.find((candidate) => candidate === code) ?? "UNKNOWN";
+    const known = ERROR_CODES.includes(code as ErrorCode) ? (code as ErrorCode) : "UNKNOWN";
     return new HoldfastError(known, String(message ?? code), retryable === true);
   }
 

@@ -38,3 +38,28 @@ test("a fifo gives what an array would give", () => {
     }),
   );
 });
+
+test("a fifo gives what an array would give, also when thousands passed", () => {
+  const fifo = new Fifo<Item>();
+  let taken = 0;
+  for (let number = 0; number < 10_000; number++) {
+    fifo.push({ number });
+    if (number % 3 > 0) expect(fifo.shift()).toEqual({ number: taken++ });
+    expect(fifo.length).toBe(number + 1 - taken);
+    expect(fifo.at(0)).toEqual(fifo.length > 0 ? { number: taken } : undefined);
+  }
+  while (fifo.length > 0) expect(fifo.shift()).toEqual({ number: taken++ });
+  expect(taken).toBe(10_000);
+  expect(fifo.shift()).toBeUndefined();
+});
+
+test("a fifo that held tens of thousands and was emptied keeps what comes then", () => {
+  const fifo = new Fifo<Item>();
+  for (let number = 0; number < 20_000; number++) fifo.push({ number });
+  while (fifo.length > 0) fifo.shift();
+  for (let number = 0; number < 100; number++) {
+    fifo.push({ number });
+    fifo.push({ number });
+    expect([fifo.shift(), fifo.shift(), fifo.length]).toEqual([{ number }, { number }, 0]);
+  }
+});

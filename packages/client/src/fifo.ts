@@ -1,51 +1,47 @@
-const CAPACITY_MIN = 16;
-/** A larger ring is let go when it is empty. */
-const CAPACITY_KEPT_MAX = 16_384;
+/** So many items may be taken before their places are given back; then it is done whenever they are most of all. */
+const TAKEN_MAX = 1_000;
 
-/** First in, first out, in a ring: pushing and taking move nothing and leave nothing behind. */
+/** First in, first out: pushing and taking move nothing, but for one item each on the average. */
 export class Fifo<Item extends object> {
-  /** Its length is a power of two. */
-  #ring: (Item | undefined)[] = new Array(CAPACITY_MIN);
+  #items: (Item | undefined)[] = [];
+  /** Where the first one is; those before it were taken. */
   #head = 0;
-  length = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
 
   /** The item `index` places behind the first. */
   at(index: number): Item | undefined {
-    return index < 0 || index >= this.length ? undefined : this.#ring[(this.#head + index) & (this.#ring.length - 1)];
+    return index < 0 ? undefined : this.#items[this.#head + index];
   }
 
   push(item: Item): void {
-    const capacity = this.#ring.length;
-    if (this.length === capacity) {
-      const items = this.clear();
-      this.#ring = new Array(capacity * 2);
-      for (const each of items) this.push(each);
-    }
-    this.#ring[(this.#head + this.length++) & (this.#ring.length - 1)] = item;
+    this.#items.push(item);
   }
 
   shift(): Item | undefined {
     const item = this.at(0);
     if (item === undefined) return undefined;
-    this.#ring[this.#head] = undefined;
-    this.#head = (this.#head + 1) & (this.#ring.length - 1);
-    if (--this.length === 0 && this.#ring.length > CAPACITY_KEPT_MAX) this.#ring = new Array(CAPACITY_MIN);
+    this.#items[this.#head++] = undefined;
+    if (this.#head > TAKEN_MAX && this.#head > this.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
     return item;
   }
 
   /** Takes out `item` and the ones behind it, `count` in all; empty when it is not here. */
   remove(item: Item, count: number): Item[] {
-    const items = this.clear();
-    const at = items.indexOf(item);
-    const removed = at < 0 ? [] : items.splice(at, count);
-    for (const each of items) this.push(each);
-    return removed;
+    const at = this.#items.indexOf(item);
+    return at < 0 ? [] : (this.#items.splice(at, count) as Item[]);
   }
 
   /** Takes out everything. */
   clear(): Item[] {
-    const items: Item[] = [];
-    for (let item = this.shift(); item !== undefined; item = this.shift()) items.push(item);
+    const items = this.#items.slice(this.#head) as Item[];
+    this.#items = [];
+    this.#head = 0;
     return items;
   }
 }

@@ -1,7 +1,7 @@
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { type ErrorReply, HoldfastError } from "./errors.js";
+import type { FrameText } from "./platform.js";
 import { checkRecord } from "./record.js";
-import { RecordReader } from "./record-view.js";
 import * as SECTION from "./section.js";
 
 /**
@@ -76,54 +76,46 @@ const KIND_ERROR = 2;
 const KIND_OK = 0;
 
 /** Builds a frame of a client section by section; `take` ends it. */
-export class RequestWriter {
-  protected readonly writer = new ByteWriter(65_536);
-
-  get length(): number {
-    return this.writer.length;
-  }
-
-  take(): Uint8Array<ArrayBuffer> {
-    return this.writer.take();
+export class RequestWriter extends ByteWriter {
+  constructor() {
+    super(65_536);
   }
 
   protected open(type: number): number {
-    this.writer.u8(type);
-    this.writer.u32(0);
-    return this.writer.length;
+    this.u8(type);
+    this.u32(0);
+    return this.length;
   }
 
   protected close(start: number): void {
-    this.writer.patchU32(start - 4, this.writer.length - start);
+    this.patchU32(start - 4, this.length - start);
   }
 
   publish(section: PublishSection): void {
-    const writer = this.writer;
     const start = this.open(SECTION.publish);
-    writer.u32(section.request);
-    writer.u8(section.atomic ? 1 : 0);
-    writer.text8(section.queue);
-    writer.text8(section.producer);
-    writer.u48(section.firstNumber);
-    writer.u48(section.oldestOpen);
-    writer.u16(section.count);
-    writer.bytes(section.records);
+    this.u32(section.request);
+    this.u8(section.atomic ? 1 : 0);
+    this.text8(section.queue);
+    this.text8(section.producer);
+    this.u48(section.firstNumber);
+    this.u48(section.oldestOpen);
+    this.u16(section.count);
+    this.bytes(section.records);
     this.close(start);
   }
 
   settle(section: SettleSection): void {
-    const writer = this.writer;
     const start = this.open(SECTION.settle);
-    writer.u32(section.request);
-    writer.u32(section.handle);
-    writer.u16(section.runs.length);
+    this.u32(section.request);
+    this.u32(section.handle);
+    this.u16(section.runs.length);
     for (const run of section.runs) {
-      writer.u8(VERBS.indexOf(run.verb));
-      writer.u48(run.first);
-      writer.u16(run.count);
-      if (run.verb === "nack") writer.u48(run.delayMs ?? NO_DELAY);
-      if (run.verb === "nack" || run.verb === "reject") writer.text16(run.reason ?? "");
-      if (run.verb === "extend") writer.u32(run.leaseMs ?? 0);
+      this.u8(VERBS.indexOf(run.verb));
+      this.u48(run.first);
+      this.u16(run.count);
+      if (run.verb === "nack") this.u48(run.delayMs ?? NO_DELAY);
+      if (run.verb === "nack" || run.verb === "reject") this.text16(run.reason ?? "");
+      if (run.verb === "extend") this.u32(run.leaseMs ?? 0);
     }
     this.close(start);
   }
@@ -132,17 +124,16 @@ export class RequestWriter {
 /** Builds a frame of either side; a client bundles only what it needs of this. */
 export class FrameWriter extends RequestWriter {
   receipts(request: number, runs: readonly ReceiptRun[]): void {
-    const writer = this.writer;
     const start = this.open(SECTION.receipts);
-    writer.u32(request);
-    writer.u16(runs.length);
+    this.u32(request);
+    this.u16(runs.length);
     for (const run of runs) {
-      writer.u16(run.count);
+      this.u16(run.count);
       if (run.error === undefined) {
-        writer.u8(run.duplicate ? KIND_DUPLICATE : KIND_STORED);
-        writer.u48(run.sequence);
+        this.u8(run.duplicate ? KIND_DUPLICATE : KIND_STORED);
+        this.u48(run.sequence);
       } else {
-        writer.u8(KIND_ERROR);
+        this.u8(KIND_ERROR);
         this.#error(run.error);
       }
     }
@@ -150,13 +141,12 @@ export class FrameWriter extends RequestWriter {
   }
 
   settled(request: number, runs: readonly SettledRun[]): void {
-    const writer = this.writer;
     const start = this.open(SECTION.settled);
-    writer.u32(request);
-    writer.u16(runs.length);
+    this.u32(request);
+    this.u16(runs.length);
     for (const run of runs) {
-      writer.u16(run.count);
-      writer.u8(run.error === undefined ? KIND_OK : KIND_ERROR);
+      this.u16(run.count);
+      this.u8(run.error === undefined ? KIND_OK : KIND_ERROR);
       if (run.error !== undefined) this.#error(run.error);
     }
     this.close(start);
@@ -165,37 +155,37 @@ export class FrameWriter extends RequestWriter {
   /** The whole request `request` failed; 0 when the frame was too broken to tell which. */
   refused(request: number, error: ErrorReply): void {
     const start = this.open(SECTION.refused);
-    this.writer.u32(request);
+    this.u32(request);
     this.#error(error);
     this.close(start);
   }
 
   #error(error: ErrorReply): void {
-    this.writer.u8(error.retryable ? 1 : 0);
-    this.writer.text8(error.code);
-    this.writer.text16(error.message.slice(0, 2_000));
+    this.u8(error.retryable ? 1 : 0);
+    this.text8(error.code);
+    this.text16(error.message.slice(0, 2_000));
   }
 
   /** Starts a deliveries section; `delivery` adds to it and `endDeliveries` closes it. */
   beginDeliveries(handle: number, firstLease: number, leaseMs: number, leaseUntil: number): number {
     const start = this.open(SECTION.deliveries);
-    this.writer.u32(handle);
-    this.writer.u48(firstLease);
-    this.writer.u32(leaseMs);
-    this.writer.u48(leaseUntil);
-    this.writer.u16(0);
+    this.u32(handle);
+    this.u48(firstLease);
+    this.u32(leaseMs);
+    this.u48(leaseUntil);
+    this.u16(0);
     return start;
   }
 
   delivery(sequence: number, attempt: number, publishedAt: number, record: Uint8Array): void {
-    this.writer.u48(sequence);
-    this.writer.u32(attempt);
-    this.writer.u48(publishedAt);
-    this.writer.bytes(record);
+    this.u48(sequence);
+    this.u32(attempt);
+    this.u48(publishedAt);
+    this.bytes(record);
   }
 
   endDeliveries(start: number, count: number): void {
-    this.writer.patchU16(start + 20, count);
+    this.patchU16(start + 20, count);
     this.close(start);
   }
 }
@@ -217,9 +207,6 @@ export function eachSection(frame: Uint8Array, each: (type: number, content: Byt
     content.at = end;
   }
 }
-
-/** A whole frame, one character per byte. */
-export type FrameText = () => string | undefined;
 
 /** The request number of a section that could not be read whole. */
 export const requestOf = (content: ByteReader): number => content.peekU32(content.at);
@@ -271,7 +258,8 @@ export function readSettle(content: ByteReader): SettleSection {
   return { request, handle, runs };
 }
 
-function readError(content: ByteReader): HoldfastError {
+/** As a refused section has it after its request, and a run of fates. */
+export function readError(content: ByteReader): HoldfastError {
   const retryable = content.u8() === 1;
   const code = content.text8();
   return HoldfastError.from({ code, message: content.text16(), retryable });
@@ -314,7 +302,7 @@ export function readRefused(content: ByteReader): { request: number; error: Hold
   return { request: content.u32(), error: readError(content) };
 }
 
-/** Of a delivery before its record: sequence, attempt and the time of the publish. */
+/** Of a delivery before its record: u48 sequence, u32 attempt, u48 time of the publish. */
 const DELIVERY_HEAD_BYTES = 16;
 
 /** Deliveries as a frame holds them: each is read where it lies, when it is asked for. */
@@ -323,12 +311,11 @@ export class DeliveriesSection {
   readonly firstLease: number;
   readonly leaseMs: number;
   readonly leaseUntil: number;
-  /** Where in the frame each delivery begins; leases are numbered in the same order. */
+  /** Where in the frame the record of each delivery begins; leases are numbered in the same order. */
   readonly starts: number[];
-  readonly #content: ByteReader;
 
   constructor(
-    content: ByteReader,
+    readonly content: ByteReader,
     readonly text?: FrameText,
   ) {
     this.handle = content.u32();
@@ -337,26 +324,8 @@ export class DeliveriesSection {
     this.leaseUntil = content.u48();
     this.starts = new Array(content.u16());
     for (let index = 0; index < this.starts.length; index++) {
-      this.starts[index] = content.skip(DELIVERY_HEAD_BYTES);
-      content.skip(content.peekU32(content.at));
+      content.skip(DELIVERY_HEAD_BYTES);
+      this.starts[index] = content.skip(content.peekU32(content.at));
     }
-    this.#content = content;
-  }
-
-  sequence(start: number): number {
-    return this.#content.peekU48(start);
-  }
-
-  attempt(start: number): number {
-    return this.#content.peekU32(start + 6);
-  }
-
-  publishedAt(start: number): number {
-    return this.#content.peekU48(start + 10);
-  }
-
-  record(start: number): RecordReader {
-    const at = start + DELIVERY_HEAD_BYTES;
-    return new RecordReader(this.#content.bytes, at, at + this.#content.peekU32(at));
   }
 }

@@ -1,6 +1,6 @@
 import { type PackedBody, packBody } from "./body.js";
-import { encoder } from "./bytes.js";
-import { checkQueue, checkSize, checkWhole } from "./check.js";
+import { asJson, checkName, checkSize, checkWhole, refusal } from "./check.js";
+import { encoder } from "./encoder.js";
 import { type ErrorCode, HoldfastError } from "./errors.js";
 import * as LIMITS from "./limits.js";
 import { sizeOf } from "./packed.js";
@@ -127,24 +127,36 @@ function packOptions(
   { id, key, event, headers, replyTo, correlationId, priority }: MessageOptions,
   except: string | undefined,
 ): (string | undefined)[] {
-  if (priority !== undefined) checkWhole("priority", priority, 0, LIMITS.priorityMax);
+  checkWhole("priority", priority, 0, LIMITS.priorityMax);
   checkText("id", id, LIMITS.idBytesMax);
   checkText("key", key, LIMITS.keyBytesMax);
   checkText("event", event, LIMITS.eventBytesMax);
   checkText("correlationId", correlationId, LIMITS.idBytesMax);
-  if (replyTo !== undefined) checkQueue(replyTo);
-  for (const value of Object.values(headers ?? {})) checkText("header", value, LIMITS.headersBytesMax, 0);
-  const packed = headers && JSON.stringify(headers);
-  checkText("headers", packed, LIMITS.headersBytesMax);
-  return [event, key, packed, replyTo, correlationId, except];
+  if (replyTo !== undefined) checkName("replyTo", replyTo);
+  return [event, key, headers === undefined ? headers : packHeaders(headers), replyTo, correlationId, except];
 }
 
-function checkText(name: string, text: string | undefined, bytesMax: number, bytesMin = 1): void {
-  if (text === undefined) return;
-  const isText = typeof text === "string";
-  if (isText && text.length >= bytesMin && (text.length * 3 <= bytesMax || encoder.encode(text).length <= bytesMax)) return;
-  throw new HoldfastError("BAD_REQUEST", `${name} has length ${String(text).length}, expected text of ${bytesMin} to ${bytesMax} bytes`);
+/** JSON of texts by name. None is called `__proto__`: its value would become the prototype of what it is read into. */
+const HEADERS_PATTERN = /^\{("(?!__proto__":)(\\.|[^"\\])*"[:,]?)*\}$/;
+
+/** As the server looks at them, which refuses every message of a section for the headers of one. */
+function packHeaders(headers: unknown): string {
+  const packed = asJson("headers", () => String(JSON.stringify(headers)));
+  checkText("headers", packed, LIMITS.headersBytesMax);
+  if (!HEADERS_PATTERN.test(packed)) throw refusal("headers", headers, "texts by name");
+  return packed;
 }
+
+function checkText(name: string, text: unknown, bytesMax: number): void {
+  if (text !== undefined && !isText(text, bytesMax)) throw refusal(name, text, `1 to ${bytesMax} bytes of UTF-8`);
+}
+
+/** Halves of surrogate pairs have no UTF-8: all become the same sign, so different texts would become one. */
+const HALF = /\p{Cs}/u;
+
+/** Whether it is a text, not empty, of so many bytes at most. */
+export const isText = (text: unknown, bytesMax: number): boolean =>
+  typeof text === "string" && text !== "" && (text.length * 3 <= bytesMax || encoder.encode(text).length <= bytesMax) && !HALF.test(text);
 
 /** `TOO_LARGE` unless the messages may be stored all or none; returns their bytes. */
 export function checkArray(entries: readonly Pending[]): number {

@@ -1,6 +1,5 @@
 import type { ManagerOptions, SocketOptions } from "socket.io-client";
-import { checkWhole } from "./check.js";
-import { HoldfastError } from "./errors.js";
+import { checkWhole, refusal } from "./check.js";
 import type { OutboxLimits } from "./outbox.js";
 import type { RestoredMessage } from "./stored/restored.js";
 
@@ -34,9 +33,7 @@ export type Settings = HoldfastOptions & OutboxLimits;
 
 export function settingsOf(options: HoldfastOptions): Settings {
   const { outbox = "memory", outboxMessagesMax = 10_000, outboxBytesMax = 16_777_216, publishTimeoutMs = 0 } = options;
-  if (outbox !== "memory" && outbox !== "indexeddb") {
-    throw new HoldfastError("BAD_REQUEST", `outbox is ${outbox}, expected memory or indexeddb`);
-  }
+  if (outbox !== "memory" && outbox !== "indexeddb") throw refusal("outbox", outbox, "memory or indexeddb");
   const limits = { outboxMessagesMax, outboxBytesMax, publishTimeoutMs };
   for (const [name, value] of Object.entries(limits)) checkWhole(name, value, 0);
   return { ...options, ...limits };

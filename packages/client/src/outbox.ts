@@ -58,11 +58,8 @@ export class Outbox implements Party, LaneHost {
   }
 
   lane(queue: string): Lane {
-    let lane = this.lanes.get(queue);
-    if (lane === undefined) {
-      lane = new Lane(queue, this);
-      this.lanes.set(queue, lane);
-    }
+    const lane = this.lanes.get(queue) ?? new Lane(queue, this);
+    this.lanes.set(queue, lane);
     return lane;
   }
 

@@ -7,11 +7,17 @@ export interface Platform {
   afterTurn(task: () => void): () => void;
   /** Returns a function that writes text into `bytes` at an offset as UTF-8, and returns how many bytes that took. */
   textWriter(bytes: Uint8Array<ArrayBuffer>): (text: string, at: number) => number;
-  /** One character per byte, so that offsets stay what they are: right for ASCII only. Undefined where it does not pay. */
-  decodeBytewise(bytes: Uint8Array): string | undefined;
+  /**
+   * Returns what gives all of a frame as text, decoded once and when it is first asked for: one character per byte, so that
+   * offsets stay what they are, right for ASCII only. Undefined where it does not pay.
+   */
+  bytewise(frame: Uint8Array): FrameText | undefined;
   /** Has the packets that `send` emits written to the system together, where that can be. */
   inOneWrite(engine: EngineEnd, send: () => void): void;
 }
+
+/** A whole frame, one character per byte. */
+export type FrameText = () => string;
 
 /** Engine.IO's end of a connection, as far as it is used here: on both sides, and beyond its public interface. */
 export interface EngineEnd {

@@ -64,7 +64,7 @@ describe("frames", () => {
     for (const priority of [10, -1, 1.5, "5" as unknown as number]) {
       await expect(orders.publish(6, { priority })).rejects.toMatchObject({
         code: "BAD_REQUEST",
-        message: expect.stringContaining(`priority is ${priority}`),
+        message: expect.stringContaining(`priority is ${JSON.stringify(priority)}`),
       });
     }
   });

@@ -1,4 +1,4 @@
-import { checkQueue } from "./check.js";
+import { asJson, checkName } from "./check.js";
 import type { ConsumeOptions, Consumer, Handler } from "./consumer.js";
 import { HandlerConsumer } from "./handler-consumer.js";
 import type { Host } from "./host.js";
@@ -94,7 +94,7 @@ export class Queue<Body = unknown> {
 
   /** @internal */
   constructor(name: string, host: Host) {
-    checkQueue(name);
+    checkName("queue", name);
     this.name = name;
     this.#host = host;
   }
@@ -180,6 +180,7 @@ export class Queue<Body = unknown> {
    * server's error.
    */
   async define(options: QueueOptions): Promise<void> {
+    asJson("options", () => JSON.stringify(options));
     await this.#host.requests.send("holdfast:define", { queue: this.name, ...options });
   }
 

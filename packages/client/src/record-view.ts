@@ -1,7 +1,6 @@
 import { FORMAT_JSON, FORMAT_MIXED, readMixed } from "./body.js";
 import { ByteReader, decodeText } from "./bytes.js";
 import {
-  FIELDS,
   HAS_CORRELATION_ID,
   HAS_EVENT,
   HAS_HEADERS,
@@ -62,21 +61,19 @@ export class RecordReader {
     return ((this.bytes[this.start + 6] ?? 0) >> PRIORITY_SHIFT) & PRIORITY_MASK;
   }
 
-  /** Where the field of that bit lies; equal ends when absent. */
+  /** Where the field of that bit lies; equal ends when absent. With the bit above all of them, where the body begins. */
   protected range(bit: number): { start: number; end: number } {
     const bytes = this.bytes;
     const present = bytes[this.start + 5] ?? 0;
-    let at = this.start + HEADER_BYTES + (bytes[this.start + 7] ?? 0);
-    for (const field of FIELDS) {
-      if ((present & field) === 0) {
-        if (field === bit) return { start: at, end: at };
-        continue;
+    let end = this.start + HEADER_BYTES + (bytes[this.start + 7] ?? 0);
+    for (let field = 1; ; field *= 2) {
+      let start = end;
+      if ((present & field) !== 0) {
+        start += 2;
+        end = start + ((bytes[start - 2] ?? 0) | ((bytes[start - 1] ?? 0) << 8));
       }
-      const length = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
-      if (field === bit) return { start: at + 2, end: at + 2 + length };
-      at += 2 + length;
+      if (field === bit) return { start, end };
     }
-    return { start: at, end: this.end };
   }
 
   protected field(bit: number): string | undefined {
@@ -92,10 +89,10 @@ export class RecordReader {
   /**
    * The body as a value: parsed JSON, or bytes.
    *
-   * @param bytewise gives the whole buffer as {@link decodeBytewise} does, so that many small ASCII bodies cost one decoding
+   * @param bytewise gives the whole buffer as `bytewise` of the platform does, so that many small ASCII bodies cost one decoding
    */
-  body(bytewise?: () => string | undefined): unknown {
-    const text = this.bodyText(bytewise);
+  protected readBody(bytewise?: () => string | undefined): unknown {
+    const text = this.readText(bytewise);
     if (text !== undefined) return JSON.parse(text);
     const start = this.bodyStart;
     if (this.bytes[this.start + 4] === FORMAT_MIXED) return readMixed(this.bytes, start, this.end);
@@ -103,7 +100,7 @@ export class RecordReader {
   }
 
   /** The body's JSON as it was published; undefined when it is, or holds, bytes. */
-  bodyText(bytewise?: () => string | undefined): string | undefined {
+  protected readText(bytewise?: () => string | undefined): string | undefined {
     if (this.bytes[this.start + 4] !== FORMAT_JSON) return undefined;
     const start = this.bodyStart;
     const ascii = ((this.bytes[this.start + 6] ?? 0) & TRAIT_ASCII_BODY) !== 0;
@@ -114,6 +111,11 @@ export class RecordReader {
 
 /** And what a server reads besides. */
 export class RecordView extends RecordReader {
+  /** The body as a value; see `readBody`. */
+  body(bytewise?: () => string | undefined): unknown {
+    return this.readBody(bytewise);
+  }
+
   get size(): number {
     return this.end - this.start;
   }

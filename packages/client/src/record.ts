@@ -33,7 +33,6 @@ export const PRIORITY_SHIFT = 2;
 export const PRIORITY_MASK = 15;
 
 export const HEADER_BYTES = 8;
-export const FIELDS = [HAS_EVENT, HAS_KEY, HAS_HEADERS, HAS_REPLY_TO, HAS_CORRELATION_ID, HAS_HISTORY, HAS_TIMING] as const;
 
 /** Text pairs that travel beside the body. */
 export type Headers = Readonly<Record<string, string>>;

@@ -19,12 +19,16 @@ export class Requests implements Party {
     connection.join(this);
   }
 
-  /** @param mayResend asked before it is sent again, since it may have been carried out: false gives it up as `UNKNOWN` */
+  /**
+   * @param payload what it holds of the application's was looked at (`asJson`): what cannot be written fails everything that is
+   *   sent with it
+   * @param mayResend asked before it is sent again, since it may have been carried out: false gives it up as `UNKNOWN`
+   */
   send(event: string, payload: object, mayResend?: () => boolean): Promise<Reply> {
     const connection = this.#connection;
     return new Promise((resolve, reject) => {
       if (connection.refusal !== undefined) throw connection.refusal;
-      if (this.#open.size >= REQUESTS_MAX) throw new HoldfastError("OUTBOX_FULL", `${this.#open.size} requests are open`);
+      if (this.#open.size >= REQUESTS_MAX) throw new HoldfastError("OUTBOX_FULL", `${REQUESTS_MAX} requests are open`);
       let sent = false;
       const request: Request = {
         send: () => {

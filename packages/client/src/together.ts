@@ -1,3 +1,4 @@
+import { checkName } from "./check.js";
 import type { Holdfast } from "./client.js";
 import type { HoldfastError } from "./errors.js";
 import { checkArray, type Message, Pending, type Receipt, type WaitOptions } from "./message.js";
@@ -26,6 +27,7 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
   const { outbox, requests, connection } = holdfast.host;
   return new Promise((resolve, reject) => {
     if (messages.length === 0) return resolve([]);
+    for (const { queue } of messages) checkName("queue", queue);
     const entries = messages.map((message) => new Pending(message.body, message, ignore, ignore));
     // A gate stands for them in the lane of each queue, where nothing passes it, and opens once it is the first of all of them.
     const gate = new Pending(null, undefined, ignore, reject);

@@ -1,7 +1,8 @@
 import { JsonText } from "../body.js";
-import { checkQueue } from "../check.js";
+import { checkName } from "../check.js";
 import type { Reply } from "../connection.js";
 import type { MessageOptions } from "../message.js";
+import { NAME_PATTERN } from "../names.js";
 import type { Page } from "../page.js";
 import type { Headers } from "../record.js";
 import type { Requests } from "../requests.js";
@@ -64,7 +65,7 @@ export class AdminQueue<Body = unknown> {
 
   /** @internal */
   constructor(name: string, requests: Pick<Requests, "send">) {
-    checkQueue(name);
+    checkName("queue", name);
     this.name = name;
     this.#requests = requests;
   }
@@ -164,19 +165,21 @@ export class AdminQueue<Body = unknown> {
    * @example
    * await reports.schedule("nightly", { cron: "0 2 * * *", timezone: "Europe/Berlin" }, { kind: "sales" });
    */
-  schedule(
+  async schedule(
     name: string,
     times: ScheduleTimes,
     body: Body,
     options?: Omit<MessageOptions, "id" | "notBefore">,
   ): Promise<{ readonly next: number }> {
+    checkName("name", name, NAME_PATTERN);
     // A `JsonText` is its value here, since it does not travel as text.
     const value = body instanceof JsonText ? JSON.parse(body.text) : body;
     return this.#ask("schedule", { name, ...times, message: { ...options, body: value } }) as Promise<unknown> as Promise<{ next: number }>;
   }
 
   /** Ends a schedule; what it published stays. `NOT_FOUND` when there is none of that name. */
-  unschedule(name: string): Promise<void> {
+  async unschedule(name: string): Promise<void> {
+    checkName("name", name, NAME_PATTERN);
     return remove((mayResend) => this.#ask("schedule", { name, remove: true }, mayResend));
   }
 

@@ -1,5 +1,5 @@
+import { checkName } from "../check.js";
 import type { Reply } from "../connection.js";
-import { HoldfastError } from "../errors.js";
 import { NAME_PATTERN } from "../names.js";
 import type { Page } from "../page.js";
 import type { Requests } from "../requests.js";
@@ -55,9 +55,7 @@ export class AdminRoom {
 
   /** @internal */
   constructor(name: string, requests: Pick<Requests, "send">) {
-    if (!NAME_PATTERN.test(name)) {
-      throw new HoldfastError("BAD_REQUEST", `room is ${JSON.stringify(name)}, expected ${NAME_PATTERN.source}`);
-    }
+    checkName("room", name, NAME_PATTERN);
     this.name = name;
     this.#requests = requests;
   }

@@ -1,3 +1,4 @@
+import { asJson } from "../check.js";
 import type { Holdfast } from "../client.js";
 import type { Reply } from "../connection.js";
 import type { Page } from "../page.js";
@@ -18,9 +19,12 @@ import { AdminRoom } from "./admin-room.js";
  * await admin(connect("https://example.org/admin", { auth: { token } }), "/shop").queue("orders").pause();
  */
 export const admin = ({ host: { requests } }: Holdfast, namespace?: string): Admin =>
-  new Admin(
-    namespace === undefined ? requests : { send: (event, payload, ...more) => requests.send(event, { ...payload, namespace }, ...more) },
-  );
+  new Admin({
+    async send(event, payload, mayResend) {
+      asJson(event, () => JSON.stringify(payload));
+      return requests.send(event, { ...payload, namespace }, mayResend);
+    },
+  });
 
 interface NamePage {
   readonly after?: string | undefined;

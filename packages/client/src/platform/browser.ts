@@ -1,6 +1,5 @@
+import { encoder } from "../encoder.js";
 import type { Platform } from "../platform.js";
-
-const encoder = new TextEncoder();
 
 // Functions of their own, so that a bundler can do without those that do nothing here.
 
@@ -13,6 +12,6 @@ export const afterTurn: Platform["afterTurn"] = (task) => {
 
 export const textWriter: Platform["textWriter"] = (bytes) => (text, at) => encoder.encodeInto(text, bytes.subarray(at)).written;
 
-export const decodeBytewise: Platform["decodeBytewise"] = () => undefined;
+export const bytewise: Platform["bytewise"] = () => undefined;
 
 export const inOneWrite: Platform["inOneWrite"] = (_engine, send) => send();

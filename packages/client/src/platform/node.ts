@@ -13,7 +13,7 @@ function writeAscii(bytes: Uint8Array, text: string, at: number): boolean {
   return true;
 }
 
-export const { afterTurn, textWriter, decodeBytewise, inOneWrite }: Platform = {
+export const { afterTurn, textWriter, bytewise, inOneWrite }: Platform = {
   afterTurn: (task) => () => void setImmediate(task),
 
   // A buffer's own `write` allocates nothing, an encoder two objects a call.
@@ -22,7 +22,13 @@ export const { afterTurn, textWriter, decodeBytewise, inOneWrite }: Platform = {
     return (text, at) => (text.length <= SHORT_TEXT && writeAscii(buffer, text, at) ? text.length : buffer.write(text, at));
   },
 
-  decodeBytewise: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1"),
+  bytewise(frame) {
+    let text: string | undefined;
+    return () => {
+      text ??= Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString("latin1");
+      return text;
+    };
+  },
 
   // An event with a buffer is two packets. Left alone, Engine.IO writes the first at once and the second when that has
   // left: two system calls here, two wake-ups there.

@@ -1,3 +1,4 @@
+import { asJson } from "../check.js";
 import type { Reply } from "../connection.js";
 import type { Host } from "../host.js";
 import type { Receipt } from "../message.js";
@@ -86,11 +87,13 @@ export class ClientRoom {
   }
 
   async watchReceipts(listener: ReceiptsListener, { from }: { readonly from?: number } = {}): Promise<RoomWatch> {
+    asJson("from", () => JSON.stringify(from));
     return (await this.#shared.watches).receipts(this.name, listener, from);
   }
 
   /** For what may be sent twice. */
-  #ask(operation: string, fields?: object): Promise<Reply> {
+  async #ask(operation: string, fields?: object): Promise<Reply> {
+    asJson(operation, () => JSON.stringify(fields));
     return this.#host.requests.send(`holdfast:${operation}`, { room: this.name, ...fields });
   }
 

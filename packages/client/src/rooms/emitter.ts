@@ -1,8 +1,8 @@
-import { encoder } from "../bytes.js";
-import { HoldfastError } from "../errors.js";
+import { asJson, refusal } from "../check.js";
+import { encoder } from "../encoder.js";
 import type { Host } from "../host.js";
 import type { Lane } from "../lane.js";
-import type { Receipt } from "../message.js";
+import { isText, type Receipt } from "../message.js";
 import { NAME_PATTERN, ROOM_MARK } from "../names.js";
 import type { EmitOptions } from "../room.js";
 
@@ -12,11 +12,6 @@ const RESERVED_HEADERS = "holdfast:";
 const EXCEPT_MAX = 1_000;
 const EXCEPT_BYTES_MAX = 65_535;
 const USER_BYTES_MAX = 256;
-
-const bytesOf = (text: string): number => encoder.encode(text).length;
-
-const refuse = (what: string, value: unknown, expected: string): HoldfastError =>
-  new HoldfastError("BAD_REQUEST", `${what} is ${JSON.stringify(value)}, expected ${expected}`);
 
 /**
  * What is emitted to one room. It takes the way of what is published to a queue: a lane of its own in the outbox, numbers
@@ -34,10 +29,10 @@ export class Emitter {
 
   async emit(event: string, args: readonly unknown[], { except, ...options }: EmitOptions): Promise<Receipt> {
     const { outbox } = this.#host;
-    if (!NAME_PATTERN.test(this.#room)) throw refuse("room", this.#room, NAME_PATTERN.source);
-    if (typeof event !== "string" || RESERVED.test(event)) throw refuse("event", event, "none that Socket.IO or Holdfast keeps for itself");
+    if (typeof event !== "string" || RESERVED.test(event))
+      throw refusal("event", event, "none that Socket.IO or Holdfast keeps for itself");
     for (const name in options.headers) {
-      if (name.startsWith(RESERVED_HEADERS)) throw refuse("header", name, `none that begins with ${RESERVED_HEADERS}`);
+      if (name.startsWith(RESERVED_HEADERS)) throw refusal("header", name, `none that begins with ${RESERVED_HEADERS}`);
     }
     const { id, key, headers, ttlMs, signal, timeoutMs } = options;
     this.#lane ??= outbox.lane(ROOM_MARK + this.#room);
@@ -47,12 +42,13 @@ export class Emitter {
 
 function packExcept(except: EmitOptions["except"]): string | undefined {
   if (except === undefined) return undefined;
-  const packed = JSON.stringify(except);
-  if (!Array.isArray(except) || except.length > EXCEPT_MAX || bytesOf(packed) > EXCEPT_BYTES_MAX) {
-    throw refuse("except", packed.slice(0, 100), `up to ${EXCEPT_MAX} rooms and users, of up to ${EXCEPT_BYTES_MAX} bytes in all`);
+  const packed = asJson("except", () => JSON.stringify(except));
+  if (!Array.isArray(except) || except.length > EXCEPT_MAX || encoder.encode(packed).length > EXCEPT_BYTES_MAX) {
+    throw refusal("except", except, `up to ${EXCEPT_MAX} rooms and users, of up to ${EXCEPT_BYTES_MAX} bytes in all`);
   }
   for (const each of except as readonly unknown[]) {
-    if (!isTarget(each)) throw refuse("except", each, `rooms, ${NAME_PATTERN.source}, and users, { user } of 1 to ${USER_BYTES_MAX} bytes`);
+    if (!isTarget(each))
+      throw refusal("except", each, `rooms, ${NAME_PATTERN.source}, and users, { user } of 1 to ${USER_BYTES_MAX} bytes`);
   }
   return packed;
 }
@@ -61,6 +57,5 @@ function isTarget(target: unknown): boolean {
   if (typeof target === "string") return NAME_PATTERN.test(target);
   if (typeof target !== "object" || target === null) return false;
   const { user, ...others } = target as { readonly user?: unknown };
-  if (typeof user !== "string" || Object.keys(others).length > 0) return false;
-  return user !== "" && bytesOf(user) <= USER_BYTES_MAX;
+  return Object.keys(others).length === 0 && isText(user, USER_BYTES_MAX);
 }

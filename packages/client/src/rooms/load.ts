@@ -1,3 +1,5 @@
+import { checkName } from "../check.js";
+import { NAME_PATTERN } from "../names.js";
 import type { Room } from "../room.js";
 import type { ClientRoom } from "./client-room.js";
 import type { Rooms } from "./rooms.js";
@@ -7,6 +9,7 @@ const METHODS = "join leave on off onGap emit emitWith receipts history members 
 
 /** A room whose methods are carried out, in the order of the calls, once they are loaded. */
 export function roomOf(name: string, rooms: Promise<Rooms>): Room {
+  checkName("room", name, NAME_PATTERN);
   const room: Record<string, unknown> = { name };
   for (const method of METHODS.split(" ") as (keyof Room & keyof ClientRoom)[])
     room[method] = async (...args: never[]) => (await rooms).call(name, method, args);

@@ -1,6 +1,6 @@
 import type { Socket } from "socket.io-client";
+import { checkName } from "../check.js";
 import type { Connection, Party } from "../connection.js";
-import { HoldfastError } from "../errors.js";
 import type { Host } from "../host.js";
 import { NAME_PATTERN } from "../names.js";
 import type { Room, RoomDelivery, RoomGap } from "../room.js";
@@ -72,9 +72,7 @@ export class Rooms implements Party {
     const { greeting } = this.#connection;
     const rooms = greeting.rooms || undefined;
     if (rooms !== undefined && (device === undefined || device === rooms.device)) return;
-    if (device !== undefined && !NAME_PATTERN.test(device)) {
-      throw new HoldfastError("BAD_REQUEST", `device is ${JSON.stringify(device)}, expected ${NAME_PATTERN.source}`);
-    }
+    if (device !== undefined) checkName("device", device, NAME_PATTERN);
     this.#connection.greeting = { ...greeting, rooms: { meta: true, frames: 1, device } };
     // A server that does not answer is lost, and the next connection says it from the beginning.
     if (this.#connection.ready) this.#connection.request("holdfast:hello", this.#connection.greeting, () => undefined);

@@ -415,7 +415,7 @@ describe("an outbox that cannot be opened", () => {
     // It lets the next one try.
     await open().holdfast.queue("orders").publish(2);
     expect(server.stored.get("orders")).toEqual(["kept", 2]);
-    expect(() => server.connect({ outbox: "disk" as "memory" })).toThrow(/outbox is disk, expected memory or indexeddb/);
+    expect(() => server.connect({ outbox: "disk" as "memory" })).toThrow(/outbox is "disk", expected memory or indexeddb/);
   });
 });
 

@@ -5,6 +5,7 @@ import {
   FRAME_EVENT,
   FrameWriter,
   type ReceiptRun,
+  RecordView,
   readReceipts,
   readRefused,
   readSettled,
@@ -57,12 +58,12 @@ export class FrameClient {
       else {
         const section = new DeliveriesSection(content);
         for (const [index, start] of section.starts.entries()) {
-          const record = section.record(start);
+          const record = new RecordView(content.bytes, start, start + content.peekU32(start));
           this.delivered.add({
             handle: section.handle,
             lease: section.firstLease + index,
-            attempt: section.attempt(start),
-            sequence: section.sequence(start),
+            attempt: content.peekU32(start - 10),
+            sequence: content.peekU48(start - 16),
             id: record.id,
             body: record.body(),
             priority: record.priority,

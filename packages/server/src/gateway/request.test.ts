@@ -63,7 +63,7 @@ describe("requests of the client library", () => {
     const failed = { code: "REQUEST_FAILED", retryable: false };
     await expect(client.queue("q").request("reject")).rejects.toMatchObject({ ...failed, message: /rejected.*no such fish/ });
     await expect(client.queue("q").request("throw")).rejects.toMatchObject({ ...failed, message: /attempts.*broken/ });
-    await expect(client.queue("q").request("function")).rejects.toMatchObject({ ...failed, message: /no JSON and no bytes/ });
+    await expect(client.queue("q").request("function")).rejects.toMatchObject({ ...failed, message: /expected JSON or bytes/ });
     expect((await host.holdfast.queue("q.dead").stats()).ready).toBe(3);
   });
 

@@ -1,0 +1,2 @@
+/** Writes text as UTF-8. */
+export const encoder = new TextEncoder();
