@@ -11,6 +11,7 @@ import { Administration } from "./administration.js";
 import { backup } from "./backup.js";
 import { isAdminOperation, type Operation } from "./events.js";
 import type { Guard } from "./guard.js";
+import { receiptsOfOthers } from "./rooms.js";
 import { payloadOf } from "./schemas.js";
 import type { Session } from "./session.js";
 
@@ -67,6 +68,7 @@ export class AdminRequests {
         `namespace is ${preview(namespace)}, expected the one whose queues and rooms are meant, such as "/"`,
       );
     }
+    if (operation === "holdfast:receipts") return receiptsOfOthers(this.#broker, checkNamespace(namespace), rest);
     if (!isAdminOperation(operation)) throw new HoldfastError("FORBIDDEN", `${operation} is not for administrators`);
     return this.#administration.answer(checkNamespace(namespace), operation, rest);
   }

@@ -48,6 +48,16 @@ describe("the namespace of administrators", () => {
       items: [{ body: { item: "cod" } }],
     });
     expect(await ask(viewer, "holdfast:members", { namespace: "/shop", room: "kitchen" })).toMatchObject({ items: [{ user: "ann" }] });
+    const { id } = await shop.room("kitchen").emit("order", { table: 4 });
+    const receipts = { namespace: "/shop", room: "kitchen", id };
+    expect(await ask(viewer, "holdfast:receipts", receipts)).toEqual({
+      ok: true,
+      counts: { delivered: 0, pending: 1, failed: 0 },
+      delivered: [],
+      pending: ["ann"],
+      failed: [],
+    });
+    expect(await ask(viewer, "holdfast:receipts", { ...receipts, watch: true })).toMatchObject({ error: { code: "BAD_REQUEST" } });
     expect(await ask(viewer, "holdfast:list", { namespace: "/", kind: "queues" })).toEqual({ ok: true, items: [] });
     expect(await ask(viewer, "holdfast:list", { kind: "queues" })).toMatchObject({
       error: { message: 'namespace is missing, expected the one whose queues and rooms are meant, such as "/"' },

@@ -5,7 +5,7 @@ import type { Broker } from "../broker.js";
 import { EXCEPT_MAX, emitOne, emitOptions, givenHeaders, roomEvent, senderIn, senderOf, TARGETS_MAX } from "../emit.js";
 import type { Page } from "../engine.js";
 import { readShared } from "../read-message.js";
-import type { RoomAddress, RoomRecord, RoomTarget } from "../room-engine.js";
+import type { RoomAddress, RoomLedger, RoomRecord, RoomTarget } from "../room-engine.js";
 import { deviceName, targetName, userObject } from "../room-names.js";
 import { roomName } from "../room-options.js";
 import { validate } from "../validate.js";
@@ -93,14 +93,28 @@ export async function receipts(broker: Broker, connection: Connection, payload: 
   const device = deviceOf(connection);
   if ("watch" in payload) return device.inTurn(() => broker.rooms.inTurn(() => watchReceipts(broker, connection, payload)));
   const request = validate(receiptsRequest, payload, "receipts");
-  const { id, after } = request;
-  const target = targetOf(request);
-  const ledger = await device.inTurn(() => broker.rooms.ledger(connection.namespace, target, id, after, request.limit));
-  const { record, sequence: _, ...reply } = ledger;
-  if (record === undefined) throw new HoldfastError("NOT_FOUND", `message ${id} is not kept any more`);
+  const { record, ...reply } = await device.inTurn(() => ledgerOf(broker, connection.namespace, request));
   if (senderOf(record) !== device.user && !mayAdminister(connection, request.room))
-    throw new HoldfastError("FORBIDDEN", `message ${id} was not emitted by ${device.user}`);
+    throw new HoldfastError("FORBIDDEN", `message ${request.id} was not emitted by ${device.user}`);
   return reply;
+}
+
+/** The same for an administrator, whoever emitted it. */
+export async function receiptsOfOthers(broker: Broker, namespace: string, payload: object): Promise<object> {
+  const { record: _, ...reply } = await ledgerOf(broker, namespace, validate(receiptsRequest, payload, "receipts"));
+  return reply;
+}
+
+/** What a reply says of a message, with its record. */
+async function ledgerOf(
+  broker: Broker,
+  namespace: string,
+  request: z.output<typeof receiptsRequest>,
+): Promise<Omit<RoomLedger, "sequence"> & { readonly record: Uint8Array }> {
+  const { id, after, limit } = request;
+  const { record, sequence: _, ...reply } = await broker.rooms.ledger(namespace, targetOf(request), id, after, limit);
+  if (record === undefined) throw new HoldfastError("NOT_FOUND", `message ${id} is not kept any more`);
+  return { ...reply, record };
 }
 
 /** Whoever asks nobody who he is has no administrators. */

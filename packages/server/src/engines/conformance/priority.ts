@@ -263,7 +263,10 @@ function testPriorityAttempts(suite: Suite): void {
     const consumer = await h.attach("orders");
     await h.publish("orders", "low", { body: "middle", priority: 3 });
     await h.clock.advance(1_000);
-    expect((await h.lease(consumer)).map(({ body }) => body), "in the call that finds it").toEqual(["middle", "low"]);
+    expect(
+      (await h.lease(consumer)).map(({ body }) => body),
+      "in the call that finds it",
+    ).toEqual(["middle", "low"]);
   });
 
   if (suite.restarts.includes("reopen")) {
