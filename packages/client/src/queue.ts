@@ -46,7 +46,7 @@ export interface QueueOptions {
 export type Backoff =
   | {
       readonly type: "fixed" | "exponential";
-      /** 0 to 31,536,000,000, as `delayMaxMs`, whose default is 300,000. */
+      /** 0 to 31,536,000,000, as `delayMaxMs`, whose default is 300,000, or this where it is more. */
       readonly delayMs: number;
       readonly delayMaxMs?: number | undefined;
       /** Part of the delay that is random: 0 to 1. */

@@ -95,19 +95,24 @@ export const replyToName = nameOf("replyTo");
 
 const delayMs = z.int().min(0).max(LIMITS.delayMsMax);
 
-const backoff = z.discriminatedUnion(
-  "type",
-  [
-    z.strictObject({
-      type: z.enum(["fixed", "exponential"]),
-      delayMs,
-      delayMaxMs: delayMs.default(DEFAULTS.backoff.delayMaxMs),
-      jitter: z.number().min(0).max(1).default(DEFAULTS.backoff.jitter),
-    }),
-    z.strictObject({ type: z.literal("list"), delaysMs: z.array(delayMs).min(1).max(DELAYS_MAX) }),
-  ],
-  { error: '"fixed", "exponential" or "list"' },
-);
+const backoff = z
+  .discriminatedUnion(
+    "type",
+    [
+      z.strictObject({
+        type: z.enum(["fixed", "exponential"]),
+        delayMs,
+        delayMaxMs: delayMs.optional(),
+        jitter: z.number().min(0).max(1).default(DEFAULTS.backoff.jitter),
+      }),
+      z.strictObject({ type: z.literal("list"), delaysMs: z.array(delayMs).min(1).max(DELAYS_MAX) }),
+    ],
+    { error: '"fixed", "exponential" or "list"' },
+  )
+  // A longer delay than the default maximum that was asked for in so many words is what is meant.
+  .transform((given) =>
+    given.type === "list" ? given : { ...given, delayMaxMs: given.delayMaxMs ?? Math.max(given.delayMs, DEFAULTS.backoff.delayMaxMs) },
+  );
 
 const rate = z.number().refine((value) => value === 0 || (value >= RATE_MIN && value <= RATE_MAX), {
   error: ({ input }) => `ratePerSecondMax is ${String(input)}, expected 0 (no limit) or ${RATE_MIN} to ${RATE_MAX}`,

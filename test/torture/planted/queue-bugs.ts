@@ -52,7 +52,7 @@ const PUBLISH_BUGS: readonly PlantedBug[] = [
   },
   {
     bug: "the same id taken for a duplicate, whatever its content",
-    edits: [{ file: "core/append.ts", find: "if (known.content !== content) return", replace: "if (known.id !== id) return" }],
+    edits: [{ file: "core/append.ts", find: "if (!known.isSame) return", replace: "if (known.sequence === 0) return" }],
     caught: { by: "simulation", kinds: ["conflict"] },
   },
 ];
