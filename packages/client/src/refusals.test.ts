@@ -237,3 +237,15 @@ describe("what is too large or of another kind", () => {
     await expectRefusal(() => orders.consume(() => undefined, options as never), message);
   });
 });
+
+test.each([undefined, null, "x", {}])("a handler that is no function, such as %j, is refused", async (handler) => {
+  const holdfast = server.connect();
+  const kitchen = holdfast.room("kitchen");
+  const bad = handler as never;
+  if (typeof handler === "string") await expectRefusal(() => holdfast.queue("orders").consume(bad), 'options is "x"');
+  await expectRefusal(() => kitchen.on("order", bad), "handler is ");
+  await expectRefusal(() => kitchen.onGap(bad), "listener is ");
+  await expectRefusal(() => kitchen.watchPresence(bad), "listener is ");
+  await expectRefusal(() => kitchen.watchReceipts(bad), "listener is ");
+  expect(holdfast.host.connection.greeting.rooms, "it is no device for their sake").toBe(false);
+});
