@@ -91,6 +91,14 @@ describe("holdfast publish", () => {
     expect(await stored()).toEqual(["1", "2"]);
   });
 
+  it("ends in the same way at a line that is JSON and no message", async () => {
+    const ended = await publish(`1\n2\n${"[".repeat(33)}${"]".repeat(33)}\n4\n`);
+    expect(ended).toMatchObject({ code: 5, stderr: "holdfast: line 3 is no message: body is deeper than 32 (2 published)\n" });
+    const long = await publish(`{"id":"a"}\n{"id":"${"x".repeat(129)}"}\n`, "--id-field", "id");
+    expect(long).toMatchObject({ code: 5, stderr: expect.stringMatching(/^holdfast: line 2 is no message: id is .* \(1 published\)\n$/) });
+    expect(await stored()).toEqual(["1", "2", '{"id":"a"}']);
+  });
+
   it("passes over bad lines with --skip-invalid", async () => {
     const ended = await publish(`1\nx\n"${"y".repeat(300_000)}"\n4\n`, "--skip-invalid");
     expect(ended.code).toBe(0);

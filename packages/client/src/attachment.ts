@@ -1,4 +1,4 @@
-import { checkWhole } from "./check.js";
+import { checkOptions, checkWhole } from "./check.js";
 import type { Connection, Party, Reply } from "./connection.js";
 import type { ConsumeOptions, Consumer } from "./consumer.js";
 import { Batch, type LeasedDelivery, type Settler } from "./delivery.js";
@@ -41,7 +41,9 @@ export abstract class Attachment implements Consumer, Party, Settler {
   #attempt = 0;
   #close!: (error: HoldfastError | undefined) => void;
 
-  constructor(host: Host, queue: string, { maxInFlight = 100, signal }: ConsumeOptions) {
+  constructor(host: Host, queue: string, options: ConsumeOptions) {
+    checkOptions(options);
+    const { maxInFlight = 100, signal } = options;
     checkWhole("maxInFlight", maxInFlight, 1, LIMITS.maxInFlightMax);
     this.queue = queue;
     this.maxInFlight = maxInFlight;
@@ -192,7 +194,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     // For a passing reason it consumes anew; what it had is lost.
     if (reason !== "engine-restarted" && reason !== "shutting-down") {
       const code = reason === "deleted" ? "NOT_FOUND" : "ABORTED";
-      this.end(new HoldfastError(code, `consumer of ${this.queue} ended: ${reason}`));
+      this.end(new HoldfastError(code, `consumer ended: ${reason}`));
       return;
     }
     this.#state = "detached";

@@ -1,5 +1,5 @@
 import { ByteReader, ByteWriter } from "./bytes.js";
-import { asJson, refusal } from "./check.js";
+import { asJson, HALF, refusal } from "./check.js";
 import { HoldfastError } from "./errors.js";
 
 /** Formats of a body: `record.ts`. */
@@ -13,14 +13,15 @@ export type PackedBody = string | { readonly format: number; readonly bytes: Uin
 /**
  * A body that is JSON text already: it travels and arrives byte for byte, where a value would be written anew.
  *
- * @throws SyntaxError when it is no JSON, HoldfastError `BAD_REQUEST` when it is nested too deep
+ * @throws HoldfastError `BAD_REQUEST` when it is no JSON, is nested too deep, or has half a surrogate pair in it
  *
  * @example
  * await queue.publish(new JsonText('{"amount": 1.0}'));
  */
 export class JsonText {
   constructor(readonly text: string) {
-    holdsBuffers(JSON.parse(text), 0);
+    if (typeof text !== "string" || HALF.test(text)) throw refusal("text", text, "JSON text");
+    asJson("text", () => holdsBuffers(JSON.parse(text), 0));
   }
 }
 
@@ -110,6 +111,6 @@ export function readMixed(bytes: Uint8Array, start: number, end: number): unknow
 
 /** One step of a path; only along properties the value really has. */
 function childOf(value: unknown, step: string | number): unknown {
-  if (typeof value === "object" && value !== null && Object.hasOwn(value, step)) return Reflect.get(value, step);
+  if (Object.hasOwn(Object(value), step)) return (value as Record<string, unknown>)[step];
   throw new HoldfastError("BAD_REQUEST", "no place for a buffer");
 }

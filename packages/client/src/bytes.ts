@@ -128,7 +128,7 @@ export class ByteReader {
   #advance(bytes: number): number {
     const at = this.at;
     if (at + bytes > this.end) {
-      throw new HoldfastError("BAD_REQUEST", `malformed frame: ends at ${this.end}`);
+      throw new HoldfastError("BAD_REQUEST", "malformed frame");
     }
     this.at = at + bytes;
     return at;

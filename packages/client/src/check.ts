@@ -1,12 +1,19 @@
 import { type ErrorCode, HoldfastError } from "./errors.js";
 import { QUEUE_PATTERN } from "./names.js";
 
-const SHOWN_CHARACTERS_MAX = 100;
+/** Halves of surrogate pairs have no UTF-8: all become the same sign, so different texts would become one. */
+export const HALF = /\p{Cs}/u;
 
 /** `BAD_REQUEST` that names a value, whatever it is, and what is expected in its place. */
 export function refusal(name: string, value: unknown, expected: string): HoldfastError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : typeof value === "object" && value ? "an object" : String(value);
-  return new HoldfastError("BAD_REQUEST", `${name} is ${shown.slice(0, SHOWN_CHARACTERS_MAX)}, expected ${expected}`);
+  const shown =
+    typeof value === "string" ? JSON.stringify(value) : typeof value === "object" && value !== null ? "an object" : String(value);
+  return new HoldfastError("BAD_REQUEST", `${name} is ${shown}, expected ${expected}`);
+}
+
+/** `BAD_REQUEST` unless it is an object. */
+export function checkOptions(options: unknown): void {
+  if (typeof options !== "object" || options === null) throw refusal("options", options, "an object");
 }
 
 /** `BAD_REQUEST` unless it is a name of that form; without one, a name that a queue may have. */

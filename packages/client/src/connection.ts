@@ -164,7 +164,7 @@ export class Connection {
 
   /** Takes nothing new, waits until everybody is idle, and disconnects. Gives up at `until`, or when nothing can come of it. */
   async close(until: number): Promise<void> {
-    this.#closing = new HoldfastError("SHUTTING_DOWN", "this client is closed", false);
+    this.#closing = new HoldfastError("SHUTTING_DOWN", "client is closed", false);
     for (const party of this.#parties) party.leave?.();
     // Closing is rare: to look now and then is simpler than to be told by each of them.
     while (this.#socket.active && performance.now() < until && [...this.#parties].some((party) => !party.idle)) {

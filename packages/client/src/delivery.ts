@@ -1,4 +1,4 @@
-import { checkWhole } from "./check.js";
+import { checkOptions, checkWhole, refusal } from "./check.js";
 import { encoder } from "./encoder.js";
 import type { HoldfastError } from "./errors.js";
 import type { DeliveriesSection, Verb } from "./frame.js";
@@ -171,11 +171,11 @@ export class LeasedDelivery<Body = unknown> extends RecordReader implements Deli
   }
 
   nack(options: { readonly delayMs?: number | undefined; readonly reason?: string | undefined } = {}): Promise<void> {
-    return this.#settle("nack", { delayMs: options.delayMs, reason: options.reason && cutReason(options.reason) });
+    return this.#settle("nack", options);
   }
 
   reject(reason?: string): Promise<void> {
-    return this.#settle("reject", { reason: reason && cutReason(reason) });
+    return this.#settle("reject", { reason });
   }
 
   release(): Promise<void> {
@@ -196,10 +196,13 @@ export class LeasedDelivery<Body = unknown> extends RecordReader implements Deli
     });
   }
 
-  #settle(verb: Verb, terms?: Terms): Promise<void> {
+  #settle(verb: Verb, terms: Terms = {}): Promise<void> {
     return handled((done) => {
-      checkWhole("delayMs", terms?.delayMs, 0, LIMITS.delayMsMax);
-      if (!this.finish(verb, terms)) throw staleLease(this.lease);
+      checkOptions(terms);
+      const { delayMs, reason } = terms;
+      checkWhole("delayMs", delayMs, 0, LIMITS.delayMsMax);
+      if (reason !== undefined && typeof reason !== "string") throw refusal("reason", reason, "text");
+      if (!this.finish(verb, { delayMs, reason: reason && cutReason(reason) })) throw staleLease(this.lease);
       this.#done = done;
     });
   }

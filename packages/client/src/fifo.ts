@@ -39,9 +39,6 @@ export class Fifo<Item extends object> {
 
   /** Takes out everything. */
   clear(): Item[] {
-    const items = this.#items.slice(this.#head) as Item[];
-    this.#items = [];
-    this.#head = 0;
-    return items;
+    return this.#items.splice(this.#head) as Item[];
   }
 }

@@ -44,6 +44,8 @@ export class Lane {
   #unanswered = 0;
   #halted = false;
   #attempt = 0;
+  /** The size of what the last frame had no room for, as far as it was written. */
+  #excess = 0;
 
   constructor(queue: string, host: LaneHost) {
     this.queue = queue;
@@ -150,6 +152,7 @@ export class Lane {
       const before = records.length;
       const bytes = writePacked(records, entry.id, entry.traits, entry.texts, entry.body, entry.timing);
       if (bytes > connection.recordBytesMax || records.length > bytesMax) {
+        this.#excess = records.length;
         records.rewind(before);
         break;
       }
@@ -188,7 +191,7 @@ export class Lane {
     const { recordBytesMax, room } = this.#host.connection;
     // A message that is kept has a number before it is sent.
     if (first.number >= this.#doubtfulBelow) first.number = 0;
-    first.fail("TOO_LARGE", `expected up to ${recordBytesMax} bytes, ${room} in an array`);
+    first.fail("TOO_LARGE", `${this.#excess} bytes, expected up to ${recordBytesMax}, ${room} in an array`);
     this.#advance();
   }
 

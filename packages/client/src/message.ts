@@ -1,5 +1,5 @@
 import { type PackedBody, packBody } from "./body.js";
-import { asJson, checkName, checkSize, checkWhole, refusal } from "./check.js";
+import { asJson, checkName, checkOptions, checkSize, checkWhole, HALF, refusal } from "./check.js";
 import { encoder } from "./encoder.js";
 import { type ErrorCode, HoldfastError } from "./errors.js";
 import * as LIMITS from "./limits.js";
@@ -123,10 +123,9 @@ export class Pending {
 const RECORD_BYTES = 48;
 const NONE: readonly string[] = [];
 
-function packOptions(
-  { id, key, event, headers, replyTo, correlationId, priority }: MessageOptions,
-  except: string | undefined,
-): (string | undefined)[] {
+function packOptions(options: MessageOptions, except: string | undefined): (string | undefined)[] {
+  checkOptions(options);
+  const { id, key, event, headers, replyTo, correlationId, priority } = options;
   checkWhole("priority", priority, 0, LIMITS.priorityMax);
   checkText("id", id, LIMITS.idBytesMax);
   checkText("key", key, LIMITS.keyBytesMax);
@@ -142,17 +141,16 @@ const HEADERS_PATTERN = /^\{("(?!__proto__":)(\\.|[^"\\])*"[:,]?)*\}$/;
 /** As the server looks at them, which refuses every message of a section for the headers of one. */
 function packHeaders(headers: unknown): string {
   const packed = asJson("headers", () => String(JSON.stringify(headers)));
-  checkText("headers", packed, LIMITS.headersBytesMax);
+  if (!isText(packed, LIMITS.headersBytesMax)) {
+    throw new HoldfastError("TOO_LARGE", `headers have length ${packed.length}, expected up to ${LIMITS.headersBytesMax} bytes`);
+  }
   if (!HEADERS_PATTERN.test(packed)) throw refusal("headers", headers, "texts by name");
   return packed;
 }
 
 function checkText(name: string, text: unknown, bytesMax: number): void {
-  if (text !== undefined && !isText(text, bytesMax)) throw refusal(name, text, `1 to ${bytesMax} bytes of UTF-8`);
+  if (text !== undefined && !isText(text, bytesMax)) throw refusal(name, text, `1 to ${bytesMax} UTF-8 bytes`);
 }
-
-/** Halves of surrogate pairs have no UTF-8: all become the same sign, so different texts would become one. */
-const HALF = /\p{Cs}/u;
 
 /** Whether it is a text, not empty, of so many bytes at most. */
 export const isText = (text: unknown, bytesMax: number): boolean =>

@@ -32,7 +32,7 @@ export class RecordReader {
 
   get id(): string {
     const at = this.start + HEADER_BYTES;
-    return decodeText(this.bytes, at, at + (this.bytes[this.start + 7] ?? 0));
+    return decodeText(this.bytes, at, at + (this.bytes[this.start + 7] as number));
   }
 
   get event(): string | undefined {
@@ -58,26 +58,26 @@ export class RecordReader {
 
   /** 0 to 9; higher goes first. */
   get priority(): number {
-    return ((this.bytes[this.start + 6] ?? 0) >> PRIORITY_SHIFT) & PRIORITY_MASK;
+    return ((this.bytes[this.start + 6] as number) >> PRIORITY_SHIFT) & PRIORITY_MASK;
   }
 
   /** Where the field of that bit lies; equal ends when absent. With the bit above all of them, where the body begins. */
   protected range(bit: number): { start: number; end: number } {
     const bytes = this.bytes;
-    const present = bytes[this.start + 5] ?? 0;
-    let end = this.start + HEADER_BYTES + (bytes[this.start + 7] ?? 0);
+    const present = bytes[this.start + 5] as number;
+    let end = this.start + HEADER_BYTES + (bytes[this.start + 7] as number);
     for (let field = 1; ; field *= 2) {
       let start = end;
       if ((present & field) !== 0) {
         start += 2;
-        end = start + ((bytes[start - 2] ?? 0) | ((bytes[start - 1] ?? 0) << 8));
+        end = start + ((bytes[start - 2] as number) | ((bytes[start - 1] as number) << 8));
       }
       if (field === bit) return { start, end };
     }
   }
 
   protected field(bit: number): string | undefined {
-    if (((this.bytes[this.start + 5] ?? 0) & bit) === 0) return undefined;
+    if (((this.bytes[this.start + 5] as number) & bit) === 0) return undefined;
     const { start, end } = this.range(bit);
     return decodeText(this.bytes, start, end);
   }
@@ -103,7 +103,7 @@ export class RecordReader {
   protected readText(bytewise?: () => string | undefined): string | undefined {
     if (this.bytes[this.start + 4] !== FORMAT_JSON) return undefined;
     const start = this.bodyStart;
-    const ascii = ((this.bytes[this.start + 6] ?? 0) & TRAIT_ASCII_BODY) !== 0;
+    const ascii = ((this.bytes[this.start + 6] as number) & TRAIT_ASCII_BODY) !== 0;
     const text = ascii ? bytewise?.() : undefined;
     return text?.slice(start, this.end) ?? decodeText(this.bytes, start, this.end);
   }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { admin } from "./admin.js";
-import { HoldfastError } from "./index.js";
+import { type Delivery, HoldfastError, JsonText } from "./index.js";
 import { recordsOf, TestServer } from "./test-server.js";
 import { publishTogether } from "./together.js";
 
@@ -92,7 +92,7 @@ describe("what cannot be sent", () => {
     const holdfast = server.connect({ autoConnect: false });
     const [field = what] = what.split(":");
     const publishes = [1, 2].map((body) => holdfast.queue("orders").publish(body));
-    const bad = expectRefusal(() => holdfast.queue("orders").publish(3, options as object), field);
+    const bad = expectRefusal(() => holdfast.queue("orders").publish(3, options as never), field);
     publishes.push(holdfast.queue("bills").publish(4));
     holdfast.socket.connect();
     expect(await Promise.all(publishes)).toMatchObject([{ sequence: 1 }, { sequence: 2 }, { sequence: 1 }]);
@@ -170,4 +170,82 @@ describe("half a surrogate pair, which UTF-8 has no bytes for,", () => {
     expect(server.stored.get("orders")).toEqual([half]);
     expect(server.publishes().flatMap(recordsOf)).toMatchObject([{ headers: { trace: half } }]);
   });
+});
+
+describe("what is too large or of another kind", () => {
+  test("is TOO_LARGE with headers above 8,192 bytes, in a queue and in a room", async () => {
+    const holdfast = server.connect();
+    const headers = { trace: "x".repeat(8_181) };
+    await holdfast.queue("orders").publish(1, { headers: { trace: "x".repeat(8_180) } });
+    const error = { code: "TOO_LARGE", retryable: false, message: "headers have length 8193, expected up to 8192 bytes" };
+    await expect(holdfast.queue("orders").publish(1, { headers })).rejects.toMatchObject(error);
+    await expect(holdfast.room("kitchen").emitWith({ headers }, "order")).rejects.toMatchObject(error);
+  });
+
+  test("says how large it was, and what is taken", async () => {
+    server.hello = { ...server.hello, frameBytesMax: 8_000, limits: { bodyBytesMax: 5_000 } };
+    const orders = server.connect().queue("orders");
+    await expect(orders.publish("x".repeat(5_978), { id: "i" })).rejects.toThrow(
+      "publish was not sent: 5989 bytes, expected up to 5000, 8000 in an array",
+    );
+    const array = [1, 2, 3].map(() => ({ body: "x".repeat(3_988), id: "i" }));
+    await expect(orders.publishAll(array)).rejects.toThrow("publish was not sent: 7998 bytes, expected up to 5000, 8000 in an array");
+  });
+
+  test.each([
+    ["{bad", "text is no JSON: SyntaxError"],
+    [5, "text is 5, expected JSON text"],
+    ['"\ud800"', "expected JSON text"],
+    [`${"[".repeat(33)}${"]".repeat(33)}`, "deeper than 32"],
+  ])("%j is no JsonText", async (text, message) => {
+    await expectRefusal(() => new JsonText(text as string), message);
+  });
+
+  test.each([
+    ["reason is 5, expected text", (delivery: Delivery) => delivery.reject(5 as unknown as string)],
+    ["reason is null, expected text", (delivery: Delivery) => delivery.reject(null as unknown as string)],
+    ["reason is 5, expected text", (delivery: Delivery) => delivery.nack({ reason: 5 as unknown as string })],
+    ["delayMs is null, expected whole", (delivery: Delivery) => delivery.nack({ delayMs: null as unknown as number })],
+    ['options is "busy", expected an object', (delivery: Delivery) => delivery.nack("busy" as unknown as object)],
+    ["options is null, expected an object", (delivery: Delivery) => delivery.nack(null as unknown as object)],
+    ["leaseMs is 0, expected whole", (delivery: Delivery) => delivery.extend(undefined as unknown as number)],
+  ])("%s: a settlement is refused, and can be made otherwise", async (message, settle) => {
+    server.onRequest = () => ({ ok: true, consumer: "c", handle: 1, epoch: "e", leaseMs: 30_000 });
+    const stream = server.connect().queue("orders").consume();
+    await server.until(() => server.events().includes("holdfast:consume"));
+    server.deliver(1, 1, [1]);
+    const { value } = await stream.next();
+    if (value === undefined) throw new Error("expected a delivery");
+    await expectRefusal(() => settle(value).then(), message);
+    await value.ack();
+  });
+
+  test.each([
+    ["options is null, expected an object", null],
+    ["options is 5, expected an object", 5],
+  ])("%s: what is said beside a body is refused", async (message, options) => {
+    const holdfast = server.connect();
+    await expectRefusal(() => holdfast.queue("orders").publish(1, options as never), message);
+  });
+
+  test.each([
+    ["options is null, expected an object", null],
+    ['options is "x", expected an object', "x"],
+  ])("%s: what a consumer is to do is refused", async (message, options) => {
+    const orders = server.connect().queue("orders");
+    await expectRefusal(() => orders.consume(options as never), message);
+    await expectRefusal(() => orders.consume(() => undefined, options as never), message);
+  });
+});
+
+test.each([undefined, null, "x", {}])("a handler that is no function, such as %j, is refused", async (handler) => {
+  const holdfast = server.connect();
+  const kitchen = holdfast.room("kitchen");
+  const bad = handler as never;
+  if (typeof handler === "string") await expectRefusal(() => holdfast.queue("orders").consume(bad), 'options is "x"');
+  await expectRefusal(() => kitchen.on("order", bad), "handler is ");
+  await expectRefusal(() => kitchen.onGap(bad), "listener is ");
+  await expectRefusal(() => kitchen.watchPresence(bad), "listener is ");
+  await expectRefusal(() => kitchen.watchReceipts(bad), "listener is ");
+  expect(holdfast.host.connection.greeting.rooms, "it is no device for their sake").toBe(false);
 });

@@ -220,7 +220,7 @@ const refusedEmits: readonly { readonly name: string; readonly event?: unknown; 
   { name: "event", event: 7 },
   { name: "event", event: "" },
   { name: "header", options: { headers: { "holdfast:sender": "bob" } } },
-  { name: "header", options: { headers: { trace: "x".repeat(9_000) } } },
+  { name: "colour", options: { colour: 1 } },
   { name: "ttlMs", options: { ttlMs: -1 } },
   { name: "id", options: { id: "" } },
   { name: "except", options: { except: "bar" } },

@@ -55,7 +55,7 @@ describe("delays and times to live", () => {
     [{ delayMs: -1 }, "delayMs is -1"],
     [{ delayMs: 31_536_000_001 }, "expected whole, 0 to 31536000000"],
     [{ ttlMs: 0.5 }, "ttlMs is 0.5"],
-    [{ delayMs: 1, notBefore: 1 }, "expected one of"],
+    [{ delayMs: 1, notBefore: 1 }, "delayMs is 1, expected none with notBefore"],
     [{ notBefore: Date.now() + 31_536_100_000 }, "notBefore"],
     [{ notBefore: new Date(Number.NaN) }, "notBefore"],
   ])("%j is BAD_REQUEST", async (options, message) => {

@@ -1,5 +1,4 @@
-import { checkWhole } from "./check.js";
-import { HoldfastError } from "./errors.js";
+import { checkWhole, refusal } from "./check.js";
 import * as LIMITS from "./limits.js";
 import type { MessageOptions } from "./message.js";
 import type { Timing } from "./record.js";
@@ -23,7 +22,7 @@ export function packTiming({ delayMs, notBefore, ttlMs }: MessageOptions): Packe
     },
     ttlMs,
   };
-  if (at !== undefined && delayMs !== undefined) throw new HoldfastError("BAD_REQUEST", "expected one of delayMs and notBefore");
+  if (at !== undefined && delayMs !== undefined) throw refusal("delayMs", delayMs, "none with notBefore");
   checkWhole(at === undefined ? "delayMs" : "delayMs of notBefore", timing.delayMs, 0, LIMITS.delayMsMax);
   return timing;
 }

@@ -27,8 +27,10 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
   const { outbox, requests, connection } = holdfast.host;
   return new Promise((resolve, reject) => {
     if (messages.length === 0) return resolve([]);
-    for (const { queue } of messages) checkName("queue", queue);
-    const entries = messages.map((message) => new Pending(message.body, message, ignore, ignore));
+    const entries = messages.map(({ queue, body, ...options }) => {
+      checkName("queue", queue);
+      return new Pending(body, options, ignore, ignore);
+    });
     // A gate stands for them in the lane of each queue, where nothing passes it, and opens once it is the first of all of them.
     const gate = new Pending(null, undefined, ignore, reject);
     gate.bytes = checkArray(entries);

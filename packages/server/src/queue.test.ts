@@ -74,6 +74,14 @@ describe("a queue in the server's process", () => {
     for (const error of await errors.count(2)) expect(error).toMatchObject({ code: "BAD_REQUEST" });
   });
 
+  it("is not consumed by what is no function, which would make a dead letter of each message", async () => {
+    for (const handler of [undefined, null, "cook", {}]) {
+      expect(() => holdfast.queue("q").consume(handler as never)).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }));
+    }
+    expect(() => holdfast.queue("q").consume("cook" as never)).toThrow('handler is "cook", expected a function');
+    await expect(holdfast.room("kitchen").watchPresence("cook" as never)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  });
+
   it("runs at most maxInFlight handlers, also when their leases run out", async () => {
     const queue = holdfast.queue("q", { leaseMs: 1_000, backoff: { type: "fixed", delayMs: 0, jitter: 0 } });
     let running = 0;

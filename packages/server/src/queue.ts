@@ -21,7 +21,7 @@ import {
 } from "./schedule.js";
 import type { Settings } from "./settings.js";
 import { redriveIds } from "./upkeep.js";
-import { validate } from "./validate.js";
+import { checkFunction, validate } from "./validate.js";
 
 const consumeOptions = z.strictObject({ maxInFlight: z.int().min(1).optional() });
 const redriveOptions = z.strictObject({ ids: redriveIds.optional() });
@@ -128,6 +128,8 @@ export class Queue<Body = unknown> {
    * await consumer.cancel();
    */
   consume(handler: Handler<Body>, options: { readonly maxInFlight?: number } = {}): QueueConsumer {
+    // Each message would fail until it is a dead letter: a slip of the pen would empty the queue.
+    checkFunction("handler", handler);
     const { maxInFlight = this.#settings.limits.maxInFlightDefault } = validate(consumeOptions, options, "options");
     if (maxInFlight > this.#settings.limits.maxInFlightMax) {
       throw new HoldfastError("BAD_REQUEST", `maxInFlight is ${maxInFlight}, expected at most ${this.#settings.limits.maxInFlightMax}`);

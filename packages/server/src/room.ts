@@ -10,7 +10,7 @@ import { memberObject } from "./room-names.js";
 import { roomName, roomOptions } from "./room-options.js";
 import type { PresenceEntry } from "./rooms.js";
 import type { Settings } from "./settings.js";
-import { validate } from "./validate.js";
+import { checkFunction, validate } from "./validate.js";
 
 const pageOptions = z.strictObject({ after: z.int().min(0).default(0), limit: z.int().min(1).max(1_000).default(100) });
 
@@ -168,6 +168,7 @@ export class Room {
    * const stop = await kitchen.watchPresence((changes) => console.log(changes));
    */
   async watchPresence(listener: (changes: readonly PresenceChange[] | undefined) => void): Promise<() => void> {
+    checkFunction("listener", listener);
     await this.#ready();
     const { presence } = this.#broker.rooms;
     const watcher = {

@@ -83,6 +83,11 @@ function expectation(issue: z.core.$ZodIssue): string {
 
 const unit = (origin: string): string => (origin === "array" ? " items" : origin === "string" ? " characters" : "");
 
+/** `BAD_REQUEST` unless it can be called. */
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== "function") throw new HoldfastError("BAD_REQUEST", `${name} is ${preview(value)}, expected a function`);
+}
+
 /** Whether a text can be written as UTF-8: halves of characters all become the same sign, so different texts would become one. */
 export const isUtf8 = (text: string): boolean => !/\p{Surrogate}/u.test(text);
 

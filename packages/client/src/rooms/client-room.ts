@@ -1,4 +1,4 @@
-import { asJson } from "../check.js";
+import { asJson, refusal } from "../check.js";
 import type { Reply } from "../connection.js";
 import type { Host } from "../host.js";
 import type { Receipt } from "../message.js";
@@ -83,10 +83,12 @@ export class ClientRoom {
   }
 
   async watchPresence(listener: PresenceListener): Promise<RoomWatch> {
+    checkFunction("listener", listener);
     return (await this.#shared.watches).presence(this.name, listener);
   }
 
   async watchReceipts(listener: ReceiptsListener, { from }: { readonly from?: number } = {}): Promise<RoomWatch> {
+    checkFunction("listener", listener);
     asJson("from", () => JSON.stringify(from));
     return (await this.#shared.watches).receipts(this.name, listener, from);
   }
@@ -106,6 +108,7 @@ export class ClientRoom {
   }
 
   on(event: string, handler: RoomHandler): void {
+    checkFunction("handler", handler);
     this.#shared.become(undefined);
     const handlers = this.#handlers.get(event) ?? NOBODY;
     if (!handlers.includes(handler)) this.#handlers.set(event, [...handlers, handler]);
@@ -123,6 +126,7 @@ export class ClientRoom {
   }
 
   onGap(listener: (gap: RoomGap) => unknown): void {
+    checkFunction("listener", listener);
     this.#shared.become(undefined);
     if (!this.#gapListeners.includes(listener)) this.#gapListeners = [...this.#gapListeners, listener];
   }
@@ -149,6 +153,11 @@ export class ClientRoom {
     });
     return true;
   }
+}
+
+/** Of what is no function no message would be acked. */
+function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== "function") throw refusal(name, value, "a function");
 }
 
 /** Calls each, and says why one of them failed; at once when none of them gave a promise. */

@@ -1,4 +1,4 @@
-import { asJson, refusal } from "../check.js";
+import { asJson, checkOptions, refusal } from "../check.js";
 import { encoder } from "../encoder.js";
 import type { Host } from "../host.js";
 import type { Lane } from "../lane.js";
@@ -9,6 +9,7 @@ import type { EmitOptions } from "../room.js";
 /** Names that Socket.IO and Holdfast keep for themselves. */
 const RESERVED = /^(connect|connect_error|disconnect|disconnecting|newListener|removeListener|holdfast:.*)$/s;
 const RESERVED_HEADERS = "holdfast:";
+const OPTIONS = ["id", "key", "headers", "ttlMs", "except", "signal", "timeoutMs"];
 const EXCEPT_MAX = 1_000;
 const EXCEPT_BYTES_MAX = 65_535;
 const USER_BYTES_MAX = 256;
@@ -27,16 +28,18 @@ export class Emitter {
     this.#host = host;
   }
 
-  async emit(event: string, args: readonly unknown[], { except, ...options }: EmitOptions): Promise<Receipt> {
+  async emit(event: string, args: readonly unknown[], given: EmitOptions): Promise<Receipt> {
     const { outbox } = this.#host;
+    checkOptions(given);
+    for (const [name, value] of Object.entries(given)) if (!OPTIONS.includes(name)) throw refusal(name, value, "no such option");
+    const { except, ...options } = given;
     if (typeof event !== "string" || RESERVED.test(event))
       throw refusal("event", event, "none that Socket.IO or Holdfast keeps for itself");
     for (const name in options.headers) {
       if (name.startsWith(RESERVED_HEADERS)) throw refusal("header", name, `none that begins with ${RESERVED_HEADERS}`);
     }
-    const { id, key, headers, ttlMs, signal, timeoutMs } = options;
     this.#lane ??= outbox.lane(ROOM_MARK + this.#room);
-    return outbox.publish(this.#lane, args, { event, id, key, headers, ttlMs, signal, timeoutMs }, packExcept(except));
+    return outbox.publish(this.#lane, args, { ...options, event }, packExcept(except));
   }
 }
 

@@ -53,6 +53,16 @@ describe("messageOf", () => {
     expect(() => messageOf('{"id":12345678901234567890}', { ...json, idField: "id" })).toThrow(BadLine);
   });
 
+  it.each([
+    [`${"[".repeat(33)}${"]".repeat(33)}`, "is no message: body is deeper than 32"],
+    [`{"id":"${"x".repeat(129)}"}`, "expected 1 to 128 bytes"],
+    ['{"id":"a","key":"\\ud800"}', "is no message: key is"],
+  ])("refuses %s, which no server takes", (line, message) => {
+    const form = { ...json, ...(line.includes("id") && { idField: "id" }), ...(line.includes("key") && { keyField: "key" }) };
+    expect(() => messageOf(line, form)).toThrow(BadLine);
+    expect(() => messageOf(line, form)).toThrow(message);
+  });
+
   it("says in one line what is not JSON", () => {
     expect(() => messageOf('{"a":\u001b[2J', json)).toThrow(/^is not JSON: \P{Cc}+$/u);
   });

@@ -1,4 +1,6 @@
-import { JsonText, type MessageOptions } from "holdfast-client";
+import { HoldfastError, JsonText, type MessageOptions } from "holdfast-client";
+import { messageOptions } from "../message.js";
+import { validate } from "../validate.js";
 import { oneLine } from "./one-line.js";
 
 /** How lines become messages. */
@@ -28,11 +30,24 @@ export function messageOf(line: string, form: LineForm): LineMessage | undefined
   const { event, priority, delayMs, ttlMs } = form;
   if (form.text) return { body: line, options: { event, priority, delayMs, ttlMs } };
   if (line.trim() === "") return undefined;
-  const body = parse(line);
-  return {
-    body: new JsonText(line.trim()),
-    options: { event, priority, delayMs, ttlMs, id: fieldOf(body, form.idField), key: fieldOf(body, form.keyField) },
-  };
+  const value = parse(line);
+  const id = fieldOf(value, form.idField);
+  const key = fieldOf(value, form.keyField);
+  const body = checked(() => {
+    validate(messageOptions, { id, key }, "message");
+    return new JsonText(line.trim());
+  });
+  return { body, options: { event, priority, delayMs, ttlMs, id, key } };
+}
+
+/** What no server would take is a fault of the line, and found before it is sent. */
+function checked<Result>(make: () => Result): Result {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof HoldfastError) throw new BadLine(`is no message: ${oneLine(error.message)}`);
+    throw error;
+  }
 }
 
 const DETAIL_CHARACTERS_MAX = 120;
