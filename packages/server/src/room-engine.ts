@@ -69,7 +69,7 @@ export interface RoomSlice {
   readonly redelivered: boolean;
 }
 
-/** What a device will never get. Comes again every 30 s, and to every new session, until `settleGap`. */
+/** What a device will never get. Comes again every 30 s, and to every new session, until `settleGap`; one that grew in the place of what it was. */
 export interface RoomGap {
   readonly kind: "gap";
   readonly room: RoomRef;
@@ -78,6 +78,8 @@ export interface RoomGap {
   readonly to: number;
   /** Retention overtook the device, they were delivered 5 times and not acknowledged, or their time to live was over. */
   readonly reason: "retention" | "attempts" | "expired";
+  /** How many of the range: it became one of several, and the others came, or come. Absent: all of it. */
+  readonly count?: number;
 }
 
 export type RoomItem = RoomSlice | RoomGap;

@@ -15,7 +15,7 @@ export const ROOM_BUGS: readonly PlantedBug[] = [
   },
   {
     bug: "a gap that is not reported",
-    edits: [{ file: "core/rooms/deliveries.ts", find: "addGap(device.gaps, { from, to, reason }, device.gapsShown);", replace: "" }],
+    edits: [{ file: "core/rooms/deliveries.ts", find: "addGap(device.gaps, { from, to }, reason);", replace: "" }],
     caught: { by: "simulation", kinds: ["missed"] },
   },
   {

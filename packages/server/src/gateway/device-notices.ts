@@ -17,11 +17,12 @@ export class DeviceNotices {
   }
 
   /** A later gap of a room takes the place of the one before. */
-  gap(session: RoomSession, { room, from, to, reason }: RoomGap): void {
+  gap(session: RoomSession, { kind: _, room, ...gap }: RoomGap): void {
+    const { from, to } = gap;
     const { port } = this.#connection;
     const told = this.#gaps.get(room.number);
     if (told !== undefined) port.dropAnswer(told);
-    const id = port.sendForAnswer(GAP_EVENT, { ...room.target, from, to, reason }, () => {
+    const id = port.sendForAnswer(GAP_EVENT, { ...room.target, ...gap }, () => {
       this.#gaps.delete(room.number);
       this.#broker.rooms.sessions.settleGap(session, room.number, from, to);
     });

@@ -243,6 +243,8 @@ export class Devices {
   #gap(event: GapTold, track: Track): void {
     checkGap(event, track, this.#run, this.#messages, this.#report);
     track.gaps.add(event);
+    // Which of the range it is nobody can tell.
+    if (event.count !== undefined) track.loose = true;
     track.advance(event.at);
   }
 

@@ -1,17 +1,16 @@
 import type { RoomItem, RoomSettleRun } from "../../room-engine.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";
+import { addGap, type GapReason, hasUntold, tellGaps, untellGaps } from "./gaps.js";
 import type { News } from "./news.js";
 import { WINDOW } from "./progress.js";
-import { addGap, addRange, type GapReason, inRanges } from "./ranges.js";
+import { addRange, inRanges } from "./ranges.js";
 import type { StoredBlock } from "./room-block.js";
 import type { Session } from "./session.js";
 
 const LEASE_MS = 30_000;
 /** Deliveries of one message to one device that may end without an acknowledgement. */
 const DELIVERIES_MAX = 5;
-/** Gaps that may wait to be acknowledged; with more the device waits, so that none is forgotten. */
-const GAPS_MAX = 16;
 const NACK_MS_MIN = 100;
 /**
  * The log in stretches of so many messages: a device that is far behind is sent up to the end of one, though its window may
@@ -96,7 +95,7 @@ export class Deliveries {
         this.behind.add(device);
         return false;
       }
-      if (!this.#handBlock(device, block, items, now)) return false;
+      this.#handBlock(device, block, items, now);
     }
     if (progress.sent >= room.durableNext) this.behind.delete(device);
     else if (progress.sent < progress.limit) this.#withhold(device, now);
@@ -110,10 +109,13 @@ export class Deliveries {
     this.#deadlines.forDevice(device);
   }
 
-  /** Hands out a stretch of a block, or passes over one message; false when the device has to wait. */
-  #handBlock(device: Device, block: StoredBlock, items: RoomItem[], now: number): boolean {
+  /** Hands out a stretch of a block, or passes over one message. */
+  #handBlock(device: Device, block: StoredBlock, items: RoomItem[], now: number): void {
     const { progress } = device;
-    if (this.#skips(device, block, progress.sent, now)) return this.#skip(device, block, now);
+    if (this.#skips(device, block, progress.sent, now)) {
+      this.#skip(device, block, now);
+      return;
+    }
     const from = progress.sent - block.first;
     let to = Math.min(block.count, limitOf(device) - block.first);
     const redelivered = progress.sent < progress.sentMax;
@@ -131,7 +133,6 @@ export class Deliveries {
     if (!progress.isOpen) device.leaseUntil = now + LEASE_MS;
     progress.send(block.first + to);
     this.#deadlines.forDevice(device);
-    return true;
   }
 
   #skips(device: Device, block: StoredBlock, sequence: number, now: number): boolean {
@@ -146,13 +147,12 @@ export class Deliveries {
   }
 
   /** Passes over what is not for the device, was settled, or may not be sent any more. */
-  #skip(device: Device, block: StoredBlock, now: number): boolean {
-    const { progress, member, gaps } = device;
+  #skip(device: Device, block: StoredBlock, now: number): void {
+    const { progress, member } = device;
     const { cursor, sent } = progress;
     const isExcluded = block.isExcluded(member.number, sent);
     const isPassed = isExcluded || isGivenUp(device, block, sent);
     const isLost = !isPassed && !progress.isSettled(sent) && block.isExpired(sent, now);
-    if (isLost && gaps.length >= GAPS_MAX) return false;
     if (isLost) {
       this.#lose(device, sent, sent, "expired");
       this.note(device, now);
@@ -160,14 +160,13 @@ export class Deliveries {
     if ((isLost || isPassed) && !progress.isSettled(sent)) progress.settle(sent);
     progress.sent = Math.max(progress.sent, sent + 1);
     if (progress.cursor > cursor) this.#gotOn(device, now);
-    return true;
   }
 
   /** Retention removed what comes next: that becomes a gap, once nothing from before it is on its way any more. */
   #overtake(device: Device, now: number): void {
-    const { progress, gaps } = device;
+    const { progress } = device;
     const { head } = device.member.room;
-    if (progress.sent >= head || progress.isOpen || gaps.length >= GAPS_MAX) return;
+    if (progress.sent >= head || progress.isOpen) return;
     const end = Math.min(head, progress.limit);
     let from = progress.cursor;
     for (let sequence = progress.cursor; sequence < end; sequence++) {
@@ -182,15 +181,17 @@ export class Deliveries {
 
   #lose(device: Device, from: number, to: number, reason: GapReason): void {
     if (from > to) return;
-    addGap(device.gaps, { from, to, reason }, device.gapsShown);
+    addGap(device.gaps, { from, to }, reason);
     addRange(device.failed, { from, to });
   }
 
   #showGaps(device: Device, items: RoomItem[], now: number): void {
-    if (device.gapsShown === device.gaps.length) return;
-    const room = device.member.room.ref;
-    for (const { from, to, reason } of device.gaps.slice(device.gapsShown)) items.push({ kind: "gap", room, from, to, reason });
-    device.gapsShown = device.gaps.length;
+    if (!hasUntold(device.gaps)) return;
+    const { ref: room } = device.member.room;
+    for (const { from, to, reason, count } of tellGaps(device.gaps)) {
+      const isWhole = count === to - from + 1;
+      items.push(isWhole ? { kind: "gap", room, from, to, reason } : { kind: "gap", room, from, to, reason, count });
+    }
     device.gapUntil = now + LEASE_MS;
     this.#deadlines.forDevice(device);
   }
@@ -211,7 +212,7 @@ export class Deliveries {
     }
     this.#review(device, now);
     if (progress.cursor > cursor) this.#gotOn(device, now);
-    if (progress.sent < device.member.room.durableNext || device.gapsShown < device.gaps.length) this.wake(device);
+    if (progress.sent < device.member.room.durableNext || hasUntold(device.gaps)) this.wake(device);
     return changed;
   }
 
@@ -238,19 +239,15 @@ export class Deliveries {
     const at = device.gaps.findIndex((gap) => gap.from === from && gap.to === to);
     if (at === -1) return;
     device.gaps.splice(at, 1);
-    if (at < device.gapsShown) device.gapsShown--;
-    if (device.gapsShown === 0) device.gapUntil = NEVER;
+    if (device.gaps.length === 0) device.gapUntil = NEVER;
     this.note(device, now);
-    // With many gaps it may have waited for this one.
-    this.#review(device, now);
-    this.wake(device);
   }
 
   /** The cursor passes what had all its deliveries. */
   #review(device: Device, now: number): void {
-    const { progress, gaps } = device;
+    const { progress } = device;
     const { poison } = device.member.room.options;
-    while (!progress.isRegular && gaps.length < GAPS_MAX && this.#isSpent(poison, progress.failures(progress.cursor))) {
+    while (!progress.isRegular && this.#isSpent(poison, progress.failures(progress.cursor))) {
       const { cursor } = progress;
       this.#lose(device, cursor, cursor, "attempts");
       progress.settle(cursor);
@@ -273,7 +270,7 @@ export class Deliveries {
     if (device.session === undefined) return;
     if (device.gapUntil <= now) {
       device.gapUntil = NEVER;
-      device.gapsShown = 0;
+      untellGaps(device.gaps);
       this.wake(device);
     }
     if (device.restAt <= now) {

@@ -1,6 +1,7 @@
+import { type Gap, untellGaps } from "./gaps.js";
 import type { Member } from "./member.js";
 import { Progress } from "./progress.js";
-import type { Gap, Range } from "./ranges.js";
+import type { Range } from "./ranges.js";
 import type { Session } from "./session.js";
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -12,9 +13,8 @@ export class Device {
   progress: Progress;
   /** Where it began: what was before says nothing of it. */
   start: number;
-  /** Told until acknowledged, in order; the first `gapsShown` of them were handed to the session. */
+  /** Told until acknowledged, by sequence. */
   gaps: Gap[] = [];
-  gapsShown = 0;
   /** What it never got, as far as the room still has it: for the ledger. */
   failed: Range[] = [];
   /** It was a member's first device, joined, or settled something: where it is is not to be chosen any more. */
@@ -74,7 +74,7 @@ export class Device {
     this.leaseUntil = NEVER;
     this.resumeAt = NEVER;
     this.gapUntil = NEVER;
-    this.gapsShown = 0;
+    untellGaps(this.gaps);
     this.withhold();
   }
 }

@@ -1,10 +1,13 @@
 import { expect } from "vitest";
-import type { RoomItem } from "../../room-engine.js";
+import type { RoomGap, RoomItem } from "../../room-engine.js";
 import { Phone, RoomsOf, sequencesOf } from "./phone.js";
 import type { Suite } from "./suite.js";
 
 const LEASE_MS = 30_000;
 const DELIVERIES = 5;
+
+/** How many messages some gaps tell of. */
+const lostIn = (gaps: readonly RoomGap[]): number => gaps.reduce((sum, { from, to, count = to - from + 1 }) => sum + count, 0);
 
 /** S4: what a device will never get is told, and told again. */
 export function testRoomsGaps(suite: Suite): void {
@@ -118,31 +121,69 @@ export function testRoomsGaps(suite: Suite): void {
       },
     );
 
-    suite.case("S4: with as many gaps as may wait, nothing is passed until one is acknowledged", async (h) => {
+    suite.case("S1 S4: however many gaps nobody takes note of, all else comes, and they become few that say how many", async (h) => {
       const rooms = new RoomsOf(h);
       await rooms.add("a", "anna");
+      const [rounds, gapsMax] = [25, 16];
+      for (let round = 1; round <= rounds; round++) await rooms.emit("a", { body: "typing", ttlMs: 200 }, "chat");
+      await h.clock.advance(200);
       const phone = await Phone.attach(h, "anna");
-      const failing = 20;
-      for (let index = 0; index < failing; index++) await rooms.emit("a", "bad", "good");
-      const isBad = ({ body }: { readonly body: unknown }): boolean => body === "bad";
-      let heard = await phone.take(2 * failing);
-      phone.ack(...heard.filter((message) => !isBad(message)));
-      for (let delivery = 1; delivery <= 30 && phone.gaps.length < failing; delivery++) {
-        phone.nack(heard.filter(isBad), 0);
-        await h.quiet();
-        heard = phone.pull();
-        if (delivery > DELIVERIES) for (const gap of phone.gaps) phone.ackGap(gap);
-        else expect(phone.gaps.length).toBeLessThanOrEqual(16);
-      }
-      await h.until("all gaps", () => {
-        phone.pull();
-        for (const gap of phone.gaps) phone.ackGap(gap);
-        return new Set(phone.gaps.map(({ from }) => from)).size === failing;
-      });
-      expect([...new Set(phone.gaps.map(({ from }) => from))].sort((a, b) => a - b)).toEqual(
-        Array.from({ length: failing }, (_, index) => 2 * index + 1),
-      );
+      const chats = await phone.take(rounds);
+      expect(sequencesOf(chats)).toEqual(Array.from({ length: rounds }, (_, index) => 2 * index + 2));
+      phone.ack(...chats);
+      await rooms.emit("a", "live");
+      phone.ack(...(await phone.take(1)));
+      await phone.detach();
+      const next = await Phone.attach(h, "anna");
+      expect(await next.rest()).toEqual([]);
+      expect(next.gaps.length).toBeLessThanOrEqual(gapsMax);
+      expect(lostIn(next.gaps)).toBe(rounds);
+      expect(next.gaps.find(({ count }) => count !== undefined)).toEqual(expect.objectContaining({ from: 1, reason: "expired" }));
+      for (const gap of next.gaps) next.ackGap(gap);
+      await h.clock.advance(LEASE_MS);
+      expect(await next.rest()).toEqual([]);
+      expect(await (await Phone.attach(h, "anna")).rest()).toEqual([]);
     });
+
+    suite.case("S4: gaps of several reasons become fewer only with those of their reason", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      const rounds = 12;
+      for (let round = 1; round <= rounds; round++) await rooms.emit("a", { body: "typing", ttlMs: 200 }, "bad", "good");
+      await h.clock.advance(200);
+      const phone = await Phone.attach(h, "anna");
+      for (let heard = await phone.take(2 * rounds); heard.length > 0; heard = await phone.rest()) {
+        phone.ack(...heard.filter(({ body }) => body === "good"));
+        phone.nack(
+          heard.filter(({ body }) => body === "bad"),
+          0,
+        );
+      }
+      await phone.detach();
+      const next = await Phone.attach(h, "anna");
+      expect(await next.rest()).toEqual([]);
+      expect(lostIn(next.gaps.filter(({ reason }) => reason === "expired"))).toBe(rounds);
+      expect(lostIn(next.gaps.filter(({ reason }) => reason === "attempts"))).toBe(rounds);
+    });
+
+    suite.eachRestart(
+      (way) => `S4: a gap that became one of several says how many after ${way}, too`,
+      async (h, way) => {
+        const rooms = new RoomsOf(h);
+        await rooms.add("a", "anna");
+        const rounds = 20;
+        for (let round = 1; round <= rounds; round++) await rooms.emit("a", { body: "typing", ttlMs: 200 }, "chat");
+        await h.clock.advance(200);
+        const phone = await Phone.attach(h, "anna");
+        phone.ack(...(await phone.take(rounds)));
+        await h.clock.advance(100);
+        await h.quiet();
+        await h.restart(way);
+        const next = await Phone.attach(h, "anna");
+        expect(await next.rest()).toEqual([]);
+        expect(lostIn(next.gaps)).toBe(rounds);
+      },
+    );
 
     suite.case("S4 T2: a message whose time to live is over is not delivered, and told as a gap", async (h) => {
       const rooms = new RoomsOf(h);
