@@ -39,9 +39,9 @@ export class PendingAnswers {
     return true;
   }
 
-  /** Messages up to there are over. */
-  dropTo(room: number, last: number): void {
-    for (const [sequence, id] of this.#byRoom.get(room) ?? []) if (sequence <= last) this.#dropOne(room, sequence, id);
+  /** Those messages are over, both ends included. */
+  dropBetween(room: number, from: number, to: number): void {
+    for (const [sequence, id] of this.#byRoom.get(room) ?? []) if (sequence >= from && sequence <= to) this.#dropOne(room, sequence, id);
   }
 
   clear(): void {

@@ -79,7 +79,8 @@ export class PlainRoomSink extends SocketRoomSink {
   }
 
   #gap(session: RoomSession, gap: RoomGap): void {
-    this.#pending.dropTo(gap.room.number, gap.to);
+    // What lies in a gap of several may be on its way, and is settled as ever.
+    if (gap.count === undefined) this.#pending.dropBetween(gap.room.number, gap.from, gap.to);
     this.notices.gap(session, gap);
   }
 

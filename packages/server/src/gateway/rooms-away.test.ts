@@ -94,6 +94,38 @@ describe("a device that is away", () => {
     expect(bob.events.items).toHaveLength(count);
   });
 
+  it("S4: takes note of each of several gaps of a room, of either telling, and loses no callback of what lies between", async () => {
+    const clock = new ManualClock();
+    const host = await open({ clock });
+    const ann = await Peer.connect(host, { user: "ann" });
+    await ann.ask("add", { room: "kitchen", member: { user: "bob" } });
+    for (const n of [1, 2, 3]) {
+      await ann.ask("emit", { room: "kitchen", event: "n", args: [n], id: `o-${n}` });
+      await ann.ask("emit", { room: "kitchen", event: "typing", args: [n], ttlMs: 1_000 });
+    }
+    await clock.advance(1_000);
+    const bob = await Peer.connect(host, { user: "bob", device: "default" });
+    bob.answers = () => undefined;
+    const isGap = ([event]: readonly unknown[]): boolean => event === "holdfast:gap";
+    const gaps = (): unknown[] => bob.events.items.filter(isGap).map(([, gap]) => (gap as { from: number }).from);
+    await bob.events.count(6);
+    expect(gaps()).toEqual([2, 4, 6]);
+    for (const [index, event] of bob.events.items.entries()) if (!isGap(event)) bob.callbacks[index]?.();
+    for (const n of [1, 2, 3]) await until(async () => (await delivered(ann, `o-${n}`)) === 1);
+    await advanceUntil(clock, 30_000, () => gaps().length === 6);
+    const told = [...bob.events.items.keys()].filter((index) => isGap(bob.events.items[index] ?? []));
+    for (const index of [told[0], told[1], told[5]]) if (index !== undefined) bob.callbacks[index]?.();
+    await bob.ask("list", { kind: "rooms" });
+    for (let step = 0; step < 4; step++) {
+      await clock.advance(30_000);
+      await bob.ask("list", { kind: "rooms" });
+    }
+    expect(gaps()).toHaveLength(6);
+    const back = await Peer.connect(host, { user: "bob", device: "default" });
+    await ann.ask("emit", { room: "kitchen", event: "n", args: [4] });
+    expect(await back.events.count(1)).toEqual([["n", 4]]);
+  });
+
   it("T2: never gets what had a time to live that is over", async () => {
     const clock = new ManualClock();
     const host = await open({ clock });

@@ -236,7 +236,8 @@ export class Deliveries {
 
   /** The device took note of a gap. */
   settleGap(device: Device, from: number, to: number, now: number): void {
-    const at = device.gaps.findIndex((gap) => gap.from === from && gap.to === to);
+    // One that grew since is to be told as it is now.
+    const at = device.gaps.findIndex((gap) => gap.told && gap.from === from && gap.to === to);
     if (at === -1) return;
     device.gaps.splice(at, 1);
     if (device.gaps.length === 0) device.gapUntil = NEVER;
