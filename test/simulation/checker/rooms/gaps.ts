@@ -4,7 +4,7 @@ import type { RoomMessages } from "./room-messages.js";
 import type { RoomRun } from "./room-run.js";
 import type { Track } from "./track.js";
 
-const DELIVERIES_MAX = 5;
+export const DELIVERIES_MAX = 5;
 /** Messages that are stored together have the age of the first. */
 const AGE_SLACK_MS = 500;
 

@@ -23,6 +23,8 @@ export class Device {
   session: Session | undefined;
   /** When what was sent comes again, when gaps are told again, and when what was nacked comes again. */
   leaseUntil = NEVER;
+  /** When a message was sent to it last. */
+  sentAt = 0;
   gapUntil = NEVER;
   resumeAt = NEVER;
   /** When it is sent what is withheld at the end of a stretch, and whether it is: it settled nothing for a while. */
@@ -52,11 +54,10 @@ export class Device {
     this.takesRest = false;
   }
 
-  /** Sends again from the cursor as soon as it can. */
-  rewind(): void {
-    this.progress.rewind();
-    this.leaseUntil = NEVER;
-    this.resumeAt = NEVER;
+  /** All that it has in hand is leased until then. */
+  lease(until: number): void {
+    this.leaseUntil = this.progress.front === NEVER ? NEVER : until;
+    this.progress.lease();
   }
 
   /** Begins elsewhere; nothing was settled yet. */

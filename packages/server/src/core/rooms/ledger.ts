@@ -54,6 +54,7 @@ export function stateOf({ devices, room }: Member, sequence: number): State {
 }
 
 function deviceState({ progress, failed }: Device, room: Room, sequence: number): State {
-  if (progress.isSettled(sequence)) return inRanges(failed, sequence) ? "failed" : "delivered";
-  return sequence < room.head && sequence >= progress.sent ? "failed" : "pending";
+  if (inRanges(failed, sequence)) return "failed";
+  if (progress.isSettled(sequence)) return "delivered";
+  return sequence < room.head && !progress.isInHand(sequence) ? "failed" : "pending";
 }
