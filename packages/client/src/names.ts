@@ -7,8 +7,5 @@ export const QUEUE_PATTERN = /^[A-Za-z0-9._:-]{1,128}(\.dead)?$/;
 /** Stands before a room's name where a queue's could be: in a publish section, and in the outbox. */
 export const ROOM_MARK = "#";
 
-/** What the user's inbox is among the rooms of a client: no room's name. */
-export const INBOX = "@inbox";
-
 /** The event of the answer that the engine gives to a request whose message died. */
 export const DIED_EVENT = "holdfast:died";
