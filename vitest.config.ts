@@ -12,6 +12,7 @@ export default defineConfig({
       { find: /^holdfast-client\/waiting$/, replacement: source("packages/client/src/waiting.ts") },
       { find: /^holdfast-client\/together$/, replacement: source("packages/client/src/together.ts") },
       { find: /^holdfast-client\/authenticate$/, replacement: source("packages/client/src/authenticate.ts") },
+      { find: /^holdfast-client\/users$/, replacement: source("packages/client/src/users.ts") },
       { find: /^holdfast-client\/protocol$/, replacement: source("packages/client/src/protocol.ts") },
       { find: /^holdfast$/, replacement: source("packages/server/src/index.ts") },
       { find: /^holdfast\/conformance$/, replacement: source("packages/server/src/engines/conformance/index.ts") },

@@ -17,6 +17,7 @@ const ENTRIES = [
   { name: "holdfast-client/together", file: "together.js", bytesMax: 500 },
   { name: "holdfast-client/waiting", file: "waiting.js", bytesMax: 100 },
   { name: "holdfast-client/authenticate", file: "authenticate.js", bytesMax: 250 },
+  { name: "holdfast-client/users", file: "users.js", bytesMax: 500 },
   { name: "requests, with the first one", file: REQUESTER, bytesMax: 1_000 },
   { name: "answers to requests, with the first one", file: ANSWER, bytesMax: 300 },
   { name: "rooms, with the first one", file: ROOMS, bytesMax: 2_600 },

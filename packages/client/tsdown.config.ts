@@ -7,6 +7,7 @@ export default defineConfig({
     "src/together.ts",
     "src/waiting.ts",
     "src/authenticate.ts",
+    "src/users.ts",
     "src/protocol.ts",
     "src/stored/open.ts",
     "src/requester.ts",

@@ -15,7 +15,7 @@ const GIVEN: readonly (readonly [text: string, heading: string, given: string])[
     README,
     "A client, in the browser or in Node",
     `import { io } from "socket.io-client";
-     declare const user: string, order: object, invoice: object;
+     declare const userId: string, order: object, invoice: object;
      declare const reminders: import("holdfast-client").Queue, offers: typeof reminders, alerts: typeof reminders;`,
   ],
   [

@@ -136,6 +136,8 @@ export interface GapTold extends Moment {
   readonly from: number;
   readonly to: number;
   readonly reason: GapReason;
+  /** How many of them, when the others came. */
+  readonly count?: number;
 }
 
 /** A settlement of a session reached the engine, which says how many messages of the run it changed. */

@@ -104,6 +104,24 @@ export const ROOM_SABOTAGES: readonly Sabotage[] = [
       ),
   },
   {
+    bug: "all that is open sent again with what failed",
+    kind: "early-retry",
+    apply: () =>
+      replace(
+        Progress.prototype,
+        "isDue",
+        () =>
+          function (this: Progress, sequence) {
+            return sequence < this.sessionSent && !this.isSettled(sequence);
+          },
+      ),
+  },
+  {
+    bug: "failed deliveries that are not counted",
+    kind: "too-often",
+    apply: () => replace(Progress.prototype, "failures", () => () => 0),
+  },
+  {
     bug: "failed deliveries counted twice",
     kind: "false-gap",
     apply: () =>

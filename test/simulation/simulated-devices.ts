@@ -200,9 +200,9 @@ export class Devices {
       this.#hear(session, item);
       return;
     }
-    const { room, from, to, reason } = item;
-    this.#world.record({ type: "gap", session: session.name, target: this.#world.booth.targetOf(room), from, to, reason });
-    session.gaps = [...session.gaps.filter((gap) => gap.room.number !== room.number || gap.to < from || gap.from > to), item];
+    const { kind, room, ...told } = item;
+    this.#world.record({ type: kind, session: session.name, target: this.#world.booth.targetOf(room), ...told });
+    session.gaps = [...session.gaps.filter((gap) => gap.room.number !== room.number || gap.to < item.from || gap.from > item.to), item];
   }
 
   #hear(session: SimulatedDevice, { block, from, to, redelivered }: RoomSlice): void {

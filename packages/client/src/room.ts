@@ -18,13 +18,15 @@ export interface RoomDelivery {
 /** Called with the arguments of the event, then what is known of the message. */
 export type RoomHandler<Args extends readonly unknown[] = readonly unknown[]> = (...args: [...Args, RoomDelivery]) => unknown;
 
-/** Messages that this device will never get: `from` to `to`, both included. */
+/** Messages that this device will never get: all from `from` to `to`, both included, or `count` of those. */
 export interface RoomGap {
   readonly room: string;
   readonly from: number;
   readonly to: number;
   /** `retention`: not kept any more; `attempts`: delivered 5 times and not acknowledged; `expired`: out of their time to live. */
   readonly reason: "retention" | "attempts" | "expired";
+  /** Given when many gaps waited and some became one: so many of these messages will never come, the others came or still come. */
+  readonly count?: number | undefined;
 }
 
 export interface JoinOptions {
@@ -162,7 +164,10 @@ export interface Room {
   /** Removes a handler, or all of an event. */
   off(event: string, handler?: (...args: never[]) => unknown): Promise<void>;
 
-  /** Calls `listener` for what will never come. It is told again until the listener returned, also to later connections. */
+  /**
+   * Calls `listener` for what will never come. It is told again until the listener returned, also to later connections.
+   * Nothing waits for that, so a room without a listener gets all else; what it missed waits for one.
+   */
   onGap(listener: (gap: RoomGap) => unknown): Promise<void>;
 
   /**

@@ -69,7 +69,7 @@ export interface RoomSlice {
   readonly redelivered: boolean;
 }
 
-/** What a device will never get. Comes again every 30 s, and to every new session, until `settleGap`. */
+/** What a device will never get. Comes again every 30 s, and to every new session, until `settleGap`; one that grew in the place of what it was. */
 export interface RoomGap {
   readonly kind: "gap";
   readonly room: RoomRef;
@@ -78,6 +78,8 @@ export interface RoomGap {
   readonly to: number;
   /** Retention overtook the device, they were delivered 5 times and not acknowledged, or their time to live was over. */
   readonly reason: "retention" | "attempts" | "expired";
+  /** How many of the range: it became one of several, and the others came, or come. Absent: all of it. */
+  readonly count?: number;
 }
 
 export type RoomItem = RoomSlice | RoomGap;
@@ -239,8 +241,9 @@ export interface RoomEngine {
    * tells when it is there. It may come back with less than there is; the caller goes on until it comes back empty, or
    * whenever the session can take more.
    *
-   * First deliveries come in order of sequence, without a hole but those told as gaps (promises S2, S4). What was nacked, or
-   * not acknowledged within 30 s after the device last got on, comes again from the cursor in order.
+   * First deliveries come in order of sequence, without a hole but those told as gaps (promises S2, S4). What was nacked comes
+   * again when its delay is over; what is in hand comes again by itself when it was not answered for 30 s, at the most 60, since
+   * it came or the lowest message in hand was answered; what is due together comes in order. A message is handed out 5 times at most.
    */
   pull(session: number, bytesMax: number): readonly RoomItem[];
   /** Whether the session catches up: the last pull that brought something left more than 256 messages of a room that it was of. */
@@ -248,6 +251,8 @@ export interface RoomEngine {
 
   /**
    * Settles messages of a room that the session was given. Nothing waits for it: the device's cursor is durable within 100 ms.
+   *
+   * An ack settles a message whenever it comes, a nack only one that is in hand.
    *
    * @returns how many changed something; the others were settled before, were never given to it, or are of another session
    */

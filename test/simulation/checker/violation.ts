@@ -62,6 +62,8 @@ export type ViolationKind =
   | "again"
   /** S4: a gap was told that is none, or not for the reason it names. */
   | "false-gap"
+  /** S4: a message was delivered more often than it may be before it is passed. */
+  | "too-often"
   /** S4: a gap was told, not taken note of, and not told again. */
   | "gap-forgotten"
   /** A message came to somebody it was not for: no member, excepted, or served through another room. */

@@ -76,6 +76,32 @@ testCaught("gaps", [
     },
   ],
   [
+    "a gap of several that counts a message that was settled",
+    "false-gap",
+    () => {
+      const story = begin();
+      for (const id of ["m1", "m2", "m3"]) story.emit(id, { ttlMs: 1_000 });
+      story.hear(PHONE, 1);
+      story.ack(PHONE, 1);
+      story.hear(PHONE, 2);
+      story.ack(PHONE, 2);
+      story.wait(1_000).gap(PHONE, 1, 3, "expired", { count: 2 });
+      return story;
+    },
+  ],
+  [
+    "a gap of several that counts one more than had expired",
+    "false-gap",
+    () => {
+      const story = begin();
+      story.emit("m1", { ttlMs: 1_000 });
+      story.emit("m2");
+      story.emit("m3");
+      story.wait(1_000).gap(PHONE, 1, 3, "expired", { count: 2 });
+      return story;
+    },
+  ],
+  [
     "a gap of what was settled",
     "false-gap",
     () => {

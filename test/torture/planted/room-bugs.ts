@@ -15,7 +15,7 @@ export const ROOM_BUGS: readonly PlantedBug[] = [
   },
   {
     bug: "a gap that is not reported",
-    edits: [{ file: "core/rooms/deliveries.ts", find: "addGap(device.gaps, { from, to, reason }, device.gapsShown);", replace: "" }],
+    edits: [{ file: "core/rooms/deliveries.ts", find: "addGap(device.gaps, { from, to }, reason);", replace: "" }],
     caught: { by: "simulation", kinds: ["missed"] },
   },
   {
@@ -95,7 +95,7 @@ export const ROOM_BUGS: readonly PlantedBug[] = [
   },
   {
     bug: "failed deliveries counted twice",
-    edits: [{ file: "core/rooms/progress.ts", find: "Math.min(COUNT, count + 1)", replace: "Math.min(COUNT, count + 2)" }],
+    edits: [{ file: "core/rooms/progress.ts", find: "& COUNT) + 1);", replace: "& COUNT) + 2);" }],
     caught: { by: "simulation", kinds: ["false-gap"] },
   },
 ];

@@ -5,6 +5,7 @@ import type { Host } from "../host.js";
 import { NAME_PATTERN } from "../names.js";
 import type { Room, RoomDelivery, RoomGap } from "../room.js";
 import { ClientRoom } from "./client-room.js";
+import { INBOX } from "./inbox.js";
 import { callbackFor } from "./passing-on.js";
 import { isRoomFrame, type RoomFrame } from "./room-frame.js";
 import { type Answers, Settling } from "./settling.js";
@@ -48,7 +49,8 @@ export class Rooms implements Party {
     const internals = socket as unknown as SocketInternals;
     this.#emitEvent = internals.emitEvent.bind(socket);
     internals.emitEvent = (args) => {
-      if (!this.#take(args)) this.#emitEvent(args);
+      const left = this.#take(args);
+      if (left !== undefined) this.#emitEvent(left);
     };
     this.#connection.join(this);
   }
@@ -90,38 +92,43 @@ export class Rooms implements Party {
     return this.#watches;
   }
 
-  /** Takes a message or gap of one of these rooms, or a frame of messages; false for any other event. */
-  #take(args: readonly unknown[]): boolean {
+  /**
+   * Takes a message or gap of one of these rooms, or a frame of messages. Any other event is returned as the application's
+   * listeners are to have it: room messages as without a client library, so without the argument that is for this one.
+   */
+  #take(args: readonly unknown[]): readonly unknown[] | undefined {
     const [event, frame] = args;
     if (event === "holdfast:frame" && Array.isArray(frame)) return this.#takeFrame(frame);
     const callback = args.at(-1);
-    if (this.#closing || typeof callback !== "function") return false;
+    if (this.#closing || typeof callback !== "function") return args;
     const about = args.at(-2);
     if (event === "holdfast:gap") {
       const gap = about as RoomGap;
-      return this.#rooms.get(gap.room)?.takeGap(gap, () => callback()) === true;
+      return this.#find(gap)?.takeGap(gap, () => callback()) === true ? undefined : args;
     }
-    if (!isDelivery(about)) return false;
-    return this.#rooms.get(about.room)?.take(String(event), args.slice(1, -2), about, answersBy(callback as Callback)) === true;
+    if (!isDelivery(about)) return args;
+    const given = args.slice(1, -2);
+    const taken = this.#find(about)?.take(String(event), given, about, answersBy(callback as Callback));
+    return taken === true ? undefined : [event, ...given, callback];
   }
 
-  #takeFrame(frame: readonly unknown[]): true {
+  #find({ room = INBOX }: { readonly room?: string }): ClientRoom | undefined {
+    return this.#rooms.get(room);
+  }
+
+  #takeFrame(frame: readonly unknown[]): undefined {
     if (!isRoomFrame(frame)) this.#socket.io.engine.close();
     else if (!this.#closing) this.#handOut(frame);
-    return true;
   }
 
   #handOut([number, target, first, redelivered, messages]: RoomFrame): void {
     const answers = this.#settling.answersOf(number);
-    const room = target.room === undefined ? undefined : this.#rooms.get(target.room);
-    const name = target.room ?? "";
+    const room = this.#find(target);
     let sequence = first;
     for (const [event, id, args, sender, key, headers] of messages) {
-      const delivery = { id, room: name, sequence, redelivered, sender: sender ?? undefined, key: key ?? undefined, headers };
-      if (room?.take(event, args, delivery, answers) !== true) {
-        const { room: _, ...about } = delivery;
-        this.#passOn([event, ...args, { ...about, ...target }, callbackFor(sequence, answers)]);
-      }
+      const known = { id, ...target, sequence, redelivered, sender: sender ?? undefined, key: key ?? undefined, headers };
+      const taken = room?.take(event, args, known as RoomDelivery, answers);
+      if (taken !== true) this.#passOn([event, ...args, callbackFor(sequence, answers)]);
       sequence++;
     }
   }
@@ -162,8 +169,8 @@ export class Rooms implements Party {
 }
 
 function isDelivery(value: unknown): value is RoomDelivery {
-  const { id, room, sequence, redelivered } = (value ?? {}) as Partial<RoomDelivery>;
-  return typeof id === "string" && typeof room === "string" && typeof sequence === "number" && typeof redelivered === "boolean";
+  const { id, room, user, sequence, redelivered } = (value ?? {}) as Partial<RoomDelivery & { user: string }>;
+  return typeof id === "string" && typeof (room ?? user) === "string" && typeof sequence === "number" && typeof redelivered === "boolean";
 }
 
 /** Answers by the callback of an event. */

@@ -17,6 +17,15 @@ export interface ListenerOptions {
 }
 
 /** The last argument before the callback, with `meta: true`. */
+interface Gap {
+  readonly room?: string;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
+  /** How many of them; absent: all. */
+  readonly count?: number;
+}
+
 interface Meta {
   readonly id: string;
   readonly room?: string;
@@ -88,16 +97,17 @@ export class RoomListener {
     if (event === "holdfast:replaced") {
       this.#end(new CommandError(EXIT.failure, `another connection is this device by now: ${JSON.stringify(args[0])}`));
     } else if (event === "holdfast:gap") {
-      this.#onGap(args[0] as { room?: string; from: number; to: number; reason: string }, args[1] as Callback);
+      this.#onGap(args[0] as Gap, args[1] as Callback);
     } else if (!event.startsWith("holdfast:") && typeof args.at(-1) === "function") {
       const [meta, callback] = args.splice(-2) as [Meta, Callback];
       if (meta.room === this.#options.room && !this.#stopped) void this.#take(event, args, meta, callback);
     }
   }
 
-  #onGap({ room, from, to, reason }: { room?: string; from: number; to: number; reason: string }, callback: Callback): void {
+  #onGap({ room, from, to, reason, count }: Gap, callback: Callback): void {
     if (room !== this.#options.room) return;
-    process.stderr.write(`holdfast: ${oneLine(`messages ${from} to ${to} of ${room} will not come: ${reason}`)}\n`);
+    const which = `${count === undefined ? "" : `${count} of the `}messages ${from} to ${to} of ${room}`;
+    process.stderr.write(`holdfast: ${oneLine(`${which} will not come: ${reason}`)}\n`);
     callback();
   }
 

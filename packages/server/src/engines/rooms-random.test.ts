@@ -217,10 +217,13 @@ class Run {
     log.passed.add(sequence);
   }
 
-  #seeGap(name: string, { room, from, to }: RoomGap): void {
+  #seeGap(name: string, { room, from, to, count }: RoomGap): void {
     const log = this.#log(name, room.target.room ?? "");
     log.gaps.push({ from, to });
-    for (let sequence = from; sequence <= to; sequence++) log.passed.add(sequence);
+    for (let sequence = from; sequence <= to; sequence++) {
+      // Of one that became one of several, what came may come again.
+      if (count === undefined || !log.heard.has(sequence)) log.passed.add(sequence);
+    }
   }
 
   #see(name: string, { target, sequence }: Heard): void {

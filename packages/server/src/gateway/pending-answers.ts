@@ -1,9 +1,17 @@
 /** Answers of one session that are waited for. The window of a room is 256 messages, and rooms of a user are not many. */
 const ANSWERS_MAX = 65_536;
 
+/** Deliveries of a message whose answers are waited for. In a room that blocks there may be more. */
+const DELIVERIES_MAX = 5;
+
+/** One id, as nearly always, or those of several deliveries, the latest last. */
+type Ids = number | readonly number[];
+
+const listOf = (ids: Ids): readonly number[] => (typeof ids === "number" ? [ids] : ids);
+
 /** Acknowledgement ids of room messages that were sent and are not answered, by room and sequence. */
 export class PendingAnswers {
-  readonly #byRoom = new Map<number, Map<number, number>>();
+  readonly #byRoom = new Map<number, Map<number, Ids>>();
   readonly #drop: (id: number) => void;
   #size = 0;
 
@@ -12,11 +20,13 @@ export class PendingAnswers {
     this.#drop = drop;
   }
 
-  get(room: number, sequence: number): number | undefined {
-    return this.#byRoom.get(room)?.get(sequence);
+  /** The message was delivered under that id, and not under another one since. */
+  isLatest(room: number, sequence: number, id: number): boolean {
+    const ids = this.#byRoom.get(room)?.get(sequence);
+    return ids !== undefined && listOf(ids).at(-1) === id;
   }
 
-  /** An answer that is waited for under another id by now may still come, but means nothing. */
+  /** The answers to earlier deliveries of the message are waited for, too. */
   add(room: number, sequence: number, id: number): void {
     let ids = this.#byRoom.get(room);
     if (ids === undefined) {
@@ -24,28 +34,35 @@ export class PendingAnswers {
       this.#byRoom.set(room, ids);
     }
     const before = ids.get(sequence);
-    if (before === undefined) this.#size++;
-    else if (before !== id) this.#drop(before);
-    ids.set(sequence, id);
+    if (before === undefined) {
+      this.#size++;
+      ids.set(sequence, id);
+    } else {
+      const all = [...listOf(before), id];
+      for (const old of all.splice(0, all.length - DELIVERIES_MAX)) this.#drop(old);
+      ids.set(sequence, all);
+    }
     if (this.#size > ANSWERS_MAX) this.#dropOldest();
   }
 
-  /** The answer came; false when it is not waited for. */
-  take(room: number, sequence: number): boolean {
+  /** The message is over: no answer to it means anything any more. */
+  drop(room: number, sequence: number): void {
     const ids = this.#byRoom.get(room);
-    if (ids?.delete(sequence) !== true) return false;
+    const dropped = ids?.get(sequence);
+    if (ids === undefined || dropped === undefined) return;
+    ids.delete(sequence);
     this.#size--;
     if (ids.size === 0) this.#byRoom.delete(room);
-    return true;
+    for (const id of listOf(dropped)) this.#drop(id);
   }
 
-  /** Messages up to there are over. */
-  dropTo(room: number, last: number): void {
-    for (const [sequence, id] of this.#byRoom.get(room) ?? []) if (sequence <= last) this.#dropOne(room, sequence, id);
+  /** Those messages are over, both ends included. */
+  dropBetween(room: number, from: number, to: number): void {
+    for (const sequence of this.#byRoom.get(room)?.keys() ?? []) if (sequence >= from && sequence <= to) this.drop(room, sequence);
   }
 
   clear(): void {
-    for (const ids of this.#byRoom.values()) for (const id of ids.values()) this.#drop(id);
+    for (const ids of this.#byRoom.values()) for (const each of ids.values()) for (const id of listOf(each)) this.#drop(id);
     this.#byRoom.clear();
     this.#size = 0;
   }
@@ -53,14 +70,10 @@ export class PendingAnswers {
   /** Whoever lets so many pile up answers none; what is dropped comes again. */
   #dropOldest(): void {
     for (const [room, ids] of this.#byRoom) {
-      for (const [sequence, id] of ids) {
-        this.#dropOne(room, sequence, id);
+      for (const sequence of ids.keys()) {
+        this.drop(room, sequence);
         return;
       }
     }
-  }
-
-  #dropOne(room: number, sequence: number, id: number): void {
-    if (this.take(room, sequence)) this.#drop(id);
   }
 }

@@ -46,28 +46,25 @@ export class PlainRoomSink extends SocketRoomSink {
     const events = redelivered ? undefined : this.#packets.shared(slice, port, meta);
     for (let index = from; index < to; index++) {
       const sequence = block.first + index;
-      const event = events === undefined ? this.#again(slice, index, meta) : events[index - from];
+      const event = events === undefined ? encodeMessage(block, index, port, port.nextId(), meta, true) : events[index - from];
       if (event === undefined) this.#settle(session, block.room.number, { first: sequence, count: 1, verb: "nack" });
       else this.#send(session, block.room.number, sequence, event);
     }
   }
 
-  /** Under the id it had, when that is not answered yet: then the callback of either delivery settles it. */
-  #again({ block }: RoomSlice, index: number, meta: boolean): EncodedEvent | undefined {
-    const { port } = this.connection;
-    const id = this.#pending.get(block.room.number, block.first + index) ?? port.nextId();
-    return encodeMessage(block, index, port, id, meta, true);
-  }
-
   #send(session: RoomSession, room: number, sequence: number, event: EncodedEvent): void {
     this.#pending.add(room, sequence, event.id);
-    this.connection.port.sendEncoded(event, (...args) => this.#answered(session, room, sequence, args));
+    this.connection.port.sendEncoded(event, (...args) => this.#answered(session, room, sequence, event.id, args));
   }
 
-  #answered(session: RoomSession, room: number, sequence: number, args: readonly unknown[]): void {
-    if (!this.#pending.take(room, sequence)) return;
+  /** The ack of any delivery settles the message; a nack is about its own, and means nothing once the message came again. */
+  #answered(session: RoomSession, room: number, sequence: number, id: number, args: readonly unknown[]): void {
+    const isLatest = this.#pending.isLatest(room, sequence, id);
     try {
-      this.#settle(session, room, { first: sequence, count: 1, ...roomAnswerOf(args) });
+      const answer = roomAnswerOf(args);
+      if (answer.verb === "ack") this.#pending.drop(room, sequence);
+      if (answer.verb === "ack" || isLatest) this.#settle(session, room, { first: sequence, count: 1, ...answer });
+      else this.broker.counters.staleCallbacks++;
     } catch {
       // It counts as not answered, and comes again.
       this.broker.counters.invalidCallbacks++;
@@ -79,7 +76,8 @@ export class PlainRoomSink extends SocketRoomSink {
   }
 
   #gap(session: RoomSession, gap: RoomGap): void {
-    this.#pending.dropTo(gap.room.number, gap.to);
+    // What lies in a gap of several may be on its way, and is settled as ever.
+    if (gap.count === undefined) this.#pending.dropBetween(gap.room.number, gap.from, gap.to);
     this.notices.gap(session, gap);
   }
 

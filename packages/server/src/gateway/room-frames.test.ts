@@ -142,7 +142,7 @@ describe("room messages in frames", () => {
     });
   });
 
-  it("S3: a nack brings a message again from the cursor, redelivered, after its delay or the server's", async () => {
+  it("S3: a nack brings a message again, redelivered, after its delay or the server's", async () => {
     const ann = await FramePeer.connect(host, { user: "ann" });
     await ann.ask("join", { room: "kitchen" });
     for (let n = 1; n <= 4; n++) await emit(ann, n);

@@ -58,6 +58,43 @@ describe("a device that does not answer", () => {
   });
 });
 
+describe("a device that answers late", () => {
+  it("settles a message by an ack that comes after the nack of an earlier delivery, and gets it no more", async () => {
+    const clock = new ManualClock();
+    const host = await open({ clock });
+    const bob = await Peer.connect(host, { user: "bob", meta: true });
+    bob.answers = () => undefined;
+    await bob.ask("join", { room: "kitchen" });
+    await bob.ask("emit", { room: "kitchen", event: "n", args: [1], id: "o-1" });
+    await bob.events.count(1);
+    await clock.advance(30_000);
+    await bob.events.count(2);
+    bob.callbacks[0]?.({ nack: { delayMs: 60_000 } });
+    bob.callbacks[1]?.();
+    await until(async () => (await delivered(bob, "o-1")) === 1);
+    await clock.advance(60_000);
+    await bob.ask("list", { kind: "rooms" });
+    expect(bob.events.items).toHaveLength(2);
+  });
+
+  it("S4: gets each message 5 times when it nacks all at once, and those that it acks in a while once", async () => {
+    const host = await open();
+    const bob = await Peer.connect(host, { user: "bob" });
+    bob.answers = (event, [n]) => (event === "holdfast:gap" || n === 3 ? undefined : [{ nack: { delayMs: 0 } }]);
+    await bob.ask("join", { room: "kitchen" });
+    await Promise.all([1, 2, 3, 4].map((n) => bob.ask("emit", { room: "kitchen", event: "n", args: [n], id: `o-${n}` })));
+    await until(async () => {
+      const gaps = bob.events.items.filter(([event]) => event === "holdfast:gap") as [string, { from: number; to: number }][];
+      return gaps.reduce((sum, [, { from, to }]) => sum + to - from + 1, 0) === 3;
+    });
+    const late = bob.callbacks.filter((_, index) => bob.events.items[index]?.[1] === 3);
+    expect(late).toHaveLength(1);
+    late[0]?.();
+    await until(async () => (await delivered(bob, "o-3")) === 1);
+    for (const n of [1, 2, 4]) expect(bob.events.items.filter(([event, args]) => event === "n" && args === n)).toHaveLength(5);
+  });
+});
+
 describe("a device that is away", () => {
   it("S4: is told a gap of what was not kept so long, again until it takes note, and gets the rest", async () => {
     const clock = new ManualClock();
@@ -92,6 +129,38 @@ describe("a device that is away", () => {
     await ann.ask("emit", { room: "kitchen", event: "n", args: [5] });
     expect(await back.events.count(1)).toEqual([["n", 5]]);
     expect(bob.events.items).toHaveLength(count);
+  });
+
+  it("S4: takes note of each of several gaps of a room, of either telling, and loses no callback of what lies between", async () => {
+    const clock = new ManualClock();
+    const host = await open({ clock });
+    const ann = await Peer.connect(host, { user: "ann" });
+    await ann.ask("add", { room: "kitchen", member: { user: "bob" } });
+    for (const n of [1, 2, 3]) {
+      await ann.ask("emit", { room: "kitchen", event: "n", args: [n], id: `o-${n}` });
+      await ann.ask("emit", { room: "kitchen", event: "typing", args: [n], ttlMs: 1_000 });
+    }
+    await clock.advance(1_000);
+    const bob = await Peer.connect(host, { user: "bob", device: "default" });
+    bob.answers = () => undefined;
+    const isGap = ([event]: readonly unknown[]): boolean => event === "holdfast:gap";
+    const gaps = (): unknown[] => bob.events.items.filter(isGap).map(([, gap]) => (gap as { from: number }).from);
+    await bob.events.count(6);
+    expect(gaps()).toEqual([2, 4, 6]);
+    for (const [index, event] of bob.events.items.entries()) if (!isGap(event)) bob.callbacks[index]?.();
+    for (const n of [1, 2, 3]) await until(async () => (await delivered(ann, `o-${n}`)) === 1);
+    await advanceUntil(clock, 30_000, () => gaps().length === 6);
+    const told = [...bob.events.items.keys()].filter((index) => isGap(bob.events.items[index] ?? []));
+    for (const index of [told[0], told[1], told[5]]) if (index !== undefined) bob.callbacks[index]?.();
+    await bob.ask("list", { kind: "rooms" });
+    for (let step = 0; step < 4; step++) {
+      await clock.advance(30_000);
+      await bob.ask("list", { kind: "rooms" });
+    }
+    expect(gaps()).toHaveLength(6);
+    const back = await Peer.connect(host, { user: "bob", device: "default" });
+    await ann.ask("emit", { room: "kitchen", event: "n", args: [4] });
+    expect(await back.events.count(1)).toEqual([["n", 4]]);
   });
 
   it("T2: never gets what had a time to live that is over", async () => {

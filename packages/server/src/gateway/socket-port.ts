@@ -157,9 +157,8 @@ export class SocketPort {
     if (connected) inOneWrite(conn, () => this.#socket.packet({ type: EVENT, data: [event, payload] }));
   }
 
-  /** As `send`; the client's acknowledgement calls `answered`, at most once. Returns the acknowledgement's id. */
-  sendForAnswer(event: string, payload: unknown, answered: AckCallback): number {
-    const id = this.#ids.next();
+  /** As `send`; the client's acknowledgement calls `answered`, at most once for an id. Returns that. */
+  sendForAnswer(event: string, payload: unknown, answered: AckCallback, id = this.#ids.next()): number {
     this.#socket.packet({ type: EVENT, data: [event, payload], id });
     this.#socket.acks.set(id, answered);
     return id;

@@ -3,7 +3,7 @@ import { mayHaveHappened } from "../calls.js";
 import type { Life } from "../run.js";
 import type { Report } from "../violation.js";
 import type { DurableCursors } from "./durable-cursors.js";
-import { checkGap } from "./gaps.js";
+import { checkGap, DELIVERIES_MAX } from "./gaps.js";
 import type { Change, Memberships } from "./memberships.js";
 import type { RoomMessage, RoomMessages } from "./room-messages.js";
 import type { JoinCall, RoomRun, SessionEvent, SessionRun } from "./room-run.js";
@@ -121,7 +121,7 @@ export class Devices {
   #arrive(event: SessionEvent, track: Track, session: SessionRun): void {
     if (session.life !== undefined) this.#enter(track, session.life);
     this.#noteMoves(event, track);
-    if (track.session !== event.session) track.beginSession(event.session, event.at);
+    if (track.session !== event.session) track.beginSession(event.session);
   }
 
   /** Removals and joins since its last event, in the order in which they were over. */
@@ -232,10 +232,11 @@ export class Devices {
       this.#report.add("again", `${track} got sequence ${sequence} again, which it had settled or can get no more`, before.index, index);
     if (!redelivered && track.life !== undefined && before.index > track.life.start)
       this.#report.add("false-redelivered", `${track} got sequence ${sequence} again as if for the first time`, before.index, index);
+    if ((known?.timesInLife ?? 0) >= DELIVERIES_MAX && this.#run.settings(track.target).neverBlocks)
+      this.#report.add("too-often", `${track} got sequence ${sequence} more than ${DELIVERIES_MAX} times`, before.index, index);
     if (before.session !== session) return;
-    const nackedUntil = known?.nackedUntil;
-    const tooEarly = nackedUntil === undefined ? track.nackedAt < 0 && at < track.leaseFrom + LEASE_MS : at < nackedUntil;
-    if (tooEarly) this.#report.add("early-retry", `${track} got sequence ${sequence} again before its time`, before.index, index);
+    if (at < (known?.nackedUntil ?? before.at + LEASE_MS))
+      this.#report.add("early-retry", `${track} got sequence ${sequence} again before its time`, before.index, index);
   }
 
   // --- gaps and settlements --------------------------------------------------------------------------------------
@@ -243,6 +244,8 @@ export class Devices {
   #gap(event: GapTold, track: Track): void {
     checkGap(event, track, this.#run, this.#messages, this.#report);
     track.gaps.add(event);
+    // Which of the range it is nobody can tell.
+    if (event.count !== undefined) track.loose = true;
     track.advance(event.at);
   }
 

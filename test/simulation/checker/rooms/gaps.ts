@@ -4,20 +4,22 @@ import type { RoomMessages } from "./room-messages.js";
 import type { RoomRun } from "./room-run.js";
 import type { Track } from "./track.js";
 
-const DELIVERIES_MAX = 5;
+export const DELIVERIES_MAX = 5;
 /** Messages that are stored together have the age of the first. */
 const AGE_SLACK_MS = 500;
 
 /** Judges whether a gap that a device was told has the reason it names: S4. */
 export function checkGap(event: GapTold, track: Track, run: RoomRun, messages: RoomMessages, report: Report): void {
-  const { from, to, reason, index } = event;
+  const { from, to, reason, count = to - from + 1, index } = event;
   const told = (why: string, ...proof: readonly number[]): void =>
     report.add("false-gap", `${track} was told a gap from ${from} to ${to} for ${reason}, ${why}`, ...proof, index);
-  if (from > to) told("which is no range");
+  if (from > to || count < 1 || count > to - from + 1) told(`which are no ${count} messages`);
+  const settled: number[] = [];
   for (let sequence = from; sequence <= to; sequence++) {
     const known = track.get(sequence);
-    if (!track.loose && known?.settled) told(`and had settled ${sequence}`, known.last.index);
+    if (!track.loose && known?.settled) settled.push(known.last.index);
   }
+  if (settled.length + count > to - from + 1) told(`${count} of them, and had settled ${settled.length}`, ...settled);
   if (reason === "attempts") checkAttempts(event, track, run, told);
   else if (reason === "expired") checkExpired(event, run, messages, told);
   else checkRetention(event, run, messages, told);
@@ -25,23 +27,34 @@ export function checkGap(event: GapTold, track: Track, run: RoomRun, messages: R
 
 type Told = (why: string, ...proof: readonly number[]) => void;
 
-function checkAttempts({ from, to, target }: GapTold, track: Track, run: RoomRun, told: Told): void {
-  if (run.settings(target).alwaysBlocks) told("in a room that holds a device instead");
-  for (let sequence = from; sequence <= to; sequence++) {
-    const times = track.times.get(sequence) ?? 0;
-    if (times < DELIVERIES_MAX) told(`and ${sequence} came ${times} times`);
-  }
+/** Tells why of messages that contradict, when there are more of them than the gap leaves out. */
+function tellMost({ from, to, count = to - from + 1 }: GapTold, contradictions: readonly (() => void)[]): void {
+  if (contradictions.length > to - from + 1 - count) for (const tell of contradictions) tell();
 }
 
-function checkExpired({ from, to, target, at }: GapTold, run: RoomRun, messages: RoomMessages, told: Told): void {
+function checkAttempts(event: GapTold, track: Track, run: RoomRun, told: Told): void {
+  const { from, to, target } = event;
+  if (run.settings(target).alwaysBlocks) told("in a room that holds a device instead");
+  const contradictions: (() => void)[] = [];
+  for (let sequence = from; sequence <= to; sequence++) {
+    const times = track.times.get(sequence) ?? 0;
+    if (times < DELIVERIES_MAX) contradictions.push(() => told(`and ${sequence} came ${times} times`));
+  }
+  tellMost(event, contradictions);
+}
+
+function checkExpired(event: GapTold, run: RoomRun, messages: RoomMessages, told: Told): void {
+  const { from, to, target, at } = event;
+  const contradictions: (() => void)[] = [];
   for (let sequence = from; sequence <= to; sequence++) {
     const message = messages.at(target, sequence);
     if (message === undefined) continue;
     const over = message.emits.some(
       ({ invoked: { ttlMs, at: storedAt } }) => ttlMs !== undefined && (run.run.timeline.wentBack || storedAt + ttlMs <= at),
     );
-    if (!over) told(`and ${message} does not expire by then`, messages.storedFrom(message));
+    if (!over) contradictions.push(() => told(`and ${message} does not expire by then`, messages.storedFrom(message)));
   }
+  tellMost(event, contradictions);
 }
 
 /** By number, if that is all that removes: so many must be there behind it. */

@@ -34,6 +34,11 @@ export class LoosestRoomSettings {
     return this.#defined.length > 0 && this.#defined.every(({ poison }) => poison === "block");
   }
 
+  /** Whether it never was. */
+  get neverBlocks(): boolean {
+    return this.#defined.every(({ poison }) => poison === "dead-letter");
+  }
+
   /** What it surely has: what it was told in the beginning, and never anything else. */
   get only(): RoomSettings | undefined {
     return this.#defined.length === 1 ? this.#defined[0] : undefined;

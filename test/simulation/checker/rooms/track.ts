@@ -15,7 +15,11 @@ export interface KnownMessage {
   older: boolean;
   /** When its last nack lets it come again; undefined when it was not nacked after it came last. */
   nackedUntil: number | undefined;
+  /** How often it came in the life that runs, without what may have been acknowledged. */
+  timesInLife: number;
 }
+
+const LEASE_MS = 30_000;
 
 /** What one device went through in one room, step by step. */
 export class Track {
@@ -32,10 +36,6 @@ export class Track {
   begunIn: Life | undefined;
   life: Life | undefined;
   session: string | undefined;
-  /** When the lease of what is on its way began, at the earliest. */
-  leaseFrom = 0;
-  /** Some message was nacked in this session, since when; -1 when none was. */
-  nackedAt = -1;
   lastIndex = -1;
   readonly gaps = new ToldGaps();
   /** How often each message came, ever. */
@@ -95,9 +95,10 @@ export class Track {
       known.answered = false;
       known.older = false;
       known.nackedUntil = undefined;
+      known.timesInLife++;
       return;
     }
-    const message = { sequence, last: event, answered: false, settled: false, older: false, nackedUntil: undefined };
+    const message = { sequence, last: event, answered: false, settled: false, older: false, nackedUntil: undefined, timesInLife: 1 };
     this.#known.set(sequence, message);
     const before = this.#order.findLastIndex((other) => other.sequence < sequence);
     this.#order.splice(before + 1, 0, message);
@@ -119,12 +120,15 @@ export class Track {
       const message = this.#known.get(sequence);
       if (message === undefined || changed === 0) continue;
       if (verb === "nack") {
-        if (sure) message.nackedUntil = at + (delayMs ?? 100);
-        this.nackedAt = at;
+        // One that waits after a nack, or was not sent again yet, is not nacked once more.
+        const until = at + (delayMs ?? 100);
+        message.nackedUntil = sure ? until : Math.min(until, message.nackedUntil ?? message.last.at + LEASE_MS);
         continue;
       }
       message.answered = true;
       message.settled ||= sure;
+      // When the next session gets it again, since it was above the cursor, this delivery did not fail.
+      message.timesInLife--;
     }
     this.advance(at);
   }
@@ -136,14 +140,11 @@ export class Track {
       if (!message.settled && !this.gaps.passes(message.sequence)) break;
     if (this.#confirmed === before) return;
     this.#checkpoints.push({ at, confirmed: this.#confirmed });
-    this.leaseFrom = at;
   }
 
   /** What was settled above the cursor is forgotten. */
-  beginSession(session: string, at: number): void {
+  beginSession(session: string): void {
     this.session = session;
-    this.leaseFrom = at;
-    this.nackedAt = -1;
     for (const message of this.#order.slice(this.#confirmed)) message.settled = false;
   }
 
@@ -153,7 +154,10 @@ export class Track {
     this.#confirmed = last?.confirmed ?? 0;
     this.#checkpoints = this.#confirmed === 0 ? [] : [{ at: Number.NEGATIVE_INFINITY, confirmed: this.#confirmed }];
     if (this.life !== undefined) this.gaps.undo(survivedThrough, this.life.start);
-    for (const message of this.#order.slice(this.#confirmed)) message.settled = false;
+    for (const message of this.#order.slice(this.#confirmed)) {
+      message.settled = false;
+      message.timesInLife = 0;
+    }
     this.life = life;
     this.session = undefined;
     this.begunIn = undefined;
@@ -177,6 +181,7 @@ export class Track {
     for (const message of kept) {
       message.older = true;
       message.settled = false;
+      message.timesInLife = 0;
       message.answered ||= floor === undefined;
     }
     this.floor = floor ?? 0;

@@ -51,7 +51,7 @@ function deviceOf(member: Member, name: string, state: World["members"][number][
   const from = progress.cursor;
   progress.send(from + sent);
   for (const at of settled) progress.acknowledge(from + at, 1);
-  for (const at of nacked) if (at < sent && !progress.isSettled(from + at)) progress.fail(from + at);
+  for (const at of nacked) if (progress.isInHand(from + at)) progress.fail(from + at);
   if (rewound) progress.rewind();
   made.failed = failed.map(({ from, length }) => ({ from, to: from + length }));
   return made;

@@ -74,7 +74,7 @@ function cutDevice({ start, progress, failed }: Device, sequences: readonly numb
   const { cursor } = progress;
   cut(start);
   cut(cursor);
-  cut(progress.sent);
+  cut(progress.sessionSent);
   for (const { from, to } of failed) {
     cut(from);
     cut(to + 1);

@@ -1,17 +1,17 @@
 import type { RoomItem, RoomSettleRun } from "../../room-engine.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Device } from "./device.js";
+import { addGap, type GapReason, hasUntold, tellGaps, untellGaps } from "./gaps.js";
 import type { News } from "./news.js";
 import { WINDOW } from "./progress.js";
-import { addGap, addRange, type GapReason, inRanges } from "./ranges.js";
+import { addRange, inRanges } from "./ranges.js";
+import type { Room } from "./room.js";
 import type { StoredBlock } from "./room-block.js";
 import type { Session } from "./session.js";
 
 const LEASE_MS = 30_000;
 /** Deliveries of one message to one device that may end without an acknowledgement. */
 const DELIVERIES_MAX = 5;
-/** Gaps that may wait to be acknowledged; with more the device waits, so that none is forgotten. */
-const GAPS_MAX = 16;
 const NACK_MS_MIN = 100;
 /**
  * The log in stretches of so many messages: a device that is far behind is sent up to the end of one, though its window may
@@ -84,10 +84,18 @@ export class Deliveries {
   #handOut(device: Device, items: RoomItem[], now: number): boolean {
     const { progress } = device;
     const { room } = device.member;
+    const failuresMax = failuresMaxOf(room);
     this.#overtake(device, now);
     this.#showGaps(device, items, now);
-    if (progress.sent < room.head || isHeld(device, now)) return false;
-    while (progress.sent < room.durableNext && progress.sent < limitOf(device)) {
+    if (progress.isDue(progress.cursor, failuresMax, now)) progress.rewind();
+    if (progress.sent < room.head) {
+      // What was removed before it was sent becomes a gap first.
+      if (progress.sessionSent < room.head) return false;
+      progress.sent = room.head;
+    }
+    for (;;) {
+      progress.seek(failuresMax, now);
+      if (progress.sent >= room.durableNext || progress.sent >= limitOf(device)) break;
       if (this.#left <= 0 && items.length > 0) return true;
       const block = room.cached.find(progress.sent);
       if (block === undefined) {
@@ -96,7 +104,7 @@ export class Deliveries {
         this.behind.add(device);
         return false;
       }
-      if (!this.#handBlock(device, block, items, now)) return false;
+      this.#handBlock(device, block, items, now);
     }
     if (progress.sent >= room.durableNext) this.behind.delete(device);
     else if (progress.sent < progress.limit) this.#withhold(device, now);
@@ -110,17 +118,20 @@ export class Deliveries {
     this.#deadlines.forDevice(device);
   }
 
-  /** Hands out a stretch of a block, or passes over one message; false when the device has to wait. */
-  #handBlock(device: Device, block: StoredBlock, items: RoomItem[], now: number): boolean {
+  /** Hands out a stretch of a block, or passes over one message. */
+  #handBlock(device: Device, block: StoredBlock, items: RoomItem[], now: number): void {
     const { progress } = device;
-    if (this.#skips(device, block, progress.sent, now)) return this.#skip(device, block, now);
+    if (this.#skips(device, block, progress.sent, now)) {
+      this.#skip(device, block, now);
+      return;
+    }
     const from = progress.sent - block.first;
     let to = Math.min(block.count, limitOf(device) - block.first);
     const redelivered = progress.sent < progress.sentMax;
     if (redelivered) to = Math.min(to, progress.sentMax - block.first);
-    if (!progress.isRegular || block.excluded !== undefined || block.expires) {
+    if (!progress.isRegular || block.excluded !== undefined || block.expires || mayBeGivenUp(device, progress.sent)) {
       let end = from + 1;
-      while (end < to && !this.#skips(device, block, block.first + end, now)) end++;
+      while (end < to && this.#isNext(device, block, block.first + end, now)) end++;
       to = end;
     }
     while (to > from + 1 && block.bytesOf(from, to) > this.#left) to--;
@@ -128,46 +139,47 @@ export class Deliveries {
     this.#showGaps(device, items, now);
     items.push(block.slice(from, to, redelivered));
     this.#left -= block.bytesOf(from, to);
-    if (!progress.isOpen) device.leaseUntil = now + LEASE_MS;
     progress.send(block.first + to);
+    device.sentAt = now;
+    if (device.leaseUntil === NEVER) device.lease(now + LEASE_MS);
     this.#deadlines.forDevice(device);
-    return true;
+  }
+
+  /** It goes with what is sent before it. */
+  #isNext(device: Device, block: StoredBlock, sequence: number, now: number): boolean {
+    const { progress, member } = device;
+    if (sequence < progress.sessionSent && !progress.isDue(sequence, failuresMaxOf(member.room), now)) return false;
+    return !this.#skips(device, block, sequence, now);
   }
 
   #skips(device: Device, block: StoredBlock, sequence: number, now: number): boolean {
     const { progress, member } = device;
     if (block.isExcluded(member.number, sequence) || block.isExpired(sequence, now) || progress.isSettled(sequence)) return true;
-    if (isGivenUp(device, block, sequence)) return true;
-    return !progress.isRegular && this.#isSpent(member.room.options.poison, progress.failures(sequence));
-  }
-
-  #isSpent(poison: "dead-letter" | "block", failures: number): boolean {
-    return poison === "dead-letter" && failures >= DELIVERIES_MAX;
+    if (isGivenUp(device, sequence)) return true;
+    return !progress.isRegular && progress.failures(sequence) >= failuresMaxOf(member.room);
   }
 
   /** Passes over what is not for the device, was settled, or may not be sent any more. */
-  #skip(device: Device, block: StoredBlock, now: number): boolean {
-    const { progress, member, gaps } = device;
+  #skip(device: Device, block: StoredBlock, now: number): void {
+    const { progress, member } = device;
     const { cursor, sent } = progress;
     const isExcluded = block.isExcluded(member.number, sent);
-    const isPassed = isExcluded || isGivenUp(device, block, sent);
+    const isPassed = isExcluded || isGivenUp(device, sent);
     const isLost = !isPassed && !progress.isSettled(sent) && block.isExpired(sent, now);
-    if (isLost && gaps.length >= GAPS_MAX) return false;
     if (isLost) {
       this.#lose(device, sent, sent, "expired");
       this.note(device, now);
     }
     if ((isLost || isPassed) && !progress.isSettled(sent)) progress.settle(sent);
     progress.sent = Math.max(progress.sent, sent + 1);
-    if (progress.cursor > cursor) this.#gotOn(device, now);
-    return true;
+    if (progress.cursor > cursor) this.#moved(device, now);
   }
 
-  /** Retention removed what comes next: that becomes a gap, once nothing from before it is on its way any more. */
+  /** Retention removed messages that the device has not: they become a gap, once it has nothing of before in hand. */
   #overtake(device: Device, now: number): void {
-    const { progress, gaps } = device;
+    const { progress } = device;
     const { head } = device.member.room;
-    if (progress.sent >= head || progress.isOpen || gaps.length >= GAPS_MAX) return;
+    if (progress.cursor >= head || progress.front < head) return;
     const end = Math.min(head, progress.limit);
     let from = progress.cursor;
     for (let sequence = progress.cursor; sequence < end; sequence++) {
@@ -182,15 +194,17 @@ export class Deliveries {
 
   #lose(device: Device, from: number, to: number, reason: GapReason): void {
     if (from > to) return;
-    addGap(device.gaps, { from, to, reason }, device.gapsShown);
+    addGap(device.gaps, { from, to }, reason);
     addRange(device.failed, { from, to });
   }
 
   #showGaps(device: Device, items: RoomItem[], now: number): void {
-    if (device.gapsShown === device.gaps.length) return;
-    const room = device.member.room.ref;
-    for (const { from, to, reason } of device.gaps.slice(device.gapsShown)) items.push({ kind: "gap", room, from, to, reason });
-    device.gapsShown = device.gaps.length;
+    if (!hasUntold(device.gaps)) return;
+    const { ref: room } = device.member.room;
+    for (const { from, to, reason, count } of tellGaps(device.gaps)) {
+      const isWhole = count === to - from + 1;
+      items.push(isWhole ? { kind: "gap", room, from, to, reason } : { kind: "gap", room, from, to, reason, count });
+    }
     device.gapUntil = now + LEASE_MS;
     this.#deadlines.forDevice(device);
   }
@@ -200,18 +214,24 @@ export class Deliveries {
   /** Returns how many changed something. */
   settle(device: Device, runs: readonly RoomSettleRun[], now: number): number {
     const { progress } = device;
-    const { cursor } = progress;
+    const { cursor, front } = progress;
+    const { room } = device.member;
     let changed = 0;
     for (const run of runs) {
       changed += run.verb === "ack" ? progress.acknowledge(run.first, run.count) : this.#nack(device, run, now);
     }
     if (changed > 0) {
       device.begun = true;
-      this.#news.receipts(device.member.room);
+      this.#news.receipts(room);
     }
     this.#review(device, now);
-    if (progress.cursor > cursor) this.#gotOn(device, now);
-    if (progress.sent < device.member.room.durableNext || device.gapsShown < device.gaps.length) this.wake(device);
+    if (progress.cursor > cursor) this.#moved(device, now);
+    // It has the next one before it: what is in hand has its time from now on.
+    if (progress.front !== front) {
+      device.lease(now + LEASE_MS);
+      this.#deadlines.forDevice(device);
+    }
+    if (progress.sent < room.durableNext || progress.cursor < room.head || hasUntold(device.gaps)) this.wake(device);
     return changed;
   }
 
@@ -220,49 +240,50 @@ export class Deliveries {
     const end = Math.min(first + count, progress.sessionSent);
     let changed = 0;
     for (let sequence = Math.max(first, progress.cursor); sequence < end; sequence++) {
-      if (progress.isSettled(sequence)) continue;
+      if (!progress.isInHand(sequence)) continue;
       progress.fail(sequence);
       changed++;
       const wait = delayMs ?? Math.min(LEASE_MS, NACK_MS_MIN * 2 ** (progress.failures(sequence) - 1));
-      device.resumeAt = Math.max(device.resumeAt === NEVER ? 0 : device.resumeAt, now + wait);
+      if (wait === 0) {
+        progress.rewind();
+        continue;
+      }
+      progress.postpone(sequence, now + wait);
+      device.resumeAt = Math.min(device.resumeAt, now + wait);
     }
     if (changed === 0) return 0;
     this.note(device, now);
-    if (device.resumeAt <= now) device.rewind();
-    else this.#deadlines.forDevice(device);
+    this.#deadlines.forDevice(device);
     return changed;
   }
 
   /** The device took note of a gap. */
   settleGap(device: Device, from: number, to: number, now: number): void {
-    const at = device.gaps.findIndex((gap) => gap.from === from && gap.to === to);
+    // One that grew since is to be told as it is now.
+    const at = device.gaps.findIndex((gap) => gap.told && gap.from === from && gap.to === to);
     if (at === -1) return;
     device.gaps.splice(at, 1);
-    if (at < device.gapsShown) device.gapsShown--;
-    if (device.gapsShown === 0) device.gapUntil = NEVER;
+    if (device.gaps.length === 0) device.gapUntil = NEVER;
     this.note(device, now);
-    // With many gaps it may have waited for this one.
-    this.#review(device, now);
-    this.wake(device);
   }
 
-  /** The cursor passes what had all its deliveries. */
+  /** What had all its deliveries is passed. */
   #review(device: Device, now: number): void {
-    const { progress, gaps } = device;
-    const { poison } = device.member.room.options;
-    while (!progress.isRegular && gaps.length < GAPS_MAX && this.#isSpent(poison, progress.failures(progress.cursor))) {
-      const { cursor } = progress;
-      this.#lose(device, cursor, cursor, "attempts");
-      progress.settle(cursor);
-      this.#gotOn(device, now);
+    const { progress } = device;
+    const failuresMax = failuresMaxOf(device.member.room);
+    // The one at the cursor may have had them in another life.
+    const end = Math.max(progress.sessionSent, progress.cursor + 1);
+    for (let sequence = progress.cursor; sequence < end && !progress.isRegular; sequence++) {
+      if (progress.failures(sequence) < failuresMax || progress.isSettled(sequence) || progress.isInHand(sequence)) continue;
+      this.#lose(device, sequence, sequence, "attempts");
+      progress.settle(sequence);
+      this.#moved(device, now);
     }
   }
 
-  /** The cursor moved: what is on its way has its time from now on. */
-  #gotOn(device: Device, now: number): void {
-    device.leaseUntil = device.progress.isOpen ? now + LEASE_MS : NEVER;
+  /** The cursor moved. */
+  #moved(device: Device, now: number): void {
     device.withhold();
-    this.#deadlines.forDevice(device);
     this.note(device, now);
   }
 
@@ -273,7 +294,7 @@ export class Deliveries {
     if (device.session === undefined) return;
     if (device.gapUntil <= now) {
       device.gapUntil = NEVER;
-      device.gapsShown = 0;
+      untellGaps(device.gaps);
       this.wake(device);
     }
     if (device.restAt <= now) {
@@ -281,10 +302,10 @@ export class Deliveries {
       device.takesRest = true;
       this.wake(device);
     }
-    // What was nacked does not come before its time, so the others wait for it, too.
-    if (device.leaseUntil <= now && device.resumeAt !== NEVER) device.leaseUntil = Math.max(device.leaseUntil, device.resumeAt);
     if (device.leaseUntil <= now) {
-      device.progress.failAll();
+      device.progress.expire();
+      // What was sent since that lease began has 30 s, too.
+      device.lease(device.sentAt + LEASE_MS);
       this.note(device, now);
       this.#again(device, now);
     } else if (device.resumeAt <= now) {
@@ -294,7 +315,8 @@ export class Deliveries {
   }
 
   #again(device: Device, now: number): void {
-    device.rewind();
+    device.progress.rewind();
+    device.resumeAt = device.progress.dueAfter(now);
     this.#review(device, now);
     this.wake(device);
   }
@@ -313,6 +335,9 @@ export class Deliveries {
   }
 }
 
+/** Deliveries of a message that may end without an acknowledgement: it is passed then. */
+const failuresMaxOf = ({ options }: Room): number => (options.poison === "block" ? NEVER : DELIVERIES_MAX);
+
 /** More than a window is still to come: not only what it might have been sent, had it settled faster. */
 const isFarBehind = ({ progress, member: { room } }: Device): boolean => room.durableNext - progress.sent > WINDOW;
 
@@ -322,10 +347,7 @@ function limitOf(device: Device): number {
   return !device.takesRest && isFarBehind(device) ? limit - ((limit - FIRST_SEQUENCE) % STRETCH) : limit;
 }
 
-/** It expired in an earlier session or life, and was told as a gap, while the cursor waited below: it stays one, whatever the clock says. */
-const isGivenUp = ({ failed }: Device, block: StoredBlock, sequence: number): boolean =>
-  block.expires && failed.length > 0 && inRanges(failed, sequence);
+/** It was told as a gap, in this session or life or an earlier one, while the cursor waited below: it stays one. */
+const isGivenUp = (device: Device, sequence: number): boolean => mayBeGivenUp(device, sequence) && inRanges(device.failed, sequence);
 
-/** It starts again from its cursor, and something that was nacked does not come yet: what is behind that waits, too. */
-const isHeld = ({ progress, resumeAt }: Device, now: number): boolean =>
-  resumeAt !== NEVER && resumeAt > now && progress.sent < progress.sessionSent;
+const mayBeGivenUp = ({ failed }: Device, from: number): boolean => (failed.at(-1)?.to ?? 0) >= from;

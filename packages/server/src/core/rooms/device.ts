@@ -1,6 +1,7 @@
+import { type Gap, untellGaps } from "./gaps.js";
 import type { Member } from "./member.js";
 import { Progress } from "./progress.js";
-import type { Gap, Range } from "./ranges.js";
+import type { Range } from "./ranges.js";
 import type { Session } from "./session.js";
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -12,9 +13,8 @@ export class Device {
   progress: Progress;
   /** Where it began: what was before says nothing of it. */
   start: number;
-  /** Told until acknowledged, in order; the first `gapsShown` of them were handed to the session. */
+  /** Told until acknowledged, by sequence. */
   gaps: Gap[] = [];
-  gapsShown = 0;
   /** What it never got, as far as the room still has it: for the ledger. */
   failed: Range[] = [];
   /** It was a member's first device, joined, or settled something: no join lets it begin earlier any more. */
@@ -23,6 +23,8 @@ export class Device {
   session: Session | undefined;
   /** When what was sent comes again, when gaps are told again, and when what was nacked comes again. */
   leaseUntil = NEVER;
+  /** When a message was sent to it last. */
+  sentAt = 0;
   gapUntil = NEVER;
   resumeAt = NEVER;
   /** When it is sent what is withheld at the end of a stretch, and whether it is: it settled nothing for a while. */
@@ -52,11 +54,10 @@ export class Device {
     this.takesRest = false;
   }
 
-  /** Sends again from the cursor as soon as it can. */
-  rewind(): void {
-    this.progress.rewind();
-    this.leaseUntil = NEVER;
-    this.resumeAt = NEVER;
+  /** All that it has in hand is leased until then. */
+  lease(until: number): void {
+    this.leaseUntil = this.progress.front === NEVER ? NEVER : until;
+    this.progress.lease();
   }
 
   /** Begins earlier; nothing was settled yet. */
@@ -74,7 +75,7 @@ export class Device {
     this.leaseUntil = NEVER;
     this.resumeAt = NEVER;
     this.gapUntil = NEVER;
-    this.gapsShown = 0;
+    untellGaps(this.gaps);
     this.withhold();
   }
 }

@@ -67,6 +67,7 @@ export function inherit(heir: Device, { start, progress: { cursor }, failed }: D
 }
 
 function deviceState({ progress, failed }: Device, room: Room, sequence: number): State {
-  if (progress.isSettled(sequence)) return inRanges(failed, sequence) ? "failed" : "delivered";
-  return sequence < room.head && sequence >= progress.sent ? "failed" : "pending";
+  if (inRanges(failed, sequence)) return "failed";
+  if (progress.isSettled(sequence)) return "delivered";
+  return sequence < room.head && !progress.isInHand(sequence) ? "failed" : "pending";
 }

@@ -4,19 +4,26 @@ export const WINDOW = 256;
 const SLOT = WINDOW - 1;
 /** Of a count of deliveries: the last one ended, and the message was not sent again yet. */
 const ENDED = 0x80;
-const COUNT = 0x7f;
+/** It was sent again since the lease began that runs. */
+const YOUNG = 0x40;
+const COUNT = 0x3f;
+
+const NEVER = Number.POSITIVE_INFINITY;
 
 /**
  * How far a device is in a room, in numbers alone: a thousand devices that are where the room is cost a few numbers each.
  *
- *     cursor             sent         sessionSent      cursor + WINDOW
- *       |  sent, not all   |  comes again   |  not sent yet    |
- *       |  settled         |                |                  |
+ *     cursor                          sessionSent      cursor + WINDOW
+ *       |  settled, in hand, or ended     |  not sent yet    |
+ *
+ * What was sent in this session is settled, **in hand** (the device has it, and its lease runs), or **ended**: nacked or not
+ * answered in time, to be sent again when it is due. `sent` is where sending is: it goes back to the cursor for what ended, and
+ * moves over the rest.
  */
 export class Progress {
   /** The lowest sequence that is not settled. */
   cursor: number;
-  /** What is sent next. */
+  /** Where sending is: what is sent next is there or behind it. */
   sent: number;
   /** One past the highest that was ever sent, as far as is known, and that was sent in this session. */
   sentMax: number;
@@ -26,6 +33,10 @@ export class Progress {
   #settledCount = 0;
   /** Per sequence how many deliveries of it ended without an acknowledgement; undefined while none did. */
   #failures: Uint8Array | undefined;
+  /** When what was nacked is due, by sequence, where that is not at once. */
+  #due: Map<number, number> | undefined;
+  /** The lease that runs is that of what was sent before this sequence, but for what is young. */
+  #leasedTo = 0;
 
   constructor(cursor: number, sentMax = cursor) {
     this.cursor = cursor;
@@ -34,9 +45,23 @@ export class Progress {
     this.sessionSent = cursor;
   }
 
-  /** Something that was sent is not settled. */
-  get isOpen(): boolean {
-    return this.cursor < this.sent;
+  /** The lowest sequence in hand; Infinity when the device has nothing. */
+  get front(): number {
+    if (this.isRegular) return this.cursor < this.sessionSent ? this.cursor : NEVER;
+    for (let sequence = this.cursor; sequence < this.sessionSent; sequence++) if (this.isInHand(sequence)) return sequence;
+    return NEVER;
+  }
+
+  isInHand(sequence: number): boolean {
+    if (sequence >= this.sessionSent || this.isSettled(sequence)) return false;
+    return ((this.#failures?.[sequence & SLOT] ?? 0) & ENDED) === 0;
+  }
+
+  /** It was sent in this session, and is to be sent again now, unless its delivery ended `failuresMax` times. */
+  isDue(sequence: number, failuresMax: number, now: number): boolean {
+    if (this.#failures === undefined || sequence >= this.sessionSent || this.isSettled(sequence)) return false;
+    const count = this.#failures[sequence & SLOT] ?? 0;
+    return (count & ENDED) !== 0 && (count & COUNT) < failuresMax && (this.#due?.get(sequence) ?? 0) <= now;
   }
 
   /** One past the last sequence that may be sent now. */
@@ -77,6 +102,7 @@ export class Progress {
 
   /** Settles one message that is not, between the cursor and the limit. */
   settle(sequence: number): void {
+    this.#due?.delete(sequence);
     if (sequence !== this.cursor) {
       this.#settled ??= new Uint8Array(WINDOW / 8);
       const slot = sequence & SLOT;
@@ -92,7 +118,14 @@ export class Progress {
       this.#pass();
     }
     if (this.sent < this.cursor) this.sent = this.cursor;
-    if (this.cursor >= this.sessionSent) this.#failures = undefined;
+    this.#forgetFailures();
+  }
+
+  /** Nothing that failed is above the cursor. */
+  #forgetFailures(): void {
+    if (this.cursor < this.sentMax) return;
+    this.#failures = undefined;
+    this.#due = undefined;
   }
 
   #pass(): void {
@@ -108,7 +141,7 @@ export class Progress {
     }
     this.cursor = Math.max(this.cursor, sequence);
     this.sent = Math.max(this.sent, this.cursor);
-    if (this.cursor >= this.sessionSent) this.#failures = undefined;
+    this.#forgetFailures();
   }
 
   /** How often a message was sent without being acknowledged. */
@@ -120,25 +153,58 @@ export class Progress {
   restoreFailures(count: number): void {
     if (count === 0) return;
     this.#failures = new Uint8Array(WINDOW);
-    this.#failures[this.cursor & SLOT] = count | ENDED;
+    this.#failures[this.cursor & SLOT] = Math.min(COUNT, count) | ENDED;
   }
 
-  /** The delivery of a message that was sent is over without an acknowledgement; counted once. */
+  /** The delivery of a message in hand is over without an acknowledgement. */
   fail(sequence: number): void {
     this.#failures ??= new Uint8Array(WINDOW);
     const slot = sequence & SLOT;
-    const count = this.#failures[slot] ?? 0;
-    if ((count & ENDED) === 0) this.#failures[slot] = ENDED | Math.min(COUNT, count + 1);
+    this.#failures[slot] = ENDED | Math.min(COUNT, ((this.#failures[slot] ?? 0) & COUNT) + 1);
   }
 
-  /** The same for all that was sent and is not settled. */
+  /** The same for all in hand. */
   failAll(): void {
-    for (let sequence = this.cursor; sequence < this.sent; sequence++) if (!this.isSettled(sequence)) this.fail(sequence);
+    for (let sequence = this.cursor; sequence < this.sessionSent; sequence++) if (this.isInHand(sequence)) this.fail(sequence);
   }
 
-  /** Sends again from the cursor. */
+  /** What failed is not due before that time. */
+  postpone(sequence: number, until: number): void {
+    this.#due ??= new Map();
+    this.#due.set(sequence, until);
+  }
+
+  /** When the next is due of what was postponed; Infinity when nothing is. */
+  dueAfter(now: number): number {
+    let next = NEVER;
+    for (const at of this.#due?.values() ?? []) if (at > now && at < next) next = at;
+    return next;
+  }
+
+  /** A lease begins: that of all in hand. */
+  lease(): void {
+    this.#leasedTo = this.sessionSent;
+    if (this.#failures === undefined) return;
+    for (let slot = 0; slot < WINDOW; slot++) this.#failures[slot] = (this.#failures[slot] ?? 0) & ~YOUNG;
+  }
+
+  /** The lease is over: what it was of fails. What was sent since it began stays in hand. */
+  expire(): void {
+    const end = Math.min(this.sessionSent, this.#leasedTo);
+    for (let sequence = this.cursor; sequence < end; sequence++) {
+      const isYoung = ((this.#failures?.[sequence & SLOT] ?? 0) & YOUNG) !== 0;
+      if (!isYoung && this.isInHand(sequence)) this.fail(sequence);
+    }
+  }
+
+  /** Looks again for what is due, from the cursor on. */
   rewind(): void {
     this.sent = this.cursor;
+  }
+
+  /** Moves on to the next message that is to be sent: of those that were in this session only what is due. */
+  seek(failuresMax: number, now: number): void {
+    while (this.sent < this.sessionSent && !this.isDue(this.sent, failuresMax, now)) this.sent++;
   }
 
   /** The messages from `sent` up to `to` are sent. */
@@ -146,7 +212,8 @@ export class Progress {
     if (this.#failures !== undefined) {
       for (let sequence = this.sent; sequence < to; sequence++) {
         const slot = sequence & SLOT;
-        this.#failures[slot] = (this.#failures[slot] ?? 0) & COUNT;
+        this.#failures[slot] = ((this.#failures[slot] ?? 0) & COUNT) | YOUNG;
+        this.#due?.delete(sequence);
       }
     }
     this.sent = to;
@@ -158,6 +225,7 @@ export class Progress {
   beginSession(): void {
     this.#settled = undefined;
     this.#settledCount = 0;
+    this.#due = undefined;
     this.sent = this.cursor;
     this.sessionSent = this.cursor;
   }

@@ -4,14 +4,6 @@ export interface Range {
   readonly to: number;
 }
 
-/** Retention overtook the device, all deliveries ended without an acknowledgement, or the time to live was over. */
-export type GapReason = "retention" | "attempts" | "expired";
-
-/** What a device will never get. */
-export interface Gap extends Range {
-  readonly reason: GapReason;
-}
-
 /** Ranges a device remembers of what it failed to take: twice what can lie above its cursor, where they have to be exact. */
 const FAILED_MAX = 256;
 
@@ -29,16 +21,6 @@ export function addRange(ranges: Range[], range: Range): void {
   if (last !== undefined && last.from > range.from) ranges.sort((a, b) => a.from - b.from);
   const [first, second] = ranges;
   if (ranges.length > FAILED_MAX && first !== undefined && second !== undefined) ranges.splice(0, 2, { from: first.from, to: second.to });
-}
-
-/** Adds a gap behind all others; one that continues the last becomes part of it, unless that was shown already. */
-export function addGap(gaps: Gap[], gap: Gap, shown: number): void {
-  const last = gaps.at(-1);
-  if (last !== undefined && gaps.length > shown && last.reason === gap.reason && last.to + 1 === gap.from) {
-    gaps[gaps.length - 1] = { ...last, to: gap.to };
-  } else {
-    gaps.push(gap);
-  }
 }
 
 /** What of the ranges lies from `from` to `to`, both included. */

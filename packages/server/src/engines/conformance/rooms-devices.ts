@@ -34,7 +34,7 @@ export function testRoomsDevices(suite: Suite): void {
       expect(sequencesOf(await (await Phone.attach(h, "anna")).take(3))).toEqual([1, 2, 3]);
     });
 
-    suite.case("S3: unanswered messages come again from the cursor in order after 30 s", async (h) => {
+    suite.case("S3: unanswered messages come again in order, 30 to 60 s after they came", async (h) => {
       const rooms = new RoomsOf(h);
       await rooms.add("a", "anna");
       const phone = await Phone.attach(h, "anna");
@@ -45,10 +45,34 @@ export function testRoomsDevices(suite: Suite): void {
       await rooms.emit("a", 3);
       await phone.take(1);
       await h.clock.advance(1);
-      expect(sequencesOf(await phone.take(3))).toEqual([1, 2, 3]);
+      expect(sequencesOf(await phone.take(2))).toEqual([1, 2]);
+      expect(await phone.rest()).toEqual([]);
+      await h.clock.advance(LEASE_MS - 2);
+      expect(await phone.rest()).toEqual([]);
+      await h.clock.advance(1);
+      expect(sequencesOf(await phone.take(1))).toEqual([3]);
+      await h.clock.advance(1);
+      expect(sequencesOf(await phone.take(2))).toEqual([1, 2]);
     });
 
-    suite.case("S3: a nacked message comes again in order with what is behind it, after the delay that was asked for", async (h) => {
+    suite.case("S3: a device that gets on, message by message, has 30 s for the next one, also behind one that was nacked", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      const phone = await Phone.attach(h, "anna");
+      await rooms.emit("a", 1, 2, 3, 4);
+      const [one, ...others] = await phone.take(4);
+      phone.nack(one === undefined ? [] : [one], 10 * LEASE_MS);
+      for (const message of others.slice(0, 2)) {
+        await h.clock.advance(LEASE_MS - 1);
+        expect(phone.ack(message)).toBe(1);
+      }
+      await h.clock.advance(LEASE_MS - 1);
+      expect(await phone.rest()).toEqual([]);
+      await h.clock.advance(1);
+      expect(sequencesOf(await phone.take(1))).toEqual([4]);
+    });
+
+    suite.case("S3: a nacked message comes again after the delay that was asked for, without those that the device has", async (h) => {
       const rooms = new RoomsOf(h);
       await rooms.add("a", "anna");
       const phone = await Phone.attach(h, "anna");
@@ -59,29 +83,65 @@ export function testRoomsDevices(suite: Suite): void {
       await h.clock.advance(4_999);
       expect(await phone.rest()).toEqual([]);
       await h.clock.advance(1);
-      const again = await phone.take(2);
-      expect(sequencesOf(again)).toEqual([1, 3]);
-      phone.nack(again.slice(0, 1), 0);
-      expect(sequencesOf(await phone.take(2))).toEqual([1, 3]);
-      phone.nack(again.slice(0, 1));
-      await h.clock.advance(LEASE_MS);
-      expect(sequencesOf(await phone.take(2))).toEqual([1, 3]);
+      const again = await phone.take(1);
+      expect(again).toMatchObject([{ sequence: 1, redelivered: true }]);
+      phone.nack(again, 0);
+      expect(sequencesOf(await phone.take(1))).toEqual([1]);
+      phone.nack(again);
+      await h.clock.advance(399);
+      expect(await phone.rest()).toEqual([]);
+      await h.clock.advance(1);
+      expect(sequencesOf(await phone.take(1))).toEqual([1]);
+      expect(phone.ack(...heard)).toBe(2);
     });
 
-    suite.case("S3: of several nacks the longest delay holds, also when the first of them lets everything come at once", async (h) => {
+    suite.case("S3: each nack's delay is that of its message; those that are due together come in order", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      const phone = await Phone.attach(h, "anna");
+      await rooms.emit("a", 1, 2, 3, 4);
+      const [one, two, three, four] = (await phone.take(4)).map((message) => [message]);
+      phone.nack(four ?? [], 0);
+      phone.nack(one ?? [], 5_000);
+      phone.nack(three ?? [], 0);
+      phone.nack(two ?? [], 1_000);
+      await rooms.emit("a", 5);
+      expect(sequencesOf(await phone.take(3))).toEqual([3, 4, 5]);
+      await h.clock.advance(999);
+      expect(await phone.rest()).toEqual([]);
+      await h.clock.advance(1);
+      expect(sequencesOf(await phone.take(1))).toEqual([2]);
+      await h.clock.advance(3_999);
+      expect(await phone.rest()).toEqual([]);
+      await h.clock.advance(1);
+      expect(sequencesOf(await phone.take(1))).toEqual([1]);
+    });
+
+    suite.case("S3: messages that were nacked with one delay come again together, in order", async (h) => {
+      const rooms = new RoomsOf(h);
+      await rooms.add("a", "anna");
+      const phone = await Phone.attach(h, "anna");
+      await rooms.emit("a", 1, 2, 3);
+      phone.nack((await phone.take(3)).reverse(), 1_000);
+      await h.clock.advance(1_000);
+      expect(sequencesOf(await phone.take(3))).toEqual([1, 2, 3]);
+    });
+
+    suite.case("S3: what is acknowledged after it was nacked, or after it came again, is settled", async (h) => {
       const rooms = new RoomsOf(h);
       await rooms.add("a", "anna");
       const phone = await Phone.attach(h, "anna");
       await rooms.emit("a", 1, 2);
       const [one, two] = await phone.take(2);
       if (one === undefined || two === undefined) throw new Error("two messages are expected");
-      phone.nack([one], 0);
-      phone.nack([two], 1_000);
-      await rooms.emit("a", 3);
-      await h.clock.advance(999);
+      phone.nack([one], 5_000);
+      expect(phone.nack([one], 0)).toBe(0);
+      expect(phone.ack(one)).toBe(1);
+      await h.clock.advance(LEASE_MS);
+      expect(sequencesOf(await phone.take(1))).toEqual([2]);
+      expect(phone.ack(two)).toBe(1);
+      await h.clock.advance(2 * LEASE_MS);
       expect(await phone.rest()).toEqual([]);
-      await h.clock.advance(1);
-      expect(sequencesOf(await phone.take(3))).toEqual([1, 2, 3]);
     });
 
     suite.eachRestart(
@@ -99,16 +159,20 @@ export function testRoomsDevices(suite: Suite): void {
       },
     );
 
-    suite.case("S3: a nack's delay is kept also when it is longer than the lease", async (h) => {
+    suite.case("S3: a nack's delay is kept also when it is longer than the lease, and holds nothing else up", async (h) => {
       const rooms = new RoomsOf(h);
       await rooms.add("a", "anna");
       const phone = await Phone.attach(h, "anna");
       await rooms.emit("a", 1, 2);
-      phone.nack((await phone.take(2)).slice(0, 1), 3 * LEASE_MS);
-      await h.clock.advance(3 * LEASE_MS - 1);
-      expect(await phone.rest()).toEqual([]);
+      phone.nack((await phone.take(2)).slice(0, 1), 2 * LEASE_MS + 1);
+      await h.clock.advance(LEASE_MS);
+      expect(sequencesOf(await phone.take(1))).toEqual([2]);
+      await rooms.emit("a", 3);
+      expect(sequencesOf(await phone.take(1))).toEqual([3]);
+      await h.clock.advance(LEASE_MS);
+      expect(sequencesOf(await phone.take(2))).toEqual([2, 3]);
       await h.clock.advance(1);
-      expect(sequencesOf(await phone.take(2))).toEqual([1, 2]);
+      expect(sequencesOf(await phone.take(1))).toEqual([1]);
     });
 
     suite.case("S3: devices of a user go on by themselves; a later one begins with what comes, or where it is asked to", async (h) => {
