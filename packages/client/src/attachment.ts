@@ -194,7 +194,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     // For a passing reason it consumes anew; what it had is lost.
     if (reason !== "engine-restarted" && reason !== "shutting-down") {
       const code = reason === "deleted" ? "NOT_FOUND" : "ABORTED";
-      this.end(new HoldfastError(code, `consumer ended: ${reason}`));
+      this.end(new HoldfastError(code, `consumer of ${this.queue} ended: ${reason}`));
       return;
     }
     this.#state = "detached";

@@ -142,7 +142,7 @@ const HEADERS_PATTERN = /^\{("(?!__proto__":)(\\.|[^"\\])*"[:,]?)*\}$/;
 function packHeaders(headers: unknown): string {
   const packed = asJson("headers", () => String(JSON.stringify(headers)));
   if (!isText(packed, LIMITS.headersBytesMax)) {
-    throw new HoldfastError("TOO_LARGE", `headers have length ${packed.length}, expected up to ${LIMITS.headersBytesMax} bytes`);
+    throw new HoldfastError("TOO_LARGE", `headers have ${packed.length} bytes, expected up to ${LIMITS.headersBytesMax}`);
   }
   if (!HEADERS_PATTERN.test(packed)) throw refusal("headers", headers, "texts by name");
   return packed;

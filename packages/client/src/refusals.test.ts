@@ -177,7 +177,7 @@ describe("what is too large or of another kind", () => {
     const holdfast = server.connect();
     const headers = { trace: "x".repeat(8_181) };
     await holdfast.queue("orders").publish(1, { headers: { trace: "x".repeat(8_180) } });
-    const error = { code: "TOO_LARGE", retryable: false, message: "headers have length 8193, expected up to 8192 bytes" };
+    const error = { code: "TOO_LARGE", retryable: false, message: "headers have 8193 bytes, expected up to 8192" };
     await expect(holdfast.queue("orders").publish(1, { headers })).rejects.toMatchObject(error);
     await expect(holdfast.room("kitchen").emitWith({ headers }, "order")).rejects.toMatchObject(error);
   });

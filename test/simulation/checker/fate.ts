@@ -81,6 +81,8 @@ function outOfAttempts(run: Run, copy: Copy): Ending[] {
     const from = copy.queue.slipAfter(ended, max - most);
     return [{ how: "attempts", from, durable: from }];
   }
+  // A limit that was lowered while it waited ends it when it would be leased, with what it had before.
+  if (max < settings.maxAttemptsMax) return [{ how: "attempts", from: over, durable: over }];
   const counted = lease.possibleEnders().filter(({ counts, how }) => counts !== "no" && how !== "ack" && how !== "purge");
   // Options may have allowed more at the time, so that it took a slip besides.
   const from = Math.min(...counted.map((ender) => ender.from), copy.queue.slipAfter(ended, 1));

@@ -235,7 +235,7 @@ export class Devices {
     if ((known?.timesInLife ?? 0) >= DELIVERIES_MAX && this.#run.settings(track.target).neverBlocks)
       this.#report.add("too-often", `${track} got sequence ${sequence} more than ${DELIVERIES_MAX} times`, before.index, index);
     if (before.session !== session) return;
-    if (at < (known?.nackedUntil ?? before.at + LEASE_MS))
+    if (at < (known?.nackedUntil ?? before.at + LEASE_MS) && !track.mayComeAlong(sequence, before.index))
       this.#report.add("early-retry", `${track} got sequence ${sequence} again before its time`, before.index, index);
   }
 

@@ -15,6 +15,8 @@ export interface KnownMessage {
   older: boolean;
   /** When its last nack lets it come again; undefined when it was not nacked after it came last. */
   nackedUntil: number | undefined;
+  /** It was nacked after it came last: what is not settled may come again with it, also when it was settled itself since. */
+  nacked: boolean;
   /** How often it came in the life that runs, without what may have been acknowledged. */
   timesInLife: number;
 }
@@ -81,6 +83,13 @@ export class Track {
     return this.#order[this.#confirmed]?.sequence;
   }
 
+  /** Whether it may have come along with another that was nacked, and that comes again behind it or came before it since `index`. */
+  mayComeAlong(sequence: number, index: number): boolean {
+    return this.#order.some((message) => {
+      return message.sequence !== sequence && (message.nacked || (message.sequence < sequence && message.last.index > index));
+    });
+  }
+
   isConfirmed(sequence: number): boolean {
     const lowest = this.lowestOpen ?? Number.POSITIVE_INFINITY;
     return this.#known.has(sequence) && sequence < lowest;
@@ -95,10 +104,20 @@ export class Track {
       known.answered = false;
       known.older = false;
       known.nackedUntil = undefined;
+      known.nacked = false;
       known.timesInLife++;
       return;
     }
-    const message = { sequence, last: event, answered: false, settled: false, older: false, nackedUntil: undefined, timesInLife: 1 };
+    const message = {
+      sequence,
+      last: event,
+      answered: false,
+      settled: false,
+      older: false,
+      nackedUntil: undefined,
+      nacked: false,
+      timesInLife: 1,
+    };
     this.#known.set(sequence, message);
     const before = this.#order.findLastIndex((other) => other.sequence < sequence);
     this.#order.splice(before + 1, 0, message);
@@ -122,6 +141,7 @@ export class Track {
       if (verb === "nack") {
         // One that waits after a nack, or was not sent again yet, is not nacked once more.
         const until = at + (delayMs ?? 100);
+        message.nacked = true;
         message.nackedUntil = sure ? until : Math.min(until, message.nackedUntil ?? message.last.at + LEASE_MS);
         continue;
       }

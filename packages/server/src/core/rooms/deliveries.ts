@@ -12,6 +12,8 @@ import type { Session } from "./session.js";
 const LEASE_MS = 30_000;
 /** Deliveries of one message to one device that may end without an acknowledgement. */
 const DELIVERIES_MAX = 5;
+/** Of one that only comes along with another that was nacked. */
+const DELIVERIES_ALONG_MAX = 4;
 const NACK_MS_MIN = 100;
 /**
  * The log in stretches of so many messages: a device that is far behind is sent up to the end of one, though its window may
@@ -239,19 +241,22 @@ export class Deliveries {
     const { progress } = device;
     const end = Math.min(first + count, progress.sessionSent);
     let changed = 0;
+    let comesAtOnce = false;
     for (let sequence = Math.max(first, progress.cursor); sequence < end; sequence++) {
-      if (!progress.isInHand(sequence)) continue;
-      progress.fail(sequence);
+      if (progress.isInHand(sequence)) progress.fail(sequence);
+      // What was to come along with another may wait for a time of its own.
+      else if (!progress.isRecalled(sequence) || delayMs === 0) continue;
       changed++;
       const wait = delayMs ?? Math.min(LEASE_MS, NACK_MS_MIN * 2 ** (progress.failures(sequence) - 1));
       if (wait === 0) {
-        progress.rewind();
+        comesAtOnce = true;
         continue;
       }
       progress.postpone(sequence, now + wait);
       device.resumeAt = Math.min(device.resumeAt, now + wait);
     }
     if (changed === 0) return 0;
+    if (comesAtOnce) this.#fromDue(device, now);
     this.note(device, now);
     this.#deadlines.forDevice(device);
     return changed;
@@ -309,9 +314,16 @@ export class Deliveries {
       this.note(device, now);
       this.#again(device, now);
     } else if (device.resumeAt <= now) {
+      this.#fromDue(device, now);
       this.#again(device, now);
     }
     this.#deadlines.forDevice(device);
+  }
+
+  /** What was nacked is sent again, and with it all that the device has not answered, from the cursor in order. */
+  #fromDue(device: Device, now: number): void {
+    device.progress.recall(DELIVERIES_ALONG_MAX, failuresMaxOf(device.member.room), now);
+    device.progress.rewind();
   }
 
   #again(device: Device, now: number): void {

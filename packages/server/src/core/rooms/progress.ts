@@ -174,6 +174,11 @@ export class Progress {
     this.#due.set(sequence, until);
   }
 
+  /** It is to be sent again, and nobody said when. */
+  isRecalled(sequence: number): boolean {
+    return sequence < this.sessionSent && !this.isSettled(sequence) && !this.isInHand(sequence) && this.#due?.has(sequence) !== true;
+  }
+
   /** When the next is due of what was postponed; Infinity when nothing is. */
   dueAfter(now: number): number {
     let next = NEVER;
@@ -194,6 +199,19 @@ export class Progress {
     for (let sequence = this.cursor; sequence < end; sequence++) {
       const isYoung = ((this.#failures?.[sequence & SLOT] ?? 0) & YOUNG) !== 0;
       if (!isYoung && this.isInHand(sequence)) this.fail(sequence);
+    }
+  }
+
+  /**
+   * Where something is due all that is in hand comes again with it, from the cursor in order: each for as long as it was delivered
+   * fewer than `deliveriesMax` times, so that none fails for the sake of another.
+   */
+  recall(deliveriesMax: number, failuresMax: number, now: number): void {
+    let first = this.cursor;
+    while (first < this.sessionSent && !this.isDue(first, failuresMax, now)) first++;
+    if (first === this.sessionSent) return;
+    for (let sequence = this.cursor; sequence < this.sessionSent; sequence++) {
+      if (this.isInHand(sequence) && this.failures(sequence) + 1 < deliveriesMax) this.fail(sequence);
     }
   }
 

@@ -28,7 +28,7 @@ export function testRoomsGaps(suite: Suite): void {
       expect(await rooms.ledger("a", 1)).toEqual({ anna: "failed" });
     });
 
-    suite.case("S4: only what was nacked 5 times is passed; what is behind it comes once", async (h) => {
+    suite.case("S4: only what was nacked 5 times is passed; what is behind it comes along, and is still there then", async (h) => {
       const rooms = new RoomsOf(h);
       await rooms.add("a", "anna");
       const phone = await Phone.attach(h, "anna");
@@ -36,7 +36,8 @@ export function testRoomsGaps(suite: Suite): void {
       let heard = await phone.take(2);
       for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
         phone.nack(heard.slice(0, 1), 0);
-        if (delivery < DELIVERIES) heard = await phone.take(1);
+        // The last delivery of what is behind it is its own.
+        if (delivery < DELIVERIES) heard = await phone.take(delivery < DELIVERIES - 1 ? 2 : 1);
         expect(heard[0]).toMatchObject({ sequence: 1 });
       }
       expect(await phone.gapsUntil(1)).toMatchObject([{ from: 1, to: 1 }]);
@@ -60,7 +61,7 @@ export function testRoomsGaps(suite: Suite): void {
         heard.push(...phone.pull());
       }
       const times = Array.from({ length: count }, (_, index) => heard.filter(({ sequence }) => sequence === index + 1).length);
-      expect(times).toEqual(times.map((_, index) => (index + 1 === late ? 1 : DELIVERIES)));
+      expect(times).toEqual(times.map((_, index) => (index + 1 === late ? DELIVERIES - 1 : DELIVERIES)));
       await phone.rest();
       expect(lostIn(phone.gaps)).toBe(count - 1);
       expect(phone.ack(...heard.filter(({ sequence }) => sequence === late))).toBe(1);
@@ -97,8 +98,9 @@ export function testRoomsGaps(suite: Suite): void {
         phone.nack(one === undefined ? [] : [one], 365 * 86_400_000);
         let again = two === undefined ? [] : [two];
         for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
-          phone.nack(again, 0);
-          if (delivery < DELIVERIES) again = await phone.take(1);
+          phone.nack(again.slice(0, 1), 0);
+          if (delivery < DELIVERIES) again = await phone.take(delivery < DELIVERIES - 1 ? 2 : 1);
+          expect(again[0]).toMatchObject({ sequence: 2 });
         }
         const [gap] = await phone.gapsUntil(1);
         expect(gap).toMatchObject({ from: 2, to: 2, reason: "attempts" });
