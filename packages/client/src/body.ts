@@ -49,7 +49,7 @@ function packMixed(body: unknown): PackedBody {
       pathOf.set(value, path);
       return value;
     }
-    if (buffers.push(bytes) > BUFFERS_MAX) throw new HoldfastError("TOO_LARGE", `body has more than ${BUFFERS_MAX} buffers`);
+    if (buffers.push(bytes) > BUFFERS_MAX) throw new HoldfastError("TOO_LARGE", `more than ${BUFFERS_MAX} buffers`);
     paths.push(path);
     return null;
   });

@@ -68,10 +68,10 @@ export class Holdfast {
    *
    * @throws HoldfastError `BAD_REQUEST` unless the name is 1 to 128 of `A-Z a-z 0-9 . _ : -`
    */
-  room(name: string): Room {
+  room(name: string, /** @internal That of the inbox is no room's. */ pattern?: RegExp): Room {
     // A chunk of its own. Nothing of any room comes meanwhile: this client is no device yet.
     this.#rooms ??= import("./rooms/rooms.js").then((chunk) => new chunk.Rooms(this.host, this.socket));
-    return roomOf(name, this.#rooms);
+    return roomOf(name, this.#rooms, pattern);
   }
 
   /**

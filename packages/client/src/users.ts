@@ -43,7 +43,7 @@ export const user = (name: string): UserName => ({ user: name });
  * import { inbox } from "holdfast-client/users";
  * inbox(holdfast).on("note", async (note, { sender }) => show(note, sender));
  */
-export const inbox = (holdfast: Holdfast): Inbox => holdfast.room(INBOX) as unknown as Inbox;
+export const inbox = (holdfast: Holdfast): Inbox => holdfast.room(INBOX, /@inbox/) as unknown as Inbox;
 
 /** Rooms and users that an event goes to, in one commit; each call returns another one. */
 export class Audience {
