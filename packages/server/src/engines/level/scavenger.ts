@@ -8,8 +8,11 @@ const BYTES_EACH = 64 * 1024;
 
 /** What may grow old between two full collections, in the heap. */
 const GROWN_BYTES = 6 * 1024 * 1024;
-/** Of a larger heap a full collection takes longer, and what grew old is a smaller part of it: V8 decides itself. */
-const HEAP_BYTES_MAX = 128 * 1024 * 1024;
+/**
+ * Of a larger heap, as with a thousand clients, a full collection would stop everything for 25 ms and more, and what grew old is a smaller
+ * part of it: V8 decides itself, and collects in small steps.
+ */
+const HEAP_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Where much is alive at any time it would not help to collect again and again: at most a part of the time goes into it. */
 const PAUSE_FACTOR = 20;
