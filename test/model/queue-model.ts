@@ -253,7 +253,9 @@ export class QueueModel {
     const wanted = this.consumers.reduce((sum, consumer) => sum + Math.min(consumer.unmet, this.capacity(consumer)), 0);
     const candidates = ordering === "key" ? this.heads() : this.live;
     const fresh = candidates.filter((message) => message.fresh && message.state === "waiting" && message.marked !== "next");
-    for (const message of fresh.slice(0, wanted)) message.marked = "ahead";
+    // With `key` they are looked for in what a commit stores, and others may wait before that whose mark was taken back.
+    const marked = ordering === "key" && wanted > 0 ? fresh : fresh.slice(0, wanted);
+    for (const message of marked) message.marked = "ahead";
   }
 
   /** With `key`, the next of a key is written ahead with the settlement before it, whoever waits. */
