@@ -61,9 +61,18 @@ describe("requests of the client library", () => {
       return () => "no JSON";
     });
     const failed = { code: "REQUEST_FAILED", retryable: false };
-    await expect(client.queue("q").request("reject")).rejects.toMatchObject({ ...failed, message: /rejected.*no such fish/ });
-    await expect(client.queue("q").request("throw")).rejects.toMatchObject({ ...failed, message: /attempts.*broken/ });
-    await expect(client.queue("q").request("function")).rejects.toMatchObject({ ...failed, message: /expected JSON or bytes/ });
+    await expect(client.queue("q").request("reject")).rejects.toMatchObject({
+      ...failed,
+      message: expect.stringMatching(/rejected.*no such fish/),
+    });
+    await expect(client.queue("q").request("throw")).rejects.toMatchObject({
+      ...failed,
+      message: expect.stringMatching(/attempts.*broken/),
+    });
+    await expect(client.queue("q").request("function")).rejects.toMatchObject({
+      ...failed,
+      message: expect.stringMatching(/expected JSON or bytes/),
+    });
     expect((await host.holdfast.queue("q.dead").stats()).ready).toBe(3);
   });
 
@@ -159,7 +168,7 @@ describe("requests in the server's process", () => {
       .consume(({ body }) => body * 3);
     expect(await host.holdfast.of("/other").queue("triple").request(2)).toBe(6);
     const late = host.holdfast.queue("nobody").request(1, { timeoutMs: 5_000 });
-    const failed = expect(late).rejects.toMatchObject({ code: "UNKNOWN", message: /5000 ms/ });
+    const failed = expect(late).rejects.toMatchObject({ code: "UNKNOWN", message: expect.stringMatching(/5000 ms/) });
     await clock.advance(5_000);
     await failed;
     const signal = AbortSignal.abort();
@@ -173,7 +182,7 @@ describe("requests in the server's process", () => {
     queue.consume(() => {
       throw new Error("broken");
     });
-    await expect(queue.request(1)).rejects.toMatchObject({ code: "REQUEST_FAILED", message: /broken/ });
+    await expect(queue.request(1)).rejects.toMatchObject({ code: "REQUEST_FAILED", message: expect.stringMatching(/broken/) });
     const open = host.holdfast.queue("nobody").request(1);
     const failed = expect(open).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
     await host.holdfast.close();
@@ -182,7 +191,7 @@ describe("requests in the server's process", () => {
 
   it("fail when their reply queue is deleted, and the next ones have another", async () => {
     const open = host.holdfast.queue("q").request(1);
-    const failed = expect(open).rejects.toMatchObject({ code: "UNKNOWN", message: /deleted/ });
+    const failed = expect(open).rejects.toMatchObject({ code: "UNKNOWN", message: expect.stringMatching(/deleted/) });
     await until(
       async () =>
         (
