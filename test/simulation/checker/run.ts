@@ -156,6 +156,11 @@ export class Run {
   }
 
   /** What is emitted may come into each queue that is a member somewhere, as by a publish that is never answered. */
+  /** Whether rooms feed it: what they do is told apart by the rooms' dedup windows, not by its own. */
+  isFed(queue: string): boolean {
+    return this.#fed.has(queue);
+  }
+
   #feed({ index, at, id, body, event, key, ttlMs }: Emit): void {
     const content = {
       id,
