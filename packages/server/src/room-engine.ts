@@ -242,8 +242,9 @@ export interface RoomEngine {
    * whenever the session can take more.
    *
    * First deliveries come in order of sequence, without a hole but those told as gaps (promises S2, S4). What was nacked comes
-   * again when its delay is over; what is in hand comes again by itself when it was not answered for 30 s, at the most 60, since
-   * it came or the lowest message in hand was answered; what is due together comes in order. A message is handed out 5 times at most.
+   * again when its delay is over, and with it, from the cursor in order, what is in hand, which counts for the first 4 deliveries of each. What is in
+   * hand comes again by itself when it was not answered for 30 s, at the most 60, since it came or the lowest message in hand was
+   * answered; what is due together comes in order. A message is handed out 5 times at most.
    */
   pull(session: number, bytesMax: number): readonly RoomItem[];
   /** Whether the session catches up: the last pull that brought something left more than 256 messages of a room that it was of. */
@@ -252,7 +253,8 @@ export interface RoomEngine {
   /**
    * Settles messages of a room that the session was given. Nothing waits for it: the device's cursor is durable within 100 ms.
    *
-   * An ack settles a message whenever it comes, a nack only one that is in hand.
+   * An ack settles a message whenever it comes. A nack is of one that is in hand, or gives a time of its own to one that was to come along
+   * with another.
    *
    * @returns how many changed something; the others were settled before, were never given to it, or are of another session
    */

@@ -3,10 +3,8 @@ import { type Copies, type Copy, type Identity, isRedriven } from "./copy.js";
 import type { Fates } from "./order.js";
 import type { QueueRun } from "./queue-run.js";
 import { addTo, type PublishCall, type Run } from "./run.js";
+import { DEDUP_MS } from "./rooms/contents.js";
 import type { Report } from "./violation.js";
-
-/** How long a room remembers ids. */
-const ROOM_DEDUP_MS = 600_000;
 
 /** Judges whether each message is in one place, and none is missing: P1, P4, D1. */
 export function checkPlaces(run: Run, copies: Copies, fates: Fates, report: Report): void {
@@ -112,7 +110,7 @@ function publishesMax(run: Run, calls: readonly PublishCall[]): number {
   }
   let most = 0;
   for (const [queue, ofQueue] of byQueue) {
-    const windowMs = Math.min(run.queue(queue).settings.dedupWindowMsMin, run.isFed(queue) ? ROOM_DEDUP_MS : Number.POSITIVE_INFINITY);
+    const windowMs = Math.min(run.queue(queue).settings.dedupWindowMsMin, run.isFed(queue) ? DEDUP_MS : Number.POSITIVE_INFINITY);
     const first = Math.min(...ofQueue.map(({ invoked }) => invoked.at));
     const last = Math.max(...ofQueue.map(({ doneAt }) => Math.min(doneAt, run.timeline.lastAt)));
     const numbered = ofQueue.every(({ invoked }) => invoked.producer !== undefined);

@@ -16,7 +16,7 @@ export interface ListenerOptions {
   readonly meta: boolean;
 }
 
-/** The last argument before the callback, with `meta: true`. */
+/** What will not come. */
 interface Gap {
   readonly room?: string;
   readonly from: number;
@@ -26,6 +26,7 @@ interface Gap {
   readonly count?: number;
 }
 
+/** The last argument before the callback, with `meta: true`. */
 interface Meta {
   readonly id: string;
   readonly room?: string;

@@ -14,7 +14,10 @@ import { delayOf, expireAtOf, NEVER, ttlGrowth, withDefaultTtl } from "./timing.
 const PRODUCERS_MAX = 100_000;
 
 /** Messages of a room. */
-export type Fed = Pick<AppendRequest, "count" | "records">;
+export interface Fed extends Pick<AppendRequest, "count" | "records"> {
+  /** Some of them may expire. */
+  readonly expires: boolean;
+}
 
 /** What storing messages may take besides the queue. */
 export interface AppendTools {
@@ -70,9 +73,9 @@ export function appendTo(queue: Queue, request: AppendRequest, tools: AppendTool
  *
  * @returns how many of them it took
  */
-export function feedTo(queue: Queue, { count, records }: Fed, tools: AppendTools, now: number): number {
-  if (queue.options.ttlMs === 0 && isUntimed(records) && fits(queue, count, records.length)) {
-    store(queue, { records, count, expires: false }, now);
+export function feedTo(queue: Queue, { count, records, expires }: Fed, tools: AppendTools, now: number): number {
+  if (!expires && queue.options.ttlMs === 0 && fits(queue, count, records.length)) {
+    store(queue, { records, count, expires }, now);
     return count;
   }
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
@@ -86,14 +89,6 @@ export function feedTo(queue: Queue, { count, records }: Fed, tools: AppendTools
     at = end;
   }
   return taken;
-}
-
-/** Whether no record says anything of its time. */
-function isUntimed(records: Uint8Array): boolean {
-  for (let at = 0; at < records.length; at += u32(records, at)) {
-    if (delayOf(records, at) > 0 || expireAtOf(records, at, 0) !== NEVER) return false;
-  }
-  return true;
 }
 
 /**

@@ -117,7 +117,7 @@ export class IdIndex {
    * nothing. The first one is over by then also where the clock was set back.
    */
   overAt(windowMs: number): number {
-    const [first] = this.#commits;
+    const first = this.#commits[0];
     return first === undefined ? NEVER : Math.max(first.storedAt, this.#commits.at(-1)?.storedAt ?? 0) + windowMs;
   }
 

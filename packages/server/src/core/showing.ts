@@ -31,7 +31,7 @@ export class Showing {
       queue.durableNext = next;
       queue.durableLogEnd = logEnd;
       if (queue.delays.committed() !== NEVER) this.#wakes.forTimes(queue);
-      if (!queue.ids.isEmpty) this.#wakes.forIds(queue);
+      this.#wakes.forIds(queue);
       queue.durableOrder = nextOrder;
       queue.leasedThroughDurable = leasedThrough;
     }

@@ -28,6 +28,9 @@ export interface CoreContext {
   random(): number;
 }
 
+/** What is said of a message that dies. */
+type Gone = Pick<DueMessage, "sequence" | "attempts" | "publishedAt" | "reason">;
+
 /** What ends a delivery and where the message goes then: out, to a due list, or to the dead-letter queue. */
 export class Transitions implements Settling {
   readonly #catalog: Catalog;
@@ -197,26 +200,24 @@ export class Transitions implements Settling {
   }
 
   /** A message that is not in flight any more, nor in its place, dies for one that came later. */
-  pushOut(
-    queue: Queue,
-    record: Uint8Array,
-    { sequence, attempts, publishedAt, reason }: Pick<DueMessage, "sequence" | "attempts" | "publishedAt" | "reason">,
-    now: number,
-  ): void {
-    queue.leftMeanwhile?.add(sequence);
-    this.#died(queue, record, { reason: "overflow", error: reason, attempts, sequence, publishedAt }, now);
+  pushOut(queue: Queue, record: Uint8Array, message: Gone, now: number): void {
+    this.#end(queue, record, message, "overflow", now);
   }
 
   /** As `pushOut`, of a message that is too old to be delivered. */
-  expire(
-    queue: Queue,
-    record: Uint8Array,
-    { sequence, attempts, publishedAt, reason }: Pick<DueMessage, "sequence" | "attempts" | "publishedAt" | "reason">,
-    now: number,
-  ): void {
+  expire(queue: Queue, record: Uint8Array, message: Gone, now: number): void {
+    this.#end(queue, record, message, "expired", now);
+  }
+
+  /** As `pushOut`, of a message that had all its attempts. */
+  endSpent(queue: Queue, record: Uint8Array, message: Gone, now: number): void {
+    this.#end(queue, record, message, "attempts", now);
+  }
+
+  #end(queue: Queue, record: Uint8Array, { sequence, attempts, publishedAt, reason: error }: Gone, reason: DeadReason, now: number): void {
     queue.leftMeanwhile?.add(sequence);
     this.#commit.touch(queue);
-    this.#died(queue, record, { reason: "expired", error: reason, attempts, sequence, publishedAt }, now);
+    this.#died(queue, record, { reason, error, attempts, sequence, publishedAt }, now);
   }
 
   /** The requester learns it with the same commit, if its reply queue is still there. */
@@ -237,18 +238,6 @@ export class Transitions implements Settling {
     if (expireAtOf(record, 0, fields.publishedAt) <= now) this.expire(queue, record, fields, now);
     else if (isSpent(queue.options, fields.attempts)) this.endSpent(queue, record, fields, now);
     else this.#entries.add(queue, record, fields);
-  }
-
-  /** As `pushOut`, of a message that had all its attempts. */
-  endSpent(
-    queue: Queue,
-    record: Uint8Array,
-    { sequence, attempts, publishedAt, reason }: Pick<DueMessage, "sequence" | "attempts" | "publishedAt" | "reason">,
-    now: number,
-  ): void {
-    queue.leftMeanwhile?.add(sequence);
-    this.#commit.touch(queue);
-    this.#died(queue, record, { reason: "attempts", error: reason, attempts, sequence, publishedAt }, now);
   }
 
   /**

@@ -5,7 +5,8 @@ import type { Report } from "../violation.js";
 import type { RoomMessage, RoomMessages } from "./room-messages.js";
 import type { EmitCall, RoomRun } from "./room-run.js";
 
-const DEDUP_MS = 600_000;
+/** How long a room remembers ids. */
+export const DEDUP_MS = 600_000;
 
 /** Judges whether what rooms have was emitted, arrived as it was sent, and is there once and in order: P1 to P5. */
 export function checkRoomContents(run: RoomRun, messages: RoomMessages, report: Report): void {

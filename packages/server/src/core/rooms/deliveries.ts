@@ -256,7 +256,7 @@ export class Deliveries {
       device.resumeAt = Math.min(device.resumeAt, now + wait);
     }
     if (changed === 0) return 0;
-    if (comesAtOnce) this.#fromDue(device, now);
+    if (comesAtOnce) this.#recall(device, now);
     this.note(device, now);
     this.#deadlines.forDevice(device);
     return changed;
@@ -314,20 +314,18 @@ export class Deliveries {
       this.note(device, now);
       this.#again(device, now);
     } else if (device.resumeAt <= now) {
-      this.#fromDue(device, now);
+      this.#recall(device, now);
       this.#again(device, now);
     }
     this.#deadlines.forDevice(device);
   }
 
   /** What was nacked is sent again, and with it all that the device has not answered, from the cursor in order. */
-  #fromDue(device: Device, now: number): void {
-    device.progress.recall(DELIVERIES_ALONG_MAX, failuresMaxOf(device.member.room), now);
-    device.progress.rewind();
+  #recall({ progress, member }: Device, now: number): void {
+    progress.recall(DELIVERIES_ALONG_MAX, failuresMaxOf(member.room), now);
   }
 
   #again(device: Device, now: number): void {
-    device.progress.rewind();
     device.resumeAt = device.progress.dueAfter(now);
     this.#review(device, now);
     this.wake(device);

@@ -127,11 +127,12 @@ export class Feeds {
     const first = progress.cursor;
     const [from, to] = [first - block.first, end - block.first];
     const stored = block.bytes.subarray(block.offsets[from], block.offsets[to]);
+    const { expires } = block;
     // A time to live counts from the emit, in the queue too.
-    const records = block.expires ? withLessTtl(stored, Math.max(0, now - block.publishedAt)) : stored;
+    const records = expires ? withLessTtl(stored, Math.max(0, now - block.publishedAt)) : stored;
     const { namespace } = member.room;
     const count = to - from;
-    const taken = this.#host.feed({ namespace, queue: member.who.queue ?? "" }, { records, count }, now);
+    const taken = this.#host.feed({ namespace, queue: member.who.queue ?? "" }, { records, count, expires }, now);
     if (taken === undefined) return false;
     if (taken > 0) {
       progress.jump(first + taken);

@@ -16,8 +16,8 @@ const NEVER = Number.POSITIVE_INFINITY;
  *     cursor                          sessionSent      cursor + WINDOW
  *       |  settled, in hand, or ended     |  not sent yet    |
  *
- * What was sent in this session is settled, **in hand** (the device has it, and its lease runs), or **ended**: nacked or not
- * answered in time, to be sent again when it is due. `sent` is where sending is: it goes back to the cursor for what ended, and
+ * What was sent in this session is settled, **in hand** (the device has it, and its lease runs), or **ended**: nacked, not
+ * answered in time, or to come along with one that was nacked; to be sent again when it is due. `sent` is where sending is: it goes back to the cursor for what ended, and
  * moves over the rest.
  */
 export class Progress {
@@ -193,8 +193,9 @@ export class Progress {
     for (let slot = 0; slot < WINDOW; slot++) this.#failures[slot] = (this.#failures[slot] ?? 0) & ~YOUNG;
   }
 
-  /** The lease is over: what it was of fails. What was sent since it began stays in hand. */
+  /** The lease is over: goes back to the cursor, for what it was of fails. What was sent since it began stays in hand. */
   expire(): void {
+    this.rewind();
     const end = Math.min(this.sessionSent, this.#leasedTo);
     for (let sequence = this.cursor; sequence < end; sequence++) {
       const isYoung = ((this.#failures?.[sequence & SLOT] ?? 0) & YOUNG) !== 0;
@@ -203,10 +204,11 @@ export class Progress {
   }
 
   /**
-   * Where something is due all that is in hand comes again with it, from the cursor in order: each for as long as it was delivered
-   * fewer than `deliveriesMax` times, so that none fails for the sake of another.
+   * Goes back to the cursor. Where something is due all that is in hand comes again with it, in order: each for as long as it was
+   * delivered fewer than `deliveriesMax` times, so that none fails for the sake of another.
    */
   recall(deliveriesMax: number, failuresMax: number, now: number): void {
+    this.rewind();
     let first = this.cursor;
     while (first < this.sessionSent && !this.isDue(first, failuresMax, now)) first++;
     if (first === this.sessionSent) return;
