@@ -104,15 +104,15 @@ export const ROOM_SABOTAGES: readonly Sabotage[] = [
       ),
   },
   {
-    bug: "all that is open sent again with what failed",
+    bug: "what was nacked sent again with whatever is due",
     kind: "early-retry",
     apply: () =>
       replace(
         Progress.prototype,
         "isDue",
-        () =>
-          function (this: Progress, sequence) {
-            return sequence < this.sessionSent && !this.isSettled(sequence);
+        (isDue) =>
+          function (this: Progress, sequence, failuresMax) {
+            return isDue.call(this, sequence, failuresMax, Number.POSITIVE_INFINITY);
           },
       ),
   },

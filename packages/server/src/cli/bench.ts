@@ -126,17 +126,18 @@ async function runLoad(
       clients.map((client) => client.queue(name)),
     );
   } finally {
-    await remove(holdfast, name);
+    await remove(holdfast, name, load);
   }
 }
 
 /** Deletes the queue of the measurement; says so when it could not. */
-async function remove(holdfast: Holdfast, name: string): Promise<void> {
+async function remove(holdfast: Holdfast, name: string, load: Load): Promise<void> {
   const tooLong = delay(CLEAN_UP_MS, undefined, { ref: false }).then(() => {
     throw new Error(`no answer within ${CLEAN_UP_MS} ms`);
   });
   try {
-    await Promise.race([admin(holdfast).queue(name).delete(), tooLong]);
+    const removed = load.cancel().then(() => admin(holdfast).queue(name).delete());
+    await Promise.race([removed, tooLong]);
   } catch (error) {
     process.stderr.write(`queue ${name} was not deleted: ${error instanceof Error ? error.message : String(error)}\n`);
   }

@@ -39,6 +39,7 @@ export class Load {
   #finished = 0;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
+  #consumers: readonly Consumer[] = [];
 
   /** @param onAcked called for each message whose ack is on disk */
   constructor(options: LoadOptions, onAcked: () => void) {
@@ -54,10 +55,13 @@ export class Load {
     this.#deliveries = new Latencies(messages);
   }
 
-  /** Resolves once every message is stored and its ack is on disk; fails with what failed first, and when `stop` was called. */
+  /**
+   * Resolves once every message is stored and its ack is on disk; fails with what failed first, and when `stop` was called. Its
+   * consumers go on until `cancel`.
+   */
   async run(publisher: Queue<string>, queues: readonly Queue<string>[]): Promise<LoadResult> {
     const { messages, window } = this.#options;
-    const consumers = queues.map((queue) => this.#consume(queue));
+    this.#consumers = queues.map((queue) => this.#consume(queue));
     const startedAt = performance.now();
     while (this.#finished < messages && this.#failure === undefined) {
       while (this.#published < messages && this.#published - this.#finished < window) void this.#publish(publisher);
@@ -67,8 +71,12 @@ export class Load {
     }
     const seconds = (performance.now() - startedAt) / 1_000;
     if (this.#failure !== undefined) throw this.#failure;
-    await Promise.all(consumers.map((consumer) => consumer.cancel()));
     return { seconds, receipt: this.#receipts.summary(), delivery: this.#deliveries.summary() };
+  }
+
+  /** Resolves once the server knows that nobody consumes any more: one that came later would make a deleted queue anew. */
+  async cancel(): Promise<void> {
+    await Promise.all(this.#consumers.map((consumer) => consumer.cancel()));
   }
 
   stop(error: Error): void {
