@@ -83,6 +83,8 @@ describe("holdfast emit and join", () => {
     expect(await emit("", "disconnect", "1")).toMatchObject({ code: 4, stderr: expect.stringContaining("event is") });
     expect(await emit("1\n", "holdfast:gap")).toMatchObject({ code: 4 });
     expect(await emit("1\n{\n", "order")).toMatchObject({ code: 5, stderr: expect.stringContaining("(1 emitted)") });
+    const noArray = await emit("[1]\n5\n[2]\n", "order", "--args");
+    expect(noArray).toMatchObject({ code: 5, stderr: expect.stringContaining("line 2 is JSON, but no array of arguments (1 emitted)") });
     const none = await emit("{\n", "order", "--skip-invalid");
     expect(none.stderr).toContain("none of 1 lines could be emitted");
     expect(await shell.run(["join", "kit chen", "--url", server.url])).toMatchObject({ code: 2 });
