@@ -19,7 +19,7 @@ import { refusalOf } from "./gateway/refusal-of.js";
 import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
 import { ADMIN_NAMESPACE } from "./gateway/session.js";
-import { AckIds } from "./gateway/socket-port.js";
+import { AckIds, watchStaleAnswers } from "./gateway/socket-port.js";
 import type { Settings } from "./settings.js";
 
 export interface AttachOptions {
@@ -161,6 +161,7 @@ export class Gateway {
   #listen(socket: Socket, identify: Identify | undefined): void {
     if (identify !== undefined) this.#identify.set(socket, identify);
     for (const [event, listener] of this.#listeners) socket.on(event, listener);
+    watchStaleAnswers(socket, () => this.#broker.counters.staleCallbacks++);
     // Whatever the application's own listeners of this connection say of it is said after this turn; and a client that
     // listens only once it is connected misses nothing that is sent in a later one.
     setImmediate(() => this.#greet(socket));

@@ -138,6 +138,7 @@ describe("a consumer that never answers", () => {
     for (const callback of callbacks.items) callback({ reject: {} });
     await ask(silent, "holdfast:stats", { queue: "q" });
     expect(await host.holdfast.queue("q").stats()).toMatchObject({ inFlight: 2, dead: 0, consumers: 1 });
+    expect(host.holdfast.counters.staleCallbacks).toBe(2);
   });
 
   it("is not cancelled while it answers some", async () => {

@@ -2,7 +2,7 @@ import type { Socket as TcpSocket } from "node:net";
 import type { Socket } from "socket.io";
 import type { Socket as ClientSocket } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { AckIds, isBoundToLoopback, SocketPort, WAITING_BYTES_MAX } from "./socket-port.js";
+import { AckIds, isBoundToLoopback, SocketPort, WAITING_BYTES_MAX, watchStaleAnswers } from "./socket-port.js";
 import { TestHost, until } from "./test-host.js";
 
 let host: TestHost;
@@ -76,6 +76,17 @@ describe("internals of Socket.IO and Engine.IO", () => {
     expect(answers).toEqual([["first"]]);
     expect((socket as unknown as { acks: Map<number, unknown> }).acks.size).toBe(0);
     expect(Number.isSafeInteger(new AckIds(2 ** 20 - 1).next() + 2 ** 32 - 1)).toBe(true);
+  });
+
+  it("tell of answers to deliveries that are not waited for, of any life, and of no others", async () => {
+    let stale = 0;
+    watchStaleAnswers(socket, () => stale++);
+    const answer = new Promise((resolve) => port.expectAnswer(3 * 2 ** 33 + 2 ** 32, resolve));
+    const { io } = client as unknown as { io: { _packet(packet: object): void } };
+    for (const id of [7, undefined, 2 ** 33 + 2 ** 32 + 7, 5 * 2 ** 33 - 1, 3 * 2 ** 33 + 2 ** 32])
+      io._packet({ type: 3, nsp: "/", id, data: [] });
+    await answer;
+    expect(stale).toBe(2);
   });
 
   it.each([

@@ -35,6 +35,8 @@ interface SocketInternals {
   packet(packet: { type: number; data: unknown[]; id?: number }): void;
   /** Callbacks by acknowledgement id, called with what the client answers and then removed. */
   readonly acks: Map<number, AckCallback>;
+  /** Takes an answer of the client, and ignores one whose callback is not there. */
+  onack(packet: { readonly id?: number }): void;
   readonly conn: EngineEnd & {
     readonly server: { readonly opts: { readonly maxHttpBufferSize: number } };
     /** Packets that wait until the transport has sent the ones before. */
@@ -110,6 +112,19 @@ export class AckIds {
   next(): number {
     return this.#first + (this.#count++ % IDS_MAX);
   }
+}
+
+/** Whether an acknowledgement id is of this process's deliveries, or of those of another life. */
+const isOfDelivery = (id: number | undefined): id is number => id !== undefined && id % IDS_OF_A_LIFE >= IDS_MAX;
+
+/** Calls `stale` for each answer of a client to a delivery that is not waited for (any more), and is ignored. */
+export function watchStaleAnswers(socket: Socket, stale: () => void): void {
+  const internals = internalsOf(socket);
+  const take = internals.onack;
+  internals.onack = (packet) => {
+    if (isOfDelivery(packet.id) && !internals.acks.has(packet.id)) stale();
+    take.call(internals, packet);
+  };
 }
 
 /** Whether the HTTP server of this socket listens on a loopback address only. */
@@ -227,7 +242,7 @@ export class SocketPort {
     this.#socket.acks.set(id, answered);
   }
 
-  /** A late answer is then ignored. */
+  /** A late answer is then stale. */
   dropAnswer(id: number): void {
     this.#socket.acks.delete(id);
   }
