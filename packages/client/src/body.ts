@@ -112,5 +112,5 @@ export function readMixed(bytes: Uint8Array, start: number, end: number): unknow
 /** One step of a path; only along properties the value really has. */
 function childOf(value: unknown, step: string | number): unknown {
   if (Object.hasOwn(Object(value), step)) return (value as Record<string, unknown>)[step];
-  throw new HoldfastError("BAD_REQUEST", "no place for a buffer");
+  throw new HoldfastError("BAD_REQUEST", "malformed frame");
 }

@@ -70,12 +70,12 @@ export class Holdfast {
    */
   room(name: string, /** @internal That of the inbox is no room's. */ pattern?: RegExp): Room {
     // A chunk of its own. Nothing of any room comes meanwhile: this client is no device yet.
-    this.#rooms ??= import("./rooms/rooms.js").then((chunk) => new chunk.Rooms(this.host, this.socket));
+    this.#rooms ??= import("./rooms/rooms.js").then((chunk) => new chunk.Rooms(this));
     return roomOf(name, this.#rooms, pattern);
   }
 
   /**
-   * Drains and disconnects: publishes fail with `SHUTTING_DOWN` from now on; what was published is confirmed, running
+   * Drains and disconnects: publishes fail with `SHUTTING_DOWN` from now on; what was published or emitted is confirmed, running
    * handlers finish, settlements are answered, consumers are cancelled.
    *
    * @param options `timeoutMs`: how long that may take, in milliseconds; by default as long as the socket tries to
@@ -83,7 +83,9 @@ export class Holdfast {
    */
   close({ timeoutMs = Number.POSITIVE_INFINITY }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     const { connection, stored } = this.host;
-    this.#closing ??= connection.close(performance.now() + timeoutMs).then(async () => (await stored)?.close());
+    const close = (): Promise<void> => connection.close(performance.now() + timeoutMs);
+    // What was asked of rooms before is begun once they are loaded, and counts.
+    this.#closing ??= (this.#rooms?.then(close, close) ?? close()).then(async () => (await stored)?.close());
     return this.#closing;
   }
 }

@@ -257,6 +257,19 @@ test("P2: an emit that was not sent in time never will be; one that was sent is 
   await Promise.all([holdfast.close({ timeoutMs: 0 }), expect(closed).rejects.toMatchObject({ code: "UNKNOWN" })]);
 });
 
+test("close waits for what was emitted and asked before it, also while rooms are loaded, and for nothing after it", async () => {
+  for (const loaded of [false, true]) {
+    const holdfast = server.connect();
+    const kitchen = holdfast.room("kitchen");
+    if (loaded) await kitchen.emit("order", 0);
+    const asked = [kitchen.emit("order", 1), kitchen.join()];
+    const closed = holdfast.close();
+    await expect(kitchen.emit("order", 2)).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+    expect(await Promise.all(asked)).toMatchObject([{ duplicate: false }, 1]);
+    await closed;
+  }
+});
+
 test("close waits for running handlers", async () => {
   const holdfast = server.connect();
   const kitchen = holdfast.room("kitchen");

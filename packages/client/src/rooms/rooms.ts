@@ -41,7 +41,7 @@ export class Rooms implements Party {
   readonly #emitEvent: SocketInternals["emitEvent"];
   #watches: Promise<Watches> | undefined;
 
-  constructor(host: Host, socket: Socket) {
+  constructor({ host, socket }: { readonly host: Host; readonly socket: Socket }) {
     this.#host = host;
     this.#connection = host.connection;
     this.#socket = socket;
