@@ -19,7 +19,11 @@ import { refusalOf } from "./gateway/refusal-of.js";
 import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
 import { ADMIN_NAMESPACE } from "./gateway/session.js";
+<<<<<<< HEAD
 import { AckIds, watchStaleAnswers } from "./gateway/socket-port.js";
+=======
+import { AckIds, cut } from "./gateway/socket-port.js";
+>>>>>>> 220f03067d30a55989c61fb4566a43d36fa3466d
 import type { Settings } from "./settings.js";
 
 export interface AttachOptions {
@@ -119,7 +123,11 @@ export class Gateway {
     const detach = (): void => {
       release?.();
       namespace.off("connection", onConnection);
-      for (const socket of namespace.sockets.values()) for (const [event, listener] of this.#listeners) socket.off(event, listener);
+      for (const socket of [...namespace.sockets.values()]) {
+        for (const [event, listener] of this.#listeners) socket.off(event, listener);
+        // What it said in its hello is unknown to whoever comes next: it is to connect and say it again.
+        if (this.#connections.get(socket)?.speaksFrames === true) cut(socket);
+      }
     };
     attachments.set(namespace, { gateway: this, detach });
   }

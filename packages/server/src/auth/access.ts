@@ -76,7 +76,9 @@ export class GrantedAccess implements Access {
   check(operation: string, payload: object, queueOfConsumer: (consumer: unknown) => string | undefined): void {
     const fields = payload as Payload;
     const rule = ruleOf(operation, fields);
-    if (rule === undefined || rule.adminOnly) throw new HoldfastError("FORBIDDEN", `${operation} is not for clients`);
+    if (rule === undefined || rule.adminOnly) {
+      throw new HoldfastError("FORBIDDEN", `${operation} is not for clients, expected an administrator, in namespace /admin`);
+    }
     if (rule.filtered) this.#requireSome(rule);
     if (rule.ofConsumer) {
       const queue = queueOfConsumer(fields.consumer);

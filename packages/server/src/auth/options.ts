@@ -70,7 +70,7 @@ export interface JwtOptions {
   readonly issuer: string;
   /** What `aud` must be or have. */
   readonly audience: string;
-  /** How wrong the issuer's clock may be, 0 to 300,000 ms. Default 5,000. */
+  /** How wrong the issuer's clock may be, 0 to 300,000 ms. Default 0: a token ends when it says. */
   readonly clockToleranceMs?: number | undefined;
 }
 
@@ -112,7 +112,7 @@ const jwt = z
     jwksUrl: z.string().max(2_048).optional(),
     issuer: text,
     audience: text,
-    clockToleranceMs: z.int().min(0).max(300_000).default(5_000),
+    clockToleranceMs: z.int().min(0).max(300_000).default(0),
   })
   .superRefine((given, context) => {
     for (const message of wrongKeys(given)) context.addIssue({ code: "custom", message });

@@ -70,6 +70,13 @@ describe("a token with a secret", () => {
     expect(await message(tolerant.read(await tokenOf({ exp: seconds - 6 }, NOW), NOW))).toBe("the token is expired");
   });
 
+  it("is expired when it says so, unless a tolerance is given", async () => {
+    const { clockToleranceMs: _, ...plain } = JWT;
+    const token = await tokenOf({ exp: seconds + 1 }, NOW);
+    expect((await tokensWith(plain).read(token, NOW + 999)).identity.expiresAt).toBe(NOW + 1_000);
+    expect(await message(tokensWith(plain).read(token, NOW + 1_000))).toBe("the token is expired");
+  });
+
   it("is refused when another algorithm, another secret or none signed it, or when it is none", async () => {
     const sign = (alg: string, secret: string): Promise<string> =>
       new SignJWT(claims).setProtectedHeader({ alg }).sign(new TextEncoder().encode(secret));

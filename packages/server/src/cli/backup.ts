@@ -11,10 +11,12 @@ import { bytes as shown } from "./table.js";
 const HELP = `
 A consistent copy of everything that the server stores, in all namespaces, while it goes on. The file is written here, under
 its name only once it is whole, in place of one that had it; holdfast restore makes a directory of it.
+Where the server asks for tokens only an operator may, in the namespace of administrators: --namespace /admin.
 
 Examples:
   $ holdfast backup --output orders.hfbackup
   $ holdfast backup --output /var/backups/holdfast-$(date +%F).hfbackup --url https://example.org
+  $ HOLDFAST_TOKEN=... holdfast backup --output orders.hfbackup --namespace /admin
 ${EXIT_CODES_HELP}`;
 
 interface BackupFlags extends ConnectionFlags {

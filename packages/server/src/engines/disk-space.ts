@@ -13,16 +13,19 @@ export class DiskSpace {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #reclaimer: Reclaimer;
+  readonly #onChange: (isFull: boolean) => void;
   #isFull = false;
   #isChecking = false;
   #checkedAt = 0;
   /** Bytes committed since then. */
   #bytesSinceCheck = 0;
 
-  constructor(store: Store, clock: Clock, reclaimer: Reclaimer) {
+  /** @param onChange called when messages are refused for want of room, and when they are taken again */
+  constructor(store: Store, clock: Clock, reclaimer: Reclaimer, onChange: (isFull: boolean) => void) {
     this.#store = store;
     this.#clock = clock;
     this.#reclaimer = reclaimer;
+    this.#onChange = onChange;
   }
 
   /** As far as is known; consumers go on, which makes room. */
@@ -39,7 +42,7 @@ export class DiskSpace {
     this.#checkedAt = now;
     this.#bytesSinceCheck = 0;
     try {
-      this.#isFull = (await this.#store.spareBytes()) < 0;
+      this.#know((await this.#store.spareBytes()) < 0);
       if (this.#isFull) this.#reclaimer.urge();
     } catch {
       // The directory cannot be asked just now; the next write tells.
@@ -56,12 +59,18 @@ export class DiskSpace {
 
   /** The store failed: why it did is what is known from now on. */
   storeFailed(cause: unknown): void {
-    this.#isFull = isDiskFull(cause);
+    this.#know(isDiskFull(cause));
   }
 
   /** The store could not be opened again. */
   openFailed(cause: unknown): void {
-    this.#isFull ||= isDiskFull(cause);
+    this.#know(this.#isFull || isDiskFull(cause));
+  }
+
+  #know(isFull: boolean): void {
+    if (isFull === this.#isFull) return;
+    this.#isFull = isFull;
+    this.#onChange(isFull);
   }
 
   /** Fails when there is no room for what is to be stored. */

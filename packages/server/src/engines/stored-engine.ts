@@ -44,6 +44,8 @@ export interface StoredEngineOptions {
   readonly random: () => number;
   /** Keeps a copy of a store of an older format before it is migrated; the first commit of a life does that. */
   readonly keepOld?: (backup: EngineBackup) => Promise<void>;
+  /** Called when messages are refused since the disk is full, and when they are taken again. */
+  readonly onDiskFull?: (isFull: boolean) => void;
 }
 
 /**
@@ -60,9 +62,9 @@ export class StoredEngine implements Engine {
   readonly #backups: StoredBackups;
   readonly #leasing: Leasing;
 
-  constructor({ name, store, clock, random, keepOld = async () => undefined }: StoredEngineOptions) {
+  constructor({ name, store, clock, random, keepOld = async () => undefined, onDiskFull = () => undefined }: StoredEngineOptions) {
     const reclaimer = new Reclaimer(store, clock);
-    const space = new DiskSpace(store, clock, reclaimer);
+    const space = new DiskSpace(store, clock, reclaimer, onDiskFull);
     this.name = name;
     this.#store = store;
     this.#clock = clock;

@@ -14,7 +14,7 @@ export interface LevelEngineOptions {
   readonly directory: string;
   readonly clock?: Clock;
   readonly random?: () => number;
-  /** Is told when a store of an older format is migrated, and where a backup of it as it was is kept. */
+  /** Is told when a store of an older format is migrated, and where a backup of it as it was is kept; and when the disk is full. */
   readonly log?: Log;
 }
 
@@ -34,6 +34,10 @@ export function createLevelEngine({ directory, clock = systemClock, random = Mat
       const path = `${resolve(directory)}.v${storeVersion}.hfbackup`;
       await writeBackup(new BackupStream(backup, clock.now(), programVersion()), path);
       log.info(`the store in ${directory} goes from format version ${storeVersion} to ${FORMAT_VERSION}; as it was it is kept in ${path}`);
+    },
+    onDiskFull: (isFull) => {
+      if (isFull) log.warn(`the disk of ${directory} has too little space left: messages are refused with DISK_FULL, consumers go on`);
+      else log.info(`the disk of ${directory} has space again: messages are stored`);
     },
   });
 }

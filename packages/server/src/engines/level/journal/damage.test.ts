@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Entry, Store, Write } from "../../../store.js";
 import { MemoryStore } from "../../memory/memory-store.js";
 import { JournaledStore } from "./journaled-store.js";
-import { ALIGNMENT, RecordPacker, recordBytes } from "./record.js";
+import { ALIGNMENT, HEADER_BYTES, RecordPacker, recordBytes } from "./record.js";
 
 const FILE_BYTES = 8_192;
 const ALL = { from: Buffer.of(0x00), to: Buffer.of(0xff), entriesMax: 10_000, bytesMax: 10_000_000 };
@@ -59,14 +59,58 @@ describe("a journal that was damaged", () => {
     await store.write([put(1, "one"), put(2, "two")]);
     const before = usedBytes();
     await store.write([put(3, "three"), { key: keyOf(1), value: undefined }]);
+    const crashed = await copyOf(base);
     await store.close();
     const whole = readFileSync(file());
     for (let cut = before; cut < whole.findLastIndex((byte) => byte !== 0) + 1; cut++) {
       writeFileSync(file(), Buffer.from(whole).fill(0, cut));
-      expect(await reopened(base), `cut at ${cut}`).toEqual(["0=first", "1=one", "2=two"]);
+      expect(await reopened(crashed), `cut at ${cut}`).toEqual(["0=first", "1=one", "2=two"]);
     }
     writeFileSync(file(), whole);
-    expect(await reopened(base)).toEqual(["0=first", "2=two", "3=three"]);
+    expect(await reopened(crashed)).toEqual(["0=first", "2=two", "3=three"]);
+  });
+
+  test("is not opened when the last records are missing of one that was closed", async () => {
+    const base = new MemoryStore();
+    const store = await opened(base);
+    await store.write([put(1, "one")]);
+    const before = usedBytes();
+    await store.write([put(2, "two")]);
+    await store.close();
+    const whole = readFileSync(file());
+    const missing = (number: number): string => `the journal is damaged: record ${number} is missing at the end, expected all before 3`;
+    for (const end of [0, HEADER_BYTES, before - 1]) {
+      writeFileSync(file(), whole.subarray(0, end));
+      await expect(reopened(base), `cut at ${end}`).rejects.toThrow(missing(1));
+    }
+    writeFileSync(file(), whole.subarray(0, before));
+    await expect(reopened(base)).rejects.toThrow(missing(2));
+    writeFileSync(file(), Buffer.from(whole).fill(0xff, before));
+    await expect(reopened(base)).rejects.toThrow(missing(2));
+    writeFileSync(file(), whole);
+    expect(await reopened(base)).toEqual(["0=first", "1=one", "2=two"]);
+  });
+
+  test("is not opened after a crash when records are missing that were there when a file was moved", async () => {
+    const base = new MemoryStore();
+    const store = await opened(base);
+    for (let number = 1; number < 200; number++) await store.write([put(1, `${number}${"x".repeat(100)}`)]);
+    const crashed = await copyOf(base);
+    await store.close();
+    for (const name of ["journal-a", "journal-b"]) writeFileSync(file(name), Buffer.alloc(FILE_BYTES));
+    await expect(reopened(crashed)).rejects.toThrow(/the journal is damaged: record \d+ is missing at the end, expected all before \d+/);
+  });
+
+  test("is opened after lives that were closed and crashed in turn", async () => {
+    const base = new MemoryStore();
+    const expected = ["0=first"];
+    for (let life = 1; life < 7; life++) {
+      const store = await opened(base);
+      await store.write([put(life, "more")]);
+      expected.push(`${life}=more`);
+      if (life % 3 !== 0) await store.close();
+      expect(await reopened(base), `life ${life}`).toEqual(expected);
+    }
   });
 
   test("is not opened when a record is not whole that others follow", async () => {

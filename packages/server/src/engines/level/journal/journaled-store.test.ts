@@ -268,6 +268,7 @@ describe("a journaled store", () => {
       expect(deleted.filter((number) => store.get(keyOf(number)) !== undefined)).toEqual([]);
       expect(shown(await store.read(ALL))).toEqual(left);
     }
+    base.slow = false;
     await store.close();
   });
 

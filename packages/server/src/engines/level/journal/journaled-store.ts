@@ -54,8 +54,8 @@ export class JournaledStore implements Store {
   readonly #mover: Mover;
   #secret: Uint8Array = Buffer.alloc(0);
   #packer = new RecordPacker(this.#secret);
-  /** The store below has a mark: of a new store only the first commit puts one there. */
-  #isMarked = false;
+  /** What the store below has: of a new store only the first commit puts one there. */
+  #marked: Mark | undefined;
   #spare: JournalFile | undefined;
   /** Resolves when nothing is being moved, or waits for it. */
   #moved: Promise<void> = Promise.resolve();
@@ -89,8 +89,8 @@ export class JournaledStore implements Store {
       const mark = readMark(this.#base);
       // Where there is a mark the files were there before it. An empty one in place of a missing one would hide what was lost.
       files = await this.#openFiles({ directory: this.#directory, fileBytes: this.#fileBytes, create: mark === undefined });
-      this.#isMarked = mark !== undefined;
-      await this.#recover(files, mark ?? { next: 1, secret: randomBytes(SECRET_BYTES) });
+      this.#marked = mark;
+      await this.#recover(files, mark ?? { next: 1, secret: randomBytes(SECRET_BYTES), end: 1 });
     } catch (error) {
       for (const file of files ?? []) file.close();
       await this.#base.close();
@@ -122,7 +122,7 @@ export class JournaledStore implements Store {
     await last?.file.sync();
     this.#failure = undefined;
     this.#next = step.value;
-    for (const overlay of found) await this.#mover.move(overlay, overlay === found.at(-1) ? this.#mark : undefined);
+    for (const overlay of found) await this.#moveMarked(overlay, overlay === found.at(-1) ? this.#mark : undefined);
     this.#overlays.active = new Overlay(files[0]);
     this.#spare = files[1];
   }
@@ -142,6 +142,7 @@ export class JournaledStore implements Store {
     await this.#recording;
     await this.#moveNow();
     await this.#mover.idle();
+    await this.#markEnd();
     open.file.close();
     (this.#spare ?? this.#overlays.moving?.file)?.close();
     this.#overlays.moving = undefined;
@@ -149,9 +150,22 @@ export class JournaledStore implements Store {
     await this.#base.close();
   }
 
+  /** Says how far the records go, so that the next life knows when the last ones are missing; one that cannot is not told. */
+  async #markEnd(): Promise<void> {
+    const mark = this.#marked;
+    if (mark === undefined || mark.end === this.#next || this.#failure !== undefined) return;
+    await this.#base.write([writeOfMark({ ...mark, end: this.#next })]).catch(ignore);
+  }
+
   /** Records before the next one need not be read again, once all they say is in the store below. */
   get #mark(): Mark {
-    return { next: this.#next, secret: this.#secret };
+    return { next: this.#next, secret: this.#secret, end: this.#next };
+  }
+
+  async #moveMarked(overlay: Overlay, mark: Mark | undefined): Promise<number> {
+    const moved = await this.#mover.move(overlay, mark);
+    this.#marked = mark ?? this.#marked;
+    return moved;
   }
 
   // --- writing -------------------------------------------------------------------------------------------------
@@ -168,7 +182,7 @@ export class JournaledStore implements Store {
       if (!this.#overlays.filled().hasRoom(bytes)) await this.#turn();
       if (this.#failure !== undefined) throw this.#failure.cause;
       const active = this.#overlays.filled();
-      if (!this.#isMarked) await this.#writeFirst(writes);
+      if (this.#marked === undefined) await this.#writeFirst(writes);
       else if (active.hasRoom(bytes)) await this.#append(active, writes, bytes);
       else await this.#bypass(writes);
       this.#passed(bytes);
@@ -180,8 +194,9 @@ export class JournaledStore implements Store {
 
   /** The first commit of a store goes below, with the mark: a program that knows no journals sees the format there. */
   async #writeFirst(writes: readonly Write[]): Promise<void> {
-    await this.#mover.inTurn(() => this.#base.write([...writes, writeOfMark(this.#mark)]));
-    this.#isMarked = true;
+    const mark = this.#mark;
+    await this.#mover.inTurn(() => this.#base.write([...writes, writeOfMark(mark)]));
+    this.#marked = mark;
   }
 
   async #append(active: Overlay, writes: readonly Write[], bytes: number): Promise<void> {
@@ -220,7 +235,7 @@ export class JournaledStore implements Store {
     // A store that is being closed leaves it to the next life, with what the other file says.
     if (this.#overlays.active === undefined) return;
     try {
-      const moved = await this.#mover.move(overlay, mark);
+      const moved = await this.#moveMarked(overlay, { ...mark, end: this.#next });
       this.#movedPart = moved / overlay.end;
       this.#overlays.moving = undefined;
       this.#spare = overlay.file;
@@ -271,7 +286,7 @@ export class JournaledStore implements Store {
    */
   async snapshot(): Promise<StoreSnapshot> {
     this.#overlays.filled();
-    for (let round = 0; this.#isMarked && round < SNAPSHOT_TURNS_MAX; round++) {
+    for (let round = 0; this.#marked !== undefined && round < SNAPSHOT_TURNS_MAX; round++) {
       if (this.#overlays.filled().end <= round * SNAPSHOT_COPIED_BYTES) break;
       // Whoever turns the files waits for a move under way, and commits behind it do.
       await this.#moveNow();

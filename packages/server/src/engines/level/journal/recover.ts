@@ -25,11 +25,12 @@ export interface FoundInFile {
 
 /**
  * Every record from the mark on, in order. A record that is not whole ends them: it was being written when the process or
- * the machine stopped, so nobody was told that it is stored. Where whole ones follow, something durable was damaged.
+ * the machine stopped, so nobody was told that it is stored. Where whole ones follow, or the mark knows of more, something
+ * durable was damaged.
  *
  * @returns the number after the last record
  */
-export function* recordsFrom(files: readonly JournalFile[], { next, secret }: Mark): Generator<FoundInFile, number> {
+export function* recordsFrom(files: readonly JournalFile[], { next, secret, end }: Mark): Generator<FoundInFile, number> {
   const begun = files.flatMap((file) => {
     const number = readRecord(file, 0, secret)?.number;
     if (number === undefined && readRecord(file, 0) !== undefined) throw damaged("its files are not those of this store");
@@ -46,6 +47,7 @@ export function* recordsFrom(files: readonly JournalFile[], { next, secret }: Ma
     }
   }
   for (const file of files) searchAfter(file, expected, secret);
+  if (expected < end) throw damaged(`record ${expected} is missing at the end, expected all before ${end}`);
   return expected;
 }
 
