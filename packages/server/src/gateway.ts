@@ -19,11 +19,7 @@ import { refusalOf } from "./gateway/refusal-of.js";
 import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
 import { ADMIN_NAMESPACE } from "./gateway/session.js";
-<<<<<<< HEAD
-import { AckIds, watchStaleAnswers } from "./gateway/socket-port.js";
-=======
-import { AckIds, cut } from "./gateway/socket-port.js";
->>>>>>> 220f03067d30a55989c61fb4566a43d36fa3466d
+import { AckIds, cut, watchStaleAnswers } from "./gateway/socket-port.js";
 import type { Settings } from "./settings.js";
 
 export interface AttachOptions {

@@ -71,12 +71,12 @@ export class Holdfast {
     return this.#broker.engine.name;
   }
 
-  /** Whether messages can be stored now. */
+  /** Whether the store works. With a full disk it does: publishes are refused, and consumers, who make room, go on. */
   get ready(): boolean {
     return this.#closed === undefined && this.#broker.failure === undefined;
   }
 
-  /** Why messages cannot be stored now; undefined while they can. The engine goes on trying. */
+  /** Why the store does not work now; undefined while it does. The engine goes on trying. */
   get failure(): Error | undefined {
     return this.#broker.failure;
   }

@@ -16,7 +16,8 @@ what was granted only; administrators enter /admin. Secrets are read from files 
 
 One process per directory: cluster and PM2 need the JetStream engine.
 On SIGTERM or SIGINT it takes no new work, lets consumers settle what they hold, and ends with 0; a second one ends it at once.
-GET /healthz says that the process runs, GET /readyz that messages can be stored.
+GET /healthz says that the process runs, GET /readyz that its store works (a full disk does not count:
+consumers, who make room, go on).
 
 Examples:
   $ holdfast serve
