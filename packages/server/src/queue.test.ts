@@ -36,6 +36,14 @@ describe("a queue in the server's process", () => {
     await until(async () => (await orders.stats()).acked === 2);
   });
 
+  it("a delivery is rejected with a reason, which is text, as in the client library, or in an object", async () => {
+    const queue = holdfast.queue<string>("reasons");
+    queue.consume((delivery) => delivery.reject(delivery.body === "text" ? "burnt" : { reason: "burnt" }));
+    await queue.publishAll([{ body: "text" }, { body: "object" }]);
+    await until(async () => (await queue.stats()).dead === 2);
+    for (const letter of (await queue.deadLetters()).items) expect(letter.history).toMatchObject({ reason: "rejected", error: "burnt" });
+  });
+
   it("a delivery carries its verbs and is settled once", async () => {
     const queue = holdfast.queue<string>("q");
     const outcomes = new Happenings<string>();
