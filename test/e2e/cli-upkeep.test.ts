@@ -59,6 +59,7 @@ describe("holdfast dead", () => {
     expect(table[2]).toMatch(new RegExp(`^${hake} +2 +1 +\\d{4}-\\S+Z +rejected +no such fish$`));
     expect(await output("dead", "list", "orders", "--limit", "1", "--json")).toContain('"cod"');
     expect(JSON.parse(await output("dead", "show", "orders", hake))).toEqual(letters[1]);
+    expect(JSON.parse(await output("dead", "show", "orders", hake, "--json"))).toEqual(letters[1]);
     expect(await run("dead", "show", "orders", "none")).toMatchObject({ code: 4, stdout: "" });
     expect(await output("dead", "redrive", "orders", hake)).toBe("redriven 1\n");
     expect(await output("dead", "purge", "orders", "--json")).toBe('{"queue":"orders","count":2}\n');

@@ -97,9 +97,10 @@ export class Delivery<Body = unknown> {
     await this.#end({ first: this.#lease, count: 1, verb: "nack", ...validate(nackOptions, options, "nack") });
   }
 
-  /** Never again: it goes to the dead-letter queue with the reason, up to 1 KiB. */
-  async reject(options: { readonly reason?: string } = {}): Promise<void> {
-    await this.#end({ first: this.#lease, count: 1, verb: "reject", ...validate(rejectOptions, options, "reject") });
+  /** Never again: it goes to the dead-letter queue with the reason, or `reason` of an object, up to 1 KiB. */
+  async reject(reason: string | { readonly reason?: string } = {}): Promise<void> {
+    const options = validate(rejectOptions, typeof reason === "string" ? { reason } : reason, "reject");
+    await this.#end({ first: this.#lease, count: 1, verb: "reject", ...options });
   }
 
   /** Back to the queue at once, uncounted. */

@@ -125,7 +125,7 @@ export const queueOptions = z.strictObject({
   maxAttempts: z.int().min(0).max(1_000_000).optional(),
   backoff: backoff.optional(),
   poison: z.enum(["dead-letter", "block"]).optional(),
-  deadLetter: z.union([queueName, z.literal(false)]).optional(),
+  deadLetter: z.union([nameOf("deadLetter"), z.literal(false)]).optional(),
   dedupWindowMs: z.int().min(0).max(604_800_000).optional(),
   ttlMs: z.int().min(0).max(LIMITS.ttlMsMax).optional(),
   depthMax: z.int().min(0).max(DEPTH_MAX).optional(),

@@ -2,6 +2,7 @@ import { HoldfastError, LIMITS, type ReceiptRun } from "holdfast-client/protocol
 import type { Broker } from "./broker.js";
 import type { AppendRequest } from "./engine.js";
 import { type NewMessage, packMessages } from "./message.js";
+import { preview } from "./validate.js";
 
 /** "Stored": it survives a crash. */
 export interface Receipt {
@@ -41,6 +42,13 @@ export async function publishAnswer(broker: Broker, namespace: string, message: 
   const [run] = await broker.answer({ namespace, queue: message.queue, count: 1, records });
   if (run === undefined) throw new HoldfastError("UNKNOWN", "the engine gave no receipt");
   return receiptOf(run, 0, ids[0] ?? "");
+}
+
+/** `BAD_REQUEST` unless it is an array of objects, as messages are. */
+export function checkMessages(messages: unknown): void {
+  if (!Array.isArray(messages)) throw new HoldfastError("BAD_REQUEST", `messages is ${preview(messages)}, expected an array`);
+  const at = messages.findIndex((message) => typeof message !== "object" || message === null);
+  if (at !== -1) throw new HoldfastError("BAD_REQUEST", `messages.${at} is ${preview(messages[at])}, expected an object`);
 }
 
 /** Publishes messages to one or several queues in one commit: all or none. The receipts are in the order of the messages. */

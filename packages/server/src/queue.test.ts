@@ -36,6 +36,26 @@ describe("a queue in the server's process", () => {
     await until(async () => (await orders.stats()).acked === 2);
   });
 
+  it("messages that are none are refused in words", async () => {
+    const refused: [messages: unknown, why: string][] = [
+      ["cod", 'messages is "cod", expected an array'],
+      [undefined, "messages is missing, expected an array"],
+      [[{ body: 1 }, null], "messages.1 is null, expected an object"],
+    ];
+    for (const [messages, message] of refused) {
+      await expect(holdfast.queue("q").publishAll(messages as [])).rejects.toMatchObject({ code: "BAD_REQUEST", message });
+      await expect(holdfast.publish(messages as [])).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    }
+  });
+
+  it("a delivery is rejected with a reason, which is text, as in the client library, or in an object", async () => {
+    const queue = holdfast.queue<string>("reasons");
+    queue.consume((delivery) => delivery.reject(delivery.body === "text" ? "burnt" : { reason: "burnt" }));
+    await queue.publishAll([{ body: "text" }, { body: "object" }]);
+    await until(async () => (await queue.stats()).dead === 2);
+    for (const letter of (await queue.deadLetters()).items) expect(letter.history).toMatchObject({ reason: "rejected", error: "burnt" });
+  });
+
   it("a delivery carries its verbs and is settled once", async () => {
     const queue = holdfast.queue<string>("q");
     const outcomes = new Happenings<string>();

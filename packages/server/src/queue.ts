@@ -5,7 +5,7 @@ import type { Page, QueueAddress, QueueStats } from "./engine.js";
 import type { Handler } from "./handler-sink.js";
 import { type MessageOptions, messageKey, messageOptionsOf, type NewMessage } from "./message.js";
 import { type QueueOptions, type QueueOptionsInput, queueName, queueOptions } from "./options.js";
-import { publishAll, publishOne, type Receipt } from "./publish.js";
+import { checkMessages, publishAll, publishOne, type Receipt } from "./publish.js";
 import { QueueConsumer } from "./queue-consumer.js";
 import { type PeekedMessage, readPeeked } from "./read-message.js";
 import type { Requesters, RequestOptions } from "./requester.js";
@@ -94,6 +94,7 @@ export class Queue<Body = unknown> {
 
   /** Stores up to 1,000 messages and 1 MiB in one commit, all or none. Errors as `publish`. */
   async publishAll(messages: readonly NewMessage[]): Promise<Receipt[]> {
+    checkMessages(messages);
     await this.#ready();
     const now = this.#settings.clock.now();
     const queued = messages.map(({ body, ...options }) => ({ body, queue: this.name, ...messageOptionsOf(options, "message", now) }));

@@ -5,7 +5,7 @@ import type { Broker } from "./broker.js";
 import type { Page } from "./engine.js";
 import { messageOptionsOf } from "./message.js";
 import { type QueueOptionsInput, queueName } from "./options.js";
-import { publishAll, type QueuedMessage, type Receipt } from "./publish.js";
+import { checkMessages, publishAll, type QueuedMessage, type Receipt } from "./publish.js";
 import { Queue } from "./queue.js";
 import type { Requesters } from "./requester.js";
 import { Room, type RoomOptionsInput } from "./room.js";
@@ -40,6 +40,7 @@ export class Scope {
 
   /** Stores up to 1,000 messages and 1 MiB, to one or several queues, in one commit: all or none. Errors as `Queue.publish`. */
   async publish(messages: readonly QueuedMessage[]): Promise<Receipt[]> {
+    checkMessages(messages);
     const now = this.#settings.clock.now();
     const checked = messages.map(({ body, queue, ...options }) => {
       return { queue: validate(queueName, queue, "queue"), body, ...messageOptionsOf(options, "message", now) };

@@ -68,6 +68,7 @@ export function addDead(program: Command): void {
     .description("Show dead letters of a queue with all that is known of them.")
     .argument("<queue>", "the queue they were published to", queueArgument)
     .argument("<id>", "id of the message")
+    .option("--json", "JSON objects, as without it")
     .addHelpText("after", SHOW_HELP)
     .action(show);
   withConnectionFlags(dead.command("redrive"))

@@ -33,8 +33,7 @@ export class Consumer {
   }
 
   get capacity(): number {
-    const { chains, holder } = this.queue;
-    if (chains?.fifo && holder !== this) return 0;
+    if (this.queue.chains?.fifo && this.queue.holder !== this) return 0;
     return Math.max(0, this.maxInFlight - this.inFlight);
   }
 

@@ -40,7 +40,6 @@ export class Consumers {
   attach(queue: Queue, maxInFlight: number): Consumer {
     const consumer = new Consumer(this.#nextNumber++, queue, maxInFlight);
     queue.consumers.add(consumer);
-    if (queue.chains?.fifo === true) queue.holder ??= consumer;
     this.#byNumber.set(consumer.number, consumer);
     this.#hints.wanting.add(queue);
     this.#hints.more(queue);
@@ -50,6 +49,7 @@ export class Consumers {
   /** Gives back what the consumer holds; `counted` says that it counts as an attempt. */
   detach(consumer: Consumer, counted: boolean, now: number): void {
     const { queue } = consumer;
+    const wasHolder = queue.holder === consumer;
     this.#byNumber.delete(consumer.number);
     queue.consumers.delete(consumer);
     const leases = [...consumer.leases.values(), ...consumer.irregular.values()].sort((a, b) => a.lease - b.lease);
@@ -57,14 +57,13 @@ export class Consumers {
     consumer.irregular.clear();
     for (const lease of leases) this.#transitions.giveBack(lease, counted && !lease.waits, now);
     this.#commit.touch(queue);
-    if (queue.holder === consumer) this.#passOn(queue);
+    if (wasHolder && queue.chains?.fifo === true) this.#passOn(queue);
     if (!queue.readsAhead) this.#windows.drop(queue);
     this.#idle.watch(queue, now);
   }
 
   /** The consumer that may lease from a `fifo` queue is gone: the one attached longest is next. */
   #passOn(queue: Queue): void {
-    queue.holder = queue.consumers.values().next().value;
     if (queue.holder !== undefined) this.#hints.freed.add(queue.holder);
     this.#hints.work.add(queue);
   }

@@ -136,6 +136,8 @@ export class Core {
     this.wanting.add(queue);
     // A pace that was raised or taken away need not be waited for.
     this.work.add(queue);
+    // With another ordering those may lease who might not.
+    for (const consumer of queue.consumers) this.freed.add(consumer);
     this.#idle.watch(queue, now);
     return queue;
   }

@@ -92,8 +92,6 @@ export class Queue extends LogState {
   chains: Chains | undefined;
   /** Messages with a store entry of their own in the chains. */
   heldCount = 0;
-  /** With `fifo`: who may lease. */
-  holder: Consumer | undefined;
   /** Messages that wait for their time before they take their place. */
   readonly delays = new DelayStore();
   /** Whether it ever had messages that may expire, and when to look for those that did. */
@@ -104,6 +102,7 @@ export class Queue extends LogState {
   /** When the core looks at the ids that it remembers, though nothing else changes. */
   idsWakeAt = Number.POSITIVE_INFINITY;
   readonly #seed: number;
+  /** In the order in which they were attached. */
   readonly consumers = new Set<Consumer>();
 
   /** Appended and not in a block yet; several when one grew too large. */
@@ -168,6 +167,11 @@ export class Queue extends LogState {
     const due = this.levels.nextDue;
     const held = this.chains?.nextDue;
     return due === undefined || held === undefined ? (due ?? held) : Math.min(due, held);
+  }
+
+  /** With `fifo`: who may lease. */
+  get holder(): Consumer | undefined {
+    return this.consumers.values().next().value;
   }
 
   /** Whether its oldest messages are kept in memory: for a consumer, or because they may have to give way. */

@@ -45,6 +45,8 @@ export class DeadLetters {
   async page(after: number, limit: number): Promise<Page<Peeked, number>> {
     const queue = this.#queue;
     if (queue === undefined) return { items: [] };
+    // Letters that died just now are in the store then.
+    await this.#steps.durable();
     const reader = new LetterReader(queue, this.#store);
     const found: Letter[] = [];
     let end = after;

@@ -10,7 +10,8 @@ import { OrderLook } from "./order-look.js";
 import { entriesOf } from "./pages.js";
 
 /**
- * Looks at the stored messages with a sequence above `after`, in order, from the log and the due lists.
+ * Looks at the stored messages with a sequence above `after`, in order, from the log and the due lists, once what was done up to now
+ * is durable: of a settlement under way neither memory nor the store has the message where it belongs.
  *
  * @param caughtUp resolves when what was done up to now is durable
  */
@@ -22,6 +23,7 @@ export async function peekQueue(
   from: number,
   limit: number,
 ): Promise<Page<Peeked, number>> {
+  await caughtUp();
   const order = await OrderLook.read(queue, store, caughtUp);
   const now = clock.now();
   const after = Math.max(from, queue.purgedBelow - 1);

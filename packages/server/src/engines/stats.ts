@@ -11,12 +11,21 @@ import { OrderLook } from "./order-look.js";
 const NO_ORDER = { delayed: 0, parked: 0, blocked: 0 };
 
 /**
- * The counts of a queue. All but the delayed ones and the oldest age are kept; those may need reads. What is read comes first,
- * then everything is counted at once, so that all counts are of one moment.
+ * The counts of a queue, once what they count is durable: who sees that a settlement took effect may rely on it (promise L3).
  *
  * @param caughtUp resolves when what was done up to now is durable
  */
 export async function statsOf(queue: Queue, store: Store, clock: Clock, caughtUp: () => Promise<void>): Promise<QueueStats> {
+  const stats = await countedNow(queue, store, clock, caughtUp);
+  await caughtUp();
+  return stats;
+}
+
+/**
+ * All counts but the delayed ones and the oldest age are kept; those may need reads. What is read comes first, then everything is
+ * counted at once, so that all counts are of one moment.
+ */
+async function countedNow(queue: Queue, store: Store, clock: Clock, caughtUp: () => Promise<void>): Promise<QueueStats> {
   const order = await OrderLook.read(queue, store, caughtUp);
   const stored = await oldestStored(queue, store);
   if (queue.levels.lists.every(({ complete }) => complete)) return count(queue, lookAtDue(queue, clock.now()), order, stored);

@@ -35,7 +35,7 @@ describe("two connections that resume one consumer at once", () => {
     await commit.reached;
     replies.push(ask(second.socket, "holdfast:consume", request));
     // A socket's requests are begun in their order, so with these replies both resumptions are under way.
-    for (const { socket } of rivals) await ask(socket, "holdfast:stats", { queue: "q" });
+    for (const { socket } of rivals) await ask(socket, "holdfast:list", { kind: "queues" });
     await commit.open();
     const outcomes = (await Promise.all(replies)).map(({ ok, error }) => (ok ? "ok" : error?.code));
     expect([...outcomes].sort()).toEqual(["NOT_FOUND", "ok"]);

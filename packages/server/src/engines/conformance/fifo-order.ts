@@ -20,6 +20,32 @@ export function testFifoOrder(suite: Suite): void {
       expect(bodiesOf(await h.take(holder, 2))).toEqual([4, 5]);
     });
 
+    for (const before of ["none", "key"] as const) {
+      suite.case(`O1: one consumer holds the queue, also where they were there while it was ordered ${before}`, async (h) => {
+        await h.define("orders", { ordering: before });
+        const [holder, other] = [await h.attach("orders", 3), await h.attach("orders", 3)];
+        await h.expectNothing(holder);
+        await h.expectNothing(other);
+        await h.define("orders", { ordering: "fifo" });
+        await h.publish("orders", 1, 2, 3, 4);
+        await h.expectNothing(other);
+        expect(bodiesOf(await h.take(holder, 3))).toEqual([1, 2, 3]);
+        await h.engine.detach(holder, false);
+        expect(bodiesOf(await h.take(other, 3))).toEqual([1, 2, 3]);
+      });
+    }
+
+    suite.case("a fifo queue that is ordered no more gives to all its consumers", async (h) => {
+      await h.define("orders", { ordering: "fifo" });
+      const [first, second] = [await h.attach("orders", 1), await h.attach("orders", 1)];
+      await h.expectNothing(second);
+      await h.define("orders", { ordering: "none" });
+      await h.until("the second one to be told", () => h.told.capacity.includes(second));
+      await h.publish("orders", 1, 2);
+      await h.take(first, 1);
+      await h.take(second, 1);
+    });
+
     suite.case("O1: a nack makes the later tokens stale, and all come again in order", async (h) => {
       await h.define("orders", { ordering: "fifo" });
       await h.publish("orders", 1, 2, 3, 4);

@@ -30,6 +30,57 @@ export function testStats(suite: Suite): void {
       expect(await h.stats("orders")).toEqual({ ...zero, consumers: 0, bytes: 0, oldestAgeMs: 0, blocked: 0, paused: false });
     });
 
+    suite.eachRestart(
+      (way) => `L3: what was counted as acked before its settlement was confirmed does not come again after ${way}`,
+      async (h, way) => {
+        await h.define("orders");
+        await h.publish("orders", "cod");
+        const consumer = await h.attach("orders");
+        const held = await h.takeOne(consumer);
+        // A callback of a plain client is not answered: its effect is all there is to see.
+        const unheard = h.ack(consumer, held);
+        const { acked } = await h.stats("orders");
+        await h.restart(way);
+        expect((await h.stats("orders")).acked).toBe(1);
+        expect(acked).toBe(1);
+        await h.expectNothing(await h.attach("orders"));
+        void unheard;
+      },
+    );
+
+    suite.case("C1: what was counted is there for whoever looks, or acts on it, next", async (h) => {
+      await h.define("orders", { ordering: "key", maxAttempts: 1 });
+      await h.define("blocked", { ordering: "key", maxAttempts: 1, poison: "block" });
+      await h.define("waiting");
+      const names = ["orders", "blocked", "waiting"];
+      const unheard = [];
+      for (const name of names) {
+        await h.publish(name, { key: "a", body: "cod" });
+        const consumer = await h.attach(name);
+        unheard.push(h.nack(consumer, await h.takeOne(consumer), { delayMs: 60_000 }));
+        const [, seen] = [await h.stats(name), await h.scan(name)];
+        if (name === "orders") {
+          expect(seen).toEqual([]);
+          expect((await h.engine.deadLetters(h.address("orders"), 0, 10)).items).toHaveLength(1);
+        } else expect(seen).toMatchObject([{ body: "cod", attempts: 1, state: name === "blocked" ? "blocked" : "delayed" }]);
+        if (name === "blocked") await h.engine.unblock(h.address("blocked"), "a", "skip");
+      }
+      await Promise.all(unheard);
+    });
+
+    suite.case("C1: who looks at messages sees no settlement half done", async (h) => {
+      await h.define("orders", { maxAttempts: 1 });
+      await h.publish("orders", "acked", "dead");
+      const consumer = await h.attach("orders");
+      const [acked, dead] = await h.take(consumer, 2);
+      if (!acked || !dead) throw new Error("nothing leased");
+      const unheard = [h.ack(consumer, acked), h.nack(consumer, dead)];
+      const looks = [h.scan("orders"), h.engine.deadLetters(h.address("orders"), 0, 10)] as const;
+      expect(await looks[0]).toEqual([]);
+      expect((await looks[1]).items).toHaveLength(1);
+      await Promise.all(unheard);
+    });
+
     suite.case("C1: every message is counted in one state, whatever becomes of it", async (h) => {
       await h.define("orders", { maxAttempts: 2 });
       await h.publish("orders", ...Array.from({ length: 10 }, (_, index) => `body ${index}`));
