@@ -45,7 +45,7 @@ export class ChainLeasing {
     let looked = 0;
     for (; leases.length < allowance.count && looked < LOOKED_MAX; looked++) {
       // What was looked through in the life before may come before what is held, so all of it is seen again first.
-      const isBehind = queue.cursor <= queue.recoverThrough;
+      const isBehind = queue.recovers;
       const chain = isBehind ? undefined : chains.next(now);
       const head = chain?.head;
       if (chain === undefined || head === undefined) {
@@ -88,7 +88,7 @@ export class ChainLeasing {
 
   /** Enough waits in memory for its turn, so the log is not looked through further yet. */
   #rests(queue: Queue, chains: Chains, now: number): boolean {
-    const until = queue.cursor <= queue.recoverThrough ? undefined : chains.restsUntil(now);
+    const until = queue.recovers ? undefined : chains.restsUntil(now);
     if (until !== undefined) this.#wakes.forQueueAt(queue, until);
     return until !== undefined;
   }

@@ -251,6 +251,6 @@ function sealMark(queue: Queue): void {
     return;
   }
   const reserved = Math.min(queue.next - 1, queue.cursor - 1 + wantedBy(queue));
-  const unread = queue.cursor <= queue.recoverThrough ? queue.recoverThrough : 0;
+  const unread = queue.recovers ? queue.recoverThrough : 0;
   queue.leasedThrough = queue.retired ? unread : Math.max(reserved, unread);
 }

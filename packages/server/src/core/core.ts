@@ -108,12 +108,12 @@ export class Core {
     // What time does, and a restart.
     this.delays = new Delays(catalog, commit, transitions, entries);
     this.expiry = new Expiry(catalog, windows, transitions, holding, entries, context);
-    this.recovery = new Recovery(commit, windows, transitions, holding, entries);
+    const scanner = new Scanner(windows, transitions, holding, this.expiry);
+    this.recovery = new Recovery(commit, windows, transitions, holding, entries, scanner);
     this.loader = new Loader(windows, this.recovery, hints);
     this.#retirement = new Retirement(commit, holding);
     // Out.
     const numbers: LeaseNumbers = { next: 1 };
-    const scanner = new Scanner(windows, transitions, holding, this.expiry);
     this.#chainLeasing = new ChainLeasing(numbers, scanner, this.expiry, transitions, holding, wakes);
     const levelLeasing = new LevelLeasing(numbers, this.recovery, windows, this.expiry, transitions, entries);
     this.#leasing = new Leasing(levelLeasing, this.#chainLeasing, this.delays, commit, wakes, hints);

@@ -29,7 +29,7 @@ export class Loader {
 
   /** Takes blocks, and bitmaps of blocks, read from `from` on. `end` is where the next read starts. */
   fillLog(queue: Queue, from: number, blocks: readonly Entry[], settled: readonly Entry[], end: number, now: number): void {
-    if (queue.windowEnd !== from || !queue.readsAhead) return;
+    if (queue.windowEnd !== from || !(queue.readsAhead || queue.recovers)) return;
     const bitmaps = new Map(settled.map(([key, value]) => [keys.positionOf(key), value]));
     for (const [key, value] of blocks) {
       const first = keys.positionOf(key);
@@ -44,7 +44,8 @@ export class Loader {
     }
     queue.windowEnd = Math.max(queue.windowEnd, end);
     if (queue.window.length === 0) queue.cursor = queue.windowEnd;
-    if (queue.chains === undefined) this.#recovery.recoverLog(queue, now);
+    this.#recovery.recoverLog(queue, now);
+    if (!queue.readsAhead) this.#windows.drop(queue);
     this.#hints.work.add(queue);
   }
 

@@ -174,6 +174,11 @@ export class Queue extends LogState {
     return this.consumers.values().next().value;
   }
 
+  /** What was in flight of the log when the life before this one ended is not all counted yet. */
+  get recovers(): boolean {
+    return this.cursor <= this.recoverThrough;
+  }
+
   /** Whether its oldest messages are kept in memory: for a consumer, or because they may have to give way. */
   get readsAhead(): boolean {
     return this.consumers.size > 0 || this.options.overflow === "dead-letter-oldest";

@@ -9,6 +9,7 @@ import type { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import { failedListOf, priorityOf } from "./priority-level.js";
 import type { Queue } from "./queue.js";
+import type { Scanner } from "./scanner.js";
 import type { Transitions } from "./transitions.js";
 import type { Windows } from "./window.js";
 
@@ -23,18 +24,25 @@ export class Recovery {
   readonly #transitions: Transitions;
   readonly #holding: Holding;
   readonly #entries: DueEntries;
+  readonly #scanner: Scanner;
 
-  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, holding: Holding, entries: DueEntries) {
+  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, holding: Holding, entries: DueEntries, scanner: Scanner) {
     this.#commit = commit;
     this.#windows = windows;
     this.#transitions = transitions;
     this.#holding = holding;
     this.#entries = entries;
+    this.#scanner = scanner;
   }
 
-  /** Moves what was in flight of the log to the due list: as much of it as memory has. */
+  /** Moves what was in flight of the log to the due list, and with an order to its chain: as much of it as memory has. */
   recoverLog(queue: Queue, now: number): void {
-    for (let block = queue.window[0]; block !== undefined && queue.cursor <= queue.recoverThrough; block = queue.window[0]) {
+    const { chains } = queue;
+    if (chains !== undefined) {
+      while (queue.recovers && this.#scanner.step(queue, chains, now));
+      return;
+    }
+    for (let block = queue.window[0]; block !== undefined && queue.recovers; block = queue.window[0]) {
       const index = queue.cursor - block.first;
       if (!block.isSettled(index) && block.bytes !== undefined) {
         const record = block.bytes.subarray(block.start(index), block.stop(index));

@@ -84,7 +84,7 @@ function reserveFirst(queue: Queue, chains: Chains, block: Block, room: number):
 
 /** Reserves what a `fifo` queue gives next out of the log. */
 export function reserveLog(queue: Queue, chains: Chains): void {
-  if (chains.isHeld || queue.cursor <= queue.recoverThrough) return;
+  if (chains.isHeld || queue.recovers) return;
   let left = wantedBy(queue);
   for (const block of queue.window) {
     // What a life before stored and is not looked through yet would be taken for having been in flight when that life ended.
@@ -100,8 +100,8 @@ export function reserveLog(queue: Queue, chains: Chains): void {
  * was published meanwhile is known too.
  */
 export function reserveNext(queue: Queue, { fifo, thawing }: Chains): void {
-  const { options, retired, paused, cursor, recoverThrough } = queue;
-  if (fifo || options.maxAttempts === 1 || retired || paused || cursor <= recoverThrough) return;
+  const { options, retired, paused, recovers } = queue;
+  if (fifo || options.maxAttempts === 1 || retired || paused || recovers) return;
   for (const chain of thawing) {
     const { head } = chain;
     // What is given back, for which it is frozen once more, comes before what waits.

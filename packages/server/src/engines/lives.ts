@@ -8,6 +8,7 @@ import { Life, type Surroundings } from "./life.js";
 import { readMeta } from "./meta.js";
 import { recoverDelays } from "./recover-delays.js";
 import { recoverDue } from "./recover-due.js";
+import { recoverLogs } from "./recover-log.js";
 import { restoreCore } from "./restore.js";
 import type { StoredBackups } from "./stored-backup.js";
 import { unknownOutcome } from "./unknown-outcome.js";
@@ -94,6 +95,7 @@ export class Lives {
         .toString(36)
         .padStart(5, "0")}`;
       await recoverDue(core, store, clock.now(), () => this.#writeOut(core));
+      await recoverLogs(core, store, clock, () => this.#writeOut(core));
       await recoverDelays(core, store, clock.now(), () => this.#writeOut(core));
       await this.#writeOut(core);
       await space.check();

@@ -39,7 +39,7 @@ export class OrderLook {
     if (chains === undefined) return undefined;
     const found = placeOf(queue);
     // Of a `fifo` queue only a restart makes the log begin before what failed.
-    const isWanted = !chains.fifo || queue.cursor <= queue.recoverThrough;
+    const isWanted = !chains.fifo || queue.recovers;
     const missing = LOOKED_BYTES - queue.windowBytes;
     if (!isWanted || missing <= 0 || queue.windowEnd >= queue.durableLogEnd) return new OrderLook(queue, chains, [], found);
     const from = queue.windowEnd;

@@ -24,9 +24,9 @@ export function testLowerLimits(suite: Suite): void {
           await failTimes(h, before, 3, { reason: "burnt" });
           await h.define("orders", { maxAttempts: 2 });
           await h.restart(way);
-          const consumer = await h.attach("orders", 1);
+          const consumer = await h.attach("orders", 2);
           expect(await h.takeOne(consumer)).toMatchObject({ body: "hake", attempt: 1 });
-          await h.quiet();
+          await h.expectNothing(consumer);
           expect(await h.stats("orders")).toMatchObject({ dead: 1, inFlight: 1, ready: 0, delayed: 0, parked: 0 });
           const history = { reason: "attempts", error: "burnt", attempts: 3, sequence: receipt?.sequence };
           expect(await h.scan("orders.dead")).toMatchObject([{ body: "cod", history }]);
