@@ -35,7 +35,7 @@ export class LevelLeasing {
     // A block that came to memory for an overflow was not looked through.
     this.#recovery.recoverLog(queue, now);
     // What is being read from the store would be overtaken.
-    if (levels.raised.length > 0 && levels.needsRaised) return { wait, cut: false, more: false };
+    if (levels.needsRaised || (queue.dueCount > 0 && levels.lowest.failed.needsLoading)) return { wait, cut: false, more: false };
     while (levels.raised.length > 0 && leases.length < allowance.count) {
       const level = levels.choose(now, levels.lowest.ready(now) !== undefined || this.#windows.front(queue) !== undefined);
       if (level === undefined) break;

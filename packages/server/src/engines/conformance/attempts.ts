@@ -170,6 +170,17 @@ function testCrashes(suite: Suite): void {
     });
   }
 
+  suite.case("L4: what was in flight at a crash comes before what was never delivered", async (h) => {
+    await h.define("orders");
+    await h.publish("orders", ...Array.from({ length: 100 }, (_, index) => index));
+    await h.take(await h.attach("orders", 2), 2);
+    await h.restart("crash");
+    expect(await h.take(await h.attach("orders", 2), 2)).toMatchObject([
+      { body: 0, attempt: 2 },
+      { body: 1, attempt: 2 },
+    ]);
+  });
+
   for (const ordering of ["none", "key", "fifo"] as const) {
     suite.case(`L4: ${ordering}: what was in flight at a crash is counted though nobody consumes afterwards`, async (h) => {
       const names = ["once", "twice"];
