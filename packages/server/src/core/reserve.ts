@@ -44,9 +44,10 @@ export function withdraw(queue: Queue): void {
   }
   for (const { block, index } of isOver ? [...queue.stale, ...queue.reservations] : queue.stale) {
     if (!block.takeReserved(index)) continue;
-    // The window may have let it go since, and read it again.
-    const current = queue.blocks.get(block.first) ?? block;
-    if (current !== block && block.first + index < queue.cursor) continue;
+    // The window may have let it go since, and read it again; then the one that was read knows what became of the message.
+    const known = queue.blocks.get(block.first);
+    if (known !== block && block.first + index < queue.cursor) continue;
+    const current = known ?? block;
     current.unmarkLeased(index);
     if (current.live > 0 && current.first >= queue.purgedBelow) queue.dirtyBlocks.set(current.first, current);
   }

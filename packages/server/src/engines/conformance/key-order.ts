@@ -36,6 +36,27 @@ export function testKeyOrder(suite: Suite): void {
       await h.expectNothing(first);
     });
 
+    suite.case(
+      "D1, O1: a message that was about to be sent to a consumer that left, and comes back from another, is there once",
+      async (h) => {
+        await h.define("orders", { ordering: "key" });
+        const first = await h.attach("orders", 1);
+        await h.expectNothing(first);
+        await h.publish("orders", ...keyed("a", "a1"));
+        const [, second] = await Promise.all([h.engine.detach(first, false), h.attach("orders", 1)]);
+        await h.quiet();
+        const taken = h.engine.lease(second, 1, 1_000_000);
+        await Promise.all([taken, h.engine.detach(second, true)]);
+        await h.checkCounts();
+        const third = await h.attach("orders", 10);
+        await h.ack(third, await h.takeOne(third));
+        await h.expectNothing(third);
+        await h.restart("reopen");
+        await h.expectNothing(await h.attach("orders"));
+        await h.checkCounts();
+      },
+    );
+
     suite.case("O1: the next of a key comes only after the settlement before it is durable", async (h) => {
       await h.define("orders", { ordering: "key" });
       await h.publish("orders", ...keyed("a", "a1", "a2"));
