@@ -269,6 +269,8 @@ interface Examined extends Moment {
 export interface Peek extends Moment {
   readonly type: "peek";
   readonly queue: string;
+  /** Index of the first event after the look began, if not that of this one: it may be of any moment since. */
+  readonly since?: number;
   readonly messages: readonly { readonly id: string; readonly sequence: number }[];
 }
 

@@ -71,6 +71,11 @@ export class SimulatedServer {
     return this.#stopping;
   }
 
+  /** How many events there are. */
+  get recorded(): number {
+    return this.#log.events.length;
+  }
+
   record(entry: HistoryEntry): void {
     this.#log.add(this.#clock.now(), entry);
   }

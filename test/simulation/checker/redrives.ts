@@ -55,15 +55,19 @@ const isOneMessage = ({ publishes }: Identity): boolean => {
 interface Sight {
   readonly id: string;
   readonly sequence: number;
+  /** Between this event and that one. */
+  readonly since: number;
   readonly index: number;
 }
 
 function sightsOf(run: Run, copies: Copies, names: readonly string[]): Sight[] {
   const peeks = names.flatMap((name) => run.queue(name).peeks);
-  const peeked = peeks.flatMap(({ messages, index }) => messages.map(({ id, sequence }) => ({ id, sequence, index })));
+  const peeked = peeks.flatMap(({ messages, index, since = index }) =>
+    messages.map(({ id, sequence }) => ({ id, sequence, since, index })),
+  );
   const delivered = copies.leases
     .filter(({ copy }) => names.includes(copy.queue.name))
-    .map(({ copy, delivery }) => ({ id: copy.identity.id, sequence: copy.sequence, index: delivery.index }));
+    .map(({ copy, delivery }) => ({ id: copy.identity.id, sequence: copy.sequence, since: delivery.index, index: delivery.index }));
   return [...peeked, ...delivered];
 }
 
@@ -71,8 +75,8 @@ function sightsOf(run: Run, copies: Copies, names: readonly string[]): Sight[] {
 function deadBetween(sights: readonly Sight[], after: number, before: number): Map<string, number> {
   const found = new Map<string, number>();
   const unclear = new Set<string>();
-  for (const { id, sequence, index } of sights) {
-    if (index <= after || index >= before) continue;
+  for (const { id, sequence, since, index } of sights) {
+    if (since <= after || index >= before) continue;
     if ((found.get(id) ?? sequence) !== sequence) unclear.add(id);
     found.set(id, sequence);
   }

@@ -138,10 +138,11 @@ const lookAtDead: Operation = {
     const { engine } = world.server;
     if (queue === undefined || engine === undefined) return false;
     const look = async (): Promise<void> => {
+      const since = world.server.recorded;
       const { items } = await engine.deadLetters(world.address(queue.name), 0, world.random.between(1, 20));
       if (world.server.engine !== engine) return;
       const messages = items.map(({ record, sequence }) => ({ id: readRecord(record, 0, record.length).id, sequence }));
-      world.record({ type: "peek", queue: queue.dead, messages });
+      world.record({ type: "peek", queue: queue.dead, messages, since });
       for (const { id } of messages) world.deadIds.push(id);
     };
     world.spawn(tell(look()));
