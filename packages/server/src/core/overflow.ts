@@ -96,6 +96,8 @@ export class Overflow implements SpaceMaker {
 
   /** The block at the window's end, when one begins just there: a life before this one may have left gaps. */
   #stored(queue: Queue): Block | undefined {
+    // What leaves just now is still in the store.
+    if (queue.leftMeanwhile !== undefined) return undefined;
     const value = this.#context.get(keys.blockKey(queue.number, queue.windowEnd));
     if (value === undefined) return undefined;
     const block = Block.unpack(value);
