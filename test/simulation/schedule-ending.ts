@@ -10,9 +10,17 @@ export async function lookAtSchedules(world: World, engine: StoredEngine): Promi
   for (const queue of world.timekeeper.queues) {
     const address = world.address(queue);
     if (engine.options(address) === undefined) continue;
-    const { items } = await world.time.until("a look at a schedule", engine.schedules(address, undefined, 1));
-    const [listed] = items.map(({ published, skipped, next }) => ({ published, skipped, next }));
-    const chimes = await chimesOf(world, engine, queue);
+    const look = async (): Promise<Chimes["listed"]> => {
+      const { items } = await world.time.until("a look at a schedule", engine.schedules(address, undefined, 1));
+      return items.map(({ published, skipped, next }) => ({ published, skipped, next }))[0];
+    };
+    let listed = await look();
+    let chimes = await chimesOf(world, engine, queue);
+    // Both of one moment: it may publish in between.
+    for (let again = await look(); again?.published !== listed?.published; again = await look()) {
+      listed = again;
+      chimes = await chimesOf(world, engine, queue);
+    }
     const seen: Omit<Chimes, "index" | "at"> = { type: "chimes", queue, chimes, ...(listed === undefined ? {} : { listed }) };
     world.record(seen);
     if (listed !== undefined) await world.time.until("the end of a schedule", engine.unschedule(address, queue));
