@@ -46,7 +46,8 @@ export class Copy {
   }
 
   get key(): string | undefined {
-    return (this.identity.publishes.find(mayHaveHappened)?.invoked ?? this.leases[0]?.delivery)?.key;
+    // The id may have been published with several keys, of which one was stored.
+    return (this.leases[0]?.delivery ?? this.identity.publishes.find(mayHaveHappened)?.invoked)?.key;
   }
 
   get lastLease(): Lease | undefined {
