@@ -121,6 +121,8 @@ export class Queue extends LogState {
   leftMeanwhile: Set<number> | undefined;
   /** And those of them that went to the due list, where the read may not have seen them. */
   movedMeanwhile: Set<number> | undefined;
+  /** How often a message that had been handed out went to the due list. */
+  moves = 0;
   /** Messages were taken out of the middle, so blocks of this life that are not in memory may have bitmaps too. */
   holed = false;
   /** What was purged is being cleared from the store. */

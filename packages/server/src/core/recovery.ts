@@ -55,6 +55,7 @@ export class Recovery {
         this.#windows.settle(queue, block, index);
         queue.leftMeanwhile?.add(queue.cursor);
         queue.movedMeanwhile?.add(queue.cursor);
+        queue.moves++;
       }
       this.#windows.advance(queue, block);
     }

@@ -181,6 +181,7 @@ export class Transitions implements Settling {
     const record = this.#recordOf(queue, lease);
     this.#leave(queue, lease);
     queue.movedMeanwhile?.add(lease.sequence);
+    queue.moves++;
     const list = failedListOf(priorityOf(lease.place.due?.list ?? 0));
     this.#entries.add(queue, record, { list, due: at, sequence: lease.sequence, attempts, publishedAt: lease.publishedAt, reason });
   }

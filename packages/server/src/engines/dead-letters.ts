@@ -103,12 +103,16 @@ export class DeadLetters {
     const queue = this.#queue;
     if (queue === undefined) return 0;
     let reader = new LetterReader(queue, this.#store);
+    let { moves } = queue;
     const through = queue.next - 1;
     let count = 0;
     try {
       for (let [after, again] = [0, 0]; after < through; ) {
         if (again > READ_AGAIN_MAX) throw new HoldfastError("ENGINE_UNAVAILABLE", "the letters do not hold still");
         const end = await alone(queue, async () => {
+          // What was given back since the last stretch went where the reader looked before.
+          if (all && queue.moves !== moves) reader = new LetterReader(queue, this.#store);
+          moves = queue.moves;
           const stretch = await this.#readStill(queue, reader, after);
           const mine = stretch.letters.filter((letter) => letter.sequence <= through && this.#isMine(letter) && wanted(letter));
           const missed = all && hasMoved(queue, after, Math.min(stretch.end, through));
