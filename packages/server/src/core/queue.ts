@@ -155,6 +155,12 @@ export class Queue extends LogState {
     this.chains = ordering === "none" ? undefined : new Chains(ordering === "fifo", this.#seed);
   }
 
+  /** A message that had been handed out goes to the due list. */
+  noteMove(sequence: number): void {
+    this.movedMeanwhile?.add(sequence);
+    this.moves++;
+  }
+
   get dedupWindowMs(): number {
     return this.options.dedupWindowMs;
   }

@@ -54,8 +54,7 @@ export class Recovery {
         );
         this.#windows.settle(queue, block, index);
         queue.leftMeanwhile?.add(queue.cursor);
-        queue.movedMeanwhile?.add(queue.cursor);
-        queue.moves++;
+        queue.noteMove(queue.cursor);
       }
       this.#windows.advance(queue, block);
     }

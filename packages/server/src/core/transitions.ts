@@ -180,8 +180,7 @@ export class Transitions implements Settling {
   #moveToDue(queue: Queue, lease: Lease, at: number, attempts: number, reason: string | undefined): void {
     const record = this.#recordOf(queue, lease);
     this.#leave(queue, lease);
-    queue.movedMeanwhile?.add(lease.sequence);
-    queue.moves++;
+    queue.noteMove(lease.sequence);
     const list = failedListOf(priorityOf(lease.place.due?.list ?? 0));
     this.#entries.add(queue, record, { list, due: at, sequence: lease.sequence, attempts, publishedAt: lease.publishedAt, reason });
   }

@@ -15,12 +15,10 @@ const DUE_BYTES_MAX = 1_048_576;
 /** Starts the reads of all queues that may want one. `guard` waits for a read. */
 export function readAhead(core: Core, store: Store, clock: Clock, guard: (read: Promise<void>) => void): void {
   for (const queue of takeAll(core.wanting)) {
+    if (queue.readsAhead && queue.wantsLog !== undefined && core.loader.fillBytes(queue) > 0) guard(fillWindow(core, store, queue, clock));
     if (queue.leftMeanwhile !== undefined) continue;
-    // What was delivered before comes before the log.
     if (queue.levels.needsLoading && queue.readsAhead) {
       for (const list of queue.levels.lists) if (list.needsLoading && !list.reading) guard(fillDueList(core, store, queue, list));
-    } else if (queue.readsAhead && queue.wantsLog !== undefined && core.loader.fillBytes(queue) > 0) {
-      guard(fillWindow(core, store, queue, clock));
     }
     if (queue.chains !== undefined && queue.consumers.size > 0) {
       for (const chain of takeAll(queue.chains.wanting)) guard(fillChain(core, store, queue, chain, clock));
@@ -77,7 +75,7 @@ async function fillDueList(core: Core, store: Store, queue: Queue, list: DueList
   } finally {
     list.reading = false;
   }
-  if (queue.readsAhead) core.wanting.add(queue);
+  if (list.needsLoading && queue.readsAhead) core.wanting.add(queue);
 }
 
 /** Reads the next held messages of a chain that has none in memory. */

@@ -1,27 +1,17 @@
-import { type Holdfast as Client, connect } from "holdfast-client";
 import { inbox, to, user } from "holdfast-client/users";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Happenings, TestHost } from "./test-host.js";
 
 let host: TestHost;
-const clients: Client[] = [];
 
 beforeEach(async () => {
   host = await TestHost.open();
 });
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.close({ timeoutMs: 0 });
-  await host.close();
-});
 
-function enter(name: string): Client {
-  const client = connect(`http://127.0.0.1:${host.port}`, { forceNew: true, auth: { user: name } });
-  clients.push(client);
-  return client;
-}
+afterEach(() => host.close());
 
 it("a client emits to rooms and users at once, and hears its own inbox", async () => {
-  const [ann, bob] = [enter("ann"), enter("bob")];
+  const [ann, bob] = [host.enter("ann"), host.enter("bob")];
   const heard = new Happenings<unknown[]>();
   await inbox(bob).on("note", (text, { user: owner, sender }) => heard.add([text, owner, sender]));
   const kitchen = bob.room("kitchen");

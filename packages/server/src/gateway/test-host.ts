@@ -1,5 +1,6 @@
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { connect as connectClient, type Holdfast as Client } from "holdfast-client";
 import { Server, type ServerOptions } from "socket.io";
 import { type Socket as ClientSocket, connect } from "socket.io-client";
 import type { AttachOptions } from "../gateway.js";
@@ -29,12 +30,13 @@ export type Reply = {
 
 export type Answered = (delivery: PlainDelivery, callback: (...args: unknown[]) => void) => void;
 
-/** A Socket.IO server with Holdfast on a memory engine, and plain clients of it; `close` ends them all. */
+/** A Socket.IO server with Holdfast on a memory engine, and clients of it; `close` ends them all. */
 export class TestHost {
   readonly http: HttpServer;
   readonly io: Server;
   readonly holdfast: Holdfast;
   readonly #clients = new Set<ClientSocket>();
+  readonly #ours = new Set<Client>();
 
   private constructor(http: HttpServer, io: Server, holdfast: Holdfast) {
     this.http = http;
@@ -88,6 +90,13 @@ export class TestHost {
     return socket;
   }
 
+  /** A client of our own library, of that user if there is one. */
+  enter(user?: string): Client {
+    const client = connectClient(`http://127.0.0.1:${this.port}`, { forceNew: true, ...(user !== undefined && { auth: { user } }) });
+    this.#ours.add(client);
+    return client;
+  }
+
   /** Ends the server; its clients try to come back if they may. */
   async stop(): Promise<void> {
     await this.holdfast.close();
@@ -95,6 +104,7 @@ export class TestHost {
   }
 
   async close(): Promise<void> {
+    for (const client of this.#ours) await client.close({ timeoutMs: 0 });
     for (const socket of this.#clients) socket.disconnect();
     await this.stop();
   }
