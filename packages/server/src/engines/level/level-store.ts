@@ -8,6 +8,8 @@ import type { Entry, ReadRange, StoreSnapshot, Write } from "../../store.js";
 import { syncDirectory } from "../../sync-directory.js";
 import type { BlobBase } from "./blobs/blob-store.js";
 import type { DiskSpace } from "./disk-space.js";
+import { cutTail } from "./manifest/cut-tail.js";
+import { examineManifest, type ManifestTail } from "./manifest/examine-manifest.js";
 import type { Scavenger } from "./scavenger.js";
 import { removeUnfinished } from "./unfinished.js";
 
@@ -65,6 +67,8 @@ export class LevelStore implements BlobBase {
     } catch (cause) {
       throw cannotOpen(directory, cause);
     }
+    const { damage, tail } = await examineManifest(directory);
+    if (damage !== undefined) throw cannotOpen(directory, new Error(`it is damaged: ${damage}`));
     const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
       keyEncoding: "view",
       valueEncoding: "view",
@@ -77,7 +81,7 @@ export class LevelStore implements BlobBase {
     try {
       await level.open().catch(async (cause: unknown) => {
         if (isDiskFull(cause)) await this.#space.release();
-        else if (!isDamaged(cause) || !(await removeUnfinished(directory))) throw cause;
+        else if (!isDamaged(cause) || !(await mend(directory, tail))) throw cause;
         await level.open();
       });
     } catch (cause) {
@@ -215,6 +219,10 @@ async function makeDirectory(path: string): Promise<void> {
   await mkdir(path);
   await syncDirectory(dirname(path));
 }
+
+/** Takes away what power that was lost left half done. */
+const mend = (directory: string, tail: ManifestTail | undefined): Promise<boolean> =>
+  tail === undefined ? removeUnfinished(directory) : cutTail(directory, tail);
 
 const isDiskFull = (error: unknown): boolean => /No space left on device/.test(causeOf(error).message);
 

@@ -1,0 +1,108 @@
+import { open, readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isUnfinished } from "../unfinished.js";
+import { recordsOf } from "./manifest-records.js";
+import { type FileSizes, Version } from "./version.js";
+import { readVersionEdit, type VersionEdit } from "./version-edit.js";
+
+/** Somebody else may be writing it; then LevelDB says that it is locked. */
+const LOOKS_MAX = 10;
+
+/** The end of a manifest that was being written when power was lost. */
+export interface ManifestTail {
+  /** The manifest's file. */
+  readonly path: string;
+  /** How long it was before. */
+  readonly end: number;
+}
+
+/** What was found out about a manifest; neither: it is as it should be. */
+export interface Manifest {
+  /** What it says cannot be relied on, and why. */
+  readonly damage?: string;
+  /** Its last record did not count yet, and is not whole, or what it speaks of is not there. */
+  readonly tail?: ManifestTail;
+}
+
+/** Records from the first to the last that is whole, as what they come to. */
+interface Records {
+  readonly bytes: number;
+  /** All but the last. */
+  readonly before: Version;
+  readonly beforeEnd: number;
+  readonly last: VersionEdit | undefined;
+  readonly lastEnd: number;
+}
+
+/**
+ * Compares LevelDB's manifest, which says what tables and logs it has, with the files that are there. Changes nothing.
+ *
+ * LevelDB writes a record, then syncs the directory, then the manifest, and only then deletes what the record made
+ * superfluous. So power that is lost meanwhile may leave the record in part, or without the files it speaks of, and
+ * then all is there that the records before it speak of: as that one changed no content, nothing is lost without it.
+ * LevelDB itself takes that for damage. And where a manifest was cut it takes for granted that logs which are
+ * missing had nothing, and opens with less.
+ */
+export async function examineManifest(directory: string): Promise<Manifest> {
+  for (let look = 0; look < LOOKS_MAX; look++) {
+    const before = await manifestOf(directory);
+    if (before === undefined) return (await isUnfinished(directory)) ? {} : { damage: "CURRENT is missing or does not name a manifest" };
+    const records = await readManifest(before.path).catch(() => undefined);
+    const files = await sizesOf(directory);
+    const after = await manifestOf(directory);
+    if (before.path !== after?.path || before.bytes !== after.bytes) continue;
+    if (records === undefined) break;
+    const found = judge(before.path, records, files);
+    return found.damage !== undefined && (await isUnfinished(directory)) ? {} : found;
+  }
+  return {};
+}
+
+function judge(path: string, records: Records, files: FileSizes): Manifest {
+  const { before, last, lastEnd, beforeEnd, bytes } = records;
+  const newest = before.copy();
+  if (last !== undefined) newest.apply(last);
+  const lacks = newest.lacks(files);
+  if (lacks === undefined) return lastEnd === bytes ? {} : { tail: { path, end: lastEnd } };
+  if (lastEnd === bytes && before.lacks(files) === undefined) return { tail: { path, end: beforeEnd } };
+  return { damage: lacks };
+}
+
+/** The manifest that LevelDB would read; undefined when it would begin anew, or refuse to. */
+async function manifestOf(directory: string): Promise<{ readonly path: string; readonly bytes: number } | undefined> {
+  const current = await readFile(join(directory, "CURRENT"), "latin1").catch(() => "");
+  const [, name] = /^(MANIFEST-\d+)\n$/.exec(current) ?? [];
+  if (name === undefined) return undefined;
+  const path = join(directory, name);
+  const { size } = await stat(path).catch(() => ({ size: 0 }));
+  return { path, bytes: size };
+}
+
+async function readManifest(path: string): Promise<Records> {
+  const file = await open(path);
+  try {
+    const before = new Version();
+    let [beforeEnd, lastEnd] = [0, 0];
+    let last: VersionEdit | undefined;
+    for await (const { bytes, end } of recordsOf(file)) {
+      const edit = readVersionEdit(bytes);
+      if (edit === undefined) break;
+      if (last !== undefined) before.apply(last);
+      [last, beforeEnd, lastEnd] = [edit, lastEnd, end];
+    }
+    const { size } = await file.stat();
+    return { before, beforeEnd, last, lastEnd, bytes: size };
+  } finally {
+    await file.close();
+  }
+}
+
+async function sizesOf(directory: string): Promise<FileSizes> {
+  const names = (await readdir(directory)).filter((name) => /^\d+\.(ldb|sst|log)$/.test(name));
+  const sizes = new Map<string, number>();
+  for (const name of names) {
+    const found = await stat(join(directory, name)).catch(() => undefined);
+    if (found !== undefined) sizes.set(name, found.size);
+  }
+  return sizes;
+}

@@ -1,0 +1,103 @@
+/** A table of LevelDB. */
+export interface TableFile {
+  readonly number: number;
+  readonly bytes: number;
+}
+
+/** What a record of a manifest changes in the set of tables, and in what else LevelDB must know. Source: LevelDB's `db/version_edit.cc`. */
+export interface VersionEdit {
+  readonly added: readonly TableFile[];
+  readonly removed: readonly number[];
+  /** What is in logs from this one on is in no table yet. */
+  readonly log?: number;
+  readonly nextFile?: number;
+  readonly lastSequence?: number;
+}
+
+const TAG = {
+  comparator: 1,
+  log: 2,
+  nextFile: 3,
+  lastSequence: 4,
+  compactPointer: 5,
+  removed: 6,
+  added: 7,
+  previousLog: 9,
+} as const;
+
+/** Undefined where it is not an edit. */
+export function readVersionEdit(record: Buffer): VersionEdit | undefined {
+  const fields = new Fields(record);
+  const added: TableFile[] = [];
+  const removed: number[] = [];
+  const known: { log?: number; nextFile?: number; lastSequence?: number } = {};
+  while (fields.hasMore) {
+    switch (fields.number()) {
+      case TAG.comparator:
+        fields.skipText();
+        break;
+      case TAG.log:
+        known.log = fields.number();
+        break;
+      case TAG.nextFile:
+        known.nextFile = fields.number();
+        break;
+      case TAG.lastSequence:
+        known.lastSequence = fields.number();
+        break;
+      case TAG.compactPointer:
+        fields.number();
+        fields.skipText();
+        break;
+      case TAG.removed:
+        fields.number();
+        removed.push(fields.number());
+        break;
+      case TAG.added:
+        fields.number();
+        added.push({ number: fields.number(), bytes: fields.number() });
+        fields.skipText();
+        fields.skipText();
+        break;
+      case TAG.previousLog:
+        fields.number();
+        break;
+      default:
+        return undefined;
+    }
+  }
+  return fields.isSound ? { added, removed, ...known } : undefined;
+}
+
+/** The fields of an edit one after the other: numbers of seven bits a byte, and texts with their length before them. */
+class Fields {
+  readonly #bytes: Buffer;
+  #at = 0;
+  isSound = true;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get hasMore(): boolean {
+    return this.isSound && this.#at < this.#bytes.length;
+  }
+
+  number(): number {
+    let value = 0;
+    for (let factor = 1; this.isSound; factor *= 128) {
+      const byte = this.#bytes[this.#at++];
+      this.isSound = byte !== undefined && factor <= Number.MAX_SAFE_INTEGER;
+      if (byte === undefined) break;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    return 0;
+  }
+
+  skipText(): void {
+    const bytes = this.number();
+    this.#at += bytes;
+    this.isSound &&= this.#at <= this.#bytes.length;
+  }
+}
