@@ -12,6 +12,8 @@ const FAILURES_MAX = 20;
 const FIRST_MOMENTS = 24;
 /** So many times in a row a crash gave nothing new: there is not more to find at that moment. */
 const STALE_MAX = 12;
+/** So many times what is wanted of each moment come from one that makes up for others. */
+const CAUGHT_UP_MAX = 6;
 
 export interface ImagesTask {
   readonly recording: Recording;
@@ -21,6 +23,7 @@ export interface ImagesTask {
   /** Of the moments at which power may be lost, those whose number leaves `part` when divided by `parts`; 0 has the first ones too. */
   readonly part: number;
   readonly parts: number;
+  /** On the average: what is missing where there are fewer different ones is made up for later. */
   readonly imagesPerMoment: number;
 }
 
@@ -68,6 +71,8 @@ class ImageJudge {
   readonly #seen = new Set<string>();
   readonly #failures: string[] = [];
   #moments = 0;
+  /** How many images there should be by now. */
+  #due = 0;
 
   constructor(task: ImagesTask, onImages: (count: number) => void) {
     this.#task = task;
@@ -98,7 +103,9 @@ class ImageJudge {
     const { part, parts, imagesPerMoment } = this.#task;
     const number = this.#moments++;
     if (number % parts !== part && !(part === 0 && number < FIRST_MOMENTS)) return;
-    for (let image = 0, stale = 0; image < imagesPerMoment && stale < STALE_MAX; ) {
+    this.#due += imagesPerMoment;
+    const end = Math.min(this.#due, this.#seen.size + imagesPerMoment * CAUGHT_UP_MAX);
+    for (let stale = 0; this.#seen.size < end && stale < STALE_MAX; ) {
       const files = this.#disk.crash(this.#random);
       const identity = createHash("sha1").update(identityOf(files)).digest("base64");
       if (this.#seen.has(identity)) {
@@ -106,7 +113,6 @@ class ImageJudge {
         continue;
       }
       this.#seen.add(identity);
-      image++;
       await this.#judge(files, moment);
       if (this.#failures.length >= FAILURES_MAX) return;
     }

@@ -1,5 +1,5 @@
 /** A table of LevelDB. */
-export interface TableFile {
+interface TableFile {
   readonly number: number;
   readonly bytes: number;
 }
