@@ -79,18 +79,15 @@ export function standingAfter(lease: Lease, next: number, nextLife: number | und
 function wasRetriedByHand({ copy, delivery }: Lease, next: number): boolean {
   return copy.queue.keyActionsOf("retry", copy.key).some(({ invoked, doneIndex }) => invoked.index < next && doneIndex > delivery.index);
 }
-
-/** What was in flight at a crash may be counted only when somebody consumes; until then the scan may show less. */
+/** What was in flight at a crash counts when the next life begins, whether anybody consumes in it or not. */
 function checkScanned(copy: Copy, standing: Standing, report: Report): void {
   const { scanned, queue, lastLease } = copy;
   const at = queue.scan?.index;
   if (scanned === undefined || at === undefined) return;
-  const crashed = lastLease !== undefined && lastLease.lifeEnd < at;
-  const least = crashed ? Math.min(standing.least, lastLease.delivery.attempt - 1) : standing.least;
   // The scan counts the attempt in flight, also one that nobody was handed yet.
   const inFlight = scanned.state === "in-flight" ? 1 : 0;
   const most = standing.most + inFlight + queue.slipsBetween(standing.from, at);
-  if (scanned.attempts >= least && scanned.attempts <= most) return;
-  const text = `${copy} is stored with ${scanned.attempts} attempts, expected ${least} to ${most}`;
+  if (scanned.attempts >= standing.least && scanned.attempts <= most) return;
+  const text = `${copy} is stored with ${scanned.attempts} attempts, expected ${standing.least} to ${most}`;
   report.add("attempt", text, lastLease?.delivery.index ?? copy.published?.doneIndex ?? -1, at);
 }

@@ -246,8 +246,8 @@ export class CommitBuilder {
  */
 function sealMark(queue: Queue): void {
   if (queue.chains !== undefined) {
-    // Each message has a mark of its own here; this says how far the log was looked through.
-    queue.leasedThrough = Math.max(queue.cursor - 1, queue.recoverThrough);
+    // Each message has a mark of its own here; this says how far the log has any.
+    queue.leasedThrough = Math.max(queue.cursor - 1, queue.recoverThrough, queue.retired ? 0 : queue.reservedThrough);
     return;
   }
   const reserved = Math.min(queue.next - 1, queue.cursor - 1 + wantedBy(queue));

@@ -115,4 +115,5 @@ function reserve(queue: Queue, message: Reservation): void {
   message.block.markLeased(message.index);
   queue.dirtyBlocks.set(message.block.first, message.block);
   queue.reserving.push(message);
+  queue.reservedThrough = Math.max(queue.reservedThrough, message.block.first + message.index);
 }

@@ -210,6 +210,21 @@ function testCrashes(suite: Suite): void {
     });
   }
 
+  for (const ordering of ["none", "key", "fifo"] as const) {
+    suite.case(`L4: ${ordering}: what went to a waiting consumer at once is counted at a crash though nobody consumes afterwards`, async (h) => {
+      await h.define("orders", { ordering });
+      const consumer = await h.attach("orders", 4);
+      await h.expectNothing(consumer);
+      await h.publish("orders", { body: "cod", key: "a" }, { body: "hake", key: "b" });
+      await h.take(consumer, 2);
+      await h.restart("crash");
+      expect(await h.scan("orders")).toMatchObject([
+        { body: "cod", attempts: 1 },
+        { body: "hake", attempts: 1 },
+      ]);
+    });
+  }
+
   suite.case("L4: a message that ends every life that leases it ends in the dead letters", async (h) => {
     await h.define("orders", { maxAttempts: 3 });
     const [receipt] = await h.publish("orders", "poison");
