@@ -211,7 +211,7 @@ function testCrashes(suite: Suite): void {
   }
 
   for (const ordering of ["none", "key", "fifo"] as const) {
-    suite.case(`L4: ${ordering}: what went to a waiting consumer at once is counted at a crash though nobody consumes afterwards`, async (h) => {
+    suite.case(`L4: ${ordering}: what went to a waiting consumer at once is counted after a crash without one`, async (h) => {
       await h.define("orders", { ordering });
       const consumer = await h.attach("orders", 4);
       await h.expectNothing(consumer);
