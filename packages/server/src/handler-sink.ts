@@ -147,9 +147,18 @@ export class HandlerSink<Body> implements Sink {
   }
 }
 
+/** What was thrown, as text; anything may be. */
+function textOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "the handler threw something that has no text";
+  }
+}
+
 /** An error's message, cut to what a reason may hold. */
 function reasonOf(error: unknown): string {
-  const bytes = Buffer.from(error instanceof Error ? error.message : String(error), "utf8");
+  const bytes = Buffer.from(textOf(error), "utf8");
   if (bytes.length <= LIMITS.reasonBytesMax) return bytes.toString("utf8");
   // The cut may fall inside a character; what is left of it becomes U+FFFD, which takes up to three bytes.
   return bytes.subarray(0, LIMITS.reasonBytesMax - 3).toString("utf8");

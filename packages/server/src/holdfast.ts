@@ -1,5 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Namespace, Server, Socket } from "socket.io";
+import { z } from "zod";
 import { Auth } from "./auth/auth.js";
 import type { AuthSettings } from "./auth/options.js";
 import type { RevocationTarget } from "./auth/revocations.js";
@@ -20,9 +21,14 @@ import type { Room, RoomOptionsInput } from "./room.js";
 import type { TargetName } from "./room-names.js";
 import { Scope } from "./scope.js";
 import { type HoldfastOptions, resolveSettings, type Settings } from "./settings.js";
+import { validate } from "./validate.js";
 
 /** How long `close` waits for handlers in this process. */
 const DRAIN_MS = 10_000;
+const WAIT_MS_MAX = 3_600_000;
+
+const waitMs = z.int().min(0).max(WAIT_MS_MAX).optional();
+const closeOptions = z.strictObject({ drainMs: waitMs, settleMs: waitMs });
 
 /**
  * Durable queues and rooms beside a Socket.IO server.
@@ -207,14 +213,17 @@ export class Holdfast {
    * Stops: new work is refused with `SHUTTING_DOWN`, handlers at work finish (up to `drainMs`, 10 s), what is in flight
    * goes back uncounted, the engine closes. The Socket.IO server stays open. Called again, it waits for the same.
    *
-   * @param options.settleMs how long clients may still settle what they hold (0); what they settle by then does not come again
+   * @param options.drainMs 0 to 3,600,000
+   * @param options.settleMs how long clients may still settle what they hold, 0 (the default) to 3,600,000; what they settle by then does
+   *   not come again
    */
-  close({ drainMs = DRAIN_MS, settleMs = 0 }: { readonly drainMs?: number; readonly settleMs?: number } = {}): Promise<void> {
+  async close(options: { readonly drainMs?: number; readonly settleMs?: number } = {}): Promise<void> {
+    const { drainMs = DRAIN_MS, settleMs = 0 } = validate(closeOptions, options, "options");
     this.#closed ??= this.#broker.close({ drainMs, settleMs }, this.#requesters.stop()).finally(async () => {
       this.#gateway.close();
       await this.#guard?.close();
     });
-    return this.#closed;
+    await this.#closed;
   }
 }
 

@@ -56,6 +56,23 @@ describe("a queue in the server's process", () => {
     for (const letter of (await queue.deadLetters()).items) expect(letter.history).toMatchObject({ reason: "rejected", error: "burnt" });
   });
 
+  it("a handler may throw anything: its message is nacked", async () => {
+    const thrown: unknown[] = [Object.create(null), undefined, Symbol("x"), Object.assign(new Error("x"), { message: 5 })];
+    const queue = holdfast.queue<number>("thrown", { maxAttempts: 1 });
+    queue.consume((delivery) => {
+      throw thrown[delivery.body];
+    });
+    await queue.publishAll(thrown.map((_, body) => ({ body })));
+    await until(async () => (await queue.stats()).dead === thrown.length);
+    const letters = (await queue.deadLetters()).items;
+    expect(letters.map(({ history }) => history?.error)).toEqual([
+      "the handler threw something that has no text",
+      "undefined",
+      "Symbol(x)",
+      "5",
+    ]);
+  });
+
   it("a delivery carries its verbs and is settled once", async () => {
     const queue = holdfast.queue<string>("q");
     const outcomes = new Happenings<string>();
@@ -214,6 +231,12 @@ describe("a queue in the server's process", () => {
     );
     for (const body of [1, 2]) await queue.publish(body);
     await started.count(1);
+    for (const drainMs of [-1, Number.POSITIVE_INFINITY, 1.5]) {
+      await expect(holdfast.close({ drainMs })).rejects.toMatchObject({
+        code: "BAD_REQUEST",
+        message: expect.stringContaining("drainMs is "),
+      });
+    }
     const closed = holdfast.close();
     await expect(queue.publish(3)).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
     finish();
