@@ -64,13 +64,8 @@ describe("a queue in the server's process", () => {
     });
     await queue.publishAll(thrown.map((_, body) => ({ body })));
     await until(async () => (await queue.stats()).dead === thrown.length);
-    const letters = (await queue.deadLetters()).items;
-    expect(letters.map(({ history }) => history?.error)).toEqual([
-      "the handler threw something that has no text",
-      "undefined",
-      "Symbol(x)",
-      "5",
-    ]);
+    const errors = ["the handler threw something that has no text", "undefined", "Symbol(x)", "5"];
+    expect((await queue.deadLetters()).items).toMatchObject(errors.map((error) => ({ history: { error } })));
   });
 
   it("a delivery carries its verbs and is settled once", async () => {
