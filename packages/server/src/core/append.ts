@@ -7,7 +7,7 @@ import { store, storeOne, storeUntil } from "./log.js";
 import type { LogState } from "./log-state.js";
 import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
 import type { Queue } from "./queue.js";
-import { fits, makeSpace, refusalOfAll, type SpaceMaker } from "./space.js";
+import { fits, makeSpace, refusalOfAll, type SpaceMaker, type Together } from "./space.js";
 import { delayOf, expireAtOf, NEVER, ttlGrowth, withDefaultTtl } from "./timing.js";
 
 /** Producers remembered per queue or room; past it new ones are refused, unless one has been idle for long enough to be forgotten. */
@@ -103,13 +103,8 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const contents = new Map<string, Buffer>();
   let added = 0;
-  const news = { count: 0, bytes: 0, largest: 0 };
-  const add = (bytes: number): void => {
-    news.count++;
-    news.bytes += bytes;
-    news.largest = Math.max(news.largest, bytes);
-  };
-  const grows = (record: RecordView): number => ttlGrowth(record, queue?.options.ttlMs ?? 0);
+  const news = new News(queue?.options.ttlMs ?? 0);
+  const remembers = queue === undefined || queue.dedupWindowMs > 0;
   let at = 0;
   for (let index = 0; index < count; index++) {
     const end = at + view.getUint32(at, true);
@@ -118,8 +113,8 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
     if (known?.fateOf((request.producer?.firstNumber ?? 0) + index) !== undefined) continue;
     const error = limitError(record) ?? keyError(queue, record) ?? priorityError(queue, record);
     if (error !== undefined) return error;
-    if (!record.chosenId) {
-      add(record.size + grows(record));
+    if (!record.chosenId || !remembers) {
+      news.add(record);
       continue;
     }
     const hash = hashRecord(record);
@@ -128,10 +123,37 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
     const isSame = before?.equals(hash.content) ?? queue?.ids.known(hash, now, queue.dedupWindowMs)?.isSame;
     if (isSame === false) return conflict(record);
     if (isSame === undefined && !(queue?.ids.hasRoomFor(++added) ?? true)) return idsFull();
-    if (isSame === undefined) add(record.size + grows(record));
+    if (isSame === undefined) news.add(record);
     contents.set(id, hash.content);
   }
-  return queue === undefined ? undefined : refusalOfAll(queue, news.count, news.bytes, news.largest);
+  return queue === undefined ? undefined : refusalOfAll(queue, news);
+}
+
+/** What a request would add to its queue, message by message. */
+class News implements Together {
+  count = 0;
+  bytes = 0;
+  largest = 0;
+  readonly staying = { count: 0, bytes: 0 };
+  readonly #delayed = { count: 0, bytes: 0 };
+  readonly #ttlMs: number;
+
+  /** @param ttlMs of the queue */
+  constructor(ttlMs: number) {
+    this.#ttlMs = ttlMs;
+  }
+
+  add(record: RecordView): void {
+    const bytes = record.size + ttlGrowth(record, this.#ttlMs);
+    this.count++;
+    this.bytes += bytes;
+    this.largest = Math.max(this.largest, bytes);
+    this.staying.count = this.#delayed.count + 1;
+    this.staying.bytes = Math.max(this.staying.bytes, this.#delayed.bytes + bytes);
+    if ((record.timing?.delayMs ?? 0) === 0) return;
+    this.#delayed.count++;
+    this.#delayed.bytes += bytes;
+  }
 }
 
 /** Messages that may be numbered by a producer. */

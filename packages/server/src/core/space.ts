@@ -10,6 +10,16 @@ export interface SpaceMaker {
 /** Messages that one publish may push out at most: a limit that was lowered is reached by several. */
 const EVICTED_MAX = 1_000;
 
+/** Messages that are to be stored together. */
+export interface Together {
+  readonly count: number;
+  readonly bytes: number;
+  /** Bytes of the largest. */
+  readonly largest: number;
+  /** Those that are there at once at least, and their bytes: each of them with all before it that are delayed, and do not give way. */
+  readonly staying: { readonly count: number; readonly bytes: number };
+}
+
 /** Whether so many messages more are within the queue's limits. */
 export function fits(queue: Queue, count: number, bytes: number): boolean {
   const { depthMax, bytesMax } = queue.options;
@@ -25,29 +35,30 @@ export function makeSpace(queue: Queue, bytes: number, maker: SpaceMaker, must: 
   const { bytesMax, overflow } = queue.options;
   if (fits(queue, 1, bytes)) return undefined;
   if (bytesMax > 0 && bytes > bytesMax) return tooLarge(queue, bytes);
-  if (overflow === "reject" || !canMakeSpace(queue, bytes)) return must ? undefined : full(queue);
+  if (overflow === "reject" || !canMakeSpace(queue, 1, bytes)) return must ? undefined : full(queue);
   for (let evicted = 0; evicted < EVICTED_MAX && !fits(queue, 1, bytes); evicted++) {
     if (!maker.evictOldest(queue, now)) return must ? undefined : full(queue);
   }
   return undefined;
 }
 
-/** Why not all of so many messages fit together, the largest of `largest` bytes; undefined when they do or space can be made. */
-export function refusalOfAll(queue: Queue, count: number, bytes: number, largest: number): ErrorReply | undefined {
+/** Why not all of these messages fit; undefined when they do or space can be made. */
+export function refusalOfAll(queue: Queue, { count, bytes, largest, staying }: Together): ErrorReply | undefined {
   const { bytesMax, overflow } = queue.options;
   if (fits(queue, count, bytes)) return undefined;
   if (bytesMax > 0 && largest > bytesMax) return tooLarge(queue, largest);
   if (overflow === "reject") return full(queue);
   // The first of the array can give way for the last of it.
-  return canMakeSpace(queue, largest) ? undefined : full(queue);
+  return canMakeSpace(queue, staying.count, staying.bytes) ? undefined : full(queue);
 }
 
-/** Whether one message more fits once all gave way that is neither in flight nor delayed. What gives way for nothing would be lost for nothing. */
-function canMakeSpace(queue: Queue, bytes: number): boolean {
+/** Whether so many more fit once all gave way that is neither in flight nor delayed. What gives way for nothing would be lost for nothing. */
+function canMakeSpace(queue: Queue, count: number, bytes: number): boolean {
   const { depthMax, bytesMax } = queue.options;
   const { inFlight, delays } = queue;
   return (
-    (depthMax === 0 || inFlight + delays.count < depthMax) && (bytesMax === 0 || bytesInFlight(queue) + delays.bytes + bytes <= bytesMax)
+    (depthMax === 0 || inFlight + delays.count + count <= depthMax) &&
+    (bytesMax === 0 || bytesInFlight(queue) + delays.bytes + bytes <= bytesMax)
   );
 }
 

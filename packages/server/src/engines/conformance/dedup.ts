@@ -127,5 +127,20 @@ export function testDedup(suite: Suite): void {
       await h.clock.advance(1);
       expect(await h.publish("orders", { id: "a", body: "cod" })).toMatchObject([{ duplicate: false }]);
     });
+
+    suite.case("P4, C2: with a window of 0 ids of one array are not compared either, and each message counts for depthMax", async (h) => {
+      await h.define("orders", { dedupWindowMs: 0, depthMax: 2 });
+      const three = { queue: "orders", drafts: ["cod", "cod", "cod"].map((body) => ({ id: "a", body })) };
+      await expect(h.publishAll(three)).rejects.toMatchObject({ code: "QUEUE_FULL" });
+      const [fates] = await h.publishAll({
+        queue: "orders",
+        drafts: [
+          { id: "a", body: "cod" },
+          { id: "a", body: "eel" },
+        ],
+      });
+      expect(fates).toMatchObject([{ duplicate: false }, { duplicate: false }]);
+      expect((await h.scan("orders")).map(({ body }) => body)).toEqual(["cod", "eel"]);
+    });
   });
 }

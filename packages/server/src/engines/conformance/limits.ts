@@ -196,6 +196,25 @@ function testOverflow(suite: Suite): void {
     expect((await h.stats("orders")).dead).toBe(0);
   });
 
+  suite.case("C2: an array whose delayed messages leave no room for the others is QUEUE_FULL, and pushes out nothing", async (h) => {
+    const later = (body: number) => ({ body, delayMs: 60_000 });
+    const size = h.packed(later(1)).records.length;
+    for (const limit of [{ depthMax: 2 }, { depthMax: 0, bytesMax: 2 * size + 1 }]) {
+      await h.define("orders", { ...limit, overflow: "dead-letter-oldest" });
+      await h.publish("orders", 1, 2);
+      for (const drafts of [
+        [later(3), later(4), 5],
+        [3, later(4), later(5), later(6)],
+      ]) {
+        await expect(h.publishAll({ queue: "orders", drafts })).rejects.toMatchObject({ code: "QUEUE_FULL" });
+        expect(await bodies(h, "orders")).toEqual([1, 2]);
+      }
+      await h.publishAll({ queue: "orders", drafts: [3, later(4), later(5)] });
+      expect(await bodies(h, "orders")).toEqual([4, 5]);
+      await h.engine.purge(h.address("orders"));
+    }
+  });
+
   suite.case("D1: bytesMax pushes out as many as the new one needs; without dead letters they are counted", async (h) => {
     const bytesMax = h.packed("x".repeat(10)).records.length * 10 + 40;
     await h.define("orders", { bytesMax, overflow: "dead-letter-oldest", deadLetter: false });
