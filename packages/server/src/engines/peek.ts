@@ -1,8 +1,10 @@
+import { RecordView } from "holdfast-client/protocol";
 import type { Clock } from "../clock.js";
 import { Block } from "../core/block.js";
 import { BLOCKED, type HeldMessage, unpackHeld } from "../core/held-message.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
+import { delayOf } from "../core/timing.js";
 import type { Page, Peeked } from "../engine.js";
 import type { Store } from "../store.js";
 import { storedDue } from "./due-store.js";
@@ -12,6 +14,9 @@ import { entriesOf } from "./pages.js";
 /**
  * Looks at the stored messages with a sequence above `after`, in order, from the log and the due lists, once what was done up to now
  * is durable: of a settlement under way neither memory nor the store has the message where it belongs.
+ *
+ * Messages may move meanwhile: from where they wait for their time to the log, and from there to where those are that were handed out.
+ * It is read in that direction, so that none is passed over; of one that is found twice the later place counts.
  *
  * @param caughtUp resolves when what was done up to now is durable
  */
@@ -24,38 +29,43 @@ export async function peekQueue(
   limit: number,
 ): Promise<Page<Peeked, number>> {
   await caughtUp();
+  const after = Math.max(from, queue.purgedBelow - 1);
+  const delayed: Found[] = [];
+  for await (const message of delayedMessages(queue, store, after, limit + 1)) delayed.push(message);
+  const inLog = new Map<number, Found>();
+  for await (const message of logMessages(queue, store, after)) {
+    inLog.set(message.sequence, message);
+    if (inLog.size > limit) break;
+  }
+  // What memory does not have in the log any more the store has elsewhere only with the next commit.
+  await caughtUp();
+  const due: FoundDue[] = [];
+  for await (const message of dueMessages(queue, store, after, limit + 1)) due.push(message);
+  const held: FoundHeld[] = [];
+  for await (const message of heldMessages(queue, store, after, limit + 1)) held.push(message);
   const order = await OrderLook.read(queue, store, caughtUp);
   const now = clock.now();
-  const after = Math.max(from, queue.purgedBelow - 1);
-  const inFlight = leasedSequences(queue);
-  const state = (sequence: number, due: number): Peeked["state"] => {
-    if (inFlight.has(sequence)) return "in-flight";
-    return due > now ? "delayed" : "ready";
-  };
   const places = placesIn(queue, order, now);
-  const found: Peeked[] = [];
-  for await (const message of dueMessages(queue, store, after, limit + 1)) {
-    found.push({
-      ...message,
-      attempts: message.attempts + (inFlight.has(message.sequence) ? 1 : 0),
-      state: state(message.sequence, message.due),
+  const found = new Map<number, Omit<Peeked, "attempts"> & { readonly failed: number }>();
+  for (const message of inLog.values()) found.set(message.sequence, { ...message, failed: 0, state: places.log(message) });
+  for (const message of due) {
+    found.set(message.sequence, { ...message, failed: message.attempts, state: message.due > now ? "delayed" : "ready" });
+  }
+  for (const message of held) found.set(message.sequence, { ...message, failed: message.attempts, state: places.held(message) });
+  const placed = new Set(delayed.length > 0 ? Array.from(found.values(), originOf) : []);
+  for (const message of delayed) {
+    if (!placed.has(originOf(message))) found.set(message.sequence, { ...message, failed: 0, state: "delayed" });
+  }
+  const inFlight = leasedSequences(queue);
+  const items = [...found.values()]
+    .sort((a, b) => a.sequence - b.sequence)
+    .slice(0, limit)
+    .map(({ sequence, publishedAt, record, failed, state }): Peeked => {
+      const isIn = inFlight.has(sequence);
+      return { sequence, publishedAt, record, attempts: failed + (isIn ? 1 : 0), state: isIn ? "in-flight" : state };
     });
-  }
-  for await (const message of heldMessages(queue, store, after, limit + 1)) {
-    const isIn = inFlight.has(message.sequence);
-    found.push({ ...message, attempts: message.attempts + (isIn ? 1 : 0), state: isIn ? "in-flight" : places.held(message) });
-  }
-  for await (const message of delayedMessages(queue, store, after, limit + 1)) found.push({ ...message, attempts: 0, state: "delayed" });
-  let fromLog = 0;
-  for await (const message of logMessages(queue, store, after)) {
-    const isIn = inFlight.has(message.sequence);
-    found.push({ ...message, attempts: isIn ? 1 : 0, state: isIn ? "in-flight" : places.log(message) });
-    if (++fromLog > limit) break;
-  }
-  found.sort((a, b) => a.sequence - b.sequence);
-  const items = found.slice(0, limit);
   const last = items.at(-1);
-  return last !== undefined && found.length > limit ? { items, next: last.sequence } : { items };
+  return last !== undefined && found.size > limit ? { items, next: last.sequence } : { items };
 }
 
 export function leasedSequences(queue: Queue): Set<number> {
@@ -73,14 +83,16 @@ interface Found {
   readonly record: Uint8Array;
 }
 
+type FoundDue = Found & { readonly due: number; readonly attempts: number };
+type FoundHeld = Found & HeldMessage & { readonly key: string };
+
+/** Tells a delayed message, which has another sequence once it took its place, from others. */
+const originOf = ({ publishedAt, record }: Found): string =>
+  `${publishedAt} ${delayOf(record, 0)} ${new RecordView(record, 0, record.length).id}`;
+
 /** The due lists are not in order of sequence, so all of it is read, and the lowest `limit` are kept. */
-async function* dueMessages(
-  queue: Queue,
-  store: Store,
-  after: number,
-  limit: number,
-): AsyncGenerator<Found & { due: number; attempts: number }> {
-  let lowest: (Found & { due: number; attempts: number })[] = [];
+async function* dueMessages(queue: Queue, store: Store, after: number, limit: number): AsyncGenerator<FoundDue> {
+  let lowest: FoundDue[] = [];
   for await (const { message, record } of storedDue(queue, store)) {
     if (message.sequence <= after) continue;
     const { sequence, publishedAt, due, attempts } = message;
@@ -106,14 +118,9 @@ async function* delayedMessages(queue: Queue, store: Store, after: number, limit
 }
 
 /** As `dueMessages`, of what the chains of an ordered queue have in the store. */
-async function* heldMessages(
-  queue: Queue,
-  store: Store,
-  after: number,
-  limit: number,
-): AsyncGenerator<Found & { key: string } & HeldMessage> {
+async function* heldMessages(queue: Queue, store: Store, after: number, limit: number): AsyncGenerator<FoundHeld> {
   if (queue.heldCount === 0) return;
-  let lowest: (Found & { key: string } & HeldMessage)[] = [];
+  let lowest: FoundHeld[] = [];
   for await (const [stored, value] of entriesOf(store, keys.heldRange(queue.number))) {
     const { key, rank } = keys.heldOf(stored);
     const { message, record } = unpackHeld(rank, value);

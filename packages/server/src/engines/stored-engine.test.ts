@@ -4,7 +4,7 @@ import { newListOf } from "../core/priority-level.js";
 import type { Entry } from "../store.js";
 import { Harness } from "./conformance/harness.js";
 import { turn } from "./conformance/manual-clock.js";
-import type { Delivery } from "./conformance/messages.js";
+import { type Delivery, readPeeked } from "./conformance/messages.js";
 import { GatedStore } from "./gated-store.js";
 import { hostOn } from "./memory/memory-host.js";
 import { MemoryStore } from "./memory/memory-store.js";
@@ -366,5 +366,41 @@ describe("bounds", () => {
     expect(stored).toBeLessThan(65_536);
     await h.restart("crash");
     expect(await h.produce("orders", producer, { id, body: 0 })).toMatchObject([{ error: "ID_CONFLICT" }]);
+  });
+});
+
+describe("a peek", () => {
+  const KEYS = ["a", "b", "c", "d"];
+
+  it.each(
+    (["none", "key", "fifo"] as const).flatMap((ordering) =>
+      [1, 2, 3, 4, 5, 6].flatMap((read) => (["before read", "after read"] as const).map((moment) => ({ ordering, read, moment }))),
+    ),
+  )("shows each message once, though they move $moment $read, ordered by $ordering", async ({ ordering, read, moment }) => {
+    await h.define("orders", { ordering, maxAttempts: 0 });
+    await h.publish("orders", ...KEYS.map((key) => ({ body: key, key })), { body: "late", key: "e", delayMs: 1_000 });
+    const level = ordering === "none" ? { priority: 3 } : {};
+    await h.publish("orders", { body: "raised", key: "f", ...level }, { body: "raised and late", key: "g", delayMs: 1_000, ...level });
+    const consumer = await h.attach("orders", 3);
+    const [first, second, third] = await h.take(consumer, 3);
+    if (!first || !second || !third) throw new Error("nothing leased");
+    await h.nack(consumer, third, { delayMs: 500 });
+    await h.quiet();
+    let gate = store.hold(moment);
+    const looking = h.engine.peek(h.address("orders"), 0, 100);
+    for (let passed = 1; passed < read; passed++) {
+      await gate.reached;
+      const next = store.hold(moment);
+      await gate.open();
+      gate = next;
+    }
+    await gate.reached;
+    for (const delivery of [first, second]) await h.nack(consumer, delivery, { delayMs: 100 });
+    await h.clock.advance(1_000);
+    await h.quiet();
+    await gate.open();
+    const bodies = readPeeked((await looking).items).map(({ body }) => body);
+    expect(bodies.sort()).toEqual([...KEYS, "late", "raised", "raised and late"].sort());
+    await h.checkCounts();
   });
 });
