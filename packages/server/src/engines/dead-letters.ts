@@ -45,15 +45,21 @@ export class DeadLetters {
   async page(after: number, limit: number): Promise<Page<Peeked, number>> {
     const queue = this.#queue;
     if (queue === undefined) return { items: [] };
-    // Letters that died just now are in the store then.
-    await this.#steps.durable();
-    const reader = new LetterReader(queue, this.#store);
+    let reader = new LetterReader(queue, this.#store);
+    let { moves } = queue;
     const found: Letter[] = [];
     let end = after;
-    for (let stretch = 0; stretch < STRETCHES_MAX && end !== Number.POSITIVE_INFINITY && found.length <= limit; stretch++) {
+    for (let [stretch, again] = [0, 0]; stretch < STRETCHES_MAX && end !== Number.POSITIVE_INFINITY && found.length <= limit; ) {
+      if (queue.moves !== moves) reader = new LetterReader(queue, this.#store);
+      moves = queue.moves;
+      // Letters that died just now are in the store then, and those given back in their new places.
+      await this.#steps.durable();
       const read = await reader.read(end);
+      // What was given back meanwhile may be in both places, or in neither.
+      if (queue.moves !== moves && again++ < READ_AGAIN_MAX) continue;
       found.push(...read.letters.filter((letter) => this.#isMine(letter)));
       end = read.end;
+      stretch++;
     }
     const items = this.#show(queue, found.slice(0, limit));
     if (found.length > limit) return { items, next: items.at(-1)?.sequence ?? after };

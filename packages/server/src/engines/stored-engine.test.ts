@@ -404,3 +404,35 @@ describe("a peek", () => {
     await h.checkCounts();
   });
 });
+
+describe("a page of dead letters", () => {
+  it.each([1, 2, 3].flatMap((read) => (["before read", "after read"] as const).map((moment) => ({ read, moment }))))(
+    "has each letter once, though one is given back $moment $read",
+    async ({ read, moment }) => {
+      await h.define("orders");
+      await h.publish("orders", 1, 2, 3);
+      const consumer = await h.attach("orders");
+      for (const delivery of await h.take(consumer, 3)) await h.reject(consumer, delivery);
+      const gravedigger = await h.attach("orders.dead");
+      const [first, second] = await h.take(gravedigger, 2);
+      if (!first || !second) throw new Error("nothing leased");
+      await h.nack(gravedigger, second, { delayMs: 500 });
+      await h.quiet();
+      let gate = store.hold(moment);
+      const looking = h.engine.deadLetters(h.address("orders"), 0, 100);
+      for (let passed = 1; passed < read; passed++) {
+        await gate.reached;
+        const next = store.hold(moment);
+        await gate.open();
+        gate = next;
+      }
+      await gate.reached;
+      await h.nack(gravedigger, first, { delayMs: 100 });
+      await h.clock.advance(1_000);
+      await h.nack(gravedigger, await h.takeOne(gravedigger), { delayMs: 100 });
+      await h.quiet();
+      await gate.open();
+      expect(readPeeked((await looking).items).map(({ body }) => body)).toEqual([1, 2, 3]);
+    },
+  );
+});
