@@ -193,9 +193,12 @@ export class QueueModel {
     for (;;) {
       const at = Math.min(...this.inFlight.map(({ lease }) => lease?.until ?? Number.POSITIVE_INFINITY));
       if (at > now) return over;
-      const together = this.inFlight.filter(({ lease }) => lease?.until === at);
-      over.push(...together.map(({ lease }) => lease?.number ?? 0));
-      this.#failTogether(together, at + this.options.backoffMs, now + this.options.backoffMs);
+      for (const message of this.inFlight.filter(({ lease }) => lease?.until === at)) {
+        // The one before it in its order may have taken it back.
+        if (message.state !== "in-flight") continue;
+        over.push(message.lease?.number ?? 0);
+        this.fail(message, at + this.options.backoffMs, now + this.options.backoffMs);
+      }
     }
   }
 

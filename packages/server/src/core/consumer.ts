@@ -57,16 +57,16 @@ export class Consumer {
     return irregular;
   }
 
-  /** Takes the leases that ended by `now`. */
-  takeExpired(now: number): Lease[] {
+  /** The leases that ended by `now`, in the order in which they were given. */
+  expired(now: number): Lease[] {
     const expired: Lease[] = [];
     for (const lease of this.leases.values()) {
       if (lease.leaseUntil > now) break;
       expired.push(lease);
     }
+    const regular = expired.length;
     for (const lease of this.irregular.values()) if (lease.leaseUntil <= now) expired.push(lease);
-    for (const lease of expired) this.take(lease.lease);
-    return expired;
+    return expired.length === regular ? expired : expired.sort((a, b) => a.lease - b.lease);
   }
 
   /** When its next lease ends; Infinity when it holds none. */

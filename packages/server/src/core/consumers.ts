@@ -79,20 +79,21 @@ export class Consumers {
   /** Ends the leases of the consumer that ran out; undefined when none did. */
   expire(consumer: Consumer, now: number): EndedLeases | undefined {
     if (this.#byNumber.get(consumer.number) !== consumer) return undefined;
-    const leases = consumer.takeExpired(now);
-    for (const lease of leases) {
+    const ended: number[] = [];
+    for (const lease of consumer.expired(now)) {
+      // The one before it in a `fifo` queue took it back: that counts no attempt.
+      if (consumer.take(lease.lease) === undefined) continue;
+      ended.push(lease.lease);
       if (lease.waits) this.#transitions.giveBack(lease, false, now);
       else {
         this.#transitions.fail(lease, now, undefined, undefined);
         consumer.expiredInARow++;
       }
     }
-    if (leases.length > 0) {
-      this.#commit.touch(consumer.queue);
-    }
+    if (ended.length > 0) this.#commit.touch(consumer.queue);
     const next = consumer.nextExpiry;
     if (next !== Number.POSITIVE_INFINITY) this.#wakes.forConsumer(consumer, next);
-    return leases.length === 0 ? undefined : { consumer, leases: leases.map(({ lease }) => lease) };
+    return ended.length === 0 ? undefined : { consumer, leases: ended };
   }
 
   /** The leases that ended since this was last asked, because one before them in a `fifo` queue did. */

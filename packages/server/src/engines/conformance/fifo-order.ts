@@ -84,6 +84,28 @@ export function testFifoOrder(suite: Suite): void {
       ]);
     });
 
+    suite.case("O2: of leases that end at one moment the first counts an attempt, and those behind it come again uncounted", async (h) => {
+      await h.define("orders", { ordering: "fifo", maxAttempts: 2 });
+      await h.publish("orders", 1, 2, 3);
+      const consumer = await h.attach("orders", 3);
+      // With the first one dead nothing takes the second one back.
+      for (const bodies of [
+        [1, 2, 3],
+        [1, 2, 3],
+        [2, 3],
+      ]) {
+        const deliveries = await h.take(consumer, bodies.length);
+        expect(bodiesOf(deliveries)).toEqual(bodies);
+        await h.clock.advance(STEADY.leaseMs);
+        await h.clock.advance(STEADY.backoff.delayMs);
+      }
+      expect(await h.take(consumer, 1)).toMatchObject([{ body: 3, attempt: 2 }]);
+      expect(await h.scan("orders.dead")).toMatchObject([
+        { body: 1, history: { attempts: 2 } },
+        { body: 2, history: { attempts: 2 } },
+      ]);
+    });
+
     suite.case("L5: when the holder is gone the next consumer has its messages, in order", async (h) => {
       await h.define("orders", { ordering: "fifo" });
       await h.publish("orders", 1, 2, 3, 4);
