@@ -62,12 +62,11 @@ export class LevelStore implements BlobBase {
 
   async open(): Promise<void> {
     const directory = this.#directory;
-    try {
-      await makeDirectory(resolve(directory));
-    } catch (cause) {
-      throw cannotOpen(directory, cause);
-    }
-    const { damage, tail } = await examineManifest(directory);
+    const { damage, tail } = await makeDirectory(resolve(directory))
+      .then(() => examineManifest(directory))
+      .catch((cause: unknown) => {
+        throw cannotOpen(directory, cause);
+      });
     if (damage !== undefined) throw cannotOpen(directory, new Error(`it is damaged: ${damage}`));
     const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
       keyEncoding: "view",
@@ -216,7 +215,10 @@ async function makeDirectory(path: string): Promise<void> {
   if (known?.isDirectory() === true) return;
   if (known !== undefined) throw new Error("it is not a directory");
   if (dirname(path) !== path) await makeDirectory(dirname(path));
-  await mkdir(path);
+  // Somebody else may begin the same store, and is told apart by LevelDB's lock.
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
   await syncDirectory(dirname(path));
 }
 
