@@ -1,12 +1,14 @@
-import { access } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HoldfastError } from "holdfast-client/protocol";
 import { createStoreBelow } from "../engines/level/create-level-store.js";
+import { ifThere } from "../engines/level/if-there.js";
 import { JournaledSnapshot } from "../engines/level/journal/journaled-snapshot.js";
 import { readMark } from "../engines/level/journal/mark.js";
 import { openFiles } from "../engines/level/journal/open-files.js";
 import { textOf } from "../engines/level/journal/overlay.js";
 import { recordsFrom } from "../engines/level/journal/recover.js";
+import { isUnfinished } from "../engines/level/unfinished.js";
 import type { Store, StoreSnapshot } from "../store.js";
 
 /** What a directory has, journal included. The journal is read and not moved, so looking changes nothing of what is there. */
@@ -24,9 +26,9 @@ export interface StoredDirectory {
 /** Opens the directory of a stopped server; `ENGINE_UNAVAILABLE` when it runs, `NOT_FOUND` when there is none. */
 export async function openStoredDirectory(directory: string): Promise<StoredDirectory> {
   // LevelDB would make a store where there is none.
-  await access(join(directory, "CURRENT")).catch(() => {
-    throw new HoldfastError("NOT_FOUND", `directory ${directory} has no store`);
-  });
+  const current = await ifThere(stat(join(directory, "CURRENT")));
+  const isNone = current === undefined && (await ifThere(isUnfinished(directory))) !== false;
+  if (isNone) throw new HoldfastError("NOT_FOUND", `directory ${directory} has no store`);
   const base = createStoreBelow(directory, { tolerant: true });
   await base.open();
   try {

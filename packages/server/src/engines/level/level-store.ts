@@ -1,4 +1,4 @@
-import { closeSync, fsync, openSync, statSync } from "node:fs";
+import { closeSync, fstatSync, fsync, openSync, statSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -8,8 +8,9 @@ import type { Entry, ReadRange, StoreSnapshot, Write } from "../../store.js";
 import { syncDirectory } from "../../sync-directory.js";
 import type { BlobBase } from "./blobs/blob-store.js";
 import type { DiskSpace } from "./disk-space.js";
+import { type Identity, leadsTo } from "./leads-to.js";
 import { cutTail } from "./manifest/cut-tail.js";
-import { examineManifest, type ManifestTail } from "./manifest/examine-manifest.js";
+import { examineManifest, type Manifest, type ManifestTail } from "./manifest/examine-manifest.js";
 import type { Scavenger } from "./scavenger.js";
 import { removeUnfinished } from "./unfinished.js";
 
@@ -49,6 +50,8 @@ export class LevelStore implements BlobBase {
   readonly #scavenger: Scavenger;
   #level: ClassicLevel<Uint8Array, Uint8Array> | undefined;
   #descriptor = -1;
+  /** Of the directory that was opened first. */
+  #identity: Identity | undefined;
   #syncedChange = -1;
   #syncedAt = 0;
   /** Bytes of the largest recent commit: a memtable grows past its size by up to that. */
@@ -62,12 +65,9 @@ export class LevelStore implements BlobBase {
 
   async open(): Promise<void> {
     const directory = this.#directory;
-    try {
-      await makeDirectory(resolve(directory));
-    } catch (cause) {
+    const { damage, tail } = await this.#examine().catch((cause: unknown) => {
       throw cannotOpen(directory, cause);
-    }
-    const { damage, tail } = await examineManifest(directory);
+    });
     if (damage !== undefined) throw cannotOpen(directory, new Error(`it is damaged: ${damage}`));
     const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
       keyEncoding: "view",
@@ -89,12 +89,20 @@ export class LevelStore implements BlobBase {
     }
     try {
       this.#descriptor = openSync(directory, "r");
+      this.#identity = fstatSync(this.#descriptor);
     } catch (cause) {
       await level.close();
       throw cannotOpen(directory, cause);
     }
     this.#level = level;
     this.#syncedChange = -1;
+  }
+
+  /** A store that was open before and lost its directory must not go on with an empty one. */
+  async #examine(): Promise<Manifest> {
+    if (this.#identity === undefined) await makeDirectory(resolve(this.#directory));
+    else if (!leadsTo(this.#directory, this.#identity)) throw new Error("it was removed, moved or replaced while it was open");
+    return examineManifest(this.#directory);
   }
 
   #open(): ClassicLevel<Uint8Array, Uint8Array> {
@@ -216,7 +224,10 @@ async function makeDirectory(path: string): Promise<void> {
   if (known?.isDirectory() === true) return;
   if (known !== undefined) throw new Error("it is not a directory");
   if (dirname(path) !== path) await makeDirectory(dirname(path));
-  await mkdir(path);
+  // Somebody else may begin the same store, and is told apart by LevelDB's lock.
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
   await syncDirectory(dirname(path));
 }
 

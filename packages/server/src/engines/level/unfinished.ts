@@ -1,5 +1,6 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { ifThere } from "./if-there.js";
 
 /** What LevelDB makes before anything can be stored in it. */
 const MADE_FIRST = /^(CURRENT|MANIFEST-\d+|\d+\.dbtmp|\d+\.log)$/;
@@ -12,7 +13,7 @@ const LOG = /^\d+\.log$/;
 export async function isUnfinished(directory: string): Promise<boolean> {
   const names = await readdir(directory);
   if (names.some((name) => MADE_LATER.test(name))) return false;
-  const logs = await Promise.all(names.filter((name) => LOG.test(name)).map((name) => stat(join(directory, name)).catch(() => undefined)));
+  const logs = await Promise.all(names.filter((name) => LOG.test(name)).map((name) => ifThere(stat(join(directory, name)))));
   return logs.every((log) => log === undefined || log.size === 0);
 }
 

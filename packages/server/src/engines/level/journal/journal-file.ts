@@ -1,8 +1,12 @@
 import { closeSync, constants, fdatasync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { promisify } from "node:util";
 import { isDiskFull } from "../disk-full.js";
+import { type Identity, leadsTo } from "../leads-to.js";
 
 /** The file grows by so much at a time: the sync of a commit need not wait for the file system's own books then. */
 const GROWTH_BYTES = 1024 * 1024;
+
+const fdatasyncAsync = promisify(fdatasync);
 
 /** One file of the journal: filled from its beginning to its end, then used again. */
 export interface JournalFile {
@@ -12,7 +16,7 @@ export interface JournalFile {
   /** Whether it has or gets room for so many bytes; not when the disk has none. */
   makeRoom(bytes: number): boolean;
   write(bytes: Uint8Array, position: number): void;
-  /** Resolves once all that was written survives power loss. */
+  /** Resolves once all that was written survives power loss; fails when nobody would find it under the name of the file. */
   sync(): Promise<void>;
   /** Fills `target` from `position` on; what lies past the end is not touched. */
   read(target: Uint8Array, position: number): number;
@@ -28,14 +32,19 @@ export interface JournalFileOptions {
 }
 
 export class DiskJournalFile implements JournalFile {
+  readonly #path: string;
   readonly #descriptor: number;
+  readonly #identity: Identity;
   readonly bytesMax: number;
   #allocated: number;
 
   constructor({ path, bytesMax, create }: JournalFileOptions) {
     this.#descriptor = openSync(path, constants.O_RDWR | (create ? constants.O_CREAT : 0), 0o644);
     this.bytesMax = bytesMax;
-    this.#allocated = fstatSync(this.#descriptor).size;
+    const { dev, ino, size } = fstatSync(this.#descriptor);
+    this.#path = path;
+    this.#identity = { dev, ino };
+    this.#allocated = size;
   }
 
   get size(): number {
@@ -63,10 +72,9 @@ export class DiskJournalFile implements JournalFile {
     }
   }
 
-  sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(error)));
-    });
+  async sync(): Promise<void> {
+    await fdatasyncAsync(this.#descriptor);
+    if (!leadsTo(this.#path, this.#identity)) throw new Error(`${this.#path} was removed, moved or replaced while it was open`);
   }
 
   read(target: Uint8Array, position: number): number {

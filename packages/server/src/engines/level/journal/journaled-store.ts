@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
 import { Deferred } from "../../deferred.js";
 import type { JournalFile } from "./journal-file.js";
@@ -87,6 +88,7 @@ export class JournaledStore implements Store {
     let files: JournalFiles | undefined;
     try {
       const mark = readMark(this.#base);
+      this.#assertSame(mark);
       // Where there is a mark the files were there before it. An empty one in place of a missing one would hide what was lost.
       files = await this.#openFiles({ directory: this.#directory, fileBytes: this.#fileBytes, create: mark === undefined });
       this.#marked = mark;
@@ -96,6 +98,12 @@ export class JournaledStore implements Store {
       await this.#base.close();
       throw error;
     }
+  }
+
+  /** A directory that was emptied or replaced since the life before has another mark, or none. */
+  #assertSame(mark: Mark | undefined): void {
+    if (this.#marked === undefined || (mark !== undefined && Buffer.compare(mark.secret, this.#marked.secret) === 0)) return;
+    throw new HoldfastError("ENGINE_UNAVAILABLE", `directory ${this.#directory} cannot be used: it has another store than before, or none`);
   }
 
   /** Moves all that the last life left to the store below, so that this one begins with empty files. */

@@ -1,5 +1,6 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { ifThere } from "../if-there.js";
 import { isUnfinished } from "../unfinished.js";
 import { recordsOf } from "./manifest-records.js";
 import { type FileSizes, Version } from "./version.js";
@@ -46,16 +47,22 @@ interface Records {
 export async function examineManifest(directory: string): Promise<Manifest> {
   for (let look = 0; look < LOOKS_MAX; look++) {
     const before = await manifestOf(directory);
-    if (before === undefined) return (await isUnfinished(directory)) ? {} : { damage: "CURRENT is missing or does not name a manifest" };
-    const records = await readManifest(before.path).catch(() => undefined);
-    const files = await sizesOf(directory);
+    const found = await lookAt(directory, before?.path);
     const after = await manifestOf(directory);
-    if (before.path !== after?.path || before.bytes !== after.bytes) continue;
-    if (records === undefined) break;
-    const found = judge(before.path, records, files);
-    return found.damage !== undefined && (await isUnfinished(directory)) ? {} : found;
+    if (before?.path === after?.path && before?.bytes === after?.bytes) return found;
   }
   return {};
+}
+
+async function lookAt(directory: string, path: string | undefined): Promise<Manifest> {
+  const found = path === undefined ? { damage: "CURRENT is missing or does not name a manifest" } : await compare(directory, path);
+  return found.damage !== undefined && (await isUnfinished(directory)) ? {} : found;
+}
+
+async function compare(directory: string, path: string): Promise<Manifest> {
+  const records = await ifThere(readManifest(path));
+  // LevelDB says itself which one is missing.
+  return records === undefined ? {} : judge(path, records, await sizesOf(directory));
 }
 
 function judge(path: string, records: Records, files: FileSizes): Manifest {
@@ -70,12 +77,12 @@ function judge(path: string, records: Records, files: FileSizes): Manifest {
 
 /** The manifest that LevelDB would read; undefined when it would begin anew, or refuse to. */
 async function manifestOf(directory: string): Promise<{ readonly path: string; readonly bytes: number } | undefined> {
-  const current = await readFile(join(directory, "CURRENT"), "latin1").catch(() => "");
+  const current = (await ifThere(readFile(join(directory, "CURRENT"), "latin1"))) ?? "";
   const [, name] = /^(MANIFEST-\d+)\n$/.exec(current) ?? [];
   if (name === undefined) return undefined;
   const path = join(directory, name);
-  const { size } = await stat(path).catch(() => ({ size: 0 }));
-  return { path, bytes: size };
+  const found = await ifThere(stat(path));
+  return { path, bytes: found?.size ?? 0 };
 }
 
 async function readManifest(path: string): Promise<Records> {
@@ -101,7 +108,7 @@ async function sizesOf(directory: string): Promise<FileSizes> {
   const names = (await readdir(directory)).filter((name) => /^\d+\.(ldb|sst|log)$/.test(name));
   const sizes = new Map<string, number>();
   for (const name of names) {
-    const found = await stat(join(directory, name)).catch(() => undefined);
+    const found = await ifThere(stat(join(directory, name)));
     if (found !== undefined) sizes.set(name, found.size);
   }
   return sizes;

@@ -1,4 +1,15 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
@@ -158,12 +169,38 @@ describe("a store that was damaged", () => {
     expect(readdirSync(directory)).toEqual(before);
   });
 
+  it.each(["CURRENT", "a manifest", "a table"])("is not said to be damaged when %s cannot be read", async (what) => {
+    await fill(45);
+    const path =
+      { CURRENT: join(directory, "CURRENT"), "a manifest": manifestIn(directory) }[what] ??
+      join(directory, namesIn(directory, ".ldb")[0] ?? "");
+    unlinkSync(path);
+    // Not even root can read what leads to itself.
+    symlinkSync(path, path);
+    await expect(countIn(directory)).rejects.toMatchObject({
+      code: "ENGINE_UNAVAILABLE",
+      message: expect.stringMatching(/^directory \S+ cannot be used: ELOOP/),
+    });
+  });
+
   it("P1: is not opened with a table that was cut", async () => {
     await fill(45);
     const [name = ""] = namesIn(directory, ".ldb");
     truncateSync(join(directory, name), 1_000);
     await expect(countIn(directory)).rejects.toThrow(new RegExp(`${name} has 1000 bytes of`));
   });
+});
+
+it("is opened by one of two that begin it at once", async () => {
+  for (let round = 0; round < 20; round++) {
+    const path = `${directory}-${round}`;
+    const stores = [storeIn(path), storeIn(path)];
+    const opened = await Promise.allSettled(stores.map((store) => store.open()));
+    const refused = opened.filter((outcome) => outcome.status === "rejected");
+    expect(refused).toHaveLength(1);
+    expect(String(refused[0]?.reason)).toContain("is used by another process");
+    for (const store of stores) await store.close();
+  }
 });
 
 describe("a manifest that is being written", () => {
