@@ -11,7 +11,7 @@ export const simulation: Row = {
   title: "Seeded simulation of the engine",
   method: "The engine in a world in which time, disk, network and chance are simulated; each seed can be replayed (`npm run simulate`).",
   target: "100,000 seeds of 1,000 operations: 0 failures",
-  fullMinutes: 180,
+  fullMinutes: 45,
   async run({ scale, random, progress }) {
     const seeds = scaled(SEEDS, scale);
     const totals = newTotals();

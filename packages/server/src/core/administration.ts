@@ -166,7 +166,7 @@ export class Administration {
         this.#entries.remove(queue, place.due);
         continue;
       }
-      const block = queue.blocks.get(place.block) ?? read.get(place.block) ?? this.#storedBlock(queue, place.block);
+      const block = read.get(place.block) ?? queue.blockAt(place.block) ?? this.#storedBlock(queue, place.block);
       read.set(place.block, block);
       this.#windows.settle(queue, block, sequence - block.first);
     }

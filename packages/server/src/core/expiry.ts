@@ -121,7 +121,7 @@ export class Expiry {
 
   #lookAtBlock({ queue, now, leased }: Look, first: number): number {
     if (first < queue.purgedBelow) return 0;
-    const block = queue.blocks.get(first) ?? this.#storedBlock(queue, first);
+    const block = queue.blockAt(first) ?? this.#storedBlock(queue, first);
     if (block === undefined) return 0;
     queue.holed = true;
     for (let index = 0; index < block.count; index++) {

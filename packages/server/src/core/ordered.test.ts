@@ -6,6 +6,7 @@ import { fillWindow } from "../engines/read-ahead.js";
 import type { QueueOptions } from "../options.js";
 import type { Consumer } from "./consumer.js";
 import { Core } from "./core.js";
+import * as keys from "./keys.js";
 import type { Queue } from "./queue.js";
 
 const ADDRESS = { namespace: "/", queue: "orders" };
@@ -131,6 +132,31 @@ describe("messages of ordered queues that are marked ahead", () => {
     expect(bench.lease(consumer)).toEqual({ sequences: [1, 2], wait: false });
     expect(bench.marked()).toEqual([1, 2]);
   });
+
+  it.each(["key", "fifo"] as const)(
+    "D1: what was marked ahead, let go and expired since does not come back into a %s queue",
+    async (ordering) => {
+      const bench = new Bench({ ordering, ttlMs: 1_000, deadLetter: false });
+      const { queue, core, store } = bench;
+      const consumer = core.attach(queue, 100);
+      bench.lease(consumer);
+      bench.publish("a", "b");
+      // A read of the log is under way: what is stored meanwhile does not stay in memory.
+      queue.readingLog = true;
+      bench.commit();
+      queue.readingLog = false;
+      bench.now += 2_000;
+      const expired = await store.read({ ...keys.expiryRange(queue.number), entriesMax: 10, bytesMax: 1_000 });
+      expect(expired).toHaveLength(1);
+      core.expiry.look(queue, expired, bench.now);
+      for (let commits = 0; commits < 3; commits++) {
+        bench.commit();
+        core.detach(core.attach(queue, 1), false, bench.now);
+      }
+      expect(queue.live).toBe(0);
+      for (const key of [keys.blockKey(queue.number, 1), keys.settledKey(queue.number, 1)]) expect(store.get(key)).toBeUndefined();
+    },
+  );
 
   it("L4: what nobody took after all is not marked any more after the next commit", () => {
     const bench = new Bench({ ordering: "key" });

@@ -167,6 +167,20 @@ export class Queue extends LogState {
     return this.options.dedupWindowMs;
   }
 
+  /**
+   * A block of the log, where this life has it: in memory, or let go since some of it was marked ahead, while those marks may be taken
+   * back. What happens to it must not happen to another copy then: the one with the marks is written once more.
+   */
+  blockAt(first: number): Block | undefined {
+    const known = this.blocks.get(first);
+    if (known !== undefined) return known;
+    for (const list of [this.reserving, this.reservations, this.stale]) {
+      const found = list.find(({ block }) => block.first === first);
+      if (found !== undefined) return found.block;
+    }
+    return undefined;
+  }
+
   /** Something of it is being read. */
   get isRead(): boolean {
     return this.readingLog || this.levels.isReading || this.readingChains > 0;
