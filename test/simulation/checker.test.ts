@@ -209,6 +209,18 @@ describe("the checker finds nothing wrong with", () => {
     expectGood(story);
   });
 
+  it("a message whose time to live a redrive began anew, after the clock went back", () => {
+    const story = new Story({ ordering: "fifo" }).wait(3_600_000);
+    story.settle(story.deliver("a", story.publish("a", { ttlMs: 1_000 })), "reject");
+    story.restart("two", "crash", -3_600_000);
+    story.redrive(1);
+    const [again, b] = [story.next(), story.publish("b")];
+    story.settle(story.deliver("a", again, 1, { consumer: "two" }), "release", { consumer: "two" });
+    story.wait(1_000).settle(story.deliver("b", b, 1, { consumer: "two" }), "ack", { consumer: "two" });
+    story.end([], [{ id: "a", sequence: 2, reason: "expired" }], { published: 2, redriven: 1, acked: 1, dead: 2 });
+    expectGood(story);
+  });
+
   it("keys, each in order, through a nack, a crash, and settlements that wait for the disk", () => {
     const story = new Story({ ordering: "key" });
     const [first, other, second] = [

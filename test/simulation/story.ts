@@ -72,10 +72,12 @@ export class Story {
     return this;
   }
 
-  /** A crash, or a graceful end, and the next life with a consumer. */
-  restart(consumer: string, end: "crash" | "shutdown" = "crash"): this {
+  /** A crash, or a graceful end, and the next life with a consumer. In between the clock may jump. */
+  restart(consumer: string, end: "crash" | "shutdown" = "crash", jumpMs = 0): this {
     if (end === "shutdown") this.add({ type: "shutdown", stage: "begun" });
     this.add(end === "crash" ? { type: "crash" } : { type: "shutdown", stage: "done" });
+    if (jumpMs !== 0) this.add({ type: "clock-jump", byMs: jumpMs });
+    this.wait(jumpMs);
     this.add({ type: "restart", life: ++this.#life });
     this.attach(consumer);
     return this;

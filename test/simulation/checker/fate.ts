@@ -2,6 +2,7 @@ import { standingAfter } from "./attempts.js";
 import { mayHaveHappened } from "./calls.js";
 import type { Copy } from "./copy.js";
 import type { Lease } from "./lease.js";
+import type { QueueRun } from "./queue-run.js";
 import type { Run } from "./run.js";
 
 /** A way in which a message may have left its place. */
@@ -55,12 +56,19 @@ function durableFrom(run: Run, lease: Lease, from: number): number {
   return Math.min(synced, answered, lease.lifeEnd);
 }
 
+/** With a redrive the time to live begins anew. When the clock went back meanwhile, that may be over before the first one. */
 function timeEndings(run: Run, copy: Copy): Ending[] {
-  const ttlMs = Math.min(...copy.identity.publishes.map(({ invoked }) => invoked.ttlMs ?? NEVER));
-  if (ttlMs === NEVER || copy.queue.origins.length > 0) return [];
-  const stored = copy.identity.publishes.filter(mayHaveHappened);
-  const storedAt = Math.min(...stored.map(({ invoked, doneIndex }) => run.timeline.shown(invoked.index, doneIndex).min));
-  const from = run.timeline.indexAt(storedAt + ttlMs, -1);
+  const { identity, queue, firstSeen } = copy;
+  if (queue.origins.length > 0) return [];
+  const redrives = copy.mayBeMoved
+    ? queue.redrives.filter((call) => mayHaveTaken(call, identity.id) && call.invoked.index < firstSeen)
+    : [];
+  const ends = identity.publishes
+    .filter(mayHaveHappened)
+    .flatMap((call) =>
+      [call, ...redrives].map(({ invoked, doneIndex }) => run.timeline.expiresFrom(call.invoked.ttlMs, invoked.index, doneIndex)),
+    );
+  const from = Math.min(NEVER, ...ends);
   return [{ how: "expired", from, durable: from }];
 }
 
@@ -107,9 +115,12 @@ function movedByHand(run: Run, copy: Copy, seen: number): Ending[] {
   for (const { invoked, doneIndex } of queue.keyActionsOf("skip", key)) if (doneIndex > seen) add("skipped", invoked.index);
   for (const call of queue.removes.get(identity.id) ?? [])
     if (mayHaveHappened(call) && call.doneIndex > seen) add("removed", call.invoked.index);
-  for (const call of queue.origins.flatMap(({ redrives }) => redrives)) {
-    const named = call.invoked.ids?.includes(identity.id) ?? true;
-    if (mayHaveHappened(call) && call.doneIndex > seen && named && call.ok?.count !== 0) add("redriven", call.invoked.index);
-  }
+  for (const call of queue.origins.flatMap(({ redrives }) => redrives))
+    if (mayHaveTaken(call, identity.id) && call.doneIndex > seen) add("redriven", call.invoked.index);
   return endings.filter(({ from }) => from <= run.timeline.lastIndex);
+}
+
+/** Whether the redrive may have taken the message back to its queue. */
+function mayHaveTaken(call: QueueRun["redrives"][number], id: string): boolean {
+  return mayHaveHappened(call) && (call.invoked.ids?.includes(id) ?? true) && call.ok?.count !== 0;
 }

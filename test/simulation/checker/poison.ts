@@ -70,7 +70,7 @@ function causesOf(run: Run, dead: Copy, copies: readonly Copy[], before: number)
   // With a redrive the time to live begins anew.
   const redrives = dead.queue.origins.flatMap((origin) => origin.redrives.filter(mayHaveHappened));
   const expires = dead.identity.publishes.some((call) =>
-    [call, ...redrives].some((stored) => isOver(run, call.invoked.ttlMs, stored.invoked.index, stored.doneIndex, before)),
+    [call, ...redrives].some(({ invoked, doneIndex }) => run.timeline.expiresFrom(call.invoked.ttlMs, invoked.index, doneIndex) <= before),
   );
   if (expires) causes.add("expired");
   return causes;
@@ -81,9 +81,4 @@ function isOut(lease: Lease, max: number, before: number): boolean {
   if (max === Number.POSITIVE_INFINITY || lease.mayEnd >= before) return false;
   const { most, from } = standingAfter(lease, before, undefined);
   return most + lease.copy.queue.slipsBetween(from, before) >= max;
-}
-
-/** Whether a message that was stored between two indexes may have expired before another. */
-function isOver({ timeline }: Run, ttlMs: number | undefined, index: number, doneIndex: number, before: number): boolean {
-  return ttlMs !== undefined && timeline.indexAt(timeline.shown(index, doneIndex).min + ttlMs, index) <= before;
 }

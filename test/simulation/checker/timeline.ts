@@ -89,6 +89,11 @@ export class Timeline {
     return { min, max };
   }
 
+  /** From when on a message that was stored between two indexes may have expired; Infinity when it never may. */
+  expiresFrom(ttlMs: number | undefined, from: number, to: number): number {
+    return ttlMs === undefined ? Number.POSITIVE_INFINITY : this.indexAt(this.shown(from, to).min + ttlMs, from);
+  }
+
   /** The life in which all is between two indexes, both included, and the last time of it; undefined when there are several. */
   lifeOf(from: number, to: number): { readonly life: number; readonly until: number } | undefined {
     const [first, end] = [lowerBound(this.#indexes, from), upperBound(this.#indexes, to)];

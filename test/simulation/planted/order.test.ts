@@ -121,6 +121,33 @@ const bugs: Bug[] = [
     },
   ],
   [
+    "a fifo that goes on before a message whose time to live a redrive began anew is over",
+    "overtaken",
+    () => {
+      const story = new Story({ ordering: "fifo" }).wait(3_600_000);
+      story.settle(story.deliver("a", story.publish("a", { ttlMs: 1_000 })), "reject");
+      story.restart("two", "crash", -3_600_000);
+      story.redrive(1);
+      const [again, b] = [story.next(), story.publish("b")];
+      story.settle(story.deliver("a", again, 1, TWO), "release", TWO);
+      story.wait(999).settle(story.deliver("b", b, 1, TWO), "ack", TWO);
+      story.wait(1).end([], [{ id: "a", sequence: 2, reason: "expired" }]);
+      return story;
+    },
+  ],
+  [
+    "a fifo that goes on before a message whose end the clock showed before it went back",
+    "overtaken",
+    () => {
+      const story = new Story({ ordering: "fifo" }).wait(3_600_000);
+      story.restart("two", "crash", -3_600_000);
+      const [, b] = [story.publish("a", { ttlMs: 1_000 }), story.publish("b")];
+      story.wait(999).settle(story.deliver("b", b, 1, TWO), "ack", TWO);
+      story.wait(1).end([], [{ id: "a", sequence: 1, reason: "expired" }]);
+      return story;
+    },
+  ],
+  [
     "a blocked key that goes on",
     "overtaken",
     () => {
