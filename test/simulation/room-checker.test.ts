@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { check } from "./checker.js";
-import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory } from "./room-story.js";
+import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory, settleInJoin } from "./room-story.js";
 
 const expectGood = (story: RoomStory): void => expect(check(story.events)).toEqual([]);
 
@@ -63,5 +63,14 @@ describe("the checker finds nothing wrong with", () => {
     story.ack(AGAIN, 287, 44);
     story.settleGap(AGAIN, 11, 30);
     expectGood(story.end(31));
+  });
+
+  it("a window that begins after what was settled while a join was under way", () => {
+    const story = begin();
+    for (let sequence = 1; sequence <= 259; sequence++) story.emit(`m${sequence}`);
+    settleInJoin(story, 1, 3);
+    for (let sequence = 4; sequence <= 259; sequence++) story.hear(PHONE, sequence);
+    story.ack(PHONE, 4, 256);
+    expectGood(story.end());
   });
 });

@@ -255,11 +255,10 @@ export class Devices {
     for (let sequence = first; sequence < first + count; sequence++) if (track.get(sequence)?.settled === false) open++;
     if (!track.unsure && changed > open)
       this.#report.add("stale-accepted", `${track} settled ${changed} messages by ${verb}, at most ${open} were open`, index);
+    // The join that is under way may have moved it before; it does not any more, so what is settled now stays so.
+    if (track.joining && changed > 0) track.rejoin(undefined);
     track.settle(event);
-    if (changed === 0) return;
-    // From here on no join moves it; the one that is under way may have.
-    if (track.joining) track.rejoin(undefined);
-    track.begunIn = life;
+    if (changed > 0) track.begunIn = life;
   }
 }
 

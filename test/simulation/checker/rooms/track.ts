@@ -148,7 +148,7 @@ export class Track {
       message.answered = true;
       message.settled ||= sure;
       // When the next session gets it again, since it was above the cursor, this delivery did not fail.
-      message.timesInLife--;
+      message.timesInLife = Math.max(0, message.timesInLife - 1);
     }
     this.advance(at);
   }
