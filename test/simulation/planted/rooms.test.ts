@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { check } from "../checker.js";
-import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory, settleInJoin } from "../room-story.js";
+import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory, settleInJoin, settleInUnansweredJoin } from "../room-story.js";
 import { testCaught } from "./bug.js";
 
 /** And she has messages 1 to `count`. */
@@ -299,6 +299,17 @@ testCaught("what devices get", [
       for (let sequence = 1; sequence <= 260; sequence++) story.emit(`m${sequence}`);
       settleInJoin(story, 1, 3);
       for (let sequence = 4; sequence <= 260; sequence++) story.hear(PHONE, sequence);
+      return story;
+    },
+  ],
+  [
+    "more than a device may have behind what it settled in a join that a crash left without an answer",
+    "window",
+    () => {
+      const story = begin();
+      for (let sequence = 1; sequence <= 260; sequence++) story.emit(`m${sequence}`);
+      settleInUnansweredJoin(story);
+      for (let sequence = 4; sequence <= 260; sequence++) story.hear(AGAIN, sequence);
       return story;
     },
   ],
