@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { check } from "./checker.js";
-import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory } from "./room-story.js";
+import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory, settleInJoin, settleInUnansweredJoin } from "./room-story.js";
 
 const expectGood = (story: RoomStory): void => expect(check(story.events)).toEqual([]);
 
@@ -63,5 +63,39 @@ describe("the checker finds nothing wrong with", () => {
     story.ack(AGAIN, 287, 44);
     story.settleGap(AGAIN, 11, 30);
     expectGood(story.end(31));
+  });
+
+  it("a window that begins after what was settled while a join was under way", () => {
+    const story = begin();
+    for (let sequence = 1; sequence <= 259; sequence++) story.emit(`m${sequence}`);
+    settleInJoin(story, 1, 3);
+    for (let sequence = 4; sequence <= 259; sequence++) story.hear(PHONE, sequence);
+    story.ack(PHONE, 4, 256);
+    expectGood(story.end());
+  });
+
+  it("a window that begins after what was settled while a join was under way that a crash left without an answer", () => {
+    const story = begin();
+    for (let sequence = 1; sequence <= 259; sequence++) story.emit(`m${sequence}`);
+    settleInUnansweredJoin(story);
+    for (let sequence = 4; sequence <= 259; sequence++) story.hear(AGAIN, sequence);
+    story.ack(AGAIN, 4, 256);
+    expectGood(story.end());
+  });
+
+  it("a join without an answer that a crash undid, with what was settled while it was under way", () => {
+    const story = begin();
+    for (const sequence of [1, 2, 3, 4]) story.emit(`m${sequence}`);
+    story.hear(PHONE, 3);
+    story.durable();
+    story.add({ type: "join", call: 1_000, session: PHONE, room: "kitchen", from: 1 });
+    story.hear(PHONE, 1);
+    story.ack(PHONE, 1);
+    for (const sequence of [2, 3]) story.hear(PHONE, sequence);
+    story.crash();
+    story.come(AGAIN);
+    for (const sequence of [3, 4]) story.hear(AGAIN, sequence);
+    story.ack(AGAIN, 3, 2);
+    expectGood(story.end());
   });
 });

@@ -181,3 +181,20 @@ export function beginAlone(options: Partial<RoomSettings> = {}): RoomStory {
   story.come(PHONE);
   return story;
 }
+
+/** Ann's phone gets messages up to `last` while it joins, and settles those from `first` on; then the join is over. */
+export function settleInJoin(story: RoomStory, first: number, last: number): void {
+  story.add({ type: "join", call: 1_000, session: PHONE, room: "kitchen", from: 1 });
+  for (let sequence = 1; sequence <= last; sequence++) story.hear(PHONE, sequence);
+  story.ack(PHONE, first, last - first + 1);
+  story.add({ type: "join-done", call: 1_000, outcome: "ok", sequence: first === 1 ? last + 1 : 1 });
+}
+
+/** The same with messages 1 to 3, but a crash comes before the answer; what was settled survives it. */
+export function settleInUnansweredJoin(story: RoomStory): void {
+  story.add({ type: "join", call: 1_000, session: PHONE, room: "kitchen", from: 1 });
+  for (let sequence = 1; sequence <= 3; sequence++) story.hear(PHONE, sequence);
+  story.ack(PHONE, 1, 3);
+  story.durable().crash();
+  story.come(AGAIN);
+}

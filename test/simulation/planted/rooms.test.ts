@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { check } from "../checker.js";
-import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory } from "../room-story.js";
+import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory, settleInJoin, settleInUnansweredJoin } from "../room-story.js";
 import { testCaught } from "./bug.js";
 
 /** And she has messages 1 to `count`. */
@@ -291,6 +291,39 @@ testCaught("what devices get", [
     },
   ],
   ["more than a device may have", "window", () => heard(257)],
+  [
+    "more than a device may have behind what it settled while a join was under way",
+    "window",
+    () => {
+      const story = begin();
+      for (let sequence = 1; sequence <= 260; sequence++) story.emit(`m${sequence}`);
+      settleInJoin(story, 1, 3);
+      for (let sequence = 4; sequence <= 260; sequence++) story.hear(PHONE, sequence);
+      return story;
+    },
+  ],
+  [
+    "more than a device may have behind what it settled in a join that a crash left without an answer",
+    "window",
+    () => {
+      const story = begin();
+      for (let sequence = 1; sequence <= 260; sequence++) story.emit(`m${sequence}`);
+      settleInUnansweredJoin(story);
+      for (let sequence = 4; sequence <= 260; sequence++) story.hear(AGAIN, sequence);
+      return story;
+    },
+  ],
+  [
+    "a message that a join left open, and that holds no window",
+    "window",
+    () => {
+      const story = begin();
+      for (let sequence = 1; sequence <= 259; sequence++) story.emit(`m${sequence}`);
+      settleInJoin(story, 2, 3);
+      for (let sequence = 4; sequence <= 259; sequence++) story.hear(PHONE, sequence);
+      return story;
+    },
+  ],
 ]);
 
 describe("the checker allows", () => {

@@ -86,7 +86,7 @@ export class Devices {
         this.#gap(event, track);
         break;
       case "settle-heard":
-        this.#settle(event, track, session);
+        this.#settle(event, track);
         break;
       case "settle-gap":
         track.gaps.note(event.from, event.to);
@@ -151,15 +151,16 @@ export class Devices {
   }
 
   /** A join may let a device begin earlier that did not begin. */
-  #noteJoin(call: JoinCall, to: number, { index }: SessionEvent, track: Track): void {
-    const isOfLife = this.#run.lifeAt(call.invoked.index) === track.life;
-    if (isOfLife && track.begunIn !== undefined && track.begunIn === track.life) return;
+  #noteJoin(call: JoinCall, to: number, { index, at }: SessionEvent, track: Track): void {
+    const life = this.#run.lifeAt(call.invoked.index);
+    if (track.begunIn !== undefined && track.begunIn === life) return;
+    const isOfLife = life === track.life;
     if (to >= index) {
       track.joining = true;
       return;
     }
     track.rejoin(isOfLife ? call.ok?.sequence : undefined);
-    if (call.ok !== undefined && isOfLife) track.begunIn = track.life;
+    if (call.ok !== undefined && isOfLife) track.begin(at);
   }
 
   // --- messages --------------------------------------------------------------------------------------------------
@@ -249,17 +250,16 @@ export class Devices {
     track.advance(event.at);
   }
 
-  #settle(event: SettleHeard, track: Track, { life }: SessionRun): void {
-    const { first, count, changed, verb, index } = event;
+  #settle(event: SettleHeard, track: Track): void {
+    const { first, count, changed, verb, index, at } = event;
     let open = 0;
     for (let sequence = first; sequence < first + count; sequence++) if (track.get(sequence)?.settled === false) open++;
     if (!track.unsure && changed > open)
       this.#report.add("stale-accepted", `${track} settled ${changed} messages by ${verb}, at most ${open} were open`, index);
+    // The join that is under way may have moved it before; it does not any more, so what is settled now stays so.
+    if (track.joining && changed > 0) track.rejoin(undefined);
     track.settle(event);
-    if (changed === 0) return;
-    // From here on no join moves it; the one that is under way may have.
-    if (track.joining) track.rejoin(undefined);
-    track.begunIn = life;
+    if (changed > 0) track.begin(at);
   }
 }
 

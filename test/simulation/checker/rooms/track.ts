@@ -34,8 +34,9 @@ export class Track {
   joining = false;
   /** What a join answered: nothing below comes, in that life. */
   floor = 0;
-  /** The life in which it surely settled or joined, so that no join moves it any more. */
+  /** The life in which it surely settled or joined, so that no join of it moves it any more: that which runs, or one before, if it survived. */
   begunIn: Life | undefined;
+  #begunAt = Number.NEGATIVE_INFINITY;
   life: Life | undefined;
   session: string | undefined;
   lastIndex = -1;
@@ -148,7 +149,7 @@ export class Track {
       message.answered = true;
       message.settled ||= sure;
       // When the next session gets it again, since it was above the cursor, this delivery did not fail.
-      message.timesInLife--;
+      message.timesInLife = Math.max(0, message.timesInLife - 1);
     }
     this.advance(at);
   }
@@ -168,6 +169,12 @@ export class Track {
     for (const message of this.#order.slice(this.#confirmed)) message.settled = false;
   }
 
+  /** It settled something, or joined, in the life that runs. */
+  begin(at: number): void {
+    this.begunIn = this.life;
+    this.#begunAt = at;
+  }
+
   /** Another life began: what did not survive comes again. */
   beginLife(life: Life, survivedThrough: number): void {
     const last = this.#checkpoints.findLast(({ at }) => at <= survivedThrough);
@@ -180,7 +187,7 @@ export class Track {
     }
     this.life = life;
     this.session = undefined;
-    this.begunIn = undefined;
+    if (this.#begunAt > survivedThrough) this.begunIn = undefined;
     if (survivedThrough !== Number.POSITIVE_INFINITY) this.floor = 0;
   }
 
