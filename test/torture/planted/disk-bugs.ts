@@ -9,8 +9,8 @@ export const DISK_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "engines/level/journal/journal-file.ts",
-        find: "fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(error)));",
-        replace: "setImmediate(resolve);",
+        find: "await fdatasyncAsync(this.#descriptor);",
+        replace: "await new Promise((resolve) => setImmediate(resolve));",
       },
     ],
     caught: { by: "power", finds: /lost:/ },
