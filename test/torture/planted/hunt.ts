@@ -21,7 +21,7 @@ const HOLD_MS = 30_000;
 const CONFORMANCE = "packages/server/src/engines/memory/memory-engine.test.ts";
 const RECORD_MS = 1_500;
 const RECORDINGS_MAX = 3;
-const IMAGES_PER_MOMENT = 6;
+const IMAGES_PER_MOMENT = 3;
 
 /** What came of a hunt. */
 export interface Catch {
