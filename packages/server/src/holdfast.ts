@@ -212,6 +212,7 @@ export class Holdfast {
   /**
    * Stops: new work is refused with `SHUTTING_DOWN`, handlers at work finish (up to `drainMs`, 10 s), what is in flight
    * goes back uncounted, the engine closes. The Socket.IO server stays open. Called again, it waits for the same.
+   * `BAD_REQUEST` for times that are none.
    *
    * @param options.drainMs 0 to 3,600,000
    * @param options.settleMs how long clients may still settle what they hold, 0 (the default) to 3,600,000; what they settle by then does

@@ -1,5 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
-import { Block } from "./block.js";
+import type { Block } from "./block.js";
+import { blockOf } from "./block-of.js";
 import type { CommitBuilder } from "./commit.js";
 import type { Consumer, EndedLeases } from "./consumer.js";
 import type { DueEntries } from "./due-entries.js";
@@ -166,7 +167,7 @@ export class Administration {
         this.#entries.remove(queue, place.due);
         continue;
       }
-      const block = read.get(place.block) ?? queue.blockAt(place.block) ?? this.#storedBlock(queue, place.block);
+      const block = read.get(place.block) ?? this.#blockOf(queue, place.block);
       read.set(place.block, block);
       this.#windows.settle(queue, block, sequence - block.first);
     }
@@ -176,14 +177,9 @@ export class Administration {
     this.#commit.touch(queue);
   }
 
-  /** A block that is not in memory, without its bytes. Its bitmap is what the last commit left: letters are read after it. */
-  #storedBlock(queue: Queue, first: number): Block {
-    const bytes = this.#context.get(keys.blockKey(queue.number, first));
-    if (bytes === undefined) throw new HoldfastError("ENGINE_UNAVAILABLE", `stored block ${queue.number}/${first} is missing`);
-    const block = Block.unpack(bytes);
-    const bitmap = this.#context.get(keys.settledKey(queue.number, first));
-    if (bitmap !== undefined) block.restoreBitmap(bitmap);
-    block.evict();
+  #blockOf(queue: Queue, first: number): Block {
+    const block = blockOf(queue, first, this.#context);
+    if (block === undefined) throw new HoldfastError("ENGINE_UNAVAILABLE", `stored block ${queue.number}/${first} is missing`);
     return block;
   }
 }

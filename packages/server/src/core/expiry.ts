@@ -1,6 +1,7 @@
 import type { Entry } from "../store.js";
 import { isThere, leasesBySequence } from "./administration.js";
-import { Block } from "./block.js";
+import type { Block } from "./block.js";
+import { blockOf } from "./block-of.js";
 import type { Catalog } from "./catalog.js";
 import type { Chain, ChainHead } from "./chain.js";
 import type { DueEntries } from "./due-entries.js";
@@ -121,7 +122,7 @@ export class Expiry {
 
   #lookAtBlock({ queue, now, leased }: Look, first: number): number {
     if (first < queue.purgedBelow) return 0;
-    const block = queue.blockAt(first) ?? this.#storedBlock(queue, first);
+    const block = blockOf(queue, first, this.#context);
     if (block === undefined) return 0;
     queue.holed = true;
     for (let index = 0; index < block.count; index++) {
@@ -141,17 +142,6 @@ export class Expiry {
     const chain = chains?.find(chains.keyOf(record, 0, record.length));
     if (chain !== undefined) chains?.unpark(chain, block.first + index);
     return chain;
-  }
-
-  /** A block that memory has not: nothing of it was ever leased. Undefined when it is gone. */
-  #storedBlock(queue: Queue, first: number): Block | undefined {
-    const bytes = this.#context.get(keys.blockKey(queue.number, first));
-    if (bytes === undefined) return undefined;
-    const block = Block.unpack(bytes);
-    const bitmap = this.#context.get(keys.settledKey(queue.number, first));
-    if (bitmap !== undefined) block.restoreBitmap(bitmap);
-    block.evict();
-    return block;
   }
 
   #lookAtDue({ queue, now, orders }: Look, place: Uint8Array): number {

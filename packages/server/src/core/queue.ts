@@ -110,11 +110,11 @@ export class Queue extends LogState {
   readonly dirtyBlocks = new NumberedMap<Block>();
   /** With an order: what the commit that is being filled marks ahead, and what the last durable one did. */
   reserving: Reservation[] = [];
-  /** The highest sequence that this life marked ahead. */
-  reservedThrough = 0;
   reservations: readonly Reservation[] = [];
   /** What the one before that did. */
   stale: readonly Reservation[] = [];
+  /** The highest sequence that this life marked ahead. */
+  reservedThrough = 0;
   /** A read of the log is under way. */
   readingLog = false;
   /** Chains of it that are being read. */

@@ -5,7 +5,7 @@ import type { Entry } from "../store.js";
 import { Harness } from "./conformance/harness.js";
 import { turn } from "./conformance/manual-clock.js";
 import { type Delivery, readPeeked } from "./conformance/messages.js";
-import { GatedStore } from "./gated-store.js";
+import { type Gate, GatedStore, type Moment } from "./gated-store.js";
 import { hostOn } from "./memory/memory-host.js";
 import { MemoryStore } from "./memory/memory-store.js";
 
@@ -369,6 +369,24 @@ describe("bounds", () => {
   });
 });
 
+/** Begins to look at messages, and stops before or after so many reads of the store. */
+async function stoppedAt<T>(
+  read: number,
+  moment: Moment,
+  look: () => Promise<T>,
+): Promise<{ readonly gate: Gate; readonly looking: Promise<T> }> {
+  let gate = store.hold(moment);
+  const looking = look();
+  for (let passed = 1; passed < read; passed++) {
+    await gate.reached;
+    const next = store.hold(moment);
+    await gate.open();
+    gate = next;
+  }
+  await gate.reached;
+  return { gate, looking };
+}
+
 describe("a peek", () => {
   const KEYS = ["a", "b", "c", "d"];
 
@@ -386,15 +404,7 @@ describe("a peek", () => {
     if (!first || !second || !third) throw new Error("nothing leased");
     await h.nack(consumer, third, { delayMs: 500 });
     await h.quiet();
-    let gate = store.hold(moment);
-    const looking = h.engine.peek(h.address("orders"), 0, 100);
-    for (let passed = 1; passed < read; passed++) {
-      await gate.reached;
-      const next = store.hold(moment);
-      await gate.open();
-      gate = next;
-    }
-    await gate.reached;
+    const { gate, looking } = await stoppedAt(read, moment, () => h.engine.peek(h.address("orders"), 0, 100));
     for (const delivery of [first, second]) await h.nack(consumer, delivery, { delayMs: 100 });
     await h.clock.advance(1_000);
     await h.quiet();
@@ -418,15 +428,7 @@ describe("a page of dead letters", () => {
       if (!first || !second) throw new Error("nothing leased");
       await h.nack(gravedigger, second, { delayMs: 500 });
       await h.quiet();
-      let gate = store.hold(moment);
-      const looking = h.engine.deadLetters(h.address("orders"), 0, 100);
-      for (let passed = 1; passed < read; passed++) {
-        await gate.reached;
-        const next = store.hold(moment);
-        await gate.open();
-        gate = next;
-      }
-      await gate.reached;
+      const { gate, looking } = await stoppedAt(read, moment, () => h.engine.deadLetters(h.address("orders"), 0, 100));
       await h.nack(gravedigger, first, { delayMs: 100 });
       await h.clock.advance(1_000);
       await h.nack(gravedigger, await h.takeOne(gravedigger), { delayMs: 100 });

@@ -107,9 +107,10 @@ async function readManifest(path: string): Promise<Records> {
 async function sizesOf(directory: string): Promise<FileSizes> {
   const names = (await readdir(directory)).filter((name) => /^\d+\.(ldb|sst|log)$/.test(name));
   const sizes = new Map<string, number>();
-  for (const name of names) {
+  const look = async (name: string): Promise<void> => {
     const found = await ifThere(stat(join(directory, name)));
     if (found !== undefined) sizes.set(name, found.size);
-  }
+  };
+  await Promise.all(names.map(look));
   return sizes;
 }
