@@ -10,6 +10,9 @@ const RESERVE = "reserve";
 const RESERVE_BYTES = 8 * 1024 * 1024;
 const POOL_MAX = 2_000;
 
+/** Whether a file of that name can differ between two images; the reserve is in all of them. */
+export const differs = (name: string): boolean => !IGNORED.has(name) && name !== RESERVE;
+
 /** Lays images of a crashed disk out as directories. Content that does not change is written once, and linked. */
 export class ImageDirectory {
   readonly path: string;
@@ -26,6 +29,7 @@ export class ImageDirectory {
     writeFileSync(join(this.#pool, RESERVE), Buffer.alloc(RESERVE_BYTES));
   }
 
+  /** @param files those that differ */
   lay(files: readonly CrashedFile[]): void {
     rmSync(this.path, { recursive: true, force: true });
     this.#dropChanged();
@@ -35,7 +39,6 @@ export class ImageDirectory {
   }
 
   #layFile({ name, identity, bytes }: CrashedFile): void {
-    if (IGNORED.has(name) || name === RESERVE) return;
     const at = join(this.path, name);
     if (CHANGED.test(name) || identity.includes("+")) {
       writeFileSync(at, bytes);
@@ -69,7 +72,6 @@ export class ImageDirectory {
 /** Names what a crash left, so that the same is not tried twice. */
 export const identityOf = (files: readonly CrashedFile[]): string =>
   files
-    .filter(({ name }) => !IGNORED.has(name) && name !== RESERVE)
     .map(({ name, identity }) => `${name}=${identity}`)
     .sort()
     .join(" ");

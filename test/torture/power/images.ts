@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Random } from "../../simulation/random.js";
 import { type DiskCall, diskCallsOf } from "./disk-call.js";
-import { ImageDirectory, identityOf } from "./image.js";
+import { differs, ImageDirectory, identityOf } from "./image.js";
 import { type CrashMoment, judgeImage } from "./judge-image.js";
 import { Promises } from "./promises.js";
 import { type CrashedFile, RecordedDisk } from "./recorded-disk.js";
@@ -106,7 +106,7 @@ class ImageJudge {
     this.#due += imagesPerMoment;
     const end = Math.min(this.#due, this.#seen.size + imagesPerMoment * CAUGHT_UP_MAX);
     for (let stale = 0; this.#seen.size < end && stale < STALE_MAX; ) {
-      const files = this.#disk.crash(this.#random);
+      const files = this.#disk.crash(this.#random, differs);
       const identity = createHash("sha1").update(identityOf(files)).digest("base64");
       if (this.#seen.has(identity)) {
         stale++;

@@ -144,13 +144,14 @@ export class RecordedDisk {
     return this.#changes.length > 0 || [...this.#names.values()].some(({ pending }) => pending.length > 0);
   }
 
-  /** What is on the disk when power is lost now. */
-  crash(random: Random): CrashedFile[] {
+  /** What is on the disk when power is lost now, of the files whose name is `wanted`. */
+  crash(random: Random, wanted: (name: string) => boolean): CrashedFile[] {
     const names = new Map(this.#durableNames);
     const kept = random.chance(0.5) ? this.#changes.length : random.below(this.#changes.length + 1);
     for (const change of this.#changes.slice(0, kept)) change.apply(names);
     const luck = random.any(LUCKS) ?? "all";
-    return Array.from(names, ([name, inode]) => ({
+    const files = [...names].filter(([name]) => wanted(name));
+    return files.map(([name, inode]) => ({
       name,
       ...crashed(inode, random.chance(0.7) ? luck : (random.any(LUCKS) ?? "all"), random),
     }));
