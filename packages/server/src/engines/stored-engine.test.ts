@@ -272,6 +272,35 @@ describe("attempts after a crash", () => {
   });
 });
 
+describe("a queue that is full", () => {
+  const COUNT = 40;
+  /** So large that memory has the first ones only. */
+  const bodyOf = (number: number): string => String(number).padStart(128 * 1024, "0");
+  const numbers = (first: number, count = COUNT): number[] => Array.from({ length: count }, (_, index) => first + index);
+  const numbersOf = (messages: readonly { readonly body: unknown }[]): number[] => messages.map(({ body }) => Number(body));
+
+  it("D1: does not push out again what expired in a commit under way", async () => {
+    await h.define("orders", { overflow: "dead-letter-oldest", depthMax: COUNT });
+    for (let number = 1; number <= COUNT; number++)
+      await h.publish("orders", { body: bodyOf(number), ...(number === COUNT - 1 && { ttlMs: 1_000 }) });
+    await h.restart("reopen");
+    const commit = store.hold("before write");
+    await h.clock.advance(1_000);
+    await commit.reached;
+    const publishing = h.publish("orders", ...numbers(COUNT + 1));
+    await turn();
+    await commit.open();
+    let left = (await publishing).filter(({ error }) => error !== undefined).length;
+    await h.until("what is refused until more was read is stored", async () => {
+      const fates = await h.publish("orders", ...numbers(2 * COUNT - left + 1, left));
+      left = fates.filter(({ error }) => error !== undefined).length;
+      return left === 0;
+    });
+    expect(numbersOf(await h.scan("orders.dead")).sort((a, b) => a - b)).toEqual(numbers(1));
+    await h.checkCounts();
+  });
+});
+
 describe("failures of the store", () => {
   it("P2: closing after a commit has failed writes nothing more", async () => {
     await h.define("orders");
