@@ -165,14 +165,15 @@ export class Deliveries {
   #skip(device: Device, block: StoredBlock, now: number): void {
     const { progress, member } = device;
     const { cursor, sent } = progress;
-    const isExcluded = block.isExcluded(member.number, sent);
-    const isPassed = isExcluded || isGivenUp(device, sent);
-    const isLost = !isPassed && !progress.isSettled(sent) && block.isExpired(sent, now);
-    if (isLost) {
-      this.#lose(device, sent, sent, "expired");
-      this.note(device, now);
+    if (!progress.isSettled(sent)) {
+      const isPassed = block.isExcluded(member.number, sent) || isGivenUp(device, sent);
+      if (!isPassed) {
+        // What is not too old had all its deliveries, in another session: while poison was "block", none was too many.
+        this.#lose(device, sent, sent, block.isExpired(sent, now) ? "expired" : "attempts");
+        this.note(device, now);
+      }
+      progress.settle(sent);
     }
-    if ((isLost || isPassed) && !progress.isSettled(sent)) progress.settle(sent);
     progress.sent = Math.max(progress.sent, sent + 1);
     if (progress.cursor > cursor) this.#moved(device, now);
   }

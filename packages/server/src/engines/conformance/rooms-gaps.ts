@@ -151,6 +151,29 @@ export function testRoomsGaps(suite: Suite): void {
       expect(phone.ack(...(await phone.take(2)))).toBe(2);
     });
 
+    for (const ending of ["none", ...suite.restarts] as const) {
+      suite.case(`S4: what failed too often while poison was block is told as a gap once it is not (restart: ${ending})`, async (h) => {
+        const rooms = new RoomsOf(h);
+        await h.engine.defineRoom(rooms.address("a"), { poison: "block" });
+        await rooms.add("a", "anna");
+        await rooms.emit("a", 1);
+        for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
+          const phone = await Phone.attach(h, "anna");
+          await phone.takeOne();
+          await phone.detach();
+        }
+        await h.clock.advance(100);
+        await h.quiet();
+        if (ending !== "none") await h.restart(ending);
+        await h.engine.defineRoom(rooms.address("a"), { poison: "dead-letter" });
+        const phone = await Phone.attach(h, "anna");
+        expect(await phone.gapsUntil(1)).toMatchObject([{ from: 1, to: 1, reason: "attempts" }]);
+        await rooms.emit("a", 2);
+        expect(sequencesOf([await phone.takeOne()])).toEqual([2]);
+        expect(await rooms.ledger("a", 1)).toEqual({ anna: "failed" });
+      });
+    }
+
     suite.case("S4: a gap comes again every 30 s and to the next session until it is acknowledged", async (h) => {
       const rooms = new RoomsOf(h);
       await h.engine.defineRoom(rooms.address("a"), { retention: { maxMessages: 1 } });
