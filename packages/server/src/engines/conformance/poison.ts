@@ -88,6 +88,28 @@ export function testPoison(suite: Suite): void {
       },
     );
 
+    for (const ordering of ["key", "fifo"] as const) {
+      suite.eachRestart(
+        (way) => `O3: what is blocked stays so when poison becomes dead-letter, and may be let go then (${ordering}, ${way})`,
+        async (h, way) => {
+          await h.define("orders", { ordering, maxAttempts: 1, poison: "block" });
+          await h.publish("orders", ...TWO);
+          const before = await h.attach("orders", 1);
+          await h.nack(before, await h.takeOne(before));
+          await h.define("orders", { ordering, maxAttempts: 1, poison: "dead-letter" });
+          await h.expectNothing(before);
+          await h.restart(way);
+          const consumer = await h.attach("orders", 1);
+          await h.expectNothing(consumer);
+          expect(await h.stats("orders")).toMatchObject({ blocked: 1, dead: 0 });
+          await h.engine.unblock(h.address("orders"), "a", "retry");
+          await h.nack(consumer, await h.takeOne(consumer));
+          expect(await h.takeOne(consumer)).toMatchObject({ body: "a2" });
+          expect(await h.scan("orders.dead")).toMatchObject([{ body: "a1", history: { reason: "attempts" } }]);
+        },
+      );
+    }
+
     suite.case("O3: reject dead-letters also where poison blocks", async (h) => {
       await h.define("orders", { ordering: "key", maxAttempts: 1, poison: "block" });
       await h.publish("orders", ...TWO);
