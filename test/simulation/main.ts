@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os";
 import { program } from "commander";
 import { integer } from "../integer-option.js";
+import { Progress } from "../progress.js";
 import { check } from "./checker.js";
 import type { Judged } from "./judge.js";
 import { linesOf } from "./print.js";
 import { simulate } from "./simulate.js";
-import { add, newTotals, type Totals } from "./totals.js";
+import { add, newTotals } from "./totals.js";
 import { shareOut } from "./workers.js";
 
 const VIOLATIONS_SHOWN = 5;
@@ -20,10 +21,6 @@ interface Options {
   readonly print?: true;
 }
 
-function progress(totals: Totals, seeds: number): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r${totals.seeds} of ${seeds} seeds, ${totals.failures} failed`);
-}
-
 function showFailure({ seed, violations, error }: Judged, operations: number): void {
   console.error(`\nseed ${seed} failed: npm run simulate -- --seed ${seed} --operations ${operations} --print`);
   for (const { message } of violations.slice(0, VIOLATIONS_SHOWN)) console.error(`  ${message}`);
@@ -34,13 +31,14 @@ function showFailure({ seed, violations, error }: Judged, operations: number): v
 async function runMany({ seeds, first, operations, workers }: Options): Promise<void> {
   const totals = newTotals();
   const start = performance.now();
+  const progress = new Progress();
   let shown = 0;
   await shareOut({ first, seeds, operations, workers }, (done) => {
     add(totals, done.totals);
     for (const failed of done.failed) if (++shown <= FAILURES_SHOWN) showFailure(failed, operations);
-    progress(totals, seeds);
+    progress.tell(`${totals.seeds} of ${seeds} seeds, ${totals.failures} failed`);
   });
-  if (process.stderr.isTTY) process.stderr.write("\n");
+  progress.clear();
   const { counts } = totals;
   const seconds = (performance.now() - start) / 1_000;
   const rows = {

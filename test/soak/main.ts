@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, program } from "commander";
 import { integer } from "../integer-option.js";
+import { Progress } from "../progress.js";
 import { Random } from "../simulation/random.js";
 import { drawChart } from "./chart.js";
 import { verdictOf } from "./measure.js";
@@ -32,11 +33,11 @@ async function run({ minutes, seed, output }: Options): Promise<void> {
   mkdirSync(output, { recursive: true });
   const [samples, picture] = [join(output, "samples.csv"), join(output, "soak.svg")];
   try {
-    const progress = (text: string): void => void (process.stderr.isTTY && process.stderr.write(`\r\x1b[K${text}`));
-    const result = await soak({ minutes, random: new Random(seed), directory, samples, progress });
+    const progress = new Progress();
+    const result = await soak({ minutes, random: new Random(seed), directory, samples, progress: (text) => progress.tell(text) });
     const title = `Soak: ${summaryOf(result)}`;
     writeFileSync(picture, drawChart({ title, measured: result.measured, marks: result.marks }));
-    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+    progress.clear();
     say(title);
     for (const one of result.measured) say(`${one.measure.name.padEnd(28)} ${verdictOf(one)}`);
     for (const failure of result.failures) say(failure);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, program } from "commander";
+import { Progress } from "../progress.js";
 import { Random } from "../simulation/random.js";
 import { type Verdict, wordFor, writeReport } from "./report.js";
 import type { Row } from "./row.js";
@@ -43,10 +44,7 @@ function versionOf(): string {
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-/** Shows on a terminal how far a row is, over what it said before. */
-function progress(row: Row, text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${row.number} ${row.title}: ${text}`);
-}
+const progress = new Progress();
 
 async function runRow(row: Row, scale: number, seed: number, command: string): Promise<Verdict> {
   const skipped = row.missing?.();
@@ -55,7 +53,7 @@ async function runRow(row: Row, scale: number, seed: number, command: string): P
   const start = performance.now();
   try {
     const random = new Random(seed * 100 + row.number);
-    const result = await row.run({ directory, random, scale, progress: (text) => progress(row, text) });
+    const result = await row.run({ directory, random, scale, progress: (text) => progress.tell(`${row.number} ${row.title}: ${text}`) });
     return { row, command, result, seconds: (performance.now() - start) / 1_000 };
   } catch (error) {
     const failures = [error instanceof Error ? (error.stack ?? error.message) : String(error)];
@@ -66,7 +64,7 @@ async function runRow(row: Row, scale: number, seed: number, command: string): P
 }
 
 function show(verdict: Verdict): void {
-  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  progress.clear();
   const { row } = verdict;
   const figure = "skipped" in verdict ? verdict.skipped : `${verdict.result.figure} in ${Math.round(verdict.seconds)} s`;
   say(`${String(row.number).padStart(2)} ${wordFor(verdict).padEnd(7)} ${row.title}: ${figure}`);
