@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { RoomGap, RoomItem } from "../../room-engine.js";
+import type { Harness } from "./harness.js";
 import { Phone, RoomsOf, sequencesOf } from "./phone.js";
 import type { Suite } from "./suite.js";
 
@@ -8,6 +9,13 @@ const DELIVERIES = 5;
 
 /** How many messages some gaps tell of. */
 const lostIn = (gaps: readonly RoomGap[]): number => gaps.reduce((sum, { from, to, count = to - from + 1 }) => sum + count, 0);
+
+/** A device comes, is given a message, and loses its connection. */
+async function loseOne(h: Harness): Promise<void> {
+  const phone = await Phone.attach(h, "anna");
+  await phone.takeOne();
+  await phone.detach();
+}
 
 /** S4: what a device will never get is told, and told again. */
 export function testRoomsGaps(suite: Suite): void {
@@ -125,9 +133,7 @@ export function testRoomsGaps(suite: Suite): void {
       await rooms.add("a", "anna");
       await rooms.emit("a", 1);
       for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
-        const phone = await Phone.attach(h, "anna");
-        await phone.takeOne();
-        await phone.detach();
+        await loseOne(h);
         await h.clock.advance(100);
         await h.quiet();
         if (delivery === 3 && suite.restarts.includes("crash")) await h.restart("crash");
@@ -157,11 +163,7 @@ export function testRoomsGaps(suite: Suite): void {
         await h.engine.defineRoom(rooms.address("a"), { poison: "block" });
         await rooms.add("a", "anna");
         await rooms.emit("a", 1);
-        for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
-          const phone = await Phone.attach(h, "anna");
-          await phone.takeOne();
-          await phone.detach();
-        }
+        for (let delivery = 1; delivery <= DELIVERIES; delivery++) await loseOne(h);
         await h.clock.advance(100);
         await h.quiet();
         if (ending !== "none") await h.restart(ending);
