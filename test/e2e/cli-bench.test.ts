@@ -101,11 +101,4 @@ describe("holdfast bench", () => {
     const unreachable = await shell.run(["bench", "--url", `http://127.0.0.1:${await shell.freePort()}`, "--connect-timeout-ms", "300"]);
     expect(unreachable).toMatchObject({ code: 3, stderr: expect.stringContaining("no Holdfast server at") });
   });
-
-  it("--help has examples and exit codes", async () => {
-    const { code, stdout } = await shell.run(["bench", "--help"]);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/Examples:\n {2}\$ holdfast bench\n/);
-    expect(stdout).toContain("Exit codes:");
-  });
 });

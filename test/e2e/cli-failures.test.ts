@@ -133,29 +133,4 @@ describe("the other commands fail in one line", () => {
     expectFailure(await shell.run(["publish", "orders", ...flags], "1\n"), 4, /line 1 was refused: NOT_FOUND .* \(0 published\)/);
     expectFailure(await shell.run(["consume", "orders", ...flags]), 4, /orders/);
   });
-
-  it("explains itself with examples and exit codes", async () => {
-    const commands = [
-      "serve",
-      "publish",
-      "consume",
-      "emit",
-      "join",
-      "stats",
-      "define",
-      "queues",
-      "purge",
-      "pause",
-      "resume",
-      "dead",
-      "schedule",
-    ];
-    for (const command of [[], ...commands.map((name) => [name])]) {
-      const ended = await shell.run([...command, "--help"]);
-      expect(ended).toMatchObject({ code: 0, stderr: "" });
-      expect(ended.stdout).toContain("Examples:\n  $ ");
-      expect(ended.stdout).toContain("Exit codes:\n  0 ");
-      expect(ended.stdout).not.toContain("default: []");
-    }
-  });
 });

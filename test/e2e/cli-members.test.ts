@@ -117,16 +117,3 @@ describe("holdfast receipts", () => {
     expect(await run("receipts", "kitchen", "none", "--user", "cid")).toMatchObject({ code: 4, stderr: expect.stringContaining("none") });
   });
 });
-
-describe("--help", () => {
-  it.each([["rooms"], ["members"], ["members", "list"], ["members", "add"], ["members", "remove"], ["receipts"], ["define"], ["stats"]])(
-    "of %s %s has examples and exit codes",
-    async (...command) => {
-      const { code, stdout } = await served.shell.run([...command, "--help"]);
-      expect(code).toBe(0);
-      expect(stdout).toMatch(/Examples:\n {2}\$ holdfast /);
-      expect(stdout).toContain("Exit codes:");
-      expect(stdout).not.toContain("default: []");
-    },
-  );
-});

@@ -117,15 +117,3 @@ describe("holdfast blocked", () => {
     expect(await run("blocked", "list", "nothing")).toMatchObject({ code: 4 });
   });
 });
-
-describe("--help", () => {
-  it.each([["peek"], ["delete"], ["blocked"], ["blocked", "list"], ["blocked", "retry"], ["blocked", "skip"]])(
-    "of %s %s has examples and exit codes",
-    async (...command) => {
-      const { code, stdout } = await served.shell.run([...command, "--help"]);
-      expect(code).toBe(0);
-      expect(stdout).toMatch(/Examples:\n {2}\$ holdfast /);
-      expect(stdout).toContain("Exit codes:");
-    },
-  );
-});

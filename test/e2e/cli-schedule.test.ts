@@ -47,11 +47,4 @@ describe("holdfast schedule", () => {
       expect(ended.stderr).toMatch(/^holdfast: [^\n]+\n$/);
     }
   });
-
-  it.each([[], ["set"], ["list"], ["remove"]])("%s --help has examples and exit codes", async (...command) => {
-    const { code, stdout } = await served.shell.run(["schedule", ...command, "--help"]);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/Examples:\n {2}\$ holdfast schedule /);
-    expect(stdout).toContain("Exit codes:");
-  });
 });

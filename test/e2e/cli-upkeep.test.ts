@@ -68,22 +68,3 @@ describe("holdfast dead", () => {
     expect(stdout).toBe('{"item":"hake"}\n');
   });
 });
-
-describe("--help", () => {
-  it.each([
-    ["queues"],
-    ["purge"],
-    ["pause"],
-    ["resume"],
-    ["dead"],
-    ["dead", "list"],
-    ["dead", "show"],
-    ["dead", "redrive"],
-    ["dead", "purge"],
-  ])("of %s %s has examples and exit codes", async (...command) => {
-    const { code, stdout } = await served.shell.run([...command, "--help"]);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/Examples:\n {2}\$ holdfast /);
-    expect(stdout).toContain("Exit codes:");
-  });
-});

@@ -58,3 +58,20 @@ describe.each([
     expect(read(`packages/${name}/README.md`)).not.toMatch(/\]\((?!https:)/);
   });
 });
+
+/** What the built module imports before it does anything: packages by their names, modules of its own by what those import. */
+function packagesOf(path: string, seen = new Set<string>()): string[] {
+  if (seen.has(path)) return [];
+  seen.add(path);
+  const names = [...read(path).matchAll(/^import (?:[^"]* from )?"([^"]+)";$/gm)].map(([, name = ""]) => name);
+  return names.flatMap((name) =>
+    name.startsWith(".") ? packagesOf(new URL(name, `http://root/${path}`).pathname.slice(1), seen) : [name],
+  );
+}
+
+describe("the command line", () => {
+  it("begins without what only some commands need", () => {
+    const names = packagesOf("packages/server/dist/cli/main.js").filter((name) => !name.startsWith("node:"));
+    expect([...new Set(names)].sort()).toEqual(["commander", "holdfast-client/admin", "holdfast-client/protocol"]);
+  });
+});

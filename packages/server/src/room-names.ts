@@ -2,15 +2,8 @@ import { HoldfastError, NAME_PATTERN } from "holdfast-client/protocol";
 import { z } from "zod";
 import { queueName } from "./options.js";
 import { roomName } from "./room-options.js";
-import { isUtf8, preview } from "./validate.js";
-
-const USER_BYTES_MAX = 256;
-
-/** Whether it may be who somebody is: 1 to 256 bytes of UTF-8. */
-export const isUserName = (value: unknown): value is string =>
-  typeof value === "string" && value !== "" && Buffer.byteLength(value) <= USER_BYTES_MAX && isUtf8(value);
-
-export const USER_FORM = `1 to ${USER_BYTES_MAX} bytes of UTF-8`;
+import { isUserName, USER_FORM } from "./user-name.js";
+import { preview } from "./validate.js";
 
 const userName = z.string().refine(isUserName, { error: ({ input }) => `user is ${preview(input)}, expected ${USER_FORM}` });
 

@@ -1,6 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { z } from "zod";
-import { isUserName, USER_FORM } from "../room-names.js";
+import { isUserName, USER_FORM } from "../user-name.js";
 import { preview, validate, withoutText } from "../validate.js";
 import type { Authorize } from "./access.js";
 import { type GrantInput, grantFields } from "./grants.js";

@@ -1,6 +1,6 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
-import { isUserName, USER_FORM } from "../room-names.js";
+import { isUserName, USER_FORM } from "../user-name.js";
 import { Grants } from "./grants.js";
 import type { Principal } from "./identity.js";
 import { keySource } from "./key-source.js";

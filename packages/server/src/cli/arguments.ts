@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { InvalidArgumentError } from "commander";
 import { NAME_PATTERN } from "holdfast-client/protocol";
-import { isUserName, USER_FORM } from "../room-names.js";
+import { isUserName, USER_FORM } from "../user-name.js";
 
 /** A parser of whole numbers from `min` to `max` for commander. */
 export function wholeNumber(min: number, max: number): (text: string) => number {

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { connect, type Holdfast } from "holdfast-client";
+import type { connect as Connect, Holdfast } from "holdfast-client";
 import { admin } from "holdfast-client/admin";
 import { namespaceName, serverUrl, wholeNumber } from "./arguments.js";
 import { CommandError, EXIT } from "./exit-codes.js";
@@ -18,6 +18,9 @@ const DAY_MS = 86_400_000;
 /** After the work: for what nobody waits for, such as the last cancellation. */
 const DRAIN_MS = 5_000;
 
+/** Loaded by commands that connect, before they begin: help and servers start faster without it. */
+let connect!: typeof Connect;
+
 export const urlOption = (description: string): Option => new Option("--url <url>", description).env("HOLDFAST_URL").argParser(serverUrl);
 
 const givenOrLocal = (): Option => urlOption("the server; a path in it is the namespace").default("http://127.0.0.1:3000");
@@ -29,7 +32,10 @@ export function withConnectionFlags(command: Command, url: Option = givenOrLocal
     .option("--namespace <name>", "the namespace whose queues and rooms these are (default: /)", namespaceName)
     .option("--token-file <file>", "has the token or API key, where the server asks for one (default: HOLDFAST_TOKEN)")
     .option("--connect-timeout-ms <ms>", "give up when the server was not reached by then", wholeNumber(1, DAY_MS), 5_000)
-    .option("--offline-timeout-ms <ms>", "give up when a server once reached stays away longer; 0: never", wholeNumber(0, DAY_MS), 60_000);
+    .option("--offline-timeout-ms <ms>", "give up when a server once reached stays away longer; 0: never", wholeNumber(0, DAY_MS), 60_000)
+    .hook("preAction", async () => {
+      ({ connect } = await import("holdfast-client"));
+    });
 }
 
 /** `--url` with the namespace as its path, as `connect` takes it. */

@@ -4,9 +4,9 @@ import { nameArgument, userArgument, wholeNumber } from "./arguments.js";
 import { withServer } from "./connection.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
 import { LineWriter, openStdout } from "./line-writer.js";
-import { type LineForm, publishLines } from "./publish-lines.js";
+import type { LineForm } from "./publish-lines.js";
 import { repeated } from "./repeated.js";
-import { type EmitterOptions, RoomEmitter } from "./room-emitter.js";
+import type { EmitterOptions } from "./room-emitter.js";
 import { type RoomFlags, userOf, withRoomFlags } from "./room-flags.js";
 
 const HELP = `
@@ -72,12 +72,15 @@ function parseArgument(text: string, index: number): unknown {
 }
 
 async function emitOnce(values: readonly unknown[], ttlMs: number | undefined, options: EmitterOptions, flags: EmitFlags): Promise<void> {
-  const send = (holdfast: ConstructorParameters<typeof RoomEmitter>[0]) => new RoomEmitter(holdfast, options).publish(values, { ttlMs });
-  const receipt = await withServer(flags, send, undefined, { user: userOf(flags) });
+  const { RoomEmitter } = await import("./room-emitter.js");
+  const receipt = await withServer(flags, (holdfast) => new RoomEmitter(holdfast, options).publish(values, { ttlMs }), undefined, {
+    user: userOf(flags),
+  });
   if (flags.json) await new LineWriter(openStdout(), () => undefined).write(JSON.stringify(receipt));
   else process.stderr.write(`emitted to ${options.room} as ${receipt.sequence}\n`);
 }
 
 async function emitLines(form: LineForm, options: EmitterOptions, flags: EmitFlags): Promise<void> {
+  const [{ publishLines }, { RoomEmitter }] = await Promise.all([import("./publish-lines.js"), import("./room-emitter.js")]);
   await publishLines("emitted", options.room, form, flags, (holdfast) => new RoomEmitter(holdfast, options), { user: userOf(flags) });
 }

@@ -3,7 +3,6 @@ import { LIMITS } from "holdfast-client/protocol";
 import { queueArgument, wholeNumber } from "./arguments.js";
 import { type ConnectionFlags, withConnectionFlags } from "./connection.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
-import { publishLines } from "./publish-lines.js";
 
 const HELP = `
 Each line of standard input is one message: a JSON value, or with --text the line itself. Empty lines are passed over,
@@ -55,5 +54,6 @@ async function publish(name: string, flags: PublishFlags): Promise<void> {
     throw new CommandError(EXIT.usage, "--id-field and --key-field are for JSON lines, --text lines have no fields");
   }
   const form = { text, event, priority, idField, keyField, delayMs, ttlMs };
+  const { publishLines } = await import("./publish-lines.js");
   await publishLines("published", name, form, flags, (holdfast) => holdfast.queue(name));
 }

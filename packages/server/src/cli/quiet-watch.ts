@@ -1,4 +1,5 @@
-import { type Holdfast, HoldfastError } from "holdfast-client";
+import type { Holdfast } from "holdfast-client";
+import { HoldfastError } from "holdfast-client/protocol";
 import type { LineConsumer } from "./line-consumer.js";
 
 const CHECK_MS = 100;

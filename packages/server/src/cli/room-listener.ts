@@ -1,4 +1,5 @@
-import { type Holdfast, HoldfastError } from "holdfast-client";
+import type { Holdfast } from "holdfast-client";
+import { HoldfastError } from "holdfast-client/protocol";
 import { CommandError, EXIT } from "./exit-codes.js";
 import { jsonOf } from "./line-of.js";
 import type { LineWriter } from "./line-writer.js";

@@ -1,7 +1,7 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Socket } from "socket.io";
 import type { Log } from "../log.js";
-import { isUserName, USER_FORM } from "../room-names.js";
+import { isUserName, USER_FORM } from "../user-name.js";
 import { preview } from "../validate.js";
 import { isBoundToLoopback } from "./socket-port.js";
 

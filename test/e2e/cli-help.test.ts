@@ -1,0 +1,30 @@
+import { afterEach, expect, it } from "vitest";
+import { Shell } from "./cli-process.js";
+
+const shell = new Shell();
+
+afterEach(() => shell.close());
+
+/** The help of a command and of those below it, each by its words. */
+async function helpOf(...words: string[]): Promise<Map<string, string>> {
+  const { code, stdout, stderr } = await shell.run([...words, "--help"]);
+  expect({ code, stderr }, words.join(" ")).toEqual({ code: 0, stderr: "" });
+  const [, list = ""] = stdout.split("\nCommands:\n");
+  const names = [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = ""]) => name).filter((name) => name !== "help");
+  const below = await Promise.all(names.map((name) => helpOf(...words, name)));
+  return new Map([[words.join(" "), stdout], ...below.flatMap((each) => [...each])]);
+}
+
+it("every command has examples of itself and the exit codes in its help", async () => {
+  const help = await helpOf();
+  expect(help.size).toBeGreaterThan(30);
+  expect([...help.keys()]).toEqual(expect.arrayContaining(["serve", "dead redrive", "blocked skip", "members add", "schedule set"]));
+  for (const [command, text] of help) {
+    const [, examples = ""] = text.split("\nExamples:\n");
+    expect(examples, command).toMatch(/^ {2}\$ /);
+    expect(examples, command).toContain(`holdfast ${command}`.trimEnd());
+    expect(text, command).toContain("Exit codes:");
+    // An empty list says nothing.
+    expect(text, command).not.toContain("default: []");
+  }
+}, 120_000);
