@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { afterEach, expect, it } from "vitest";
 import { Shell } from "./cli-process.js";
 
@@ -28,3 +29,19 @@ it("every command has examples of itself and the exit codes in its help", async 
     expect(text, command).not.toContain("default: []");
   }
 }, 120_000);
+
+it("help ends quietly when nobody reads it", async () => {
+  const cli = shell.start(["consume", "--help"]);
+  cli.child.stdout?.destroy();
+  expect(await cli.ended).toMatchObject({ code: 0, stderr: "" });
+});
+
+it("help says in one line that it could not be written", async () => {
+  const full = openSync("/dev/full", "w");
+  try {
+    const cli = shell.start(["consume", "--help"], { stdio: ["ignore", full, "pipe"] });
+    expect(await cli.ended).toMatchObject({ code: 1, stderr: expect.stringMatching(/^holdfast: standard output: ENOSPC[^\n]*\n$/) });
+  } finally {
+    closeSync(full);
+  }
+});

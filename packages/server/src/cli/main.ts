@@ -70,6 +70,11 @@ addRestore(program);
 addDoctor(program);
 addBench(program);
 
+// What has more to write than help watches its output itself. A reader that closes the pipe has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") process.exitCode = tell(new CommandError(EXIT.failure, `standard output: ${error.message}`));
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
