@@ -11,9 +11,9 @@ const WORKER = fileURLToPath(new URL("./torture-images.js", import.meta.url));
 /** A file system in memory. */
 export const MEMORY = "/dev/shm";
 const MEMORY_BYTES = 256 * 1024 * 1024;
-/** A quarter of the time LevelDB works on other threads. */
-const WORKERS_PER_CORE = 1.5;
-const WORKERS = Math.round(availableParallelism() * WORKERS_PER_CORE);
+const WORKERS = availableParallelism();
+/** Files in memory make nobody wait, and handing work from thread to thread costs more than the work. */
+const ONE_THREAD = { UV_THREADPOOL_SIZE: "1" };
 
 /**
  * Has a process judge images.
@@ -22,7 +22,7 @@ const WORKERS = Math.round(availableParallelism() * WORKERS_PER_CORE);
  */
 async function employ(task: Omit<ImagesTask, "directory">, onImages: (images: number) => void, program: string): Promise<ImagesDone> {
   const directory = mkdtempSync(join(MEMORY, "holdfast-images-"));
-  const worker = fork(program, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const worker = fork(program, { stdio: ["ignore", "ignore", "inherit", "ipc"], env: { ...process.env, ...ONE_THREAD } });
   try {
     let done: ImagesDone | undefined;
     worker.on("message", (word: ImagesWord) => {

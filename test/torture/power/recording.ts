@@ -43,8 +43,9 @@ export async function record({ directory, seed, ms, program }: RecordOptions): P
   const queues = [queueOf("orders", { maxAttempts: 20 }), queueOf("bills", { ordering: "key", maxAttempts: 20 })];
   const round = await Round.begin({ directory: join(directory, "round"), seed, queues, data, wrapper, ...(program && { program }) });
   try {
-    // Few messages, since all that is there is read again in each image; but many bytes, so that the journal fills up.
-    const publisher = { window: 3, batchMax: 3, pauseMs: 8, times: 1, keys: 20, bodyBytesMax: 6_000 };
+    // Few messages, since all that is there is read again in each image; but many bytes, so that the journal fills up;
+    // and many keys, so that few messages wait behind one that is left alone.
+    const publisher = { window: 3, batchMax: 3, pauseMs: 8, times: 1, keys: 200, bodyBytesMax: 6_000 };
     const consumer = { maxInFlight: 60, verbs: { ack: 24, nack: 2, reject: 1, release: 1, none: 1 }, workMsMax: 3 };
     await round.client({ name: "ann", publisher: { queue: "orders", ...publisher }, consumer: { queue: "bills", ...consumer } });
     await round.client({ name: "bob", publisher: { queue: "bills", ...publisher }, consumer: { queue: "orders", ...consumer } });
