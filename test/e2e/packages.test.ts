@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path/posix";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -64,9 +65,7 @@ function packagesOf(path: string, seen = new Set<string>()): string[] {
   if (seen.has(path)) return [];
   seen.add(path);
   const names = [...read(path).matchAll(/^import (?:[^"]* from )?"([^"]+)";$/gm)].map(([, name = ""]) => name);
-  return names.flatMap((name) =>
-    name.startsWith(".") ? packagesOf(new URL(name, `http://root/${path}`).pathname.slice(1), seen) : [name],
-  );
+  return names.flatMap((name) => (name.startsWith(".") ? packagesOf(join(dirname(path), name), seen) : [name]));
 }
 
 describe("the command line", () => {

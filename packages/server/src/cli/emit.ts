@@ -1,12 +1,12 @@
 import type { Command } from "commander";
+import type { Holdfast } from "holdfast-client";
 import { LIMITS } from "holdfast-client/protocol";
 import { nameArgument, userArgument, wholeNumber } from "./arguments.js";
 import { withServer } from "./connection.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
 import { LineWriter, openStdout } from "./line-writer.js";
-import type { LineForm } from "./publish-lines.js";
+import type { LineTarget } from "./publisher.js";
 import { repeated } from "./repeated.js";
-import type { EmitterOptions } from "./room-emitter.js";
 import { type RoomFlags, userOf, withRoomFlags } from "./room-flags.js";
 
 const HELP = `
@@ -58,9 +58,13 @@ async function emit(room: string, event: string, given: readonly string[], flags
   const values = given.map((each, index) => (text ? each : parseArgument(each, index)));
   if (text && (args || idField !== undefined)) throw new CommandError(EXIT.usage, "--args and --id-field are for JSON, --text is none");
   const leftOut = [...except, ...exceptUser.map((user) => ({ user }))];
+  const { RoomEmitter } = await import("./room-emitter.js");
   const options = { room, event, except: leftOut, asArguments: args || values.length > 0 };
-  if (values.length > 0) await emitOnce(values, ttlMs, options, flags);
-  else await emitLines({ text, event: undefined, priority: undefined, idField, keyField: undefined, ttlMs }, options, flags);
+  const targetOf = (holdfast: Holdfast): LineTarget => new RoomEmitter(holdfast, options);
+  if (values.length > 0) return emitOnce(room, values, ttlMs, targetOf, flags);
+  const { publishLines } = await import("./publish-lines.js");
+  const form = { text, event: undefined, priority: undefined, idField, keyField: undefined, ttlMs };
+  await publishLines("emitted", room, form, flags, targetOf, { user: userOf(flags) });
 }
 
 function parseArgument(text: string, index: number): unknown {
@@ -71,16 +75,15 @@ function parseArgument(text: string, index: number): unknown {
   }
 }
 
-async function emitOnce(values: readonly unknown[], ttlMs: number | undefined, options: EmitterOptions, flags: EmitFlags): Promise<void> {
-  const { RoomEmitter } = await import("./room-emitter.js");
-  const receipt = await withServer(flags, (holdfast) => new RoomEmitter(holdfast, options).publish(values, { ttlMs }), undefined, {
-    user: userOf(flags),
-  });
+async function emitOnce(
+  room: string,
+  values: readonly unknown[],
+  ttlMs: number | undefined,
+  targetOf: (holdfast: Holdfast) => LineTarget,
+  flags: EmitFlags,
+): Promise<void> {
+  const send = (holdfast: Holdfast) => targetOf(holdfast).publish(values, { ttlMs });
+  const receipt = await withServer(flags, send, undefined, { user: userOf(flags) });
   if (flags.json) await new LineWriter(openStdout(), () => undefined).write(JSON.stringify(receipt));
-  else process.stderr.write(`emitted to ${options.room} as ${receipt.sequence}\n`);
-}
-
-async function emitLines(form: LineForm, options: EmitterOptions, flags: EmitFlags): Promise<void> {
-  const [{ publishLines }, { RoomEmitter }] = await Promise.all([import("./publish-lines.js"), import("./room-emitter.js")]);
-  await publishLines("emitted", options.room, form, flags, (holdfast) => new RoomEmitter(holdfast, options), { user: userOf(flags) });
+  else process.stderr.write(`emitted to ${room} as ${receipt.sequence}\n`);
 }

@@ -70,7 +70,7 @@ addRestore(program);
 addDoctor(program);
 addBench(program);
 
-// What has more to write than help watches its output itself. A reader that closes the pipe has seen enough.
+// For help and single answers: `LineWriter` watches its output itself. A reader that closes the pipe has seen enough.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") process.exitCode = tell(new CommandError(EXIT.failure, `standard output: ${error.message}`));
 });
