@@ -28,7 +28,8 @@ export interface ImagesTask {
 }
 
 export interface ImagesDone {
-  readonly images: number;
+  /** What was opened, by names that two of the same content share. */
+  readonly identities: readonly string[];
   readonly syncs: number;
   readonly moments: number;
   /** Receipts, deliveries and other words about messages that were sent. */
@@ -96,7 +97,7 @@ class ImageJudge {
       const isSend = call.kind === "send" && ++sends % SENDS_PER_MOMENT === 0;
       if (isSync || isSend) await this.#losePower({ line: call.ended, atMs });
     }
-    return { images: this.#seen.size, syncs: count, moments: this.#moments, told, failures: this.#failures };
+    return { identities: [...this.#seen], syncs: count, moments: this.#moments, told, failures: this.#failures };
   }
 
   async #losePower(moment: CrashMoment): Promise<void> {
