@@ -30,7 +30,8 @@ async function employ(task: Omit<ImagesTask, "directory">, onImages: (images: nu
       else done = word.done;
     });
     worker.send({ ...task, directory });
-    await once(worker, "exit");
+    // It may be gone before its last word was read.
+    await Promise.all([once(worker, "exit"), once(worker, "disconnect")]);
     if (done === undefined) throw new Error(`a worker ended with ${worker.exitCode ?? worker.signalCode}`);
     return done;
   } finally {

@@ -7,7 +7,8 @@ const say = (word: ImagesWord): void => void process.send?.(word);
 
 process.once("message", (task: ImagesTask) => {
   void judgeImages(task, (images) => say({ images })).then((done) => {
-    say({ done });
-    process.disconnect?.();
+    const word: ImagesWord = { done };
+    // It is large, and what is not written by then is lost with the channel.
+    process.send?.(word, () => process.disconnect?.());
   });
 });
