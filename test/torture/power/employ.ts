@@ -26,12 +26,15 @@ async function employ(task: Omit<ImagesTask, "directory">, onImages: (images: nu
   try {
     let done: ImagesDone | undefined;
     worker.on("message", (word: ImagesWord) => {
-      if ("images" in word) onImages(word.images);
-      else done = word.done;
+      if ("images" in word) {
+        onImages(word.images);
+        return;
+      }
+      done = word.done;
+      worker.disconnect();
     });
     worker.send({ ...task, directory });
-    // It may be gone before its last word was read.
-    await Promise.all([once(worker, "exit"), once(worker, "disconnect")]);
+    await once(worker, "exit");
     if (done === undefined) throw new Error(`a worker ended with ${worker.exitCode ?? worker.signalCode}`);
     return done;
   } finally {

@@ -5,10 +5,6 @@ export type ImagesWord = { readonly images: number } | { readonly done: ImagesDo
 
 const say = (word: ImagesWord): void => void process.send?.(word);
 
-process.once("message", (task: ImagesTask) => {
-  void judgeImages(task, (images) => say({ images })).then((done) => {
-    const word: ImagesWord = { done };
-    // It is large, and what is not written by then is lost with the channel.
-    process.send?.(word, () => process.disconnect?.());
-  });
+process.on("message", (task: ImagesTask) => {
+  void judgeImages(task, (images) => say({ images })).then((done) => say({ done }));
 });

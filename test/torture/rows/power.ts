@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { whyNoMount } from "../../crash/small-disk.js";
 import { whyNoStrace } from "../../crash/strace.js";
 import { employAll, whyNoMemory } from "../power/employ.js";
-import { momentsOf } from "../power/images.js";
+import { type ImagesDone, momentsOf } from "../power/images.js";
 import { record } from "../power/recording.js";
 import { type Row, type RowContext, scaled } from "../row.js";
 
@@ -29,49 +29,54 @@ export const power: Row = {
   missing: () => whyNoStrace() ?? whyNoMount() ?? whyNoMemory(),
   async run(context) {
     const wanted = scaled(IMAGES, context.scale);
-    const total: Total = { recordings: 0, images: 0, syncs: 0, told: 0, moments: 0, failures: [] };
-    while (total.images < wanted && total.recordings < RECORDINGS_MAX && total.failures.length === 0) {
-      await loseAllPower(context, wanted - total.images, total);
+    const found: Found[] = [];
+    const sum = (what: "images" | "syncs" | "told" | "moments"): number => found.reduce((total, one) => total + one[what], 0);
+    const failures: string[] = [];
+    while (sum("images") < wanted && found.length < RECORDINGS_MAX && failures.length === 0) {
+      const one = await losePower(context, found.length + 1, sum("images"), wanted);
+      found.push(one);
+      failures.push(...one.failures);
     }
-    const { recordings, images, syncs, told, moments, failures } = total;
+    const [images, syncs, told] = [sum("images"), sum("syncs"), sum("told")];
     if (told < syncs) failures.push(`vacuous: only ${told} receipts and deliveries at ${syncs} syncs`);
-    const figure = `${images} images at ${moments} moments around ${syncs} syncs (recordings: ${recordings}), ${told} receipts and deliveries to keep`;
+    const figure = `${images} images at ${sum("moments")} moments around ${syncs} syncs (recordings: ${found.length}), ${told} receipts and deliveries to keep`;
     return { figure, failures, complete: images >= IMAGES && syncs >= SYNCS };
   },
 };
 
-/** What came of all recordings so far. */
-interface Total {
-  recordings: number;
-  images: number;
-  syncs: number;
-  told: number;
-  moments: number;
-  readonly failures: string[];
+/** What came of one recording. */
+interface Found extends Omit<ImagesDone, "identities"> {
+  readonly images: number;
 }
 
-/** Makes one more recording, and loses power in it until there are `wanted` images, or no more to find. */
-async function loseAllPower(context: RowContext, wanted: number, total: Total): Promise<void> {
-  const { random, scale } = context;
-  const number = ++total.recordings;
-  context.progress(`${total.images} images, recording ${number}`);
-  const directory = join(context.directory, `recording-${number}`);
-  mkdirSync(directory);
+/** Makes a recording, and loses power in it until there are `wanted` images with the `before` of earlier ones, or no more to find. */
+async function losePower(
+  { directory, random, scale, progress }: RowContext,
+  number: number,
+  before: number,
+  wanted: number,
+): Promise<Found> {
+  progress(`${before} images, recording ${number}`);
+  const home = join(directory, `recording-${number}`);
+  mkdirSync(home);
   const seed = (): number => random.below(2 ** 31);
   const ms = Math.max(RECORD_MS_MIN, Math.round(RECORD_MS * Math.min(1, scale * 4)));
-  const recording = await record({ directory, seed: seed(), ms });
+  const recording = await record({ directory: home, seed: seed(), ms });
   const moments = await momentsOf(recording);
-  const even = Math.ceil((wanted / moments) * SPARE);
+  const missing = wanted - before;
+  const even = Math.ceil((missing / moments) * SPARE);
   const imagesPerMoment = Math.min(IMAGES_PER_MOMENT_MAX, Math.max(IMAGES_PER_MOMENT_MIN, even));
-  const thinning = Math.max(1, Math.floor((moments * imagesPerMoment) / wanted / SPARE));
-  const before = total.images;
-  const done = await employAll({ recording, seed, thinning, imagesPerMoment }, (images) => context.progress(`${before + images} images`));
-  // Power lost before a sync and after it may leave the same, which two processes have opened.
-  total.images += new Set(done.flatMap(({ identities }) => identities)).size;
-  total.failures.push(...done.flatMap(({ failures }) => failures));
+  const thinning = Math.max(1, Math.floor((moments * imagesPerMoment) / missing / SPARE));
+  const done = await employAll({ recording, seed, thinning, imagesPerMoment }, (images) => progress(`${before + images} images`));
+  rmSync(home, { recursive: true });
   // Each of them went through all of the recording.
-  total.syncs += done[0]?.syncs ?? 0;
-  total.told += done[0]?.told ?? 0;
-  total.moments += done[0]?.moments ?? 0;
-  rmSync(directory, { recursive: true });
+  const { syncs = 0, told = 0, moments: seen = 0 } = done[0] ?? {};
+  return {
+    // Power lost before a sync and after it may leave the same, which two processes have opened.
+    images: new Set(done.flatMap(({ identities }) => identities)).size,
+    syncs,
+    told,
+    moments: seen,
+    failures: done.flatMap(({ failures }) => failures),
+  };
 }
