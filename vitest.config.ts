@@ -23,5 +23,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: 2,
+    // To load the sources anew for each file would take longer than most files run. So nothing that a file changes may outlive it.
+    isolate: false,
+    restoreMocks: true,
+    unstubGlobals: true,
   },
 });
