@@ -2,11 +2,9 @@ import type { Sample } from "./sample.js";
 import { type Point, type Slope, slopeOf } from "./slope.js";
 
 const MIB = 1024 * 1024;
-/** A process takes memory while it warms up: no more than this of its life is left out, and no more than that part. */
-const WARM_MS_MAX = 300_000;
-const WARM_PART = 1 / 3;
-/** What rises within less than this says nothing of hours. */
-const JUDGED_MS_MIN = 600_000;
+const MINUTE_MS = 60_000;
+/** A process takes memory while it warms up, and goes on to compile what it often does: so much of its life says nothing of hours. */
+const WARM_MS = 10 * MINUTE_MS;
 
 /** One of the things that are watched. */
 interface Measure {
@@ -32,11 +30,10 @@ export interface Measured {
   readonly measure: Measure;
   /** By process, or as one where it outlives them. */
   readonly lives: readonly (readonly Point[])[];
+  /** Undefined when no process was watched for long enough. */
   readonly slope: Slope | undefined;
   /** How much it may rise in an hour, in its unit. */
   readonly bound: number;
-  /** Some process was watched for long enough. */
-  readonly judged: boolean;
   /** It rises by more than that, and not by chance. */
   readonly rises: boolean;
 }
@@ -45,11 +42,9 @@ export interface Measured {
 export function measure(samples: readonly Sample[]): Measured[] {
   return MEASURES.map((one) => {
     const lives = livesOf(samples, one);
-    const stretches = lives.map(warm);
-    const slope = slopeOf(stretches);
-    const judged = stretches.some((stretch) => durationOf(stretch) >= JUDGED_MS_MIN);
+    const slope = slopeOf(lives.map((life) => byMinute(warm(life))));
     const bound = "most" in one.bound ? one.bound.most : one.bound.part * (slope?.mean ?? 0);
-    return { measure: one, lives, slope, bound, judged, rises: judged && slope !== undefined && slope.low > bound };
+    return { measure: one, lives, slope, bound, rises: slope !== undefined && slope.low > bound };
   });
 }
 
@@ -64,18 +59,30 @@ function livesOf(samples: readonly Sample[], { outlives, value }: Measure): Poin
   return [...lives.values()];
 }
 
-const durationOf = (life: readonly Point[]): number => (life.at(-1)?.atMs ?? 0) - (life[0]?.atMs ?? 0);
-
 function warm(life: readonly Point[]): readonly Point[] {
-  const from = (life[0]?.atMs ?? 0) + Math.min(WARM_MS_MAX, durationOf(life) * WARM_PART);
+  const from = (life[0]?.atMs ?? 0) + WARM_MS;
   return life.filter(({ atMs }) => atMs >= from);
 }
 
+/** The median of each minute: what is sampled within one tells of the same load, and so is not as many values as it seems. */
+function byMinute(points: readonly Point[]): Point[] {
+  const minutes = new Map<number, Point[]>();
+  for (const point of points) {
+    const minute = Math.floor(point.atMs / MINUTE_MS);
+    const values = minutes.get(minute) ?? [];
+    values.push(point);
+    minutes.set(minute, values);
+  }
+  return Array.from(minutes, ([minute, values]) => ({ atMs: minute * MINUTE_MS, value: medianOf(values.map(({ value }) => value)) }));
+}
+
+const medianOf = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+
 /** How it rises, in words. */
-export function verdictOf({ measure: { unit }, slope, bound, judged }: Measured): string {
+export function verdictOf({ measure: { unit }, slope, bound }: Measured): string {
   if (slope === undefined) return "too short for a slope";
   const ofUnit = unit === "" ? "" : ` ${unit}`;
-  return `${signed(slope.perHour)}${ofUnit}/h (95 %: ${signed(slope.low)} to ${signed(slope.high)}), ${judged ? `bound ${signed(bound)}` : "too short to be judged"}`;
+  return `${signed(slope.perHour)}${ofUnit}/h (95 %: ${signed(slope.low)} to ${signed(slope.high)}), bound ${signed(bound)}`;
 }
 
 /** What rises by more than it may, each a line. */

@@ -17,7 +17,7 @@ const HOUR_MS = 3_600_000;
 /** Of the normal distribution: 95 % lie within so many standard deviations. */
 const DEVIATIONS = 1.96;
 /** With fewer there is no telling. */
-const POINTS_MIN = 30;
+const POINTS_MIN = 10;
 const CORRELATION_MAX = 0.99;
 
 /**

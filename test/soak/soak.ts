@@ -14,9 +14,12 @@ const MINUTE_MS = 60_000;
 const CHAPTER_MS_MAX = MINUTE_MS;
 const CHAPTERS_MIN = 3;
 const CHAPTER_MS_MIN = 20_000;
-/** A process lives so long at most, and a part of the run: what rises shows in a long life only. */
-const LIFE_MS_MAX = 20 * MINUTE_MS;
+/** A process that is ended lives so long at most, and a part of the run. */
+const LIFE_MS_MAX = 5 * MINUTE_MS;
 const LIVES_MIN = 3;
+/** Of a run that is longer, one process has all but this part: what rises shows in a long life only. */
+const LONG_MS = 15 * MINUTE_MS;
+const RESTLESS_PART = 1 / 3;
 const GRACE_MS = 300;
 
 export interface SoakOptions {
@@ -56,7 +59,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     await server.start();
     for (let number = 1; elapsed() < minutes * MINUTE_MS && failures.length === 0; number++) {
       const life = Math.ceil(number / plan.chaptersPerLife);
-      const isLast = number % plan.chaptersPerLife === 0;
+      const isLast = number % plan.chaptersPerLife === 0 && elapsed() < plan.restlessMs;
       const isKilled = isLast && life % 2 === 1;
       const chapter = { number, server, data, directory, random, ms: plan.chapterMs, onKill: isKilled ? () => mark("kill") : undefined };
       const result = await runChapter(chapter);
@@ -80,9 +83,15 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 interface Plan {
   readonly chapterMs: number;
   readonly chaptersPerLife: number;
+  /** Until then processes are ended. */
+  readonly restlessMs: number;
 }
 
 function planOf(ms: number): Plan {
   const chapterMs = Math.max(CHAPTER_MS_MIN, Math.min(CHAPTER_MS_MAX, ms / CHAPTERS_MIN));
-  return { chapterMs, chaptersPerLife: Math.max(1, Math.round(Math.min(LIFE_MS_MAX, ms / LIVES_MIN) / chapterMs)) };
+  return {
+    chapterMs,
+    chaptersPerLife: Math.max(1, Math.round(Math.min(LIFE_MS_MAX, ms / LIVES_MIN) / chapterMs)),
+    restlessMs: ms < LONG_MS ? ms : ms * RESTLESS_PART,
+  };
 }

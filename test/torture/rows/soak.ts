@@ -21,7 +21,7 @@ export const soak: Row = {
     mkdirSync(output, { recursive: true });
     const minutes = Math.max(MINUTES_MIN, MINUTES * scale);
     const result = await run({ minutes, random, directory, samples: join(process.cwd(), output, "samples.csv"), progress });
-    const slopes = result.measured.filter(({ judged }) => judged).map((one) => `${one.measure.name} ${verdictOf(one)}`);
+    const slopes = result.measured.filter(({ slope }) => slope !== undefined).map((one) => `${one.measure.name} ${verdictOf(one)}`);
     return { figure: [summaryOf(result), ...slopes].join("; "), failures: result.failures, complete: result.minutes >= MINUTES };
   },
 };
