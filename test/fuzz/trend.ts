@@ -1,3 +1,5 @@
+import { median } from "../median.js";
+
 /** Where samples of memory are going. */
 export interface Trend {
   /** KiB of 1,000 inputs. */
@@ -37,5 +39,3 @@ export function trendOf(samples: readonly (readonly [done: number, kib: number])
   const grows = growth > GROWTH_MAX && rises / chance > CERTAIN;
   return { slopeKib: slope * 1_000, growth, verdict: count < SAMPLES_MIN ? "unknown" : grows ? "grows" : "flat" };
 }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;

@@ -1,10 +1,11 @@
+import { median } from "../median.js";
 import type { Sample } from "./sample.js";
 import { type Point, type Slope, slopeOf } from "./slope.js";
 
 const MIB = 1024 * 1024;
 const MINUTE_MS = 60_000;
-/** A process takes memory while it warms up, and goes on to compile what it often does: so much of its life says nothing of hours. */
-const WARM_MS = 10 * MINUTE_MS;
+/** A process takes memory while it warms up: so much of its life is left out. */
+const WARM_MS = 5 * MINUTE_MS;
 
 /** One of the things that are watched. */
 interface Measure {
@@ -49,14 +50,8 @@ export function measure(samples: readonly Sample[]): Measured[] {
 }
 
 function livesOf(samples: readonly Sample[], { outlives, value }: Measure): Point[][] {
-  const lives = new Map<number, Point[]>();
-  for (const sample of samples) {
-    const life = outlives ? 0 : sample.pid;
-    const points = lives.get(life) ?? [];
-    points.push({ atMs: sample.atMs, value: value(sample) });
-    lives.set(life, points);
-  }
-  return [...lives.values()];
+  const lives = groupedBy(samples, ({ pid }) => (outlives ? 0 : pid));
+  return Array.from(lives.values(), (life) => life.map((sample) => ({ atMs: sample.atMs, value: value(sample) })));
 }
 
 function warm(life: readonly Point[]): readonly Point[] {
@@ -66,17 +61,21 @@ function warm(life: readonly Point[]): readonly Point[] {
 
 /** The median of each minute: what is sampled within one tells of the same load, and so is not as many values as it seems. */
 function byMinute(points: readonly Point[]): Point[] {
-  const minutes = new Map<number, Point[]>();
-  for (const point of points) {
-    const minute = Math.floor(point.atMs / MINUTE_MS);
-    const values = minutes.get(minute) ?? [];
-    values.push(point);
-    minutes.set(minute, values);
-  }
-  return Array.from(minutes, ([minute, values]) => ({ atMs: minute * MINUTE_MS, value: medianOf(values.map(({ value }) => value)) }));
+  const minutes = groupedBy(points, ({ atMs }) => Math.floor(atMs / MINUTE_MS));
+  return Array.from(minutes, ([minute, within]) => ({ atMs: minute * MINUTE_MS, value: median(within.map(({ value }) => value)) }));
 }
 
-const medianOf = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+/** By key, in the order in which the keys come. */
+function groupedBy<Item>(items: readonly Item[], keyOf: (item: Item) => number): Map<number, Item[]> {
+  const groups = new Map<number, Item[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
 
 /** How it rises, in words. */
 export function verdictOf({ measure: { unit }, slope, bound }: Measured): string {

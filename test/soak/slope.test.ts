@@ -63,7 +63,7 @@ describe("a measure", () => {
   });
 
   it("may rise while a process is warming up", () => {
-    const warming = samples(3_600, 0).map((sample, index) => ({ ...sample, rss: sample.rss - Math.max(0, 550 - index) * 100_000 }));
+    const warming = samples(3_600, 0).map((sample, index) => ({ ...sample, rss: sample.rss - Math.max(0, 250 - index) * 100_000 }));
     expect(violationsOf(measure(warming))).toEqual([]);
   });
 
