@@ -67,6 +67,7 @@ describe("holdfast serve fails in one line", () => {
       ['{"port":"x"}', /holdfast\.json: port is "x", expected a number/],
       ['{\n"prot": 1\n}', /holdfast\.json: prot is 1, expected no such field/],
       ['{\n"port":\n}', /holdfast\.json cannot be read: /],
+      ['{"unlimitedAddresses":["nonsense"]}', /unlimitedAddresses has "nonsense", expected addresses and networks/],
     ] as const) {
       writeFileSync(config, text);
       expectFailure(await shell.run(["serve", "--config", config]), 2, message);

@@ -59,6 +59,15 @@ describe("holdfast publish", () => {
     expect((await publish("5\n", "--priority", "10")).stderr).toContain("--priority");
   });
 
+  it("says that it waits where the queue is full, and goes on when there is room", async () => {
+    await shell.run(["define", "orders", "--url", url, "--depth-max", "1"]);
+    const cli = shell.start(["publish", "orders", "--url", url]);
+    cli.child.stdin?.end("1\n2\n");
+    await cli.err.until((text) => /nothing for 5 s: 1 to be published, and orders may be full .*; waiting\n/.test(text));
+    expect(await shell.run(["consume", "orders", "--url", url, "--count", "1"])).toMatchObject({ code: 0, stdout: "1\n" });
+    expect(await cli.ended).toMatchObject({ code: 0, stderr: expect.stringContaining("2 published") });
+  });
+
   it("T1, T2: delays messages, and lets them expire, as told", async () => {
     expect(await publish("1\n", "--delay-ms", "3600000")).toMatchObject({ code: 0 });
     expect(await publish("2\n", "--ttl-ms", "86400000")).toMatchObject({ code: 0 });

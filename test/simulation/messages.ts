@@ -60,11 +60,11 @@ export function readRecord(bytes: Uint8Array, start: number, end: number): Arriv
     body: whole ? digestOf({ text, bodyBytes: body.length }) : body,
     ...(event === undefined ? {} : { event }),
     ...(key === undefined ? {} : { key }),
-    ...(history === undefined ? {} : { reason: (JSON.parse(history) as Required<Pick<Arrived, "reason">>).reason }),
+    ...(history === undefined ? {} : { reason: (history as Required<Pick<Arrived, "reason">>).reason }),
   };
 }
 
-const fieldsOf = (view: RecordView): { id: string; event?: string; key?: string; history: string | undefined; body: unknown } => {
+const fieldsOf = (view: RecordView): { id: string; event?: string; key?: string; history: unknown; body: unknown } => {
   const { id, event, key, history } = view;
   return { id, history, body: view.body(), ...(event === undefined ? {} : { event }), ...(key === undefined ? {} : { key }) };
 };

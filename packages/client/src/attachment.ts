@@ -132,8 +132,8 @@ export abstract class Attachment implements Consumer, Party, Settler {
     for (const batch of this.#batches) {
       for (const { lease, answered } of batch.deliveries) {
         if (answered) continue;
-        const run = runs[runs.length - 1];
-        if (run !== undefined && run[0] + run[1] === lease) run[1]++;
+        const run = runs.at(-1);
+        if (run && run[0] + run[1] === lease) run[1]++;
         else runs.push([lease, 1]);
       }
     }

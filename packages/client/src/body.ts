@@ -30,7 +30,7 @@ export function packBody(body: unknown): PackedBody {
   if (body instanceof JsonText) return body.text;
   return asJson("body", () => {
     const binary = asBytes(body);
-    if (binary !== undefined) return { format: FORMAT_BINARY, bytes: new Uint8Array(binary) };
+    if (binary) return { format: FORMAT_BINARY, bytes: new Uint8Array(binary) };
     return holdsBuffers(body, 0) ? packMixed(body) : stringify(body);
   });
 }
@@ -45,7 +45,7 @@ function packMixed(body: unknown): PackedBody {
     const path = parent === undefined ? [] : [...parent, name];
     // A buffer of Node has turned itself into JSON already, so it is looked for where it was.
     const bytes = asBytes(Reflect.get(this, name));
-    if (bytes === undefined) {
+    if (!bytes) {
       pathOf.set(value, path);
       return value;
     }
@@ -84,7 +84,7 @@ export const DEPTH_MAX = 32;
 /** Whether a buffer lies somewhere in `given`; `BAD_REQUEST` when it is nested too deep to be JSON that a server takes. */
 function holdsBuffers(given: unknown, depth: number): boolean {
   if (typeof given !== "object" || given === null) return false;
-  if (asBytes(given) !== undefined) return true;
+  if (asBytes(given)) return true;
   const value: unknown = "toJSON" in given && typeof given.toJSON === "function" ? given.toJSON() : given;
   if (typeof value !== "object") return false;
   if (depth === DEPTH_MAX) throw new HoldfastError("BAD_REQUEST", `body is deeper than ${DEPTH_MAX}`);

@@ -159,7 +159,7 @@ export class Connection {
   /** Throws `SHUTTING_DOWN` once the client is closing, and what the server refused it with. */
   assertOpen(): void {
     const error = this.#closing ?? this.refusal;
-    if (error !== undefined) throw error;
+    if (error) throw error;
   }
 
   /** Takes nothing new, waits until everybody is idle, and disconnects. Gives up at `until`, or when nothing can come of it. */
@@ -306,7 +306,7 @@ export class Connection {
 
   #onFrame(argument: unknown): void {
     const frame = asBytes(argument);
-    if (frame === undefined) return;
+    if (!frame) return;
     const text = bytewise(frame);
     try {
       eachSection(frame, (type, content) => this.#onSection(type, content, text));

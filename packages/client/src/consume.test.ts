@@ -130,6 +130,7 @@ describe("deliveries", () => {
     expect(first).toMatchObject({ id: "m7", queue: "orders", sequence: 7, attempt: 1, event: "made", key: undefined, publishedAt: 500 });
     expect(first).toMatchObject({ body: { item: "cod" }, headers: { from: "test" }, priority: 0, leaseUntil: 1_030_000 });
     expect(first?.body).toBe(first?.body);
+    expect([first?.history, ...others.map(({ history }) => history)]).toEqual([undefined, undefined, undefined, undefined]);
     expect(others.map(({ priority }) => priority)).toEqual([1, 2, 3]);
     expect(others.map(({ body }) => body)).toEqual([new Uint8Array([1, 2]), "\u20ac", { photo: new Uint8Array([3]) }]);
     await first?.ack();
@@ -141,12 +142,24 @@ describe("deliveries", () => {
     const { consumer } = await attached((client) => client.queue("orders").consume());
     server.deliver(1, 1, [1, 2, 3, 4, 5, 6]);
     const [a, b, c, d, e, f] = await take(consumer, 6);
-    await Promise.all([f?.ack(), b?.ack(), d?.release(), a?.ack(), c?.ack(), e?.release()]);
+    await Promise.all([f?.ack(), b?.ack(), d?.ack(), a?.ack(), c?.ack()]);
     expect(server.settles()).toHaveLength(1);
     expect(runs()).toEqual([
-      ["ack", 1, 3],
-      ["release", 4, 2],
+      ["ack", 1, 4],
       ["ack", 6, 1],
+    ]);
+    await e?.release();
+  });
+
+  test("are settled in the order of the calls where one is not an ack: in a fifo queue it makes stale what comes after it", async () => {
+    const { consumer } = await attached((client) => client.queue("orders").consume());
+    server.deliver(1, 1, [1, 2, 3, 4]);
+    const [a, b, c, d] = await take(consumer, 4);
+    await Promise.all([b?.ack(), a?.nack(), c?.release(), d?.release()]);
+    expect(runs()).toEqual([
+      ["ack", 2, 1],
+      ["nack", 1, 1],
+      ["release", 3, 2],
     ]);
   });
 

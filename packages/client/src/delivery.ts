@@ -40,6 +40,8 @@ export interface Delivery<Body = unknown> {
   readonly correlationId: string | undefined;
   /** 0 to 9, as it was published. */
   readonly priority: number;
+  /** Of a dead letter: `queue` it came from, `reason`, `error` that the consumer gave, `attempts`, and more; else undefined. */
+  readonly history: unknown;
   /** Milliseconds since 1970 by the server's clock. */
   readonly publishedAt: number;
   /** When the lease ends, in milliseconds since 1970 by the server's clock. */

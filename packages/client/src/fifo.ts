@@ -22,7 +22,7 @@ export class Fifo<Item extends object> {
 
   shift(): Item | undefined {
     const item = this.at(0);
-    if (item === undefined) return undefined;
+    if (!item) return undefined;
     this.#items[this.#head++] = undefined;
     if (this.#head > TAKEN_MAX && this.#head > this.length) {
       this.#items = this.#items.slice(this.#head);

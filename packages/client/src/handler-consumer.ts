@@ -32,7 +32,7 @@ export class HandlerConsumer<Body> extends Attachment {
     delivery.forget();
     this.running--;
     const next = this.waiting.shift();
-    if (next !== undefined) this.take(next);
+    if (next) this.take(next);
     this.leaveIfIdle();
   }
 }

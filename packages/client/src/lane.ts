@@ -18,7 +18,7 @@ export interface LaneHost {
 }
 
 /** So many messages of one turn do not wait for its end: the server works on them while the rest is packed here. */
-const SENT_EARLY = LIMITS.producerOpenMax / 2;
+const SENT_EARLY = 512;
 
 /** Records of the section being written; shared because a section is written in one go. */
 const records = new ByteWriter(65_536);
@@ -114,8 +114,8 @@ export class Lane {
     while (!this.#halted && !this.#host.held) {
       while (this.#at(0)?.done) this.#cursor++;
       const first = this.#at(0);
-      if (first === undefined) return;
-      if (first.onTurn !== undefined) {
+      if (!first) return;
+      if (first.onTurn) {
         if (this.#open.length === 0) first.onTurn(this.queue);
         return;
       }
@@ -147,7 +147,7 @@ export class Lane {
     for (; count < countMax; count++) {
       const entry = count === 0 ? first : this.#at(count);
       // In the middle of single messages one that is done, or stands for several, ends the section.
-      if (entry === undefined || (first.array === 0 && (entry.done || entry.array > 0))) break;
+      if (!entry || (first.array === 0 && (entry.done || entry.array > 0))) break;
       if ((entry.traits & TRAIT_CHOSEN_ID) === 0) entry.id = `${producer}-${(this.#cursor + count).toString(36)}`;
       const before = records.length;
       const bytes = writePacked(records, entry.id, entry.traits, entry.texts, entry.body, entry.timing);
@@ -177,7 +177,7 @@ export class Lane {
     this.#unanswered++;
     for (this.#cursor += count; this.#next < this.#cursor; ) {
       const entry = this.#waiting.shift();
-      if (entry === undefined) return;
+      if (!entry) return;
       entry.number = this.#next;
       this.#open.push(entry);
     }
@@ -200,14 +200,14 @@ export class Lane {
     const known = eachFate(fates, count, (index, { error, sequence = 0, duplicate = false }, offset) => {
       const number = firstNumber + index;
       const entry = this.#open.at(number - this.#oldest);
-      if (entry === undefined || entry.done) return;
+      if (!entry || entry.done) return;
       if (error?.retryable) {
         this.#halted = true;
         if (error.code === "UNKNOWN") this.#doubtfulBelow = this.#next;
         return;
       }
       this.#host.finish(entry);
-      if (error === undefined) {
+      if (!error) {
         this.#attempt = 0;
         entry.resolve({ id: entry.id, sequence: sequence + offset, duplicate });
       } else {

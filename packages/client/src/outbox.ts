@@ -85,7 +85,7 @@ export class Outbox implements Party, LaneHost {
       };
       const entries = messages.map((message) => new Pending(message.body, message, onReceipt, reject));
       const [first] = entries;
-      if (first === undefined) return resolve(receipts);
+      if (!first) return resolve(receipts);
       first.array = entries.length;
       this.admit(first, entries.length, checkArray(entries), [lane], wait);
       for (const entry of entries) this.add(lane, entry);
@@ -94,7 +94,7 @@ export class Outbox implements Party, LaneHost {
 
   /** To be sent behind everything that was added to that lane before. */
   add(lane: Lane, entry: Pending): void {
-    if (this.keeper === undefined) lane.add(entry);
+    if (!this.keeper) lane.add(entry);
     else this.keeper.add(lane, entry);
   }
 
@@ -105,7 +105,7 @@ export class Outbox implements Party, LaneHost {
   admit(entry: Pending, count: number, size: number, lanes: readonly Lane[], wait: WaitOptions | undefined): void {
     const { outboxMessagesMax, outboxBytesMax, publishTimeoutMs } = this.#limits;
     this.connection.assertOpen();
-    if (this.refusal !== undefined) throw this.refusal;
+    if (this.refusal) throw this.refusal;
     if (wait?.signal?.aborted) throw entry.failure("ABORTED", "aborted");
     checkSize("OUTBOX_FULL", this.#messages + count, this.#bytes + size, outboxMessagesMax, outboxBytesMax);
     this.count(count, size);

@@ -49,7 +49,7 @@ export type Backoff =
       /** 0 to 31,536,000,000, as `delayMaxMs`, whose default is 300,000, or this where it is more. */
       readonly delayMs: number;
       readonly delayMaxMs?: number | undefined;
-      /** Part of the delay that is random: 0 to 1. */
+      /** Part of the delay that is random and taken away from it: 0, the default of a backoff that is given, to 1. */
       readonly jitter?: number | undefined;
     }
   | {

@@ -44,8 +44,12 @@ export class RecordReader {
   }
 
   get headers(): Headers | undefined {
-    const text = this.field(HAS_HEADERS);
-    return text === undefined ? undefined : (JSON.parse(text) as Headers);
+    return parsed(this.field(HAS_HEADERS)) as Headers | undefined;
+  }
+
+  /** Of a dead letter: where it came from, and why it died. */
+  get history(): unknown {
+    return parsed(this.field(HAS_HISTORY));
   }
 
   get replyTo(): string | undefined {
@@ -68,7 +72,7 @@ export class RecordReader {
     let end = this.start + HEADER_BYTES + (bytes[this.start + 7] as number);
     for (let field = 1; ; field *= 2) {
       let start = end;
-      if ((present & field) !== 0) {
+      if (present & field) {
         start += 2;
         end = start + ((bytes[start - 2] as number) | ((bytes[start - 1] as number) << 8));
       }
@@ -77,7 +81,7 @@ export class RecordReader {
   }
 
   protected field(bit: number): string | undefined {
-    if (((this.bytes[this.start + 5] as number) & bit) === 0) return undefined;
+    if (!((this.bytes[this.start + 5] as number) & bit)) return undefined;
     const { start, end } = this.range(bit);
     return decodeText(this.bytes, start, end);
   }
@@ -93,7 +97,7 @@ export class RecordReader {
    */
   protected readBody(bytewise?: () => string | undefined): unknown {
     const text = this.readText(bytewise);
-    if (text !== undefined) return JSON.parse(text);
+    if (text) return JSON.parse(text);
     const start = this.bodyStart;
     if (this.bytes[this.start + 4] === FORMAT_MIXED) return readMixed(this.bytes, start, this.end);
     return new Uint8Array(this.bytes.subarray(start, this.end));
@@ -108,6 +112,8 @@ export class RecordReader {
     return text?.slice(start, this.end) ?? decodeText(this.bytes, start, this.end);
   }
 }
+
+const parsed = (text: string | undefined): unknown => text && JSON.parse(text);
 
 /** And what a server reads besides. */
 export class RecordView extends RecordReader {
@@ -133,7 +139,8 @@ export class RecordView extends RecordReader {
     return ((this.bytes[this.start + 6] ?? 0) & TRAIT_CHOSEN_ID) !== 0;
   }
 
-  get history(): string | undefined {
+  /** As JSON. */
+  get historyText(): string | undefined {
     return this.field(HAS_HISTORY);
   }
 

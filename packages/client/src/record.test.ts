@@ -40,7 +40,7 @@ describe("records", () => {
     fc.assert(
       fc.property(fields, (given) => {
         const { view } = packed(given, 1);
-        const { id, chosenId, event, key, headers, replyTo, correlationId, priority, history } = view;
+        const { id, chosenId, event, key, headers, replyTo, correlationId, priority, historyText: history } = view;
         const { headers: givenHeaders, delayMs = 0, ttlMs, ...rest } = given;
         expect({ id, chosenId, event, key, replyTo, correlationId, priority, history }).toEqual({ priority: 0, ...rest });
         expect(headers).toEqual(givenHeaders);

@@ -27,7 +27,7 @@ export class Requests implements Party {
   send(event: string, payload: object, mayResend?: () => boolean): Promise<Reply> {
     const connection = this.#connection;
     return new Promise((resolve, reject) => {
-      if (connection.refusal !== undefined) throw connection.refusal;
+      if (connection.refusal) throw connection.refusal;
       if (this.#open.size >= REQUESTS_MAX) throw new HoldfastError("OUTBOX_FULL", `${REQUESTS_MAX} requests are open`);
       let sent = false;
       const request: Request = {

@@ -211,7 +211,7 @@ test("P5: emits go together and in order, again after a passing refusal and a lo
   for (const { records } of sections) expect(records).toEqual(sections[0]?.records);
   const [first] = sections.flatMap(recordsOf);
   expect(first).toMatchObject({ id: "mine", chosenId: true, event: "order", key: "k", headers: { trace: "7" }, timing: { ttlMs: 5_000 } });
-  expect(first?.history).toBe('["bar",{"user":"bob"}]');
+  expect(first?.historyText).toBe('["bar",{"user":"bob"}]');
 });
 
 const refusedEmits: readonly { readonly name: string; readonly event?: unknown; readonly options?: object }[] = [

@@ -31,9 +31,10 @@ const RUN_BYTES = 24;
 export class Settlements {
   readonly #connection: Connection;
   readonly #onAnswer: () => void;
-  #waiting: Settlement[] = [];
+  readonly #waiting: Settlement[] = [];
   readonly #sent = new Set<Settlement[]>();
   #attempt = 0;
+  /** Nothing is sent for a while. */
   #paused = false;
 
   /** @param onAnswer called after every answer, and when there is something to send again */
@@ -43,7 +44,7 @@ export class Settlements {
   }
 
   get idle(): boolean {
-    return this.#waiting.length === 0 && this.#sent.size === 0;
+    return this.#waiting.length + this.#sent.size === 0;
   }
 
   add(item: Settlement): void {
@@ -53,22 +54,23 @@ export class Settlements {
   /** Writes what waits. */
   write(handle: number): void {
     if (this.#paused || this.#waiting.length === 0) return;
-    const waiting = this.#waiting.sort(inOrder);
-    this.#waiting = [];
+    const waiting = this.#waiting.splice(0);
+    // So that runs are long. Where one is not done with its message, those after it in a queue of one order depend on what was first.
+    if (waiting.every((item) => item.verb === "ack")) waiting.sort((a, b) => a.lease - b.lease);
     let items: Settlement[] = [];
     let runs: OpenRun[] = [];
     let bytes = SECTION_BYTES;
     for (const item of waiting) {
       const runBytes = RUN_BYTES + 3 * (item.terms?.reason?.length ?? 0);
       if (items.length === LIMITS.maxInFlightMax || bytes + runBytes > this.#connection.room) {
-        if (runs.length > 0) this.#send(handle, runs, items);
+        if (items.length > 0) this.#send(handle, runs, items);
         this.#connection.sendFrame();
         runs = [];
         items = [];
         bytes = SECTION_BYTES;
       }
-      const run = runs[runs.length - 1];
-      if (run !== undefined && continues(run, item)) {
+      const run = runs.at(-1);
+      if (run && continues(run, item)) {
         run.count++;
       } else {
         bytes += runBytes;
@@ -83,7 +85,8 @@ export class Settlements {
   #send(handle: number, runs: readonly SettleRun[], items: Settlement[]): void {
     this.#sent.add(items);
     const request = this.#connection.expect((fates) => {
-      this.#sent.delete(items);
+      // Those given up meanwhile were told so: their leases are another's.
+      if (!this.#sent.delete(items)) return;
       this.#answer(items, fates);
       this.#onAnswer();
     });
@@ -94,7 +97,7 @@ export class Settlements {
     let refused = false;
     eachFate(fates, items.length, (index, { error }) => {
       const item = items[index];
-      if (item === undefined) return;
+      if (!item) return;
       item.sends--;
       if (error?.retryable && error.code !== "UNKNOWN") {
         this.#waiting.push(item);
@@ -103,12 +106,11 @@ export class Settlements {
         item.onSettled(error?.code === "STALE_LEASE" ? lost(item) : error);
       }
     });
-    if (refused) this.#pause();
-    else this.#attempt = 0;
+    if (!refused) this.#attempt = 0;
+    else if (!this.#paused) this.#pause();
   }
 
   #pause(): void {
-    if (this.#paused) return;
     this.#paused = true;
     this.#connection.pause(this.#attempt++, () => {
       this.#paused = false;
@@ -118,7 +120,7 @@ export class Settlements {
 
   /** The connection is gone: what is unanswered waits to be sent again. */
   interrupt(): void {
-    for (const items of this.#sent) for (const item of items) this.#waiting.push(item);
+    this.#waiting.unshift(...[...this.#sent].flat());
     this.#sent.clear();
   }
 
@@ -128,9 +130,6 @@ export class Settlements {
     for (const item of this.#waiting.splice(0)) item.onSettled(lost(item));
   }
 }
-
-/** Extensions first, because a lease may be extended and settled in one turn; then by lease, so that runs are long. */
-const inOrder = (a: Settlement, b: Settlement): number => +(b.verb === "extend") - +(a.verb === "extend") || a.lease - b.lease;
 
 const continues = (run: SettleRun, { lease, verb, terms }: Settlement): boolean =>
   run.first + run.count === lease &&

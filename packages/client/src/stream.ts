@@ -27,14 +27,14 @@ export class StreamConsumer<Body> extends Attachment implements DeliveryStream<B
 
   protected take(delivery: LeasedDelivery): void {
     const taker = this.#takers.shift();
-    if (taker === undefined) this.waiting.push(delivery);
+    if (!taker) this.waiting.push(delivery);
     else taker({ done: false, value: delivery as LeasedDelivery<Body> });
   }
 
   next(): Promise<Result<Body>> {
     return new Promise((resolve) => {
       const delivery = this.waiting.shift();
-      if (delivery !== undefined) resolve({ done: false, value: delivery as LeasedDelivery<Body> });
+      if (delivery) resolve({ done: false, value: delivery as LeasedDelivery<Body> });
       else if (this.#ended) resolve(this.#last());
       else this.#takers.push(resolve);
     });
@@ -66,7 +66,7 @@ export class StreamConsumer<Body> extends Attachment implements DeliveryStream<B
   async #last(): Promise<Result<Body>> {
     const error = this.#error;
     this.#error = undefined;
-    if (error !== undefined) throw error;
+    if (error) throw error;
     return END;
   }
 }

@@ -11,7 +11,7 @@ import { Entrance } from "./gateway/entrance.js";
 import { OPERATIONS, type Operation } from "./gateway/events.js";
 import { Frames } from "./gateway/frames.js";
 import type { Guard } from "./gateway/guard.js";
-import { type Identify, identityOf } from "./gateway/identity.js";
+import { anybody, type Identify, identityOf } from "./gateway/identity.js";
 import { type Admission, Limiter } from "./gateway/limiter.js";
 import { bytesAtLeast } from "./gateway/payload-size.js";
 import { Patience, type Refusal } from "./gateway/patience.js";
@@ -33,6 +33,11 @@ export interface AttachOptions {
    * itself. Everything is permitted there.
    */
   readonly auth?: false | undefined;
+  /**
+   * True: whoever reaches the server is taken at his word (`auth: { user }`) and may do everything, as on a server that is bound to
+   * loopback. Not with `identify`, and not where `auth` asks who somebody is.
+   */
+  readonly insecure?: boolean | undefined;
 }
 
 /** Who serves each namespace, and how to end that. */
@@ -80,15 +85,19 @@ export class Gateway {
 
   /** Serves the sockets of a namespace; a server means its namespace `/`. Fails when it is served already. */
   attach(target: Server | Namespace, options: AttachOptions): void {
-    const { identify, auth } = readAttachOptions(options);
+    const { identify, auth, insecure = false } = readAttachOptions(options);
     const guard = auth === false ? undefined : this.#guard;
-    if (guard !== undefined && identify !== undefined) {
+    if (guard !== undefined && (identify !== undefined || insecure)) {
+      const given = insecure ? "insecure" : "identify";
       throw new HoldfastError(
         "BAD_REQUEST",
-        "identify is given, expected none: auth says who a socket belongs to, unless auth is false here",
+        `${given} is given, expected none: auth says who a socket belongs to, unless auth is false here`,
       );
     }
-    this.#serve(namespaceOf(target, "/"), identify, guard, false);
+    if (identify !== undefined && insecure) {
+      throw new HoldfastError("BAD_REQUEST", "identify and insecure are given, expected one of them: both say who a socket belongs to");
+    }
+    this.#serve(namespaceOf(target, "/"), insecure ? anybody : identify, guard, false);
   }
 
   /** Serves administrators in a namespace, by default `/admin` of a server. Fails with `BAD_REQUEST` without `auth`. */

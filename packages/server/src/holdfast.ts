@@ -105,7 +105,7 @@ export class Holdfast {
    * `auth: false` here leaves that to the application.
    *
    * @param options `identify` says who a socket belongs to, where there is no `auth`. Without it `auth: { user }` of the handshake counts, but
-   *   only while the server is bound to loopback; else nobody is anybody in particular.
+   *   only while the server is bound to loopback, or with `insecure`; else nobody is anybody in particular.
    *
    * @example
    * holdfast.attach(io.of("/orders"), { identify: (socket) => socket.data.user });

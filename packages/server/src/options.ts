@@ -103,13 +103,13 @@ const backoff = z
         type: z.enum(["fixed", "exponential"]),
         delayMs,
         delayMaxMs: delayMs.optional(),
-        jitter: z.number().min(0).max(1).default(DEFAULTS.backoff.jitter),
+        jitter: z.number().min(0).max(1).default(0),
       }),
       z.strictObject({ type: z.literal("list"), delaysMs: z.array(delayMs).min(1).max(DELAYS_MAX) }),
     ],
     { error: '"fixed", "exponential" or "list"' },
   )
-  // A longer delay than the default maximum that was asked for in so many words is what is meant.
+  // What was asked for in so many words is what is meant: a longer delay than the default maximum, and none that is random.
   .transform((given) =>
     given.type === "list" ? given : { ...given, delayMaxMs: given.delayMaxMs ?? Math.max(given.delayMs, DEFAULTS.backoff.delayMaxMs) },
   );

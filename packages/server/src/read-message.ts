@@ -87,7 +87,7 @@ function contentOf(view: RecordView, body: unknown): MessageContent {
   if (replyTo !== undefined) content.replyTo = replyTo;
   if (correlationId !== undefined) content.correlationId = correlationId;
   if (priority !== 0) content.priority = priority;
-  if (history !== undefined) content.history = JSON.parse(history);
+  if (history !== undefined) content.history = history;
   return content;
 }
 

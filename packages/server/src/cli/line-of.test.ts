@@ -18,6 +18,7 @@ function delivery(body: unknown, bodyText?: string): Delivery {
     replyTo: undefined,
     correlationId: "7",
     priority: 0,
+    history: undefined,
     publishedAt: 1,
     leaseUntil: 2,
     ack: settle,
@@ -57,5 +58,7 @@ describe("lineOf", () => {
     });
     const urgent = { ...delivery(1), priority: 9 };
     expect(JSON.parse(lineOf(urgent, true))).toMatchObject({ priority: 9 });
+    const letter = { ...delivery(1), history: { queue: "orders", reason: "attempts" } };
+    expect(JSON.parse(lineOf(letter, true))).toMatchObject({ history: { queue: "orders", reason: "attempts" } });
   });
 });

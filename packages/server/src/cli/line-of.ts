@@ -5,9 +5,9 @@ export function lineOf(delivery: Delivery, meta: boolean): string {
   // Outside of its strings JSON may have line breaks, which would end the line; a space means the same there.
   const body = delivery.bodyText?.replace(/[\r\n]+/g, " ") ?? jsonOf(delivery.body);
   if (!meta) return body;
-  const { id, sequence, attempt, publishedAt, event, key, headers, replyTo, correlationId } = delivery;
+  const { id, sequence, attempt, publishedAt, event, key, headers, replyTo, correlationId, history } = delivery;
   const priority = delivery.priority === 0 ? undefined : delivery.priority;
-  return `${JSON.stringify({ id, sequence, attempt, publishedAt, event, key, headers, replyTo, correlationId, priority }).slice(0, -1)},"body":${body}}`;
+  return `${JSON.stringify({ id, sequence, attempt, publishedAt, event, key, headers, replyTo, correlationId, priority, history }).slice(0, -1)},"body":${body}}`;
 }
 
 /** JSON, with bytes as `{ "$base64": "..." }` wherever they are. */

@@ -35,6 +35,11 @@ export class Progress {
     this.#state = text;
   }
 
+  /** Writes a line of its own. */
+  say(text: string): void {
+    process.stderr.write(`${this.#timer === undefined ? "" : CLEAR_LINE}holdfast: ${text}\n`);
+  }
+
   /** Removes the line; what is printed next stands alone. */
   stop(): void {
     if (this.#timer === undefined) return;

@@ -4,6 +4,7 @@ import { LineWriter, openStdout } from "./line-writer.js";
 import { FINISHING, Progress } from "./progress.js";
 import { Publisher, type PublisherOptions } from "./publisher.js";
 import { Interruption } from "./signals.js";
+import { Stall } from "./stall.js";
 
 /** How lines become messages. */
 export type LineForm = Omit<ConstructorParameters<typeof Publisher>[0], "verb" | "skipInvalid" | "receipts">;
@@ -29,15 +30,23 @@ export async function publishLines(
 ): Promise<void> {
   const { skipInvalid = false, json = false } = flags;
   const interruption = new Interruption();
+  let away = false;
   const progress = new Progress(`${verb} to ${name}`);
   interruption.signal.addEventListener("abort", () => progress.state(FINISHING));
   const receipts = json ? new LineWriter(openStdout(), () => undefined) : undefined;
   const publisher = new Publisher({ ...form, verb, skipInvalid, receipts }, progress);
+  const stall = new Stall(progress, () => {
+    if (publisher.waiting === 0) return "";
+    return `${publisher.waiting} to be ${verb}, and ${away ? "the server is away" : `${name} may be full (its limits, or the disk)`}; waiting`;
+  });
   try {
     await withServer(
       flags,
       (holdfast) => publisher.run(targetOf(holdfast), process.stdin, interruption.signal),
-      (away) => progress.state(away ? "(waiting for the server)" : ""),
+      (isAway) => {
+        away = isAway;
+        progress.state(away ? "(waiting for the server)" : "");
+      },
       auth,
     );
     progress.stop();
@@ -46,6 +55,7 @@ export async function publishLines(
     progress.stop();
     throw publisher.withCounts(error);
   } finally {
+    stall.stop();
     interruption.dispose();
     // There may be more to read; nobody does, and it must not keep the process.
     process.stdin.destroy();

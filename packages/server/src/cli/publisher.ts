@@ -140,6 +140,11 @@ export class Publisher {
     }
   }
 
+  /** Messages sent and not confirmed. */
+  get waiting(): number {
+    return this.#waitedFor;
+  }
+
   /** What was done, for the last line. */
   summary(): string {
     const duplicates = this.#duplicates === 0 ? "" : `, ${this.#duplicates} of them stored before`;

@@ -7,6 +7,7 @@ import { oneLine } from "./one-line.js";
 import type { Progress } from "./progress.js";
 
 const JOIN_TIMEOUT_MS = 30_000;
+const JOIN_AGAIN_MS = 1_000;
 
 export interface ListenerOptions {
   readonly room: string;
@@ -83,16 +84,29 @@ export class RoomListener {
   /** On every connection: a server that forgot all when it ended has to be told again. */
   async #join(): Promise<void> {
     const { room, from } = this.#options;
+    const connection = this.#socket.id;
     try {
       const reply: unknown = await this.#socket.timeout(JOIN_TIMEOUT_MS).emitWithAck("holdfast:join", { room, from, meta: true });
       const { ok, sequence = 0, error } = reply as { ok: boolean; sequence?: number; error?: unknown };
-      const refusal = ok ? undefined : HoldfastError.from(error);
-      if (refusal !== undefined && !refusal.retryable) this.#end(refusal);
       if (ok && !this.#joined) process.stderr.write(`joined ${room} from ${sequence}\n`);
       this.#joined ||= ok;
+      if (ok) return;
+      const refusal = HoldfastError.from(error);
+      if (!refusal.retryable) this.#end(refusal);
+      else this.#joinLater(connection, `${refusal.code} ${refusal.message}`);
     } catch {
-      // The connection was lost; the next one joins.
+      // Where the connection was lost the next one joins.
+      this.#joinLater(connection, `no answer in ${JOIN_TIMEOUT_MS} ms`);
     }
+  }
+
+  /** The server has no time or no store just now: it is asked again on this connection, which may last. */
+  #joinLater(connection: string | undefined, why: string): void {
+    if (this.#socket.id !== connection || connection === undefined || this.#stopped) return;
+    process.stderr.write(`holdfast: not joined yet: ${oneLine(why)}; trying again\n`);
+    setTimeout(() => {
+      if (this.#socket.id === connection && !this.#stopped) void this.#join();
+    }, JOIN_AGAIN_MS);
   }
 
   #onEvent(event: string, args: unknown[]): void {

@@ -1,6 +1,7 @@
 import { type AddressInfo, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { HoldfastError } from "holdfast-client/protocol";
 import { Holdfast } from "../holdfast.js";
 import { isLoopback } from "../transport/loopback.js";
 import { DemoFiles } from "./demo-files.js";
@@ -25,7 +26,7 @@ export async function runServer(settings: ServeSettings): Promise<void> {
   const interruption = new Interruption();
   const log = openLog();
   const demo = settings.demo ? new DemoFiles(demoDirectory()) : undefined;
-  const holdfast = await open(settings, log);
+  const holdfast = await open(settings, log).catch(wrongOption);
   const sockets = new SocketServer(holdfast, settings, tls, log.logger, (request, response) => {
     if (demo?.answer(request, response) !== true) answerHealth(request, response, () => holdfast.ready);
   });
@@ -69,6 +70,12 @@ async function open(settings: ServeSettings, log: Log): Promise<Holdfast> {
     auth,
     log: log.logger,
   });
+}
+
+/** Nothing was asked of a server: what is wrong is what was given here. */
+function wrongOption(error: unknown): never {
+  if (error instanceof HoldfastError && error.code === "BAD_REQUEST") throw new CommandError(EXIT.usage, error.message);
+  throw error;
 }
 
 /** Nobody has to say who they are, so nobody but this machine may connect, unless that is said to be meant. */

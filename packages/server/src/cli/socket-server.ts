@@ -85,7 +85,8 @@ export class SocketServer extends HardenedServer {
   }
 
   #serve(namespace: Namespace): void {
-    this.#holdfast.attach(namespace);
+    const { auth, insecure } = this.#settings;
+    this.#holdfast.attach(namespace, { insecure: auth === undefined && insecure });
     namespace.on("connection", (socket) => this.#logSocket(socket));
   }
 

@@ -1,7 +1,7 @@
 import { type ErrorReply, HAS_EVENT, HAS_KEY, HoldfastError, LIMITS, type ReceiptRun, RecordView } from "holdfast-client/protocol";
 import type { AppendRequest } from "../engine.js";
 import type { DueEntries } from "./due-entries.js";
-import { hashRecord } from "./id-index.js";
+import { hashRecord, IDS_MAX } from "./id-index.js";
 import { u16, u32 } from "./little-endian.js";
 import { store, storeOne, storeUntil } from "./log.js";
 import type { LogState } from "./log-state.js";
@@ -122,7 +122,7 @@ export function refusalOf(queue: Queue | undefined, request: AppendRequest, now:
     const before = contents.get(id);
     const isSame = before?.equals(hash.content) ?? queue?.ids.known(hash, now, queue.dedupWindowMs)?.isSame;
     if (isSame === false) return conflict(record);
-    if (isSame === undefined && !(queue?.ids.hasRoomFor(++added) ?? true)) return idsFull();
+    if (isSame === undefined && !(queue?.ids.hasRoomFor(++added, now, queue.dedupWindowMs) ?? true)) return idsFull();
     if (isSame === undefined) news.add(record);
     contents.set(id, hash.content);
   }
@@ -257,7 +257,8 @@ function appendOne(queue: Queue, bytes: Uint8Array, tools: AppendTools, must: bo
     if (!known.isSame) return { sequence: 0, duplicate: false, error: conflict(record) };
     return { sequence: known.sequence, duplicate: true };
   }
-  if (queue.dedupWindowMs > 0 && !queue.ids.hasRoomFor(1)) return { sequence: 0, duplicate: false, error: idsFull() };
+  if (queue.dedupWindowMs > 0 && !queue.ids.hasRoomFor(1, now, queue.dedupWindowMs))
+    return { sequence: 0, duplicate: false, error: idsFull() };
   const fate = storeNew(queue, bytes, tools, must, now);
   if (fate.error === undefined && queue.dedupWindowMs > 0) queue.ids.add(hash, fate.sequence, now);
   return fate;
@@ -327,7 +328,7 @@ export const conflict = (record: RecordView): ErrorReply =>
   new HoldfastError("ID_CONFLICT", `id ${JSON.stringify(record.id)} was published before with another body, event or key`).toReply();
 
 export const idsFull = (): ErrorReply =>
-  new HoldfastError("QUEUE_FULL", "the queue remembers as many chosen ids as it may; try again later").toReply();
+  new HoldfastError("QUEUE_FULL", `the queue remembers ${IDS_MAX} chosen ids, at most ${IDS_MAX} may be; try again later`).toReply();
 
 export const gapAfter = (number: number): ErrorReply =>
   new HoldfastError("PRODUCER_GAP", `producer number ${number} was refused for now: send again from it`).toReply();

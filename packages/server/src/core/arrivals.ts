@@ -2,6 +2,9 @@ import type { DueMessage } from "./due-list.js";
 import { isAfter } from "./due-mark.js";
 import { Heap } from "./heap.js";
 
+/** Entries that went and are kept in the order, at most as many as are there and so many more. */
+const GONE_MAX = 64;
+
 /**
  * Entries of a due list that are written and not durable yet, with their records.
  *
@@ -20,7 +23,10 @@ export class Arrivals {
 
   /** Takes one out; false when it is not there any more. */
   take(message: DueMessage): boolean {
-    return this.#records.delete(message);
+    const wasThere = this.#records.delete(message);
+    // Nobody may ask for the first one for long, while nobody consumes.
+    if (this.#ordered.size > 2 * this.#records.size + GONE_MAX) this.#ordered.retain((each) => this.#records.has(each));
+    return wasThere;
   }
 
   recordOf(message: DueMessage): Uint8Array | undefined {

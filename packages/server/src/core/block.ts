@@ -35,7 +35,7 @@ export class Block {
   /** When its messages might be delivered first. */
   readonly since: number;
   /** When to look for messages that expired, rising. */
-  readonly expiryTimes: readonly number[];
+  expiryTimes: readonly number[];
   /** The keys of its first messages, as far as they were read already; only until it was looked through. */
   keys: readonly string[] | undefined;
   /** Undefined when the bytes were let go to save memory. */
@@ -47,6 +47,8 @@ export class Block {
   /** Its number among those that were leased to the end, and among those that may be written anew; 0: it is not there. */
   passed = 0;
   candidate = 0;
+  /** Whether `Residency` counts its bytes. */
+  isCounted = false;
   /** Messages it has, settled or not. */
   #slots = 0;
   /** The index of each slot, when it does not have all. */
@@ -298,6 +300,7 @@ export class Block {
     const wasLetGo = this.bytes === undefined;
     const packed = packSparse(bytes.subarray(0, form.HEADER_BYTES), indexes, records);
     this.#take(packed);
+    if (this.expires) this.expiryTimes = this.#expiryTimes(packed);
     for (const [slot, before] of kept.entries()) {
       if (hasBit(leased, before)) this.#leased = withBit(this.#leased, this.#slots, slot);
       if (hasBit(reserved, before)) this.#reserved = withBit(this.#reserved, this.#slots, slot);

@@ -124,6 +124,7 @@ export class Catalog {
 
   /** Forgets the queue; its content is to be cleared from the store once that is durable. */
   remove(queue: Queue): void {
+    queue.isRemoved = true;
     this.#queues.delete(queue.number);
     this.#byName.get(queue.namespace)?.delete(queue.name);
     this.#commit.forget(queue);

@@ -55,6 +55,8 @@ export class Chain {
   nextInBucket: Chain | undefined = undefined;
   /** Among those that can give something. */
   isReady = false;
+  /** Among those whose head waits for its time: when that is looked at; Infinity while it is not. */
+  waitsUntil = Number.POSITIVE_INFINITY;
   /** How many messages wait in memory as they were stored, linked from the first to the last. */
   parkedCount = 0;
   #first: ParkedMessage | undefined;

@@ -182,7 +182,9 @@ export class Chains {
   /** It is durable. */
   returned(chain: Chain, message: HeldMessage): void {
     this.#returning.delete(message);
-    chain.hold(message);
+    // Among what only the store has it is read with that.
+    if (chain.moreFrom !== undefined && !isBefore(message, chain.moreFrom)) chain.storedAt(message);
+    else chain.hold(message);
     chain.frozen--;
   }
 
@@ -236,11 +238,18 @@ export class Chains {
     }
     const due = dueOf(head);
     if (due > now) {
-      if (due !== BLOCKED) this.#waiting.push({ due, chain });
+      if (due !== BLOCKED) this.#wait(chain, due);
       return;
     }
     chain.isReady = true;
     this.#ready.push(chain);
+  }
+
+  /** Once for a time, however many messages come to wait behind its head. */
+  #wait(chain: Chain, due: number): void {
+    if (due >= chain.waitsUntil) return;
+    chain.waitsUntil = due;
+    this.#waiting.push({ due, chain });
   }
 
   /** The next chain whose head may be leased. It is to be reviewed once that was taken, or not. */
@@ -259,6 +268,7 @@ export class Chains {
   promote(now: number): void {
     for (let first = this.#waiting.peek(); first !== undefined && first.due <= now; first = this.#waiting.peek()) {
       this.#waiting.pop();
+      if (first.chain.waitsUntil === first.due) first.chain.waitsUntil = Number.POSITIVE_INFINITY;
       // It may have gone on since; a review finds it as it is.
       if (this.#chains.get(first.chain.key) === first.chain) this.review(first.chain, now);
     }

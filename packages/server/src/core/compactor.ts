@@ -108,11 +108,14 @@ export class Compactor {
 
   #rewrite(queue: Queue, block: Block): void {
     this.forget(block);
-    const before = block.size;
+    const { size: before, expiryTimes } = block;
     const bytes = block.compact(block.bytes === undefined ? this.#stored(queue, block) : block);
     this.#residency.shrunk(block, before);
     queue.drainedBytes += before - block.size;
     this.#commit.write(keys.blockKey(queue.number, block.first), bytes);
+    for (const at of expiryTimes) {
+      if (!block.expiryTimes.includes(at)) this.#commit.removeExpiry(queue, at, keys.EXPIRES_IN.block, block.first);
+    }
     if (block.hasMarks) queue.dirtyBlocks.set(block.first, block);
     else {
       queue.dirtyBlocks.delete(block.first);

@@ -81,8 +81,11 @@ export class Consumers {
     if (this.#byNumber.get(consumer.number) !== consumer) return undefined;
     const ended: number[] = [];
     for (const lease of consumer.expired(now)) {
-      // The one before it in a `fifo` queue took it back: that counts no attempt.
-      if (consumer.take(lease.lease) === undefined) continue;
+      if (consumer.take(lease.lease) === undefined) {
+        // The one before it in a `fifo` queue took it back: that counts no attempt, but it ran out without an answer as well.
+        consumer.expiredInARow++;
+        continue;
+      }
       ended.push(lease.lease);
       if (lease.waits) this.#transitions.giveBack(lease, false, now);
       else {

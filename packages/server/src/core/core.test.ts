@@ -1,7 +1,10 @@
 import { ByteWriter, type ReceiptRun, writeRecord } from "holdfast-client/protocol";
 import { describe, expect, it, vi } from "vitest";
 import type { AppendRequest } from "../engine.js";
+import { beginProducer, forgetIdleProducers } from "./append.js";
 import { Core } from "./core.js";
+import { hashId, IdIndex } from "./id-index.js";
+import { sealDedup } from "./seal-dedup.js";
 
 const ADDRESS = { namespace: "/", queue: "orders" };
 const MINUTE_MS = 60_000;
@@ -65,6 +68,37 @@ describe("producers of a room", () => {
     expect(producers.size).toBe(PRODUCERS_MAX - 9);
     expect(producers.has("producer-9")).toBe(false);
     expect(producers.has("producer-10")).toBe(true);
+  });
+});
+
+describe("a producer that was forgotten for another", () => {
+  it("P4: and emits again in the same commit is known after a restart", () => {
+    const log = newCore().catalog.define(ADDRESS, {});
+    beginProducer(log, firstOf("ann"), START);
+    sealDedup(log, 1, START, { write: () => undefined });
+    forgetIdleProducers(log, START + 31 * DAY_MS);
+    beginProducer(log, firstOf("ann"), START + 31 * DAY_MS);
+    const writes: (Uint8Array | undefined)[] = [];
+    sealDedup(log, 2, START + 31 * DAY_MS, { write: (_key, value) => writes.push(value) });
+    expect(writes.at(-1)).toBeInstanceOf(Uint8Array);
+  });
+});
+
+describe("ids that are over", () => {
+  const WINDOW_MS = 600_000;
+  const filled = (): IdIndex => {
+    const ids = new IdIndex(1);
+    for (let n = 0; n < 60_000; n++) ids.add({ id: hashId(`id-${n}`), content: hashId("cod") }, n + 1, START);
+    ids.seal(1);
+    return ids;
+  };
+
+  it("C2: go with the commits that follow, though those forget nothing of their own", () => {
+    const ids = filled();
+    ids.add({ id: hashId("late"), content: hashId("cod") }, 60_001, START + WINDOW_MS - 1_000);
+    ids.seal(2);
+    for (let commit = 0; commit < 3; commit++) ids.expire(START + WINDOW_MS + 1_000, WINDOW_MS, 1_000);
+    expect(ids.size).toBe(1);
   });
 });
 

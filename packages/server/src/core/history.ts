@@ -18,8 +18,7 @@ export interface History {
 
 /** What a dead letter tells of itself; undefined for a message that is none. */
 export function historyOf(record: Uint8Array): History | undefined {
-  const { history } = new RecordView(record, 0, record.length);
-  return history === undefined ? undefined : (JSON.parse(history) as History);
+  return new RecordView(record, 0, record.length).history as History | undefined;
 }
 
 /** A copy of a record as it was before it died. */

@@ -4,7 +4,7 @@ import { IdTable, STORED_BYTES } from "./id-table.js";
 import { NEVER } from "./timing.js";
 
 /** Ids a queue remembers at most: DESIGN.md, "Defaults". */
-const IDS_MAX = 1_000_000;
+export const IDS_MAX = 1_000_000;
 
 /** Those that are dropped with one commit, where others stay: the next ones drop the rest. */
 const DROPPED_MAX = 20_000;
@@ -51,7 +51,8 @@ export class IdIndex {
     this.#table = new IdTable(seed);
   }
 
-  hasRoomFor(ids: number): boolean {
+  hasRoomFor(ids: number, now: number, windowMs: number): boolean {
+    if (this.#table.size + ids > IDS_MAX) this.#table.dropThrough(now - windowMs, DROPPED_MAX);
     return this.#table.size + ids <= IDS_MAX;
   }
 
@@ -123,10 +124,10 @@ export class IdIndex {
 
   /** Forgets what is older than the window, and returns the commits whose values are to be deleted: at most `commitsMax`. */
   expire(now: number, windowMs: number, commitsMax: number): number[] {
+    this.#table.dropThrough(now - windowMs, DROPPED_MAX);
     let old = 0;
     while (old < commitsMax && (this.#commits[old]?.storedAt ?? NEVER) + windowMs <= now) old++;
     if (old === 0) return NONE;
-    this.#table.dropThrough(now - windowMs, DROPPED_MAX);
     return this.#commits.splice(0, old).map(({ commit }) => commit);
   }
 }

@@ -29,7 +29,7 @@ export class Loader {
 
   /** Takes blocks, and bitmaps of blocks, read from `from` on. `end` is where the next read starts. */
   fillLog(queue: Queue, from: number, blocks: readonly Entry[], settled: readonly Entry[], end: number, now: number): void {
-    if (queue.windowEnd !== from || !(queue.readsAhead || queue.recovers)) return;
+    if (queue.isRemoved || queue.windowEnd !== from || !(queue.readsAhead || queue.recovers)) return;
     const bitmaps = new Map(settled.map(([key, value]) => [keys.positionOf(key), value]));
     for (const [key, value] of blocks) {
       const first = keys.positionOf(key);

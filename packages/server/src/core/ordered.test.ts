@@ -1,11 +1,12 @@
 import { ByteWriter, writeRecord } from "holdfast-client/protocol";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type Clock, systemClock } from "../clock.js";
 import { MemoryStore } from "../engines/memory/memory-store.js";
 import { fillWindow } from "../engines/read-ahead.js";
 import type { QueueOptions } from "../options.js";
 import type { Consumer } from "./consumer.js";
 import { Core } from "./core.js";
+import { Heap } from "./heap.js";
 import * as keys from "./keys.js";
 import type { Queue } from "./queue.js";
 
@@ -243,6 +244,27 @@ describe("messages of ordered queues that are marked ahead", () => {
     bench.core.detach(consumer, false, bench.now);
     bench.commit();
     expect(bench.marked()).toEqual([]);
+  });
+});
+
+describe("a key whose head waits for its time", () => {
+  it("C2: is looked at once then, however many messages came to wait behind it", () => {
+    const bench = new Bench({ ordering: "key" });
+    const consumer = bench.core.attach(bench.queue, 100);
+    bench.publish("a");
+    bench.commit();
+    const [lease] = bench.core.lease(consumer, 100, 1_000_000, bench.now).leases;
+    bench.core.settle(consumer, [{ first: lease?.lease ?? 0, count: 1, verb: "nack", delayMs: 60_000 }], bench.now);
+    bench.commit();
+    const waits = vi.spyOn(Heap.prototype, "push");
+    for (let round = 0; round < 100; round++) {
+      bench.publish(...new Array<string>(10).fill("a"));
+      bench.commit();
+      bench.lease(consumer);
+    }
+    expect(waits.mock.calls.length).toBeLessThan(5);
+    bench.now += 60_000;
+    expect(bench.lease(consumer).sequences).toEqual([1]);
   });
 });
 

@@ -138,6 +138,8 @@ export class Queue extends LogState {
   /** Of a reply queue: since when nobody consumes it, and whether the core looks at it when it was idle for too long. */
   idleSince = 0;
   idleWatched = false;
+  /** It was removed: what a read or a commit under way brings is not wanted any more. */
+  isRemoved = false;
   /** The life ends by its own will: see `Retirement`. */
   retired = false;
 
@@ -205,7 +207,7 @@ export class Queue extends LogState {
 
   /** Whether its oldest messages are kept in memory: for a consumer, or because they may have to give way. */
   get readsAhead(): boolean {
-    return this.consumers.size > 0 || this.options.overflow === "dead-letter-oldest";
+    return !this.isRemoved && (this.consumers.size > 0 || this.options.overflow === "dead-letter-oldest");
   }
 
   /** The lowest sequence that a restart has to look at. */

@@ -29,7 +29,10 @@ export class Residency {
     return empty ? FILL_BYTES_SHORT : 0;
   }
 
+  /** Counts a block of a window, once. */
   add(block: Block): void {
+    if (block.isCounted) return;
+    block.isCounted = true;
     this.#bytes += block.size;
   }
 
@@ -47,12 +50,14 @@ export class Residency {
 
   /** The block was written anew, smaller. */
   shrunk(block: Block, bytesBefore: number): void {
-    if (block.bytes !== undefined) this.#bytes -= bytesBefore - block.size;
+    if (block.isCounted) this.#bytes -= bytesBefore - block.size;
   }
 
   remove(block: Block): void {
     this.#passed.delete(block.passed);
     block.passed = 0;
-    if (block.bytes !== undefined) this.#bytes -= block.size;
+    if (!block.isCounted) return;
+    block.isCounted = false;
+    this.#bytes -= block.size;
   }
 }

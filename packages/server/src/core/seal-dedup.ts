@@ -16,12 +16,13 @@ export interface Writer {
 export function sealDedup(log: LogState, commit: number, now: number, writer: Writer): void {
   const { number, ids, dedupWindowMs } = log;
   const producers = log.takeDirtyProducers();
-  for (const producer of producers) writer.write(keys.producerKey(number, producer.id), producer.pack());
   if (producers.length > 0 && now >= log.producersCheckedAt + PRODUCERS_CHECK_MS) forgetIdleProducers(log, now);
   if (log.idleProducers.length > 0) {
     for (const id of log.idleProducers) writer.write(keys.producerKey(number, id), undefined);
     log.idleProducers = [];
   }
+  // After those, among which one may be that came back.
+  for (const producer of producers) writer.write(keys.producerKey(number, producer.id), producer.pack());
   if (ids.isEmpty) return;
   const entries = ids.seal(commit);
   if (entries !== undefined) writer.write(keys.idsKey(number, commit), entries);

@@ -24,6 +24,8 @@ export class Showing {
 
   committed(sealed: SealedCommit): void {
     for (const { queue, next, logEnd, nextOrder, leasedThrough, reserved } of sealed.marks) {
+      // Nothing must remember a queue that was removed meanwhile: it would be written anew.
+      if (queue.isRemoved) continue;
       if (queue.chains !== undefined) {
         queue.reservations = queue.chains.fifo ? reserved.filter(({ block, index }) => isWaiting(queue, block, index)) : reserved;
         for (const { block, index } of queue.reservations) block.reserve(index);
@@ -36,24 +38,26 @@ export class Showing {
       queue.leasedThroughDurable = leasedThrough;
     }
     for (const [queue, at] of sealed.expiries) {
+      if (queue.isRemoved) continue;
       queue.expiry.note(at);
       this.#wakes.forTimes(queue);
     }
     for (const { queue, block, after, promoted } of sealed.blocks) this.#showBlock(queue, block, after, promoted);
     for (const change of sealed.chains) this.#showChain(change);
     for (const { queue, chains, thawing } of sealed.marks) {
-      if (chains === undefined || thawing.length === 0 || queue.chains !== chains) continue;
+      if (chains === undefined || thawing.length === 0 || queue.chains !== chains || queue.isRemoved) continue;
       chains.thaw(thawing);
       this.#chainsChanged(queue, chains);
     }
     for (const schedule of sealed.schedules) this.#schedules.show(schedule);
-    for (const { queue, message } of sealed.due) if (queue.levels.list(message.list).arrive(message)) this.#hints.more(queue);
+    for (const { queue, message } of sealed.due) {
+      if (!queue.isRemoved && queue.levels.list(message.list).arrive(message)) this.#hints.more(queue);
+    }
   }
 
   #showBlock(queue: Queue, block: Block, after: number, promoted: boolean): void {
     if (queue.unshown[0] === block) queue.unshown.shift();
-    if (block.first < queue.purgedBelow) return;
-    if (block.live === 0) return;
+    if (queue.isRemoved || block.first < queue.purgedBelow || block.live === 0) return;
     // Of a block whose first messages had to give way the rest is kept: it cannot be read from the middle.
     const isBegun = queue.cursor > block.first;
     if (!isBegun && !queue.readsAhead) return;
@@ -67,7 +71,7 @@ export class Showing {
 
   #showChain({ queue, chain, held, stored }: ChainChange): void {
     // A purge may have come in between.
-    if (queue.chains?.find(chain.key) !== chain) return;
+    if (queue.isRemoved || queue.chains?.find(chain.key) !== chain) return;
     if (held !== undefined) queue.chains.returned(chain, held);
     if (stored !== undefined) {
       chain.storing--;

@@ -241,6 +241,33 @@ describe("a purge", () => {
     expect(await h.stats("orders")).toMatchObject({ published: 3, purged: 3, ready: 0 });
   });
 
+  it.each(["goes on", "comes back from a crash"])(
+    "G1: clears what was given back in an order that the queue does not have any more, where the engine %s",
+    async (way) => {
+      await h.define("orders", { ordering: "key" });
+      const consumer = await h.attach("orders");
+      await h.publish("orders", { body: 1, key: "a" }, { body: 2, key: "a" }, { body: 3, key: "a" });
+      await h.nack(consumer, await h.takeOne(consumer), { delayMs: 60_000 });
+      const clear = store.hold("before clear");
+      await h.engine.purge(h.address("orders"));
+      await clear.reached;
+      await h.define("orders", { ordering: "none" });
+      if (way === "goes on") await clear.open();
+      else {
+        const crashed = h.restart("crash");
+        await clear.fail();
+        await crashed;
+      }
+      await h.until("the mark to go", () => store.get(keys.purgedKey(ORDERS)) === undefined);
+      expect(await leftOf(ORDERS)).toBe(0);
+      await h.define("orders", { ordering: "key" });
+      await h.restart("reopen");
+      const again = await h.attach("orders");
+      await h.clock.advance(60_000);
+      await h.expectNothing(again);
+    },
+  );
+
   it("P1: clears nothing of a second purge before that one is durable", async () => {
     await h.define("orders");
     await h.publish("orders", "first");

@@ -28,7 +28,7 @@ export async function clearBelow(core: Core, store: Store, reclaimer: Reclaimer,
       }
       await clearEntries(core, store, keys.delayedRange(queue.number), ([key]) => keys.delayedFirstOf(key), below, steps);
       await clearEntries(core, store, keys.expiryRange(queue.number), ([key]) => keys.expiryOf(key).sequence, below, steps);
-      if (queue.chains === undefined) continue;
+      // Whatever its ordering is by now: one may have been given since.
       await reclaimer.clear(keys.heldLeasedKey(queue.number, 0), keys.heldLeasedKey(queue.number, below));
       await clearEntries(core, store, keys.heldRange(queue.number), ([key]) => keys.heldOf(key).rank.sequence, below, steps);
     }

@@ -122,6 +122,21 @@ describe("a block that is written anew", () => {
     expect(again.map(({ body }) => body)).toEqual(survivors.slice(1).map(({ body }) => body));
   });
 
+  it("leaves no word of when messages expire that are gone", async () => {
+    const messages = Array.from({ length: 100 }, (_, index) => ({ body: "x".repeat(200), ttlMs: 100_000 + 1_000 * index }));
+    await h.publish("orders", ...messages);
+    const consumer = await h.attach("orders", 10_000);
+    const held = await h.take(consumer, 100);
+    await h.ack(consumer, ...held.slice(0, 60));
+    await settleDown();
+    await h.restart("crash");
+    const next = await h.attach("orders", 10_000);
+    await h.ack(next, ...(await h.take(next, 40)));
+    await h.quiet();
+    const range = keys.expiryRange(ORDERS);
+    expect(await store.read({ ...range, entriesMax: 1_000, bytesMax: Number.MAX_SAFE_INTEGER })).toEqual([]);
+  });
+
   it("is found damaged, not copied", async () => {
     await fill(4_096);
     const consumer = await h.attach("orders", 10_000);

@@ -256,8 +256,14 @@ export class Life {
   /** Removes a queue with everything in it. */
   async remove(queue: Queue): Promise<void> {
     const consumers = this.attempt(() => this.core.remove(queue));
-    await this.commits.durable();
-    for (const consumer of consumers) this.events.onDetached(consumer.number, "deleted");
+    let reason: Parameters<EngineEvents["onDetached"]>[1] = "engine-restarted";
+    try {
+      await this.commits.durable();
+      reason = "deleted";
+    } finally {
+      // The core does not know them any more, so nobody else tells them that this life is over.
+      for (const consumer of consumers) this.events.onDetached(consumer.number, reason);
+    }
     this.clear(queue.number);
   }
 

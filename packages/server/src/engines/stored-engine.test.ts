@@ -365,6 +365,59 @@ async function drain(queue: string, count: number): Promise<void> {
   await h.ack(consumer, ...(await h.take(consumer, count)));
 }
 
+describe("a queue that is removed", () => {
+  it("L5: its consumers are told that the engine began anew where that could not be written", async () => {
+    await h.define("orders");
+    const consumer = await h.attach("orders");
+    const commit = store.hold("before write");
+    const removed = h.engine.remove(h.address("orders")).catch((error: unknown) => error);
+    await commit.reached;
+    await commit.fail();
+    expect(await removed).toMatchObject({ code: "UNKNOWN" });
+    expect(h.told.detached.map(({ consumer: number, reason }) => [number, reason])).toEqual([[consumer, "engine-restarted"]]);
+  });
+
+  it("D1: nothing is written of it when the ids that it remembered are over", async () => {
+    await h.define("orders", { dedupWindowMs: 1_000 });
+    const commit = store.hold("after write");
+    const first = h.publish("orders", { body: 1, id: "a" });
+    await commit.reached;
+    const second = h.publish("orders", { body: 2, id: "b" }).catch(() => undefined);
+    const removed = h.engine.remove(h.address("orders"));
+    await commit.open();
+    await Promise.all([first, second, removed]);
+    await h.until("the removed queue to be cleared", async () => (await leftOfOrders()) === 0);
+    await h.clock.advance(1_000);
+    await h.quiet();
+    expect(await leftOfOrders()).toBe(0);
+  });
+});
+
+describe("a fifo queue of which more was given back than memory keeps", () => {
+  it("L1: what was about to be sent at a crash comes once, in its place", async () => {
+    await h.define("orders", { ordering: "fifo", leaseMs: HOUR_MS });
+    const consumer = await h.attach("orders", 400);
+    await h.publish("orders", ...Array.from({ length: 300 }, (_, index) => index + 1));
+    // It would take a hundred more, so those that come are marked with their own commit.
+    const held = await h.lease(consumer, 400);
+    expect(held).toHaveLength(300);
+    const commit = store.hold("after write");
+    const published = h.publish("orders", ...Array.from({ length: 10 }, (_, index) => index + 301));
+    await commit.reached;
+    const [first] = held;
+    const nacked = h.settle(consumer, { first: first?.lease ?? 0, count: 1, verb: "nack", delayMs: 60_000 });
+    await commit.open();
+    await Promise.all([published, nacked]);
+    await h.restart("crash");
+    await h.clock.advance(60_000);
+    const next = await h.attach("orders", 400);
+    const again = await h.take(next, 310);
+    expect(sequencesOf(again)).toEqual(Array.from({ length: 310 }, (_, index) => index + 1));
+    await h.ack(next, ...again);
+    await h.checkCounts();
+  });
+});
+
 describe("bounds", () => {
   it("C2: the space of a drained log is given back although its first message was held for long", async () => {
     await h.define("orders", { leaseMs: 12 * HOUR_MS });

@@ -25,6 +25,7 @@ const options = z.strictObject({
     .custom<Identify>(isIdentify, { error: ({ input }) => `identify is ${preview(input)}, expected a function that is given a socket` })
     .optional(),
   auth: z.literal(false).optional(),
+  insecure: z.boolean().optional(),
 });
 
 /** What `attach` is given besides, or `BAD_REQUEST` naming the option. */

@@ -188,6 +188,8 @@ describe("a namespace with authentication", () => {
   it("auth: false leaves a namespace to the application; identify beside auth is refused", async () => {
     const host = await open({ attach: false });
     expect(() => host.holdfast.attach(host.io, { identify: () => "ann" })).toThrow("identify is given, expected none");
+    expect(() => host.holdfast.attach(host.io, { insecure: true })).toThrow("insecure is given, expected none");
+    expect(() => host.holdfast.attach(host.io, { auth: false, insecure: true, identify: () => "ann" })).toThrow("expected one of them");
     host.holdfast.attach(host.io, { auth: false, identify: () => "ann" });
     const client = await host.client();
     expect(await ask(client, "holdfast:publish", { queue: "orders", body: 1 })).toMatchObject({ ok: true });

@@ -56,7 +56,7 @@ export function readEmissions(section: PublishSection, { namespace, user, produc
   for (let at = 0; at < records.length; ) {
     const size = view.getUint32(at, true);
     const record = new RecordView(records, at, at + size);
-    const excepted = record.history ?? "";
+    const excepted = record.historyText ?? "";
     if (excepted !== except) end();
     except = excepted;
     writeWithSender(writer, record, user);

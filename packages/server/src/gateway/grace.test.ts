@@ -141,6 +141,27 @@ describe("a consumer that never answers", () => {
     expect(host.holdfast.counters.staleCallbacks).toBe(2);
   });
 
+  it("is cancelled with the first of a fifo queue, when all that it holds runs out, so that the next in line has its turn", async () => {
+    const [silent, other] = [await host.client(), await host.client()];
+    await ask(silent, "holdfast:define", { queue: "q", ordering: "fifo", leaseMs: 1_000, backoff: { type: "fixed", delayMs: 100 } });
+    const cancelled = new Promise((resolve) => silent.once("holdfast:cancelled", resolve));
+    const held = new Happenings<PlainDelivery>();
+    const id = await consume(silent, { queue: "q", maxInFlight: 3 }, (delivery) => held.add(delivery));
+    for (const body of [1, 2, 3, 4]) await ask(silent, "holdfast:publish", { queue: "q", body });
+    await held.count(3);
+    const got = new Happenings<PlainDelivery>();
+    await consume(other, { queue: "q" }, (delivery) => got.add(delivery));
+    await clock.advance(1_000);
+    expect(await cancelled).toEqual({ consumer: id, queue: "q", reason: "unresponsive" });
+    await clock.advance(100);
+    expect((await got.count(4)).map(({ body, attempt }) => [body, attempt])).toEqual([
+      [1, 2],
+      [2, 1],
+      [3, 1],
+      [4, 1],
+    ]);
+  });
+
   it("is not cancelled while it answers some", async () => {
     const client = await host.client();
     await ask(client, "holdfast:define", { queue: "q", leaseMs: 1_000, backoff: { type: "fixed", delayMs: 0, jitter: 0 }, maxAttempts: 0 });

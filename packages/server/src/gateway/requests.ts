@@ -12,10 +12,10 @@ import { attachConsumer } from "./attach-consumer.js";
 import { backup } from "./backup.js";
 import type { Connection } from "./connection.js";
 import type { AdminOperation, Operation } from "./events.js";
+import { trustsClients } from "./identity.js";
 import { refresh } from "./refresh.js";
 import * as rooms from "./rooms.js";
 import * as schemas from "./schemas.js";
-import { isBoundToLoopback } from "./socket-port.js";
 import { leaseOf } from "./token.js";
 
 const PREFIX = "holdfast:";
@@ -66,7 +66,7 @@ export class Requests {
       case "holdfast:authenticate":
         return { reply: await refresh(this.#broker, connection, payload) };
       case "holdfast:backup":
-        assertOwnMachine(connection);
+        assertTrusting(connection);
         return { reply: await backup(this.#broker, payload) };
       default:
         return { reply: await this.#administer(connection, operation, payload) };
@@ -167,13 +167,13 @@ function onlyAllowed({ access }: Connection, kind: "queues" | "rooms", page: obj
 
 /**
  * Where nobody is asked who he is, only who is on this machine may have a copy of everything: it has what other namespaces
- * keep, too. Where clients are asked, it is for administrators in their namespace.
+ * keep, too; or everybody, where that is said to be meant. Where clients are asked, it is for administrators in their namespace.
  */
-function assertOwnMachine({ socket }: Connection): void {
-  if (isBoundToLoopback(socket)) return;
+function assertTrusting({ socket, identify }: Connection): void {
+  if (trustsClients(socket, identify)) return;
   throw new HoldfastError(
     "FORBIDDEN",
-    "holdfast:backup is for administrators, in their namespace, or for a server that is bound to loopback",
+    "holdfast:backup is for administrators, in their namespace, or for a server that is bound to loopback or insecure on purpose",
   );
 }
 

@@ -134,6 +134,23 @@ describe("holdfast:join and holdfast:emit", () => {
     vi.spyOn(host.http, "address").mockReturnValue({ address: "::", family: "IPv6", port });
     expect(await told(host, { user: "ann" })).toContain("expected attach(io, { identify })");
   });
+
+  it("are for everybody who says who he is on a server that is insecure on purpose, from wherever he comes", async () => {
+    const open = await TestHost.open({ insecure: true });
+    const { port } = open;
+    vi.spyOn(open.http, "address").mockReturnValue({ address: "0.0.0.0", family: "IPv4", port });
+    const bob = await Peer.connect(open, { user: "bob" });
+    expect(await bob.ask("join", { room: "kitchen" })).toMatchObject({ ok: true });
+    expect(await bob.ask("emit", { room: "kitchen", event: "n", args: [1] })).toMatchObject({ ok: true });
+    expect(await bob.events.count(1)).toEqual([["n", 1]]);
+    expect(await bob.ask("backup", {})).toMatchObject({ ok: true });
+    const nobody = await Peer.connect(open, {});
+    expect((await nobody.ask("join", { room: "kitchen" })).error).toMatchObject({
+      code: "UNAUTHENTICATED",
+      message: expect.stringContaining("expected auth { user }"),
+    });
+    await open.close();
+  });
 });
 
 describe("an identify that throws", () => {

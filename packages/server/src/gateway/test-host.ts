@@ -46,14 +46,18 @@ export class TestHost {
 
   static async open(
     options: HoldfastOptions &
-      Pick<AttachOptions, "identify"> & { readonly io?: Partial<ServerOptions>; readonly port?: number; readonly attach?: boolean } = {},
+      Pick<AttachOptions, "identify" | "insecure"> & {
+        readonly io?: Partial<ServerOptions>;
+        readonly port?: number;
+        readonly attach?: boolean;
+      } = {},
   ): Promise<TestHost> {
-    const { io: ioOptions, port = 0, identify, attach = true, ...holdfastOptions } = options;
+    const { io: ioOptions, port = 0, identify, insecure, attach = true, ...holdfastOptions } = options;
     const http = createServer();
     const io = new Server(http, { serveClient: false, ...ioOptions });
     const holdfast = await Holdfast.open({ engine: "memory", ...holdfastOptions });
     const host = new TestHost(http, io, holdfast);
-    if (attach) holdfast.attach(io, identify === undefined ? {} : { identify });
+    if (attach) holdfast.attach(io, { identify, insecure });
     await new Promise<void>((resolve, reject) => {
       http.once("error", reject);
       http.listen(port, "127.0.0.1", resolve);

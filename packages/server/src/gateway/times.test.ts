@@ -27,6 +27,25 @@ const holdfastClient = (): ReturnType<typeof connect> => {
 
 const counts = async (queue: string): Promise<Record<string, unknown>> => ({ ...(await host.holdfast.queue(queue).stats()) });
 
+describe("a backoff", () => {
+  it.each([{ type: "fixed" }, { type: "exponential" }])("that is given without jitter is exactly that long: %j", async ({ type }) => {
+    const client = await host.client();
+    await ask(client, "holdfast:define", { queue: "orders", backoff: { type, delayMs: 1_000 } });
+    const seen = new Happenings<PlainDelivery>();
+    await consume(client, { queue: "orders", maxInFlight: 100 }, (delivery, settle) => {
+      seen.add(delivery);
+      settle({ nack: {} });
+    });
+    for (let body = 0; body < 20; body++) await ask(client, "holdfast:publish", { queue: "orders", body });
+    await seen.count(20);
+    await until(async () => (await counts("orders")).delayed === 20);
+    await clock.advance(999);
+    expect(seen.items).toHaveLength(20);
+    await clock.advance(1);
+    await seen.count(40);
+  });
+});
+
 describe("delays and times to live", () => {
   it("T1, T2: hold for plain events, one message and arrays", async () => {
     const client = await host.client();

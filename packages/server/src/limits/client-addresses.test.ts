@@ -41,6 +41,6 @@ describe("ClientAddresses", () => {
   });
 
   it.each(["", "10.0.0.0/33", "10.0.0.0/x", "example.org", "::/129", "10.0.0.0/-1"])("refuses %j as a network", (network) => {
-    expect(() => new ClientAddresses(0, [network])).toThrow(/is not an address or a network/);
+    expect(() => new ClientAddresses(0, [network])).toThrow(/unlimitedAddresses has .*, expected addresses and networks/);
   });
 });

@@ -72,6 +72,6 @@ function addTo(list: BlockList, network: string): void {
   const bitsMax = version === 6 ? 128 : 32;
   const prefix = bits === undefined ? bitsMax : Number(bits);
   if (version === 0 || !/^\d*$/.test(bits ?? "") || prefix > bitsMax)
-    throw new HoldfastError("BAD_REQUEST", `${preview(network)} is not an address or a network, expected one like 10.0.0.0/8`);
+    throw new HoldfastError("BAD_REQUEST", `unlimitedAddresses has ${preview(network)}, expected addresses and networks like 10.0.0.0/8`);
   list.addSubnet(address, prefix, version === 6 ? "ipv6" : "ipv4");
 }

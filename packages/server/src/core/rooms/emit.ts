@@ -86,7 +86,8 @@ function emitOne(
 /** What the room knows of a chosen id; undefined when it can be stored. */
 function remembered(room: Room, record: RecordView, hash: RecordHash, now: number): Fate | undefined {
   const known = room.ids.known(hash, now, room.dedupWindowMs);
-  if (known === undefined) return room.ids.hasRoomFor(1) ? undefined : { sequence: 0, duplicate: false, error: idsFull() };
+  if (known === undefined)
+    return room.ids.hasRoomFor(1, now, room.dedupWindowMs) ? undefined : { sequence: 0, duplicate: false, error: idsFull() };
   if (!known.isSame) return { sequence: 0, duplicate: false, error: conflict(record) };
   return { sequence: known.sequence, duplicate: true };
 }

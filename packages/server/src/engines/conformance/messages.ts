@@ -75,7 +75,6 @@ function contentOf(bytes: Uint8Array, start: number, end: number): Content {
   const copy = Uint8Array.from(bytes.subarray(start, end));
   const view = new RecordView(copy, 0, copy.length);
   const { id, chosenId, bodyBytes, event, key, headers, replyTo, correlationId, priority, history } = view;
-  const past: unknown = history === undefined ? undefined : JSON.parse(history);
   return {
     id,
     chosenId,
@@ -88,7 +87,7 @@ function contentOf(bytes: Uint8Array, start: number, end: number): Content {
     replyTo,
     correlationId,
     priority,
-    history: past,
+    history,
   };
 }
 
