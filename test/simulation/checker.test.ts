@@ -47,6 +47,16 @@ describe("the checker finds nothing wrong with", () => {
     expectGood(story);
   });
 
+  it("an expiry that nothing came between and the next delivery, of a consumer that was given up at some time or other", () => {
+    const story = new Story();
+    const sequence = story.publish("a");
+    story.add({ type: "detach", call: 1_000, consumer: "one", counted: false });
+    story.deliver("a", sequence);
+    story.wait(6_000).settle(story.deliver("a", sequence, 2), "ack");
+    story.end([], [], { published: 1, acked: 1 });
+    expectGood(story);
+  });
+
   it("a crash that leaves publishes and settlements unanswered, whatever became of them", () => {
     const story = new Story();
     const sequences = ["a", "b", "c"].map((id) => story.publish(id));

@@ -381,6 +381,19 @@ describe("several queues at once", () => {
     expect(receipts.map(({ id }) => id)).toEqual([expect.stringMatching(/^[0-9a-z]{12,}-0$/), "mine"]);
   });
 
+  test("are not sent again once they would not be recognised", async () => {
+    server.onRequest = () => undefined;
+    const holdfast = server.connect();
+    const together = publishTogether(holdfast, [{ queue: "a", body: 1 }]);
+    const outcome = together.catch((error: unknown) => error);
+    await server.until(() => server.events().includes("holdfast:publish"));
+    const now = Date.now();
+    vi.spyOn(Date, "now").mockImplementation(() => now + 590_001);
+    server.cut();
+    expect(await outcome).toMatchObject({ code: "UNKNOWN" });
+    expect(server.requests.filter(({ event }) => event === "holdfast:publish")).toHaveLength(1);
+  });
+
   test("are tried again after a passing refusal, and fail after any other", async () => {
     const replies = [
       { ok: false, error: { code: "QUEUE_FULL", message: "full", retryable: true } },

@@ -3,6 +3,7 @@ import { admin } from "./admin.js";
 import { type Delivery, HoldfastError, JsonText } from "./index.js";
 import { recordsOf, TestServer } from "./test-server.js";
 import { publishTogether } from "./together.js";
+import { to } from "./users.js";
 
 let server: TestServer;
 
@@ -138,6 +139,7 @@ describe("what cannot be sent", () => {
     await expectRefusal(() => orders.define({ depthMax: 5n as unknown as number }), "BigInt");
     await expectRefusal(() => admin(holdfast).queue<unknown>("orders").schedule("a", { cron: "@daily" }, 5n), "BigInt");
     await expectRefusal(() => holdfast.room("kitchen").history({ before: 5n as unknown as number }), "BigInt");
+    await expectRefusal(() => to(holdfast, "kitchen").emit("order", 5n), "BigInt");
     const published = orders.publish(1);
     holdfast.socket.connect();
     await published;

@@ -4,6 +4,7 @@ import type { HoldfastError } from "./errors.js";
 import { checkArray, type Message, Pending, type Receipt, type WaitOptions } from "./message.js";
 import { snapshot } from "./packed.js";
 import { randomName } from "./random.js";
+import { RESENDS_MS } from "./resends.js";
 
 /** A message and the queue it is for. */
 export interface AddressedMessage<Body = unknown> extends Message<Body> {
@@ -48,9 +49,11 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
     const lanes = Array.from(queues, (queue) => outbox.lane(queue));
     let attempt = 0;
     let doubtful = false;
+    /** Until then it is recognised where it was stored and the answer was lost. */
+    let until = 0;
     const mayResend = (): boolean => {
       doubtful = true;
-      return true;
+      return Date.now() < until;
     };
     const settle = (): void => {
       outbox.finish(gate);
@@ -59,6 +62,7 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
     const send = (): void => {
       if (gate.done) return;
       gate.number = 1;
+      if (!doubtful) until = Date.now() + RESENDS_MS;
       requests
         .send(
           "holdfast:publish",
@@ -72,7 +76,7 @@ export function publishTogether(holdfast: Holdfast, messages: readonly Addressed
           },
           (error: HoldfastError) => {
             if (error.code === "UNKNOWN") doubtful = true;
-            if (error.retryable) {
+            if (error.retryable && (!doubtful || Date.now() < until)) {
               connection.pause(attempt++, send);
               return;
             }

@@ -1,7 +1,9 @@
+import { packBody } from "./body.js";
 import type { Holdfast } from "./client.js";
 import { HoldfastError } from "./errors.js";
 import type { Receipt } from "./message.js";
 import { randomName } from "./random.js";
+import { RESENDS_MS } from "./resends.js";
 import type { EmitOptions, RoomDelivery, RoomGap } from "./room.js";
 import { INBOX } from "./rooms/inbox.js";
 
@@ -26,9 +28,6 @@ export interface Inbox {
   off(event: string, handler?: (...args: never[]) => unknown): Promise<void>;
   onGap(listener: (gap: InboxGap) => unknown): Promise<void>;
 }
-
-/** An id is known for 10 minutes; what was not answered in nearly that time is not sent again. */
-const RESENDS_MS = 590_000;
 
 /**
  * @example
@@ -83,6 +82,8 @@ export class Audience {
   async emitWith(options: Omit<EmitOptions, "except" | "signal" | "timeoutMs">, event: string, ...args: unknown[]): Promise<Receipt[]> {
     const { requests } = this.#holdfast.host;
     if (this.#to.length === 0) throw new HoldfastError("BAD_REQUEST", "rooms is [], expected rooms and users");
+    // What cannot be written would fail everything that is sent with it.
+    packBody(args);
     const payload = { rooms: this.#to, except: this.#except, event, args, id: randomName(4), ...options };
     const until = Date.now() + RESENDS_MS;
     const { receipts } = await requests.send("holdfast:emit", payload, () => Date.now() < until);

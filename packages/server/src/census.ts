@@ -18,6 +18,8 @@ export class Census {
   readonly #itemsMax: number;
   readonly #namespacesMax: number;
   readonly #counts = new Map<string, Promise<{ items: number }>>();
+  /** What is being created, by several calls it may be: it counts once. */
+  readonly #creating = new Map<string, { calls: number; isThere: boolean }>();
 
   constructor(counted: Counted, itemsMax: number, namespacesMax: number) {
     this.#counted = counted;
@@ -25,19 +27,27 @@ export class Census {
     this.#namespacesMax = namespacesMax;
   }
 
-  /** Runs what creates one, or fails with `TOO_LARGE` when the namespace is full. */
-  async create(namespace: string, create: () => Promise<void>): Promise<void> {
+  /** Runs what creates the one of that key, or fails with `TOO_LARGE` when the namespace is full. */
+  async create(namespace: string, key: string, create: () => Promise<void>): Promise<void> {
     const count = await this.#countOf(namespace);
-    if (count.items >= this.#itemsMax) {
-      const { plural } = this.#counted;
-      throw new HoldfastError("TOO_LARGE", `namespace ${namespace} has ${count.items} ${plural}, at most ${this.#itemsMax} are allowed`);
+    const creation = this.#creating.get(key) ?? { calls: 0, isThere: false };
+    if (creation.calls === 0) {
+      if (count.items >= this.#itemsMax) {
+        const { plural } = this.#counted;
+        throw new HoldfastError("TOO_LARGE", `namespace ${namespace} has ${count.items} ${plural}, at most ${this.#itemsMax} are allowed`);
+      }
+      count.items++;
+      this.#creating.set(key, creation);
     }
-    count.items++;
+    creation.calls++;
     try {
       await create();
-    } catch (error) {
-      count.items--;
-      throw error;
+      creation.isThere = true;
+    } finally {
+      if (--creation.calls === 0) {
+        this.#creating.delete(key);
+        if (!creation.isThere) count.items--;
+      }
     }
   }
 

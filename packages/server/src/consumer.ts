@@ -23,6 +23,8 @@ export interface Sink {
   free(): void;
   /** Calls `wake` once when `reserve` is worth another try. */
   whenRoom(wake: () => void): void;
+  /** What the peer answered already takes effect before anything else of its consumer does. */
+  flush(): void;
   /** Hands deliveries over. Their bytes are to be read before it returns. */
   deliver(consumer: Consumer, batch: readonly Leased[], leaseMs: number): void;
   /** These leases ended without the sink's doing: they ran out, or were settled by name. */

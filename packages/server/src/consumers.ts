@@ -72,6 +72,7 @@ export class Consumers {
   async resume(consumer: Consumer, sink: Sink, held: HeldLeases | undefined): Promise<void> {
     this.#graces.delete(consumer);
     this.#dispatcher.remove(consumer);
+    consumer.sink.flush();
     consumer.resume(sink).closed(consumer, "resumed");
     // What a call under way brings is released by the dispatcher, since the sink is another.
     await consumer.leasing;
@@ -98,6 +99,7 @@ export class Consumers {
   async end(consumer: Consumer, reason: CancelReason | undefined, counted: boolean): Promise<void> {
     if (consumer.state === "gone") return;
     const { number, sink } = consumer;
+    sink.flush();
     this.#forget(consumer);
     sink.closed(consumer, reason);
     if (number === undefined) return;

@@ -81,6 +81,7 @@ class ScriptedSink implements Sink {
   };
   ended = (): void => undefined;
   endedAll = (): void => undefined;
+  flush = (): void => undefined;
   takeOver = (): void => undefined;
   drained = (): Promise<void> => Promise.resolve();
   closed = (): void => undefined;

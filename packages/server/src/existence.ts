@@ -60,7 +60,7 @@ export class Existence<Address extends { readonly namespace: string }> {
     this.#creations.set(key, creation);
     this.#change(async () => {
       try {
-        await this.#census.create(address.namespace, () => this.#kind.create(address));
+        await this.#census.create(address.namespace, key, () => this.#kind.create(address));
       } catch (error) {
         creation.error = error;
       }
@@ -88,8 +88,9 @@ export class Existence<Address extends { readonly namespace: string }> {
 
   /** Runs what defines it, which counts when it is created by that. */
   define(address: Address, define: () => Promise<void>): Promise<void> {
-    const isKnown = this.#kind.exists(address) || this.#creations.has(this.#kind.keyOf(address));
-    return this.#change(isKnown ? define : () => this.#census.create(address.namespace, define));
+    const key = this.#kind.keyOf(address);
+    const isKnown = this.#kind.exists(address) || this.#creations.has(key);
+    return this.#change(isKnown ? define : () => this.#census.create(address.namespace, key, define));
   }
 
   /** Runs what removes it. */

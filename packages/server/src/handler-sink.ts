@@ -125,6 +125,10 @@ export class HandlerSink<Body> implements Sink {
     }
   }
 
+  flush(): void {
+    this.#batch?.flush();
+  }
+
   ended(): void {
     // A delivery learns it when it is settled.
   }

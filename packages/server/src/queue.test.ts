@@ -114,6 +114,21 @@ describe("a queue in the server's process", () => {
     await expect(holdfast.room("kitchen").watchPresence("cook" as never)).rejects.toMatchObject({ code: "BAD_REQUEST" });
   });
 
+  it("L3: cancel lets an ack take effect that nobody waits for", async () => {
+    const queue = holdfast.queue<number>("q");
+    const handled = new Happenings<number>();
+    const consumer = queue.consume(async (delivery) => {
+      await Promise.resolve();
+      void delivery.ack();
+      handled.add(delivery.body);
+    });
+    await consumer.ready;
+    await queue.publish(1);
+    await handled.count(1);
+    await consumer.cancel();
+    expect(await queue.stats()).toMatchObject({ acked: 1, ready: 0 });
+  });
+
   it("runs at most maxInFlight handlers, also when their leases run out", async () => {
     const queue = holdfast.queue("q", { leaseMs: 1_000, backoff: { type: "fixed", delayMs: 0, jitter: 0 } });
     let running = 0;

@@ -22,7 +22,7 @@ export class SettleBatch {
 
   /** Settles one lease. */
   add(run: SettleRun, settled: Settled): void {
-    if (this.#waiting.length === 0) setImmediate(() => void this.#flush());
+    if (this.#waiting.length === 0) setImmediate(() => this.flush());
     this.#waiting.push(settled);
     const last = this.#runs.at(-1);
     if (run.verb === "ack" && last?.verb === "ack" && last.first + last.count === run.first) last.count++;
@@ -37,12 +37,17 @@ export class SettleBatch {
     for (const settled of waiting) settled(STALE);
   }
 
-  async #flush(): Promise<void> {
+  /** Sends what there is now, and not at the end of the turn. */
+  flush(): void {
     const runs = this.#runs;
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#runs = [];
     this.#waiting = [];
+    void this.#send(runs, waiting);
+  }
+
+  async #send(runs: readonly SettleRun[], waiting: readonly Settled[]): Promise<void> {
     let at = 0;
     try {
       for (const { count, error } of await this.#settle(runs)) {

@@ -59,7 +59,8 @@ function checkWait(run: Run, lease: Lease, { notBefore, from }: Standing, before
  */
 export function standingAfter(lease: Lease, next: number, nextLife: number | undefined): Standing {
   const { attempt, token, index } = lease.delivery;
-  const possible = lease.possibleEnders().filter(({ from }) => from < next);
+  // At its own index, too: what ended by the clock since the event before it is over then.
+  const possible = lease.possibleEnders().filter(({ from }) => from <= next);
   const outlived = nextLife === undefined ? lease.lifeEnd < next : nextLife !== token.life;
   const end = outlived ? lease.enders.find(({ how, from }) => how === "life" && from === lease.lifeEnd) : undefined;
   if (end !== undefined && !possible.includes(end) && !possible.some(({ kept }) => kept <= end.from)) possible.push(end);

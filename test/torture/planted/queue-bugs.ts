@@ -33,8 +33,8 @@ const PUBLISH_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: "core/catalog.ts",
-        find: "log?.producers.set(producer, Producer.unpack(producer, stored));",
-        replace: "Producer.unpack(producer, stored);",
+        find: "if (found.usedAt + PRODUCER_IDLE_MS > now) log.producers.set",
+        replace: "if (found.usedAt < 0) log.producers.set",
       },
     ],
     caught: { by: "simulation", kinds: ["duplicated"] },

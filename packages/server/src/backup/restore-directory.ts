@@ -27,8 +27,9 @@ export async function restoreDirectory(path: string, directory: string): Promise
     throw new HoldfastError("BAD_REQUEST", `directory ${directory} has ${found.length} entries, expected none or no such directory`);
   }
   const store = createLevelStore(directory);
+  // What is there when it cannot be opened is another's, who was faster.
+  await store.open();
   try {
-    await store.open();
     await restoreBackup(store, reader.pages(), Math.random).finally(() => store.close());
   } catch (error) {
     for (const name of await contentOf(directory)) await rm(join(directory, name), { recursive: true, force: true });

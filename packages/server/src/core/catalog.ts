@@ -5,7 +5,7 @@ import type { CommitBuilder } from "./commit.js";
 import { unpackMark } from "./due-mark.js";
 import * as keys from "./keys.js";
 import type { LogState } from "./log-state.js";
-import { Producer } from "./producer.js";
+import { PRODUCER_IDLE_MS, Producer } from "./producer.js";
 import { Queue, restoreList, restoreState } from "./queue.js";
 
 /**
@@ -64,8 +64,12 @@ export class Catalog {
     if (queue !== undefined) queue.purgedBelow = Buffer.from(stored).readUIntLE(0, 6);
   }
 
-  restoreProducer(log: LogState | undefined, producer: string, stored: Uint8Array): void {
-    log?.producers.set(producer, Producer.unpack(producer, stored));
+  /** One that was idle for long enough is forgotten, though its log may be at rest and look through none of its own. */
+  restoreProducer(log: LogState | undefined, producer: string, stored: Uint8Array, now: number): void {
+    if (log === undefined) return;
+    const found = Producer.unpack(producer, stored);
+    if (found.usedAt + PRODUCER_IDLE_MS > now) log.producers.set(producer, found);
+    else log.idleProducers.push(producer);
   }
 
   restoreIds(log: LogState | undefined, commit: number, stored: Uint8Array, now: number): void {

@@ -1,6 +1,8 @@
 import { NumberedMap } from "../numbered-map.js";
 import type { Lease } from "./lease.js";
 import type { Queue } from "./queue.js";
+import type { Wake } from "./time-heap.js";
+import type { Wanted } from "./wakes.js";
 
 /** Leases that ended without their consumer's doing. */
 export interface EndedLeases {
@@ -17,8 +19,8 @@ export class Consumer {
   readonly leases = new NumberedMap<Lease>();
   /** Leases whose end is not in that order: extended ones, and those taken after `leaseMs` was lowered. */
   readonly irregular = new NumberedMap<Lease>();
-  /** When the core looks at it next; Infinity while it holds nothing. */
-  wakeAt = Number.POSITIVE_INFINITY;
+  /** When the core looks at it next; not while it holds nothing. */
+  wake: Wake<Wanted> | undefined;
   /** The latest end of a lease it was given. */
   latestUntil = 0;
   /** How many messages it will take as soon as there are more: see `Leasing.lease`. */

@@ -17,6 +17,8 @@ import { Pace } from "./pace.js";
 import { PriorityLevels } from "./priority-levels.js";
 import { PRODUCER_IDLE_MS } from "./producer.js";
 import type { Reservation } from "./reserve.js";
+import type { Wake } from "./time-heap.js";
+import type { Wanted } from "./wakes.js";
 
 /** Below this the window is filled from the store, so that a consumer never waits for a read. */
 const WINDOW_LOW_BYTES = 384 * 1024;
@@ -98,9 +100,9 @@ export class Queue extends LogState {
   expires = false;
   readonly expiry = new Horizon();
   /** When the core looks at its delays and expiries next. */
-  timesWakeAt = Number.POSITIVE_INFINITY;
+  timesWake: Wake<Wanted> | undefined;
   /** When the core looks at the ids that it remembers, though nothing else changes. */
-  idsWakeAt = Number.POSITIVE_INFINITY;
+  idsWake: Wake<Wanted> | undefined;
   readonly #seed: number;
   /** In the order in which they were attached. */
   readonly consumers = new Set<Consumer>();
@@ -130,7 +132,7 @@ export class Queue extends LogState {
   /** What was purged is being cleared from the store. */
   clearing = false;
   /** When the core looks at its due lists next. */
-  wakeAt = Number.POSITIVE_INFINITY;
+  wake: Wake<Wanted> | undefined;
   /** Paces leases by `ratePerSecondMax`. */
   readonly pace = new Pace();
   /** Packed or sealed, and not durable yet: what `Overflow` may take from, oldest first. Empty unless it may. */

@@ -45,7 +45,8 @@ export function makeSpace(queue: Queue, bytes: number, maker: SpaceMaker, must: 
 /** Why not all of these messages fit; undefined when they do or space can be made. */
 export function refusalOfAll(queue: Queue, { count, bytes, largest, staying }: Together): ErrorReply | undefined {
   const { bytesMax, overflow } = queue.options;
-  if (fits(queue, count, bytes)) return undefined;
+  // With nothing that is new there is nothing to refuse, also above a limit that was lowered.
+  if (count === 0 || fits(queue, count, bytes)) return undefined;
   if (bytesMax > 0 && largest > bytesMax) return tooLarge(queue, largest);
   if (overflow === "reject") return full(queue);
   // The first of the array can give way for the last of it.

@@ -1,10 +1,10 @@
 import type { Consumer } from "./consumer.js";
-import { Heap } from "./heap.js";
 import type { Queue } from "./queue.js";
 import type { Schedule } from "./schedule.js";
+import { TimeHeap, type Wake } from "./time-heap.js";
 
-interface Wake {
-  readonly at: number;
+/** What there is to look at. */
+export interface Wanted {
   readonly consumer?: Consumer;
   readonly queue?: Queue;
   /** A queue with something delayed that is due, or with something that expired. */
@@ -19,21 +19,21 @@ interface Wake {
 /** Entries of ended schedules that are kept, however few others there are: to look for them costs a walk over all. */
 const ENDED_MAX = 1_000;
 
+const isNearer = (at: number, wake: Wake<Wanted> | undefined): boolean => at < (wake?.at ?? Number.POSITIVE_INFINITY);
+
 /** Every deadline in one heap: ends of leases, one entry per consumer, due times and ids, one per queue, idle reply queues, schedules. */
 export class Wakes {
+  readonly #heap = new TimeHeap<Wanted>();
   /** Entries of schedules that ended, at most: they stay until there are many, or their time comes. */
   #endedMax = 0;
-  readonly #heap = new Heap<Wake>((a, b) => a.at < b.at);
 
   /** When the next deadline is. */
   get next(): number | undefined {
-    return this.#heap.peek()?.at;
+    return this.#heap.next;
   }
 
   forConsumer(consumer: Consumer, at: number): void {
-    if (at >= consumer.wakeAt) return;
-    consumer.wakeAt = at;
-    this.#heap.push({ at, consumer });
+    if (isNearer(at, consumer.wake)) consumer.wake = this.#heap.add(at, { consumer }, consumer.wake);
   }
 
   forQueue(queue: Queue): void {
@@ -42,56 +42,52 @@ export class Wakes {
   }
 
   forQueueAt(queue: Queue, at: number): void {
-    if (queue.consumers.size === 0 || at >= queue.wakeAt) return;
-    queue.wakeAt = at;
-    this.#heap.push({ at, queue });
+    if (queue.consumers.size > 0 && isNearer(at, queue.wake)) queue.wake = this.#heap.add(at, { queue }, queue.wake);
   }
 
   /** When its delays and expiries are to be looked at, whether anybody consumes it or not. */
   forTimes(queue: Queue): void {
     const at = Math.min(queue.delays.nextLook, queue.expiry.next);
-    if (at >= queue.timesWakeAt) return;
-    queue.timesWakeAt = at;
-    this.#heap.push({ at, times: queue });
+    if (isNearer(at, queue.timesWake)) queue.timesWake = this.#heap.add(at, { times: queue }, queue.timesWake);
   }
 
   /** When ids that it remembers are to be forgotten though nothing else changes. */
   forIds(queue: Queue): void {
     const at = queue.ids.overAt(queue.dedupWindowMs);
-    if (at >= queue.idsWakeAt) return;
-    queue.idsWakeAt = at;
-    this.#heap.push({ at, ids: queue });
+    if (isNearer(at, queue.idsWake)) queue.idsWake = this.#heap.add(at, { ids: queue }, queue.idsWake);
   }
 
   forIdle(queue: Queue, at: number): void {
-    this.#heap.push({ at, idle: queue });
+    this.#heap.add(at, { idle: queue });
   }
 
   forSchedule(schedule: Schedule, at: number): void {
-    this.#heap.push({ at, schedule });
+    this.#heap.add(at, { schedule });
   }
 
   /** A schedule ended. */
   noteEnded(): void {
     if (++this.#endedMax < ENDED_MAX || this.#endedMax < this.#heap.size / 2) return;
     this.#endedMax = 0;
-    this.#heap.retain((wake) => wake.schedule?.ended !== true);
+    this.#heap.retain(({ schedule }) => schedule?.ended !== true);
   }
 
   /** The queue is gone, and its consumers with it. */
   forget(queue: Queue): void {
-    this.#heap.retain((wake) => ![wake.queue, wake.times, wake.idle, wake.ids, wake.consumer?.queue, wake.schedule?.queue].includes(queue));
+    this.#heap.retain(
+      (wanted) => ![wanted.queue, wanted.times, wanted.idle, wanted.ids, wanted.consumer?.queue, wanted.schedule?.queue].includes(queue),
+    );
   }
 
   /** Takes the next deadline that is over. */
-  take(now: number): Wake | undefined {
-    const wake = this.#heap.peek();
-    if (wake === undefined || wake.at > now) return undefined;
-    this.#heap.pop();
-    if (wake.queue !== undefined) wake.queue.wakeAt = Number.POSITIVE_INFINITY;
-    if (wake.times !== undefined) wake.times.timesWakeAt = Number.POSITIVE_INFINITY;
-    if (wake.ids !== undefined) wake.ids.idsWakeAt = Number.POSITIVE_INFINITY;
-    if (wake.consumer !== undefined) wake.consumer.wakeAt = Number.POSITIVE_INFINITY;
-    return wake;
+  take(now: number): Wanted | undefined {
+    const wanted = this.#heap.take(now);
+    if (wanted === undefined) return undefined;
+    const { queue, times, ids, consumer } = wanted;
+    if (queue !== undefined) queue.wake = undefined;
+    if (times !== undefined) times.timesWake = undefined;
+    if (ids !== undefined) ids.idsWake = undefined;
+    if (consumer !== undefined) consumer.wake = undefined;
+    return wanted;
   }
 }

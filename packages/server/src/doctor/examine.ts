@@ -69,8 +69,8 @@ async function restoreAll(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog
     ["definition of room", kindRange.rooms, (key, value) => rooms.restoreDefinition(queueOf(key), value)],
     ["state of room", kindRange.roomStates, (key, value) => rooms.restoreState(queueOf(key), value)],
     ["members of room", kindRange.members, (key, value) => rooms.restoreMembers(queueOf(key), value)],
-    ["producers of", kindRange.producers, (key, value) => queues.restoreProducer(logOf(key), keys.producerOf(key), value)],
     // As if none was over: each is read.
+    ["producers of", kindRange.producers, (key, value) => queues.restoreProducer(logOf(key), keys.producerOf(key), value, 0)],
     ["ids of", kindRange.ids, (key, value) => queues.restoreIds(logOf(key), keys.positionOf(key), value, 0)],
   ];
   for (const [what, range, take] of steps) {

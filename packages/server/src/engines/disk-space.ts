@@ -81,4 +81,4 @@ export class DiskSpace {
   }
 }
 
-const isDiskFull = (cause: unknown): boolean => /No space left on device|ENOSPC/.test(messageOf(cause));
+const isDiskFull = (cause: unknown): boolean => /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT/.test(messageOf(cause));

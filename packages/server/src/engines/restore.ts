@@ -22,7 +22,7 @@ export async function restoreCore(store: Store, random: () => number, now: numbe
   const logOf = (key: Uint8Array): LogState | undefined =>
     core.catalog.numbered(keys.queueOf(key)) ?? core.rooms.catalog.numbered(keys.queueOf(key));
   for await (const [key, value] of entriesOf(store, keys.kindRange.producers))
-    core.catalog.restoreProducer(logOf(key), keys.producerOf(key), value);
+    core.catalog.restoreProducer(logOf(key), keys.producerOf(key), value, now);
   for await (const [key, value] of entriesOf(store, keys.kindRange.ids))
     core.catalog.restoreIds(logOf(key), keys.positionOf(key), value, now);
   for await (const [key, value] of entriesOf(store, keys.kindRange.purged)) core.catalog.restorePurged(keys.queueOf(key), value);

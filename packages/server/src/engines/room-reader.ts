@@ -48,6 +48,8 @@ export class RoomReader {
 
   #start({ member: { room }, progress }: Device): void {
     const from = progress.sent;
+    // Since it was to wait retention may have taken it to the end, where there is nothing to read.
+    if (from >= room.durableNext) return;
     const reading = this.#reading.get(room) ?? new Set();
     if (reading.has(from)) return;
     reading.add(from);

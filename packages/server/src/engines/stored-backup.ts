@@ -75,12 +75,16 @@ class StoredBackup implements EngineBackup {
     this.#assertOpen();
     this.#cancelAlarm();
     const range = { from: this.#from, to: EVERYTHING.to, entriesMax: PAGE_ENTRIES, bytesMax: PAGE_BYTES };
-    const page = await looked(this.#snapshot.read(range));
-    this.#assertOpen();
-    const last = page.at(-1);
-    if (last !== undefined) this.#from = justAfter(last[0]);
-    this.#arm();
-    return page;
+    try {
+      const page = await looked(this.#snapshot.read(range));
+      this.#assertOpen();
+      const last = page.at(-1);
+      if (last !== undefined) this.#from = justAfter(last[0]);
+      return page;
+    } finally {
+      // Also of one whose read failed: whoever reads it may never ask again.
+      if (this.isOpen) this.#arm();
+    }
   }
 
   #assertOpen(): void {

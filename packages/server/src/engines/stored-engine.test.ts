@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as keys from "../core/keys.js";
 import { newListOf } from "../core/priority-level.js";
 import type { Entry } from "../store.js";
@@ -364,6 +364,23 @@ async function drain(queue: string, count: number): Promise<void> {
   const consumer = await h.attach(queue);
   await h.ack(consumer, ...(await h.take(consumer, count)));
 }
+
+describe("a backup", () => {
+  it("C2: is let go when nobody reads on, also after a read that failed", async () => {
+    await h.publish("orders", 1);
+    const snapshot = await store.snapshot();
+    const opened = vi.spyOn(store, "snapshot").mockResolvedValueOnce({
+      read: () => Promise.reject(new Error("too many open files")),
+      close: () => snapshot.close(),
+    });
+    const backup = await h.engine.backup();
+    await expect(backup.next()).rejects.toMatchObject({ code: "ENGINE_UNAVAILABLE" });
+    await expect(h.engine.backup()).rejects.toMatchObject({ code: "RATE_LIMITED" });
+    await h.clock.advance(60_000);
+    await (await h.engine.backup()).close();
+    expect(opened).toHaveBeenCalledTimes(2);
+  });
+});
 
 describe("a queue that is removed", () => {
   it("L5: its consumers are told that the engine began anew where that could not be written", async () => {

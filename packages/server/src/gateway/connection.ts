@@ -63,6 +63,8 @@ export class Connection {
   device: Device | undefined;
   /** What it watches of rooms; made with the first. */
   watches: Watches | undefined;
+  /** Its socket is gone: what was asked before is carried out, and nothing is begun for it. */
+  isClosed = false;
   readonly #byHandle = new Map<number, Consumer>();
   readonly #waiting = new Set<() => void>();
   #calls = 0;
@@ -179,6 +181,7 @@ export class Connection {
   }
 
   close(): void {
+    this.isClosed = true;
     this.device?.close();
     this.watches?.close();
     this.port.close();

@@ -109,9 +109,15 @@ export class Device implements Turns {
       const current = this.#current;
       const name = device ?? current?.address.device ?? this.#named;
       const session = current?.address.device === name ? current : this.#become(name);
+      const before = this.#meta.get(room);
       if (meta !== undefined) this.#meta.set(room, meta);
       this.#broker.rooms.sessions.retry(session);
-      return this.inTurn(() => this.#broker.rooms.join(session, room, from));
+      return this.inTurn(() => this.#broker.rooms.join(session, room, from)).catch((error: unknown) => {
+        // A name that is no room's must not be remembered.
+        if (before === undefined) this.#meta.delete(room);
+        else this.#meta.set(room, before);
+        throw error;
+      });
     });
   }
 

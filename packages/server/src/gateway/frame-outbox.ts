@@ -56,19 +56,30 @@ export class FrameOutbox {
     this.#room(ERROR_BYTES).refused(request, error);
   }
 
-  /** Deliveries of one lease call: consecutive leases with one end. Their records are copied as they are. */
+  /** Deliveries of one lease call, with one end. Their records are copied as they are. */
   deliveries(handle: number, batch: readonly Leased[], leaseMs: number): void {
-    const [first] = batch;
-    if (first === undefined) return;
+    // A section has consecutive leases; one of them may have ended before it could be shown.
+    for (let from = 0, to = 0; from < batch.length; from = to) to = this.#consecutive(handle, batch, from, leaseMs);
+    if (this.bytes >= AT_ONCE_BYTES) this.#send();
+  }
+
+  /** Those from `from` on whose leases are consecutive, as one section; returns where that ends. */
+  #consecutive(handle: number, batch: readonly Leased[], from: number, leaseMs: number): number {
+    const first = batch[from] as Leased;
+    let to = from;
     let bytes = 0;
-    for (const { start, end } of batch) bytes += end - start + DELIVERY_BYTES;
+    for (let leased: Leased | undefined = first; leased?.lease === first.lease + to - from; leased = batch[to]) {
+      bytes += leased.end - leased.start + DELIVERY_BYTES;
+      to++;
+    }
     const writer = this.#room(bytes);
     const section = writer.beginDeliveries(handle, first.lease, leaseMs, first.leaseUntil);
-    for (const leased of batch) {
-      writer.delivery(leased.sequence, leased.attempt, leased.publishedAt, leased.bytes.subarray(leased.start, leased.end));
+    for (let at = from; at < to; at++) {
+      const { sequence, attempt, publishedAt, bytes: held, start, end } = batch[at] as Leased;
+      writer.delivery(sequence, attempt, publishedAt, held.subarray(start, end));
     }
-    writer.endDeliveries(section, batch.length);
-    if (writer.length >= AT_ONCE_BYTES) this.#send();
+    writer.endDeliveries(section, to - from);
+    return to;
   }
 
   /** A writer with room for that many more bytes. */

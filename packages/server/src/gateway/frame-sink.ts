@@ -12,6 +12,10 @@ export class FrameSink extends SocketSink {
     this.connection.outbox.deliveries(consumer.handle, batch, leaseMs);
   }
 
+  flush(): void {
+    // What a frame settles takes effect with it.
+  }
+
   ended(): void {
     // Nothing is kept for a delivery; a late settlement is stale.
   }

@@ -84,6 +84,10 @@ export class PlainSink extends SocketSink {
     });
   }
 
+  flush(): void {
+    this.#batch?.flush();
+  }
+
   ended(leases: Iterable<number>): void {
     for (const lease of leases) {
       const ackId = this.#pending.get(lease);

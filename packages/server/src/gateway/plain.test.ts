@@ -326,3 +326,22 @@ describe("queues", () => {
     expect(() => host.holdfast.attach(host.io)).toThrow(/attached already/);
   });
 });
+
+describe("callbacks", () => {
+  it("L3: settle before a cancellation or an end of the connection that comes right after them", async () => {
+    const own = await TestHost.open({ disconnectGraceMs: 0 });
+    for (const way of ["cancel", "disconnect"]) {
+      const client = await own.client();
+      const queue = own.holdfast.queue(way);
+      for (let body = 0; body < 10; body++) await queue.publish(body);
+      const callbacks = new Happenings<() => void>();
+      const consumer = await consume(client, { queue: way }, (_delivery, callback) => callbacks.add(callback));
+      for (const callback of await callbacks.count(10)) callback();
+      if (way === "cancel") await ask(client, "holdfast:cancel", { consumer });
+      else client.disconnect();
+      await until(async () => (await queue.stats()).consumers === 0);
+      expect(await queue.stats(), way).toMatchObject({ acked: 10, ready: 0, inFlight: 0 });
+    }
+    await own.close();
+  });
+});

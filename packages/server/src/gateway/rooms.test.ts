@@ -153,6 +153,16 @@ describe("holdfast:join and holdfast:emit", () => {
   });
 });
 
+describe("rooms that are counted", () => {
+  it("C2: count once, however many calls create them at a time", async () => {
+    const own = await TestHost.open({ roomsMax: 2 });
+    await Promise.all([own.holdfast.room("a").define({}), own.holdfast.room("a").define({})]);
+    await own.holdfast.room("b").define({});
+    await expect(own.holdfast.room("c").define({})).rejects.toMatchObject({ code: "TOO_LARGE" });
+    await own.close();
+  });
+});
+
 describe("an identify that throws", () => {
   it("makes a socket nobody's, which its requests are told and the log knows more of", async () => {
     const errors: string[] = [];

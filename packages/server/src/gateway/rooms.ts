@@ -133,6 +133,7 @@ async function watchReceipts(broker: Broker, connection: Connection, payload: ob
 
 function watchesOf(broker: Broker, connection: Connection): Watches {
   const { user } = deviceOf(connection);
+  if (connection.isClosed) throw new HoldfastError("UNKNOWN", "the connection is gone");
   connection.watches ??= new Watches(connection, broker.rooms, user);
   return connection.watches;
 }

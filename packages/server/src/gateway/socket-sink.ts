@@ -20,6 +20,7 @@ export abstract class SocketSink implements Sink {
   abstract deliver(consumer: Consumer, batch: readonly Leased[], leaseMs: number): void;
   abstract ended(leases: Iterable<number>): void;
   abstract endedAll(): void;
+  abstract flush(): void;
   abstract takeOver(consumer: Consumer, previous: Sink): void;
 
   reserve(count: number): number {

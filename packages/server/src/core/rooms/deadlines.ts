@@ -1,16 +1,18 @@
-import { Heap } from "../heap.js";
+import { TimeHeap, type Wake } from "../time-heap.js";
 import type { Device } from "./device.js";
 import type { Room } from "./room.js";
 
-interface Deadline {
-  readonly at: number;
+/** A device that waits for something, or a room whose oldest message is too old then. */
+export interface Deadline {
   readonly device?: Device;
   readonly room?: Room;
 }
 
+const isNearer = (at: number, wake: Wake<Deadline> | undefined): boolean => at < (wake?.at ?? Number.POSITIVE_INFINITY);
+
 /** Every deadline of rooms in one heap: one entry for each device that waits for something, one for each room's oldest message. */
 export class Deadlines {
-  readonly #heap = new Heap<Deadline>((a, b) => a.at < b.at);
+  readonly #heap = new TimeHeap<Deadline>();
   /** Of the packed write of cursors. */
   tickAt = Number.POSITIVE_INFINITY;
   /** When queues that were full are tried again. */
@@ -19,21 +21,17 @@ export class Deadlines {
   idleAt = Number.POSITIVE_INFINITY;
 
   get next(): number | undefined {
-    const at = Math.min(this.tickAt, this.feedAt, this.idleAt, this.#heap.peek()?.at ?? Number.POSITIVE_INFINITY);
+    const at = Math.min(this.tickAt, this.feedAt, this.idleAt, this.#heap.next ?? Number.POSITIVE_INFINITY);
     return at === Number.POSITIVE_INFINITY ? undefined : at;
   }
 
   forDevice(device: Device): void {
     const at = device.deadline;
-    if (at >= device.wakeAt) return;
-    device.wakeAt = at;
-    this.#heap.push({ at, device });
+    if (isNearer(at, device.wake)) device.wake = this.#heap.add(at, { device }, device.wake);
   }
 
   forAge(room: Room, at: number): void {
-    if (at >= room.ageAt) return;
-    room.ageAt = at;
-    this.#heap.push({ at, room });
+    if (isNearer(at, room.age)) room.age = this.#heap.add(at, { room }, room.age);
   }
 
   /** The room is gone. */
@@ -43,11 +41,9 @@ export class Deadlines {
 
   /** Takes the next deadline of a device or a room that is over. */
   take(now: number): Deadline | undefined {
-    const deadline = this.#heap.peek();
-    if (deadline === undefined || deadline.at > now) return undefined;
-    this.#heap.pop();
-    if (deadline.device !== undefined) deadline.device.wakeAt = Number.POSITIVE_INFINITY;
-    if (deadline.room !== undefined) deadline.room.ageAt = Number.POSITIVE_INFINITY;
+    const deadline = this.#heap.take(now);
+    if (deadline?.device !== undefined) deadline.device.wake = undefined;
+    if (deadline?.room !== undefined) deadline.room.age = undefined;
     return deadline;
   }
 }

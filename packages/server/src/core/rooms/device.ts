@@ -1,3 +1,5 @@
+import type { Wake } from "../time-heap.js";
+import type { Deadline } from "./deadlines.js";
 import { type Gap, untellGaps } from "./gaps.js";
 import type { Member } from "./member.js";
 import { Progress } from "./progress.js";
@@ -31,7 +33,7 @@ export class Device {
   restAt = NEVER;
   takesRest = false;
   /** When the room looks at it next. */
-  wakeAt = NEVER;
+  wake: Wake<Deadline> | undefined;
   /** It is to be written with the next tick. */
   dirty = false;
 

@@ -5,7 +5,9 @@ import { BLOCK_BYTES_MAX } from "../block.js";
 import type { KeyRange } from "../keys.js";
 import * as keys from "../keys.js";
 import { LogState } from "../log-state.js";
+import type { Wake } from "../time-heap.js";
 import { CachedBlocks } from "./block-cache.js";
+import type { Deadline } from "./deadlines.js";
 import type { Device } from "./device.js";
 import type { ExcludedRun, Exclusion } from "./exclusion.js";
 import type { Member } from "./member.js";
@@ -84,7 +86,7 @@ export class Room extends LogState {
   /** Devices that wait for a block to be read. */
   readonly waiting = new Set<Device>();
   /** When retention looks at its head next. */
-  ageAt = Number.POSITIVE_INFINITY;
+  age: Wake<Deadline> | undefined;
   removed = false;
   /** What is told of it: nothing, as nearly always. */
   watched: Set<RoomWatchKind> | undefined;

@@ -58,6 +58,16 @@ export function testLimits(suite: Suite): void {
       expect(codes(await h.publish("orders", { id: "other", body: "ray" })), "a refused id is free").toEqual(["stored"]);
     });
 
+    suite.case("P4: so does an array, also from a queue that is above a limit that was lowered", async (h) => {
+      const array = { ...h.address("orders"), ...h.packed({ id: "a", body: 1 }, { id: "b", body: 2 }, { id: "c", body: 3 }) };
+      const producer = { id: "p", firstNumber: 1, oldestOpen: 1 };
+      await h.engine.append([{ ...array, producer }], true);
+      await h.define("orders", { depthMax: 2 });
+      for (const again of [{ ...array, producer }, array]) {
+        expect(await h.engine.append([again], true)).toEqual([[expect.objectContaining({ count: 3, sequence: 1, duplicate: true })]]);
+      }
+    });
+
     suite.case("P5: after a message that was refused for now a producer's later numbers are PRODUCER_GAP", async (h) => {
       await h.define("orders", { depthMax: 2 });
       const producer = { id: "p", firstNumber: 1, oldestOpen: 1 };

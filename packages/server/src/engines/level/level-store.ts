@@ -8,6 +8,7 @@ import type { Entry, ReadRange, StoreSnapshot, Write } from "../../store.js";
 import { syncDirectory } from "../../sync-directory.js";
 import type { BlobBase } from "./blobs/blob-store.js";
 import type { DiskSpace } from "./disk-space.js";
+import { InfoLog } from "./info-log.js";
 import { type Identity, leadsTo } from "./leads-to.js";
 import { cutTail } from "./manifest/cut-tail.js";
 import { examineManifest, type Manifest, type ManifestTail } from "./manifest/examine-manifest.js";
@@ -48,6 +49,7 @@ export class LevelStore implements BlobBase {
   readonly #directory: string;
   readonly #space: DiskSpace;
   readonly #scavenger: Scavenger;
+  readonly #log: InfoLog;
   #level: ClassicLevel<Uint8Array, Uint8Array> | undefined;
   #descriptor = -1;
   /** Of the directory that was opened first. */
@@ -61,6 +63,7 @@ export class LevelStore implements BlobBase {
     this.#directory = directory;
     this.#scavenger = scavenger;
     this.#space = space;
+    this.#log = new InfoLog(directory);
   }
 
   async open(): Promise<void> {
@@ -126,6 +129,7 @@ export class LevelStore implements BlobBase {
       throw cause;
     }
     await this.#syncDirectory();
+    await this.#log.called();
   }
 
   /** Syncs the directory when it changed since, or may have changed within the same tick of its time stamp. */
@@ -201,6 +205,7 @@ export class LevelStore implements BlobBase {
 
   async reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
     await this.#open().compactRange(from, to);
+    await this.#log.called();
   }
 
   async spareBytes(): Promise<number> {
@@ -212,9 +217,14 @@ export class LevelStore implements BlobBase {
   async close(): Promise<void> {
     const level = this.#level;
     this.#level = undefined;
-    if (this.#descriptor !== -1) closeSync(this.#descriptor);
+    const descriptor = this.#descriptor;
     this.#descriptor = -1;
-    await level?.close();
+    try {
+      if (descriptor !== -1) closeSync(descriptor);
+    } finally {
+      // Whatever failed before, or it would be locked for the next one that opens it.
+      await level?.close();
+    }
   }
 }
 
@@ -235,7 +245,7 @@ async function makeDirectory(path: string): Promise<void> {
 const mend = (directory: string, tail: ManifestTail | undefined): Promise<boolean> =>
   tail === undefined ? removeUnfinished(directory) : cutTail(directory, tail);
 
-const isDiskFull = (error: unknown): boolean => /No space left on device/.test(causeOf(error).message);
+const isDiskFull = (error: unknown): boolean => /No space left on device|Disk quota exceeded/.test(causeOf(error).message);
 
 const isDamaged = (error: unknown): boolean => /Corruption/.test(causeOf(error).message);
 

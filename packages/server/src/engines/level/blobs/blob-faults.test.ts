@@ -208,6 +208,18 @@ describe("writing anew", () => {
 });
 
 describe("a tolerant store", () => {
+  test("takes a file that cannot be read now for none that is missing: it may be whole", async () => {
+    const base = new TestBase();
+    const blobs = new BadDirectory(directory);
+    const store = await opened(base, { directory: blobs, tolerant: true });
+    await store.write([put(large(1), 200)]);
+    blobs.isBad = true;
+    await expect(store.read(ALL)).rejects.toThrow(EIO);
+    blobs.isBad = false;
+    expect(shown(await store.read(ALL))).toEqual(["1: 200 x 1"]);
+    await store.close();
+  });
+
   test("puts no zeros in the place of what could not be read once", async () => {
     const base = new TestBase();
     const blobs = new BadDirectory(directory, FILE_BYTES);

@@ -67,9 +67,10 @@ export class BlobReader {
     return this.#checked(key, reference, record.subarray(0, bytes));
   }
 
-  /** How much was read by a read that failed, for whoever puts up with that. */
+  /** How much was read of a file that is not there, for whoever puts up with that. A file that cannot be read now may be whole. */
   #tolerated(error: unknown): number {
-    if (this.#tolerant) return 0;
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (this.#tolerant && isMissing) return 0;
     throw error;
   }
 

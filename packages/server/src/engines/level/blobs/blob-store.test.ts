@@ -203,18 +203,35 @@ describe("a store with blob files", () => {
     await store.close();
   });
 
-  test("gives up what was kept for it when the disk is full", async () => {
-    const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
-    class FullDirectory extends DiskBlobDirectory {
-      override async write(): Promise<void> {
-        throw full;
+  test.each(["ENOSPC", "EDQUOT"])(
+    "gives up what was kept for it when the disk is full, or what its user may have of it: %s",
+    async (code) => {
+      const full = Object.assign(new Error(`${code}: write`), { code });
+      class FullDirectory extends DiskBlobDirectory {
+        override async write(): Promise<void> {
+          throw full;
+        }
+      }
+      const diskFull = vi.fn(async () => undefined);
+      const store = await opened(new TestBase(), { directory: new FullDirectory(directory), diskFull });
+      await expect(store.write([put(large(1), 200)])).rejects.toThrow(full);
+      expect(diskFull).toHaveBeenCalledOnce();
+      await store.close();
+    },
+  );
+
+  test("lets the store below go, also where its files cannot be closed", async () => {
+    class BadDirectory extends DiskBlobDirectory {
+      override close(): void {
+        super.close();
+        throw new Error("EIO: i/o error, close");
       }
     }
-    const diskFull = vi.fn(async () => undefined);
-    const store = await opened(new TestBase(), { directory: new FullDirectory(directory), diskFull });
-    await expect(store.write([put(large(1), 200)])).rejects.toThrow(full);
-    expect(diskFull).toHaveBeenCalledOnce();
-    await store.close();
+    const base = new TestBase();
+    const closed = vi.spyOn(base, "close");
+    const store = await opened(base, { directory: new BadDirectory(directory) });
+    await expect(store.close()).rejects.toThrow("EIO");
+    expect(closed).toHaveBeenCalledOnce();
   });
 
   test("waits with writing anew for a disk that has room, and gives up nothing for it", async () => {

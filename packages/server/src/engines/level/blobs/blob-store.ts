@@ -154,8 +154,11 @@ export class BlobStore implements Store {
     // Whoever waits for snapshots leaves its file to the next life.
     this.#life++;
     await this.#removed;
-    this.#directory.close();
-    await this.#base.close();
+    try {
+      this.#directory.close();
+    } finally {
+      await this.#base.close();
+    }
   }
 
   #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {

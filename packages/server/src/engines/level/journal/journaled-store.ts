@@ -147,15 +147,27 @@ export class JournaledStore implements Store {
     const open = this.#overlays.active;
     if (open === undefined) return this.#base.close();
     this.#overlays.active = undefined;
-    await this.#recording;
-    await this.#moveNow();
-    await this.#mover.idle();
-    await this.#markEnd();
-    open.file.close();
-    (this.#spare ?? this.#overlays.moving?.file)?.close();
+    try {
+      await this.#recording;
+      await this.#moveNow();
+      await this.#mover.idle();
+      await this.#markEnd();
+      this.#closeFiles(open.file);
+    } finally {
+      // Whatever failed before, or it would be locked for the next one that opens it.
+      await this.#base.close();
+    }
+  }
+
+  #closeFiles(active: JournalFile): void {
+    const other = this.#spare ?? this.#overlays.moving?.file;
     this.#overlays.moving = undefined;
     this.#spare = undefined;
-    await this.#base.close();
+    try {
+      active.close();
+    } finally {
+      other?.close();
+    }
   }
 
   /** Says how far the records go, so that the next life knows when the last ones are missing; one that cannot is not told. */
