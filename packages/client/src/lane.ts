@@ -18,7 +18,7 @@ export interface LaneHost {
 }
 
 /** So many messages of one turn do not wait for its end: the server works on them while the rest is packed here. */
-const SENT_EARLY = 512;
+const SENT_EARLY = LIMITS.producerOpenMax / 2;
 
 /** Records of the section being written; shared because a section is written in one go. */
 const records = new ByteWriter(65_536);

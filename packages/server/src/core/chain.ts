@@ -2,6 +2,7 @@ import type { Block } from "./block.js";
 import type { HeldMessage } from "./held-message.js";
 import type { Lease } from "./lease.js";
 import { isBefore, type Rank } from "./rank.js";
+import type { Wake } from "./time-heap.js";
 
 /** A message that waits in a block of the log behind others of its key; its lease says by it where it lies, then. */
 export class ParkedMessage implements Rank {
@@ -55,8 +56,8 @@ export class Chain {
   nextInBucket: Chain | undefined = undefined;
   /** Among those that can give something. */
   isReady = false;
-  /** Among those whose head waits for its time: when that is looked at; Infinity while it is not. */
-  waitsUntil = Number.POSITIVE_INFINITY;
+  /** When a head that waits for its time is looked at. */
+  wake: Wake<Chain> | undefined = undefined;
   /** How many messages wait in memory as they were stored, linked from the first to the last. */
   parkedCount = 0;
   #first: ParkedMessage | undefined;

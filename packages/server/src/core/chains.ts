@@ -2,9 +2,9 @@ import { Fifo, RecordView } from "holdfast-client/protocol";
 import type { Block } from "./block.js";
 import { Chain, type ChainHead, ParkedMessage } from "./chain.js";
 import { ChainTable } from "./chain-table.js";
-import { Heap } from "./heap.js";
 import { BLOCKED, type HeldMessage } from "./held-message.js";
 import { isBefore, type Rank } from "./rank.js";
+import { isNearer, TimeHeap } from "./time-heap.js";
 
 /** Parked messages of one key that memory keeps in any case, and with room to spare; past it they go to the store. */
 const PARKED_PER_KEY_MIN = 4;
@@ -34,11 +34,6 @@ const MOVING_MS = 250;
 /** Messages of one key that are read from the store at a time. */
 export const HELD_LOADED_MAX = 256;
 
-interface Waiting {
-  readonly due: number;
-  readonly chain: Chain;
-}
-
 /** What chains of a queue hold that is not in flight. */
 export interface ChainCensus {
   /** Given back, and waiting for their time. */
@@ -63,7 +58,8 @@ export class Chains {
   readonly #returning = new Set<HeldMessage>();
   readonly #chains: ChainTable;
   readonly #ready = new Fifo<Chain>();
-  readonly #waiting = new Heap<Waiting>((a, b) => a.due < b.due);
+  /** Those whose head waits for its time. */
+  readonly #waiting = new TimeHeap<Chain>();
   #parked = 0;
   #parkedBytes = 0;
   /** Keys with something parked. */
@@ -238,18 +234,12 @@ export class Chains {
     }
     const due = dueOf(head);
     if (due > now) {
-      if (due !== BLOCKED) this.#wait(chain, due);
+      // Once for a time, however many messages come to wait behind it.
+      if (due !== BLOCKED && isNearer(due, chain.wake)) chain.wake = this.#waiting.add(due, chain, chain.wake);
       return;
     }
     chain.isReady = true;
     this.#ready.push(chain);
-  }
-
-  /** Once for a time, however many messages come to wait behind its head. */
-  #wait(chain: Chain, due: number): void {
-    if (due >= chain.waitsUntil) return;
-    chain.waitsUntil = due;
-    this.#waiting.push({ due, chain });
   }
 
   /** The next chain whose head may be leased. It is to be reviewed once that was taken, or not. */
@@ -266,11 +256,10 @@ export class Chains {
 
   /** Makes chains ready whose next message became due. */
   promote(now: number): void {
-    for (let first = this.#waiting.peek(); first !== undefined && first.due <= now; first = this.#waiting.peek()) {
-      this.#waiting.pop();
-      if (first.chain.waitsUntil === first.due) first.chain.waitsUntil = Number.POSITIVE_INFINITY;
+    for (let chain = this.#waiting.take(now); chain !== undefined; chain = this.#waiting.take(now)) {
+      chain.wake = undefined;
       // It may have gone on since; a review finds it as it is.
-      if (this.#chains.get(first.chain.key) === first.chain) this.review(first.chain, now);
+      if (this.#chains.get(chain.key) === chain) this.review(chain, now);
     }
   }
 
@@ -307,7 +296,7 @@ export class Chains {
 
   /** When the next held message becomes due. */
   get nextDue(): number | undefined {
-    return this.#waiting.peek()?.due;
+    return this.#waiting.next;
   }
 
   /** Of a `fifo` queue: whether something has to go before what the log has next. */

@@ -13,6 +13,9 @@ export class Wake<What> {
   }
 }
 
+/** Whether a time comes before that of a wake that is there already, if any. */
+export const isNearer = (at: number, wake: Wake<unknown> | undefined): boolean => at < (wake?.at ?? Number.POSITIVE_INFINITY);
+
 /** So many void ones are kept, however few others there are: to look for them costs a walk over all. */
 const VOID_MAX = 1_000;
 

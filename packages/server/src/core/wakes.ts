@@ -1,7 +1,7 @@
 import type { Consumer } from "./consumer.js";
 import type { Queue } from "./queue.js";
 import type { Schedule } from "./schedule.js";
-import { TimeHeap, type Wake } from "./time-heap.js";
+import { isNearer, TimeHeap } from "./time-heap.js";
 
 /** What there is to look at. */
 export interface Wanted {
@@ -18,8 +18,6 @@ export interface Wanted {
 
 /** Entries of ended schedules that are kept, however few others there are: to look for them costs a walk over all. */
 const ENDED_MAX = 1_000;
-
-const isNearer = (at: number, wake: Wake<Wanted> | undefined): boolean => at < (wake?.at ?? Number.POSITIVE_INFINITY);
 
 /** Every deadline in one heap: ends of leases, one entry per consumer, due times and ids, one per queue, idle reply queues, schedules. */
 export class Wakes {

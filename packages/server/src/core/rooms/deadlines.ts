@@ -1,4 +1,4 @@
-import { TimeHeap, type Wake } from "../time-heap.js";
+import { isNearer, TimeHeap } from "../time-heap.js";
 import type { Device } from "./device.js";
 import type { Room } from "./room.js";
 
@@ -7,8 +7,6 @@ export interface Deadline {
   readonly device?: Device;
   readonly room?: Room;
 }
-
-const isNearer = (at: number, wake: Wake<Deadline> | undefined): boolean => at < (wake?.at ?? Number.POSITIVE_INFINITY);
 
 /** Every deadline of rooms in one heap: one entry for each device that waits for something, one for each room's oldest message. */
 export class Deadlines {
