@@ -7,9 +7,10 @@ import { rolldown } from "rolldown";
 const STORED = "stored/open.js";
 const REQUESTER = "requester.js";
 const ANSWER = "answer.js";
+const EXTENDING = "extending.js";
 const ROOMS = "rooms/rooms.js";
 const WATCHES = "rooms/watches.js";
-const LOADED_LATER = [STORED, REQUESTER, ANSWER, ROOMS, WATCHES];
+const LOADED_LATER = [STORED, REQUESTER, ANSWER, EXTENDING, ROOMS, WATCHES];
 
 const ENTRIES = [
   { name: "holdfast-client", file: "index.js", bytesMax: 10_240 },
@@ -20,6 +21,7 @@ const ENTRIES = [
   { name: "holdfast-client/users", file: "users.js", bytesMax: 500 },
   { name: "requests, with the first one", file: REQUESTER, bytesMax: 1_000 },
   { name: "answers to requests, with the first one", file: ANSWER, bytesMax: 300 },
+  { name: "longer leases, with the first deliveries", file: EXTENDING, bytesMax: 600 },
   { name: "rooms, with the first one", file: ROOMS, bytesMax: 2_600 },
   { name: "watches of rooms, with the first one", file: WATCHES, bytesMax: 1_300 },
   { name: "stored outbox, with idb", file: STORED, bytesMax: 3_700 },

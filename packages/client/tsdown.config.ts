@@ -12,6 +12,7 @@ export default defineConfig({
     "src/stored/open.ts",
     "src/requester.ts",
     "src/answer.ts",
+    "src/extending.ts",
     "src/rooms/rooms.ts",
     "src/rooms/watches.ts",
     "src/platform/node.ts",

@@ -2,32 +2,25 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { connect } from "holdfast-client";
 import { admin } from "holdfast-client/admin";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Cli, type Ended, type RunningServer, Shell } from "./cli-process.js";
+import { describe, expect, it } from "vitest";
+import type { Cli, Ended } from "./cli-process.js";
+import { ServedShell } from "./served-shell.js";
 
-let shell: Shell;
-let server: RunningServer;
-
-beforeEach(async () => {
-  shell = new Shell();
-  server = await shell.serve(shell.directory());
-});
-
-afterEach(() => shell.close());
+const served = ServedShell.forEachTest();
 
 const numbers = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
 
 async function publish(lines: readonly string[]): Promise<void> {
-  const ended = await shell.run(["publish", "orders", "--url", server.url], `${lines.join("\n")}\n`);
+  const ended = await served.shell.run(["publish", "orders", "--url", served.url], `${lines.join("\n")}\n`);
   expect(ended.code).toBe(0);
 }
 
-const consuming = (...flags: string[]): string[] => ["consume", "orders", "--url", server.url, ...flags];
+const consuming = (...flags: string[]): string[] => ["consume", "orders", "--url", served.url, ...flags];
 
-const consume = (...flags: string[]): Promise<Ended> => shell.run(consuming(...flags));
+const consume = (...flags: string[]): Promise<Ended> => served.shell.run(consuming(...flags));
 
 async function stats(): Promise<Record<string, unknown>> {
-  const { stdout } = await shell.run(["stats", "orders", "--url", server.url, "--json"]);
+  const { stdout } = await served.shell.run(["stats", "orders", "--url", served.url, "--json"]);
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
@@ -38,7 +31,7 @@ const sorted = (...outputs: string[]): number[] =>
 describe("holdfast consume", () => {
   it("takes 10,000 lines from a publisher that works at the same time, each once and in order", async () => {
     const lines = numbers(1, 10_000).map((number) => `{"line":${number},"text":"${"x".repeat(Number(number) % 50)}"}`);
-    const consumer = shell.start(consuming("--count", "10000"));
+    const consumer = served.shell.start(consuming("--count", "10000"));
     await publish(lines);
     const ended = await consumer.ended;
     expect(ended).toMatchObject({ code: 0, stderr: "" });
@@ -56,7 +49,7 @@ describe("holdfast consume", () => {
   });
 
   it("tells with --meta what is known of a message, and writes bytes as base64", async () => {
-    const holdfast = connect(server.url);
+    const holdfast = connect(served.url);
     const { id, sequence } = await holdfast.queue("orders").publish(Uint8Array.of(1, 2, 3), { event: "photo", headers: { trace: "x" } });
     await holdfast.close();
     const { stdout } = await consume("--count", "1", "--meta");
@@ -71,10 +64,10 @@ describe("holdfast consume", () => {
 
   it("stays with --until-empty while another holds messages, and gets them when that one is lost", async () => {
     await publish(numbers(1, 20));
-    const holder = connect(server.url);
+    const holder = connect(served.url);
     const held = holder.queue("orders").consume({ maxInFlight: 5 });
     for (let taken = 0; taken < 5; taken++) await held.next();
-    const consumer = shell.start(consuming("--until-empty"));
+    const consumer = served.shell.start(consuming("--until-empty"));
     await consumer.out.until((text) => sorted(text).length === 15);
     await holder.close();
     const ended = await consumer.ended;
@@ -85,13 +78,12 @@ describe("holdfast consume", () => {
   it("finishes on SIGINT and on SIGTERM what it wrote, and ends with 0", async () => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       await publish(["1", "2", "3"]);
-      const consumer = shell.start(consuming());
+      const consumer = served.shell.start(consuming());
       await consumer.out.until((text) => text === "1\n2\n3\n");
       expect(await consumer.kill(signal)).toMatchObject({ code: 0, stderr: "" });
       expect(await stats()).toMatchObject({ ready: 0, inFlight: 0, consumers: 0 });
     }
-    const unfinished = shell.start(consuming("--count", "5"));
-    await server.logged((line) => line.msg === "connected");
+    const unfinished = served.shell.start(consuming("--count", "5"));
     await publish(["1"]);
     await unfinished.out.until((text) => text === "1\n");
     expect(await unfinished.kill("SIGINT")).toMatchObject({ code: 130, stderr: "holdfast: interrupted (1 written)\n" });
@@ -100,7 +92,7 @@ describe("holdfast consume", () => {
   it("ends with 0 when its reader closes the pipe, and loses nothing that was not written", async () => {
     const lines = numbers(1, 3_000).map((number) => `"${number.padStart(1_000, "0")}"`);
     await publish(lines);
-    const consumer = shell.start(consuming());
+    const consumer = served.shell.start(consuming());
     await consumer.out.until((text) => text.length > 0);
     consumer.child.stdout?.destroy();
     expect(await consumer.ended).toMatchObject({ code: 0, stderr: "" });
@@ -112,7 +104,7 @@ describe("holdfast consume", () => {
 
   it("fails when its output cannot be written, and acknowledges nothing", async () => {
     await publish(["1", "2", "3"]);
-    const ended = await shell.run(consuming(), "", { stdio: ["ignore", openSync("/dev/full", "w"), "pipe"] });
+    const ended = await served.shell.run(consuming(), "", { stdio: ["ignore", openSync("/dev/full", "w"), "pipe"] });
     expect(ended.code).toBe(1);
     expect(ended.stderr).toMatch(/^holdfast: standard output: ENOSPC[^\n]*\n$/);
     expect(await stats()).toMatchObject({ ready: 3, acked: 0 });
@@ -120,9 +112,9 @@ describe("holdfast consume", () => {
 
   it("says when the queue was deleted", async () => {
     await publish(["1"]);
-    const consumer = shell.start(consuming());
+    const consumer = served.shell.start(consuming());
     await consumer.out.until((text) => text === "1\n");
-    const holdfast = connect(server.url);
+    const holdfast = connect(served.url);
     await admin(holdfast).queue("orders").delete();
     await holdfast.close();
     expect(await consumer.ended).toMatchObject({ code: 4, stderr: expect.stringMatching(/^holdfast: [^\n]*orders ended: deleted\n$/) });
@@ -134,7 +126,7 @@ describe("a reader that pauses", () => {
 
   /** Messages of another queue whose lease runs out again and again: a clock that does not need sleeping. */
   async function leasesPassed(count: number): Promise<void> {
-    const holdfast = connect(server.url);
+    const holdfast = connect(served.url);
     const clock = holdfast.queue("clock");
     await clock.define({ leaseMs: 1_000, maxAttempts: 0, backoff: { type: "fixed", delayMs: 0 } });
     await clock.publish("tick");
@@ -143,12 +135,12 @@ describe("a reader that pauses", () => {
   }
 
   async function pausedConsumer(): Promise<Cli> {
-    await shell.run(["define", "orders", "--url", server.url, "--lease-ms", "1000", "--max-attempts", "1"]);
-    await shell.run(["publish", "orders", "--url", server.url, "--text"], `${lines.join("\n")}\n`);
-    const consumer = shell.start(consuming("--max-in-flight", "1000", "--until-empty"));
+    await served.shell.run(["define", "orders", "--url", served.url, "--lease-ms", "1000", "--max-attempts", "1"]);
+    await served.shell.run(["publish", "orders", "--url", served.url, "--text"], `${lines.join("\n")}\n`);
+    const consumer = served.shell.start(consuming("--max-in-flight", "1000", "--until-empty"));
     await consumer.out.until((text) => text.length > 0);
     consumer.child.stdout?.pause();
-    await shell.inFlight(server.url, "orders", 1_000);
+    await served.shell.inFlight(served.url, "orders", 1_000);
     return consumer;
   }
 

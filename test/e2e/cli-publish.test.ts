@@ -1,22 +1,16 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Ended, Shell } from "./cli-process.js";
+import { describe, expect, it } from "vitest";
+import type { Ended } from "./cli-process.js";
+import { ServedShell } from "./served-shell.js";
 
-let shell: Shell;
-let url: string;
+const served = ServedShell.forEachTest();
+const { run } = served;
 
-beforeEach(async () => {
-  shell = new Shell();
-  const server = await shell.serve(shell.directory());
-  url = server.url;
-});
-
-afterEach(() => shell.close());
-
-const publish = (input: string, ...flags: string[]): Promise<Ended> => shell.run(["publish", "orders", "--url", url, ...flags], input);
+const publish = (input: string, ...flags: string[]): Promise<Ended> =>
+  served.shell.run(["publish", "orders", "--url", served.url, ...flags], input);
 
 /** Every message of the queue, in order. */
 async function stored(...flags: string[]): Promise<string[]> {
-  const ended = await shell.run(["consume", "orders", "--url", url, "--until-empty", ...flags]);
+  const ended = await run("consume", "orders", "--until-empty", ...flags);
   expect(ended).toMatchObject({ code: 0, stderr: "" });
   return ended.stdout.split("\n").slice(0, -1);
 }
@@ -44,7 +38,7 @@ describe("holdfast publish", () => {
   });
 
   it("gives every message the priority of --priority; what the queue does not have is refused by name", async () => {
-    expect(await shell.run(["define", "orders", "--url", url, "--priorities", "5"])).toMatchObject({ code: 0 });
+    expect(await run("define", "orders", "--priorities", "5")).toMatchObject({ code: 0 });
     await publish("1\n2\n");
     await publish("3\n", "--priority", "4");
     const messages = (await stored("--meta")).map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -60,11 +54,11 @@ describe("holdfast publish", () => {
   });
 
   it("says that it waits where the queue is full, and goes on when there is room", async () => {
-    await shell.run(["define", "orders", "--url", url, "--depth-max", "1"]);
-    const cli = shell.start(["publish", "orders", "--url", url]);
+    await run("define", "orders", "--depth-max", "1");
+    const cli = served.shell.start(["publish", "orders", "--url", served.url]);
     cli.child.stdin?.end("1\n2\n");
     await cli.err.until((text) => /nothing for 5 s: 1 to be published, and orders may be full .*; waiting\n/.test(text));
-    expect(await shell.run(["consume", "orders", "--url", url, "--count", "1"])).toMatchObject({ code: 0, stdout: "1\n" });
+    expect(await run("consume", "orders", "--count", "1")).toMatchObject({ code: 0, stdout: "1\n" });
     expect(await cli.ended).toMatchObject({ code: 0, stderr: expect.stringContaining("2 published") });
   });
 
@@ -72,11 +66,11 @@ describe("holdfast publish", () => {
     expect(await publish("1\n", "--delay-ms", "3600000")).toMatchObject({ code: 0 });
     expect(await publish("2\n", "--ttl-ms", "86400000")).toMatchObject({ code: 0 });
     expect(await publish("3\n", "--delay-ms", "31536000001")).toMatchObject({ code: 2 });
-    const stats = await shell.run(["stats", "orders", "--url", url, "--json"]);
+    const stats = await run("stats", "orders", "--json");
     expect(JSON.parse(stats.stdout)).toMatchObject({ delayed: 1, ready: 1 });
-    const consumed = await shell.run(["consume", "orders", "--url", url, "--count", "1"]);
+    const consumed = await run("consume", "orders", "--count", "1");
     expect(consumed.stdout).toBe("2\n");
-    expect(await shell.run(["define", "orders", "--url", url, "--ttl-ms", "60000"])).toMatchObject({ code: 0 });
+    expect(await run("define", "orders", "--ttl-ms", "60000")).toMatchObject({ code: 0 });
   });
 
   it("finds the id in a field: what was stored is not stored again", async () => {
@@ -134,21 +128,24 @@ describe("holdfast publish", () => {
   });
 
   it("takes the server from HOLDFAST_URL", async () => {
-    const ended = await shell.run(["publish", "orders"], "1\n", { env: { HOLDFAST_URL: url } });
+    const ended = await served.shell.run(["publish", "orders"], "1\n", { env: { HOLDFAST_URL: served.url } });
     expect(ended.code).toBe(0);
     expect(await stored()).toEqual(["1"]);
   });
 
   it("keeps the queues of namespaces apart", async () => {
-    await publish("1\n", "--namespace", "/a");
-    await shell.run(["publish", "orders", "--url", `${url}/b`], "2\n");
-    expect(await stored("--namespace", "/a")).toEqual(["1"]);
-    expect(await stored("--namespace", "/b")).toEqual(["2"]);
-    expect(await stored()).toEqual([]);
+    const { server } = served;
+    await served.shell.run(["publish", "orders", "--url", server, "--namespace", "/a"], "1\n");
+    await served.shell.run(["publish", "orders", "--url", `${server}/b`], "2\n");
+    const drain = async (...target: string[]): Promise<string> =>
+      (await served.shell.run(["consume", "orders", "--until-empty", ...target])).stdout;
+    expect(await drain("--url", `${server}/a`)).toBe("1\n");
+    expect(await drain("--url", server, "--namespace", "/b")).toBe("2\n");
+    expect(await drain("--url", server)).toBe("");
   });
 
   it("confirms what it sent when it is interrupted, and says that it did not finish", async () => {
-    const cli = shell.start(["publish", "orders", "--url", url, "--json"]);
+    const cli = served.shell.start(["publish", "orders", "--url", served.url, "--json"]);
     cli.child.stdin?.write("1\n2\n");
     await cli.out.until((text) => text.split("\n").length > 2);
     cli.child.kill("SIGINT");
@@ -160,28 +157,28 @@ describe("holdfast publish", () => {
 
 describe("holdfast stats and define", () => {
   it("shows all queues, or one, for people and for programs", async () => {
-    expect(await shell.run(["stats", "--url", url])).toMatchObject({ code: 0, stdout: "no queues\n" });
+    expect(await run("stats")).toMatchObject({ code: 0, stdout: "no queues\n" });
     await publish("1\n2\n");
-    await shell.run(["publish", "bills", "--url", url], "1\n");
-    const table = (await shell.run(["stats", "--url", url])).stdout.split("\n");
+    await served.shell.run(["publish", "bills", "--url", served.url], "1\n");
+    const table = (await run("stats")).stdout.split("\n");
     expect(table.map((line) => line.split(/ {2,}/).slice(0, 3))).toEqual([
       ["queue", "ready", "in flight"],
       ["bills", "1", "0"],
       ["orders", "2", "0"],
       [""],
     ]);
-    const all = (await shell.run(["stats", "--url", url, "--json"])).stdout.split("\n").slice(0, -1);
+    const all = (await run("stats", "--json")).stdout.split("\n").slice(0, -1);
     expect(all.map((line) => JSON.parse(line) as unknown)).toMatchObject([
       { queue: "bills", ready: 1 },
       { queue: "orders", ready: 2, dead: 0 },
     ]);
-    const one = await shell.run(["stats", "orders", "--url", url, "--json"]);
+    const one = await run("stats", "orders", "--json");
     expect(JSON.parse(one.stdout)).toMatchObject({ queue: "orders", ready: 2, inFlight: 0 });
   });
 
   it("watches until it is interrupted", async () => {
     await publish("1\n");
-    const watch = shell.start(["stats", "orders", "--url", url, "--json", "--watch", "--interval-ms", "100"]);
+    const watch = served.shell.start(["stats", "orders", "--url", served.url, "--json", "--watch", "--interval-ms", "100"]);
     await watch.out.until((text) => text.includes('"ready":1'));
     await publish("2\n");
     await watch.out.until((text) => text.includes('"ready":2'));
@@ -189,7 +186,7 @@ describe("holdfast stats and define", () => {
   });
 
   it("creates a queue, and changes what is given", async () => {
-    const define = (...flags: string[]): Promise<Ended> => shell.run(["define", "orders", "--url", url, ...flags]);
+    const define = (...flags: string[]): Promise<Ended> => run("define", "orders", ...flags);
     const flags = [
       "--lease-ms",
       "5000",
@@ -204,6 +201,6 @@ describe("holdfast stats and define", () => {
     ];
     expect(await define(...flags)).toMatchObject({ code: 0, stdout: "", stderr: "" });
     expect(await define("--dead-letter", "none")).toMatchObject({ code: 0 });
-    expect((await shell.run(["stats", "orders", "--url", url])).code).toBe(0);
+    expect((await run("stats", "orders")).code).toBe(0);
   });
 });

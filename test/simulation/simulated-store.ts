@@ -1,5 +1,5 @@
 import { MemoryStore } from "../../packages/server/src/engines/memory/memory-store.js";
-import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../packages/server/src/store.js";
+import type { Entry, KeyRange, ReadRange, Store, StoreSnapshot, Write } from "../../packages/server/src/store.js";
 import type { Random } from "./random.js";
 import { ms, type VirtualTime } from "./virtual-time.js";
 
@@ -144,8 +144,8 @@ export class SimulatedStore implements Store {
     return this.#later(() => undefined);
   }
 
-  clear(from: Uint8Array, to: Uint8Array): Promise<void> {
-    return this.#later(() => void this.#disk.durable.clear(from, to));
+  clear(ranges: readonly KeyRange[]): Promise<void> {
+    return this.#later(() => void this.#disk.durable.clear(ranges));
   }
 
   reclaim(): Promise<void> {

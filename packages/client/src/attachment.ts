@@ -29,9 +29,11 @@ export abstract class Attachment implements Consumer, Party, Settler {
   protected readonly waiting = new Fifo<LeasedDelivery>();
   protected readonly host: Host;
   readonly #connection: Connection;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: ConsumeOptions;
   readonly #settlements: Settlements;
   readonly #batches = new Set<Batch>();
+  /** Resolves when there are no leases to be prolonged. */
+  #keeping: Promise<void> | undefined;
   #state: "detached" | "attaching" | "attached" | "leaving" | "ended" = "detached";
   #consumer: string | undefined;
   #handle = -1;
@@ -43,14 +45,15 @@ export abstract class Attachment implements Consumer, Party, Settler {
 
   constructor(host: Host, queue: string, options: ConsumeOptions) {
     checkOptions(options);
-    const { maxInFlight = 100, signal } = options;
+    const { maxInFlight = 100 } = options;
     checkWhole("maxInFlight", maxInFlight, 1, LIMITS.maxInFlightMax);
+    checkWhole("extendForMs", options.extendForMs, 0, LIMITS.leaseMsMax);
     this.queue = queue;
     this.maxInFlight = maxInFlight;
+    this.#options = options;
     const { connection } = host;
     this.host = host;
     this.#connection = connection;
-    this.#signal = signal;
     this.#settlements = new Settlements(connection, () => {
       connection.flushSoon(this);
       this.leaveIfIdle();
@@ -64,8 +67,9 @@ export abstract class Attachment implements Consumer, Party, Settler {
 
   start(): this {
     this.#connection.assertOpen();
-    void this.closed.then(limitWait(this.#signal, 0, () => this.leave()));
-    if (this.#signal?.aborted) this.leave();
+    const { signal } = this.#options;
+    void this.closed.then(limitWait(signal, 0, () => this.leave()));
+    if (signal?.aborted) this.leave();
     else this.#connection.join(this);
     return this;
   }
@@ -144,7 +148,7 @@ export abstract class Attachment implements Consumer, Party, Settler {
     if (this.#state !== "attached") return;
     const batch = new Batch(this, section);
     // Deliveries nobody ever settled must not be remembered for ever; their leases are over.
-    for (const older of this.#batches) if (older.endsAt < Date.now()) this.#batches.delete(older);
+    for (const older of this.#batches) if (older.endsAt < performance.now()) this.#batches.delete(older);
     this.#batches.add(batch);
     for (let index = 0; index < section.starts.length; index++) {
       const lease = section.firstLease + index;
@@ -155,6 +159,13 @@ export abstract class Attachment implements Consumer, Party, Settler {
       if (this.#wantsToLeave) this.#connection.after(section.leaseMs / 2, () => delivery.finish("release"));
       else this.take(delivery);
     }
+    // A chunk of its own, loaded with the first deliveries. It prolongs leases while work goes on.
+    this.#keeping ??= import("./extending.js")
+      .then((it) => it.keep(this.#connection, this.#batches, this.#options))
+      .catch(() => {})
+      .then(() => {
+        this.#keeping = undefined;
+      });
   }
 
   settle(item: Settlement): void {

@@ -122,6 +122,37 @@ describe("handlers", () => {
   });
 });
 
+describe("leases", () => {
+  test("are prolonged again and again while handlers work, all in one run", async () => {
+    const finish: (() => void)[] = [];
+    await attached((client) => client.queue("orders").consume(() => new Promise<void>((resolve) => finish.push(resolve))));
+    server.deliver(1, 11, [1, 2, 3], 1_000);
+    await settled(3);
+    expect(runs()).toEqual([["extend", 11, 3]]);
+    await settled(6);
+    for (const end of finish) end();
+    await settled(9);
+    expect(runs().slice(1)).toEqual([
+      ["extend", 11, 3],
+      ["ack", 11, 3],
+    ]);
+  });
+
+  test("are prolonged while deliveries wait for a loop, and for its body; not when that went on without settling", async () => {
+    const { consumer } = await attached((client) => client.queue("orders").consume());
+    server.deliver(1, 1, [1, 2, 3, 4], 1_000);
+    await take(consumer, 2);
+    await settled(3);
+    expect(runs()).toEqual([["extend", 2, 3]]);
+  });
+
+  test("are not prolonged for a time that is none", async () => {
+    const { holdfast } = await attached((client) => client.queue("orders").consume({ extendForMs: 0 }));
+    for (const extendForMs of [-1, 43_200_001, 0.5, "1" as unknown as number])
+      expect(() => holdfast.queue("orders").consume({ extendForMs })).toThrow(/extendForMs is .*, expected whole, 0 to 43200000/);
+  });
+});
+
 describe("deliveries", () => {
   test("tell everything of the message, and settle once", async () => {
     const { consumer } = await attached((client) => client.queue("orders").consume());
@@ -163,18 +194,18 @@ describe("deliveries", () => {
     ]);
   });
 
-  test("are prolonged by extend, before an ack of the same turn", async () => {
+  test("are prolonged by extend, until they are settled", async () => {
     const { consumer } = await attached((client) => client.queue("orders").consume());
     server.deliver(1, 1, [1]);
     const [delivery] = await take(consumer, 1);
-    const extended = delivery?.extend(60_000);
-    const acked = delivery?.ack();
-    await Promise.all([extended, acked]);
+    await delivery?.extend(60_000);
+    await delivery?.ack();
     expect(runs()).toEqual([
       ["extend", 1, 1],
       ["ack", 1, 1],
     ]);
     expect(delivery?.leaseUntil).toBeGreaterThan(1_030_000);
+    expect(await failure(delivery?.extend(60_000) ?? Promise.resolve())).toMatchObject({ code: "STALE_LEASE" });
     for (const leaseMs of [999, 43_200_001, 1.5])
       expect(await failure(delivery?.extend(leaseMs) ?? Promise.resolve())).toMatchObject({ code: "BAD_REQUEST" });
   });

@@ -58,7 +58,10 @@ export interface Delivery<Body = unknown> {
   reject(reason?: string): Promise<void>;
   /** Back to the queue at once; does not count as an attempt. */
   release(): Promise<void>;
-  /** Prolongs the lease to `leaseMs`, 1,000 to 43,200,000, from now. May be called again until the delivery is settled. */
+  /**
+   * Prolongs the lease to `leaseMs`, 1,000 to 43,200,000, from now; it is sent in a later turn. May be called again until the delivery is
+   * settled. While a handler or the body of a loop works on it that is done as well without: see `extendForMs` of `consume`.
+   */
   extend(leaseMs: number): Promise<void>;
 }
 
@@ -73,14 +76,14 @@ export interface Settler {
 }
 
 /** Called with why it could not be settled, if so. */
-type Done = (error: HoldfastError | undefined) => void;
+export type Done = (error: HoldfastError | undefined) => void;
 
 /** The deliveries that came in one section, with what they share. */
 export class Batch {
   readonly deliveries: LeasedDelivery[] = [];
-  /** Server's clock minus ours. */
+  /** Server's clock minus `performance.now()`. */
   readonly clockOffsetMs: number;
-  /** When, by our clock, the last lease of these ends. */
+  /** When, by `performance.now()`, the last lease of these ends: the system's clock may be set. */
   endsAt: number;
   readonly #tenure: number;
   #unanswered = 0;
@@ -90,7 +93,7 @@ export class Batch {
     readonly section: DeliveriesSection,
   ) {
     this.#tenure = settler.tenure;
-    this.endsAt = Date.now() + section.leaseMs;
+    this.endsAt = performance.now() + section.leaseMs;
     this.clockOffsetMs = section.leaseUntil - this.endsAt;
   }
 
@@ -126,8 +129,11 @@ export class LeasedDelivery<Body = unknown> extends RecordReader implements Deli
   settled = false;
   /** And the server answered it. */
   answered = false;
+  /** When its lease ends by the server's clock, since it was prolonged. */
+  declare extendedUntil?: number;
+  /** The loop it was handed to went on without settling it. */
+  declare letGo?: boolean;
   #body: Body | undefined;
-  #leaseUntil: number | undefined;
   #done: Done | undefined;
 
   /** @param start of its record */
@@ -165,14 +171,14 @@ export class LeasedDelivery<Body = unknown> extends RecordReader implements Deli
   }
 
   get leaseUntil(): number {
-    return this.#leaseUntil ?? this.batch.section.leaseUntil;
+    return this.extendedUntil ?? this.batch.section.leaseUntil;
   }
 
   ack(): Promise<void> {
     return this.#settle("ack");
   }
 
-  nack(options: { readonly delayMs?: number | undefined; readonly reason?: string | undefined } = {}): Promise<void> {
+  nack(options: { readonly delayMs?: number | undefined; readonly reason?: string | undefined }): Promise<void> {
     return this.#settle("nack", options);
   }
 
@@ -185,17 +191,8 @@ export class LeasedDelivery<Body = unknown> extends RecordReader implements Deli
   }
 
   extend(leaseMs: number): Promise<void> {
-    return handled((done) => {
-      checkWhole("leaseMs", leaseMs ?? 0, LIMITS.leaseMsMin, LIMITS.leaseMsMax);
-      if (this.settled || this.batch.lost) throw staleLease(this.lease);
-      const onSettled: Done = (error) => {
-        if (error === undefined) this.#leaseUntil = Date.now() + leaseMs + this.batch.clockOffsetMs;
-        done(error);
-      };
-      // It is worked on, so it will be settled; until then the batch is kept.
-      this.batch.endsAt = Number.POSITIVE_INFINITY;
-      this.batch.settler.settle({ lease: this.lease, verb: "extend", terms: { leaseMs }, sends: 0, onSettled });
-    });
+    // A chunk of its own, loaded with the first deliveries.
+    return handled((done) => void import("./extending.js").then((it) => it.extend(this, leaseMs, done)).catch(done));
   }
 
   #settle(verb: Verb, terms: Terms = {}): Promise<void> {

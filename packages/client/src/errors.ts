@@ -59,10 +59,4 @@ export class HoldfastError extends Error {
     const known = ERROR_CODES.includes(code as ErrorCode) ? (code as ErrorCode) : "UNKNOWN";
     return new HoldfastError(known, String(message ?? code), retryable === true);
   }
-
-  /** What travels in a reply. */
-  toReply(): ErrorReply {
-    const { code, message, retryable } = this;
-    return { code, message, retryable };
-  }
 }

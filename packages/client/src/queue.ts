@@ -77,6 +77,8 @@ export interface QueueStats {
   readonly bytes: number;
   readonly oldestAgeMs: number;
   readonly paused: boolean;
+  /** Messages a second, over the last 5 to 10 seconds, to a tenth; deliveries count with each attempt. */
+  readonly perSecond: { readonly published: number; readonly delivered: number; readonly acked: number };
 }
 
 /**
@@ -159,9 +161,9 @@ export class Queue<Body = unknown> {
    * With a handler: it is called for each delivery, up to `maxInFlight` at a time. When it returns (or what it returns
    * resolves) the delivery is acked, unless it was settled before; when it throws, it is nacked with the error's message.
    * What it returns for a message with `replyTo` is published there before the ack, unless it settled the delivery.
-   * Without: deliveries are taken from the stream, and settled by whoever takes them.
+   * Without: deliveries are taken from the stream, and settled by whoever takes them. Leases are prolonged meanwhile.
    *
-   * @throws HoldfastError `BAD_REQUEST` for a `maxInFlight` that is not 1 to 10,000, `SHUTTING_DOWN` when the client is closed
+   * @throws HoldfastError `BAD_REQUEST` for a `maxInFlight` or `extendForMs` out of range, `SHUTTING_DOWN` when the client is closed
    *
    * @example
    * const consumer = orders.consume(async ({ body }) => { await cook(body); }, { maxInFlight: 10 });

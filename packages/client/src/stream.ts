@@ -12,12 +12,14 @@ export interface DeliveryStream<Body = unknown> extends Consumer, AsyncIterableI
 
 type Result<Body> = IteratorResult<Delivery<Body>, undefined>;
 
-const END = { done: true, value: undefined } as const;
+const END = { done: true } as IteratorReturnResult<undefined>;
 
 /** A consumer that is asked for its deliveries. */
 export class StreamConsumer<Body> extends Attachment implements DeliveryStream<Body> {
   /** Those who wait for a delivery. */
   readonly #takers = new Fifo<(result: Result<Body> | Promise<Result<Body>>) => void>();
+  /** The body of the loop works on it. */
+  #current: LeasedDelivery | undefined;
   #ended = false;
   #error: HoldfastError | undefined;
 
@@ -27,14 +29,22 @@ export class StreamConsumer<Body> extends Attachment implements DeliveryStream<B
 
   protected take(delivery: LeasedDelivery): void {
     const taker = this.#takers.shift();
-    if (!taker) this.waiting.push(delivery);
-    else taker({ done: false, value: delivery as LeasedDelivery<Body> });
+    if (taker) this.#hand(delivery, taker);
+    else this.waiting.push(delivery);
+  }
+
+  #hand(delivery: LeasedDelivery, taker: (result: Result<Body>) => void): void {
+    this.#current = delivery;
+    taker({ done: false, value: delivery as LeasedDelivery<Body> });
   }
 
   next(): Promise<Result<Body>> {
+    const current = this.#current;
+    this.#current = undefined;
+    if (current && !current.settled) current.letGo = true;
     return new Promise((resolve) => {
       const delivery = this.waiting.shift();
-      if (delivery) resolve({ done: false, value: delivery as LeasedDelivery<Body> });
+      if (delivery) this.#hand(delivery, resolve);
       else if (this.#ended) resolve(this.#last());
       else this.#takers.push(resolve);
     });

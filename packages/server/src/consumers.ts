@@ -4,6 +4,7 @@ import type { Clock } from "./clock.js";
 import { type CancelReason, Consumer, type ConsumerOptions, type Sink } from "./consumer.js";
 import type { Dispatcher } from "./dispatcher.js";
 import type { Engine, QueueAddress } from "./engine.js";
+import { errorReply } from "./error-reply.js";
 import type { Log } from "./log.js";
 
 /** Consumers that end in a turn of the event loop when many lost their sockets together: each may have thousands of messages to return. */
@@ -264,7 +265,7 @@ export class Consumers {
   }
 }
 
-export const STALE = new HoldfastError("STALE_LEASE", "the lease is not open any more, or is not this consumer's").toReply();
+export const STALE = errorReply(new HoldfastError("STALE_LEASE", "the lease is not open any more, or is not this consumer's"));
 
 /** The fate of settlements whose consumer is not known. */
 export function staleRuns(runs: readonly SettleRun[]): SettledRun[] {

@@ -26,7 +26,7 @@ export interface DeliveryPlace {
 
 /**
  * One attempt to hand a message to a handler in this process. It is settled once; after that every verb fails with
- * `STALE_LEASE`. Not settling it is also an answer: when the lease runs out the message comes again.
+ * `STALE_LEASE`. Its lease is prolonged while the handler works.
  *
  * @example
  * holdfast.queue("orders").consume(async (delivery) => {
@@ -108,7 +108,7 @@ export class Delivery<Body = unknown> {
     await this.#end({ first: this.#lease, count: 1, verb: "release" });
   }
 
-  /** Prolongs the lease to `leaseMs` (1,000 to 43,200,000) from now. */
+  /** Prolongs the lease to `leaseMs` (1,000 to 43,200,000) from now, and by as much again while the handler works. */
   async extend(leaseMs: number): Promise<void> {
     const options = validate(extendOptions, { leaseMs }, "extend");
     if (this.#settled) throw HoldfastError.from(STALE);

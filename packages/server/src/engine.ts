@@ -57,6 +57,14 @@ export interface Peeked {
   readonly record: Uint8Array;
 }
 
+/** Messages a second, over the last 5 to 10 seconds, to a tenth. */
+export interface QueueRates {
+  readonly published: number;
+  /** Handed out to consumers, each attempt. */
+  readonly delivered: number;
+  readonly acked: number;
+}
+
 /** Counts of a queue; promise C1 says how they add up. Times and rates are the engine's clock's. */
 export interface QueueStats {
   readonly ready: number;
@@ -79,6 +87,7 @@ export interface QueueStats {
   /** Age of the oldest of them; 0 when there is none. */
   readonly oldestAgeMs: number;
   readonly paused: boolean;
+  readonly perSecond: QueueRates;
 }
 
 /** A page: `next` is given when there is more, and continues as `after`. */

@@ -2,6 +2,7 @@ import { FRAME_EVENT, HoldfastError } from "holdfast-client/protocol";
 import type { Namespace, Server, Socket } from "socket.io";
 import { checkNamespace } from "./address.js";
 import type { Broker } from "./broker.js";
+import { errorReply } from "./error-reply.js";
 import { namespaceOf, readAttachOptions } from "./gateway/attach-target.js";
 import { CheckedRequests } from "./gateway/checked-requests.js";
 import { Connection } from "./gateway/connection.js";
@@ -13,8 +14,8 @@ import { Frames } from "./gateway/frames.js";
 import type { Guard } from "./gateway/guard.js";
 import { anybody, type Identify, identityOf } from "./gateway/identity.js";
 import { type Admission, Limiter } from "./gateway/limiter.js";
-import { bytesAtLeast } from "./gateway/payload-size.js";
 import { Patience, type Refusal } from "./gateway/patience.js";
+import { bytesAtLeast } from "./gateway/payload-size.js";
 import { refusalOf } from "./gateway/refusal-of.js";
 import { RoomFrames } from "./gateway/room-frames.js";
 import { RoomPackets } from "./gateway/room-packets.js";
@@ -267,7 +268,7 @@ export class Gateway {
       afterwards?.();
     } catch (error) {
       const refusal = refusalOf(error, operation, this.#settings.log);
-      callback?.({ ok: false, error: refusal.toReply() });
+      callback?.({ ok: false, error: errorReply(refusal) });
       this.#onRefused(socket, refusal, bytes);
     }
   }

@@ -1,8 +1,11 @@
 import { HoldfastError, LIMITS } from "holdfast-client/protocol";
 import type { Broker } from "./broker.js";
+import type { Clock } from "./clock.js";
 import type { CancelReason, Consumer, Sink } from "./consumer.js";
 import { Delivery } from "./delivery.js";
 import type { Leased } from "./engine.js";
+import { errorReply } from "./error-reply.js";
+import { LeaseKeeper, type Work } from "./lease-keeper.js";
 import type { Log } from "./log.js";
 import { readMessage } from "./read-message.js";
 import { SettleBatch } from "./settle-batch.js";
@@ -16,6 +19,22 @@ export type Handler<Body = unknown> = (delivery: Delivery<Body>) => unknown;
 /** Publishes what a handler answers; resolves when it is stored. */
 export type Answer = (queue: string, body: unknown, correlationId: string | undefined) => Promise<void>;
 
+/** How many handlers work at a time, and for how long each keeps its lease. */
+export interface HandlerLimits {
+  readonly maxInFlight: number;
+  readonly extendForMs: number;
+}
+
+/** What a sink of handlers needs. */
+export interface HandlerHost {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly answer: Answer;
+  /** Is told when no more messages come: why, or undefined after a cancel. */
+  readonly onClosed: (reason: CancelReason | undefined) => void;
+}
+
 /** Runs a handler for each delivery, at most `maxInFlight` at a time. */
 export class HandlerSink<Body> implements Sink {
   readonly survivesRestart = true;
@@ -28,6 +47,7 @@ export class HandlerSink<Body> implements Sink {
   readonly #log: Log;
   readonly #answer: Answer;
   readonly #onClosed: (reason: CancelReason | undefined) => void;
+  readonly #keeper: LeaseKeeper;
   #batch: SettleBatch | undefined;
   /** Which life of the engine its deliveries are of. */
   #life = 0;
@@ -35,20 +55,17 @@ export class HandlerSink<Body> implements Sink {
   #wake: (() => void) | undefined;
   #drained: (() => void)[] = [];
 
-  constructor(
-    handler: Handler<Body>,
-    maxInFlight: number,
-    broker: Broker,
-    log: Log,
-    answer: Answer,
-    onClosed: (reason: CancelReason | undefined) => void,
-  ) {
+  constructor(handler: Handler<Body>, { maxInFlight, extendForMs }: HandlerLimits, { broker, clock, log, answer, onClosed }: HandlerHost) {
     this.#handler = handler;
     this.#maxInFlight = maxInFlight;
     this.#broker = broker;
     this.#log = log;
     this.#answer = answer;
     this.#onClosed = onClosed;
+    // An extension that fails shows when the message is settled.
+    this.#keeper = new LeaseKeeper(clock, extendForMs, (lease, leaseMs) =>
+      this.#batch?.add({ first: lease, count: 1, verb: "extend", leaseMs }, () => undefined),
+    );
   }
 
   reserve(count: number): number {
@@ -63,14 +80,16 @@ export class HandlerSink<Body> implements Sink {
     this.#wake = wake;
   }
 
-  deliver(consumer: Consumer, batch: readonly Leased[]): void {
+  deliver(consumer: Consumer, batch: readonly Leased[], leaseMs: number): void {
     for (const leased of batch) {
-      const delivery = this.#read(consumer, leased);
-      if (delivery !== undefined) void this.#run(delivery);
+      const work = this.#keeper.begin(leased.lease, leaseMs, leased.leaseUntil);
+      const delivery = this.#read(consumer, leased, work);
+      if (delivery === undefined) this.#keeper.end(work);
+      else void this.#run(delivery, work);
     }
   }
 
-  #read(consumer: Consumer, leased: Leased): Delivery<Body> | undefined {
+  #read(consumer: Consumer, leased: Leased, work: Work): Delivery<Body> | undefined {
     this.#batch ??= new SettleBatch((runs) => this.#broker.consumers.settle(consumer, runs));
     const batch = this.#batch;
     const { lease, sequence, attempt, publishedAt, leaseUntil } = leased;
@@ -79,8 +98,10 @@ export class HandlerSink<Body> implements Sink {
       const life = this.#life;
       const place = { queue: consumer.address.queue, lease, sequence, attempt, publishedAt, leaseUntil };
       return new Delivery<Body>(place, content, (run, settled) => {
+        if (run.leaseMs === undefined) this.#keeper.end(work);
+        else work.leaseMs = Math.max(work.leaseMs, run.leaseMs);
         if (life === this.#life) batch.add(run, settled);
-        else settled(new HoldfastError("STALE_LEASE", "the engine was opened again since this delivery").toReply());
+        else settled(errorReply(new HoldfastError("STALE_LEASE", "the engine was opened again since this delivery")));
       });
     } catch (error) {
       const reason = reasonOf(error);
@@ -90,7 +111,7 @@ export class HandlerSink<Body> implements Sink {
     }
   }
 
-  async #run(delivery: Delivery<Body>): Promise<void> {
+  async #run(delivery: Delivery<Body>, work: Work): Promise<void> {
     this.#running++;
     try {
       await this.#handle(delivery);
@@ -98,6 +119,7 @@ export class HandlerSink<Body> implements Sink {
       // The message comes again when its lease ends; the handler's own settlement told the handler itself.
       this.#log.warn(`message ${delivery.sequence} of queue ${delivery.queue} was not settled: ${reasonOf(error)}`);
     }
+    this.#keeper.end(work);
     this.#running--;
     const wake = this.#wake;
     this.#wake = undefined;
@@ -135,6 +157,7 @@ export class HandlerSink<Body> implements Sink {
 
   endedAll(): void {
     this.#life++;
+    this.#keeper.clear();
     this.#batch?.abandon();
   }
 
@@ -147,6 +170,8 @@ export class HandlerSink<Body> implements Sink {
   }
 
   closed(_consumer: Consumer, reason: CancelReason | undefined): void {
+    // After a cancel all handlers are done; else the leases are lost.
+    this.#keeper.clear();
     this.#onClosed(reason);
   }
 }

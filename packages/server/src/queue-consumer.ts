@@ -1,7 +1,7 @@
 import type { Broker } from "./broker.js";
 import type { CancelReason, Consumer } from "./consumer.js";
 import type { QueueAddress } from "./engine.js";
-import { type Answer, type Handler, HandlerSink } from "./handler-sink.js";
+import { type Answer, type Handler, type HandlerLimits, HandlerSink } from "./handler-sink.js";
 import { publishAnswer } from "./publish.js";
 import type { Settings } from "./settings.js";
 
@@ -21,7 +21,7 @@ export class QueueConsumer {
     settings: Settings,
     address: QueueAddress,
     handler: Handler<never>,
-    maxInFlight: number,
+    handlerLimits: HandlerLimits,
     defined: Promise<void> | undefined,
   ) {
     this.#broker = broker;
@@ -29,12 +29,12 @@ export class QueueConsumer {
     this.ended = new Promise((resolve) => {
       end = resolve;
     });
-    const { log, limits } = settings;
+    const { clock, log, limits } = settings;
     const answer: Answer = async (queue, body, correlationId) => {
       await publishAnswer(broker, address.namespace, { queue, body, correlationId }, limits.bodyBytesMax);
     };
-    const sink = new HandlerSink(handler, maxInFlight, broker, log, answer, end);
-    this.ready = this.#attach(address, maxInFlight, sink, defined);
+    const sink = new HandlerSink(handler, handlerLimits, { broker, clock, log, answer, onClosed: end });
+    this.ready = this.#attach(address, handlerLimits.maxInFlight, sink, defined);
     this.ready.catch((error: unknown) => log.error(`queue ${address.queue} is not consumed: ${String(error)}`));
   }
 

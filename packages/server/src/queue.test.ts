@@ -3,6 +3,7 @@ import type { Delivery } from "./delivery.js";
 import { ManualClock } from "./engines/conformance/manual-clock.js";
 import { Happenings, until } from "./gateway/test-host.js";
 import { Holdfast } from "./holdfast.js";
+import { LeaseKeeper } from "./lease-keeper.js";
 
 let clock: ManualClock;
 let holdfast: Holdfast;
@@ -54,6 +55,88 @@ describe("a queue in the server's process", () => {
     await queue.publishAll([{ body: "text" }, { body: "object" }]);
     await until(async () => (await queue.stats()).dead === 2);
     for (const letter of (await queue.deadLetters()).items) expect(letter.history).toMatchObject({ reason: "rejected", error: "burnt" });
+  });
+
+  it("L5: a handler keeps its lease while it works, for extendForMs at most", async () => {
+    const orders = holdfast.queue("orders", { leaseMs: 1_000, backoff: { type: "fixed", delayMs: 0 } });
+    const long = new Happenings<Delivery>();
+    const finish: (() => void)[] = [];
+    const consumer = orders.consume(
+      (delivery) => {
+        long.add(delivery);
+        return new Promise<void>((resolve) => finish.push(resolve));
+      },
+      { extendForMs: 60_000 },
+    );
+    await orders.publishAll([{ body: 1 }, { body: 2 }]);
+    await long.count(2);
+    for (let step = 0; step < 59; step++) await clock.advance(1_000);
+    expect(await orders.stats()).toMatchObject({ inFlight: 2, ready: 0 });
+    finish[0]?.();
+    await until(async () => (await orders.stats()).acked === 1);
+    for (let step = 0; step < 3; step++) await clock.advance(1_000);
+    // What takes longer than that is handed out again.
+    const [, , again] = await long.count(3);
+    expect(again).toMatchObject({ body: 2, attempt: 2 });
+    for (const end of finish) end();
+    await consumer.cancel();
+    expect(() => orders.consume(() => undefined, { extendForMs: -1 })).toThrow("extendForMs is -1, expected at least 0");
+  });
+
+  it("L5: a handler's own extension is not made shorter, and extendForMs 0 leaves every lease as it is", async () => {
+    const orders = holdfast.queue<string>("orders", { leaseMs: 1_000, backoff: { type: "fixed", delayMs: 0 } });
+    const seen = new Happenings<Delivery<string>>();
+    const finish: (() => void)[] = [];
+    const consumer = orders.consume(
+      async (delivery) => {
+        if (delivery.body === "own") await delivery.extend(10_000);
+        seen.add(delivery);
+        if (delivery.attempt === 1) await new Promise<void>((resolve) => finish.push(resolve));
+      },
+      { extendForMs: 0 },
+    );
+    await orders.publishAll([{ body: "own" }, { body: "none" }]);
+    await seen.count(2);
+    await clock.advance(1_000);
+    expect((await seen.count(3))[2]).toMatchObject({ body: "none", attempt: 2 });
+    await clock.advance(8_000);
+    expect(await orders.stats()).toMatchObject({ inFlight: 1 });
+    await clock.advance(1_000);
+    expect((await seen.count(4))[3]).toMatchObject({ body: "own", attempt: 2 });
+    for (const end of finish) end();
+    await consumer.cancel();
+  });
+
+  it("L5: a lease is prolonged in its own time, whatever longer ones were looked at before it", async () => {
+    const orders = holdfast.queue<string>("orders", { leaseMs: 1_000, backoff: { type: "fixed", delayMs: 0 } });
+    const seen = new Happenings<Delivery<string>>();
+    const finish: (() => void)[] = [];
+    const consumer = orders.consume(async (delivery) => {
+      if (delivery.body === "long") await delivery.extend(3_600_000);
+      seen.add(delivery);
+      await new Promise<void>((resolve) => finish.push(resolve));
+    });
+    await orders.publish("long");
+    await seen.count(1);
+    for (let step = 0; step < 5; step++) await clock.advance(1_000);
+    await orders.publish("short");
+    await seen.count(2);
+    for (let step = 0; step < 50; step++) await clock.advance(100);
+    expect(await orders.stats()).toMatchObject({ inFlight: 2, ready: 0 });
+    for (const end of finish) end();
+    await consumer.cancel();
+    expect((await orders.stats()).acked).toBe(2);
+  });
+
+  it("L5: a look that comes a little early is early enough", async () => {
+    const extended: number[] = [];
+    const keeper = new LeaseKeeper(clock, 60_000, (lease) => void extended.push(lease));
+    const work = keeper.begin(1, 1_000, clock.now() + 1_000);
+    await clock.advance(334);
+    expect(extended).toEqual([1]);
+    keeper.end(work);
+    await clock.advance(10_000);
+    expect(extended).toEqual([1]);
   });
 
   it("a handler may throw anything: its message is nacked", async () => {

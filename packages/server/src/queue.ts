@@ -1,4 +1,4 @@
-import { HoldfastError } from "holdfast-client/protocol";
+import { HoldfastError, LIMITS } from "holdfast-client/protocol";
 import { z } from "zod";
 import type { Broker } from "./broker.js";
 import type { Page, QueueAddress, QueueStats } from "./engine.js";
@@ -23,7 +23,10 @@ import type { Settings } from "./settings.js";
 import { redriveIds } from "./upkeep.js";
 import { checkFunction, validate } from "./validate.js";
 
-const consumeOptions = z.strictObject({ maxInFlight: z.int().min(1).optional() });
+const consumeOptions = z.strictObject({
+  maxInFlight: z.int().min(1).optional(),
+  extendForMs: z.int().min(0).max(LIMITS.leaseMsMax).default(3_600_000),
+});
 const redriveOptions = z.strictObject({ ids: redriveIds.optional() });
 const schedulesOptions = z.strictObject({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) });
 const peekOptions = z.strictObject({ after: z.int().min(0).default(0), limit: z.int().min(1).max(1_000).default(100) });
@@ -122,20 +125,23 @@ export class Queue<Body = unknown> {
    * Hands messages to a handler in this process: acked when it returns, nacked when it throws. What it returns for a
    * message with `replyTo` is published there before the ack, unless it settled the delivery itself.
    *
-   * @param options `maxInFlight`: handlers at work at a time, 1 to 10,000; 100 unless given
+   * While a handler works its lease is prolonged.
+   *
+   * @param options `maxInFlight`: handlers at work at a time, 1 to 10,000; 100 unless given. `extendForMs`: a handler that works for longer
+   *   loses its lease, 0 (it has one lease only) to 43,200,000 ms; 3,600,000 unless given
    *
    * @example
    * const consumer = orders.consume(async (delivery) => cook(delivery.body), { maxInFlight: 10 });
    * await consumer.cancel();
    */
-  consume(handler: Handler<Body>, options: { readonly maxInFlight?: number } = {}): QueueConsumer {
+  consume(handler: Handler<Body>, options: { readonly maxInFlight?: number; readonly extendForMs?: number } = {}): QueueConsumer {
     // Each message would fail until it is a dead letter: a slip of the pen would empty the queue.
     checkFunction("handler", handler);
-    const { maxInFlight = this.#settings.limits.maxInFlightDefault } = validate(consumeOptions, options, "options");
+    const { maxInFlight = this.#settings.limits.maxInFlightDefault, extendForMs } = validate(consumeOptions, options, "options");
     if (maxInFlight > this.#settings.limits.maxInFlightMax) {
       throw new HoldfastError("BAD_REQUEST", `maxInFlight is ${maxInFlight}, expected at most ${this.#settings.limits.maxInFlightMax}`);
     }
-    return new QueueConsumer(this.#broker, this.#settings, this.#address, handler, maxInFlight, this.#ready());
+    return new QueueConsumer(this.#broker, this.#settings, this.#address, handler, { maxInFlight, extendForMs }, this.#ready());
   }
 
   /** Creates the queue, or changes the given options where that is safe, else `BAD_REQUEST`; the others keep their value. */

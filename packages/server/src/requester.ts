@@ -84,7 +84,14 @@ class Requester {
     const address = { namespace: this.#namespace, queue: `reply:${randomBytes(18).toString("base64url")}` };
     const onReply = (delivery: Delivery): void => this.#settle(delivery);
     const { limits } = this.#settings;
-    const consumer = new QueueConsumer(this.#broker, this.#settings, address, onReply, limits.maxInFlightDefault, undefined);
+    const consumer = new QueueConsumer(
+      this.#broker,
+      this.#settings,
+      address,
+      onReply,
+      { maxInFlight: limits.maxInFlightDefault, extendForMs: 0 },
+      undefined,
+    );
     const over = (error: HoldfastError): void => {
       if (this.#reply?.consumer === consumer) this.#reply = undefined;
       this.fail(error);

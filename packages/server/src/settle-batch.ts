@@ -1,5 +1,6 @@
 import { type ErrorReply, HoldfastError, type SettledRun, type SettleRun } from "holdfast-client/protocol";
 import { STALE } from "./consumers.js";
+import { errorReply } from "./error-reply.js";
 
 /** Is told the fate of one settlement: undefined when it took effect. */
 export type Settled = (error: ErrorReply | undefined) => void;
@@ -54,7 +55,7 @@ export class SettleBatch {
         for (const end = at + count; at < end; at++) waiting[at]?.(error);
       }
     } catch (error) {
-      const reply = HoldfastError.from(error).toReply();
+      const reply = errorReply(HoldfastError.from(error));
       for (; at < waiting.length; at++) waiting[at]?.(reply);
     }
   }

@@ -6,10 +6,14 @@ export interface Write {
   readonly fresh?: boolean;
 }
 
-/** A range of keys in byte order, `from` included and `to` not, and how much of it is wanted. */
-export interface ReadRange {
+/** A range of keys in byte order, `from` included and `to` not. */
+export interface KeyRange {
   readonly from: Uint8Array;
   readonly to: Uint8Array;
+}
+
+/** A range, and how much of it is wanted. */
+export interface ReadRange extends KeyRange {
   readonly entriesMax: number;
   /** Reading stops once this many bytes were passed, so at least one entry comes. */
   readonly bytesMax: number;
@@ -42,8 +46,8 @@ export interface Store {
   read(range: ReadRange): Promise<readonly Entry[]>;
   /** Reads one key at once; for the rare message whose bytes were let go to save memory. */
   get(key: Uint8Array): Uint8Array | undefined;
-  /** Deletes a range that nothing refers to any more; not atomic, and repeated after a crash. */
-  clear(from: Uint8Array, to: Uint8Array): Promise<void>;
+  /** Deletes ranges that nothing refers to any more, for good, and gives their space back; not atomic, and repeated after a crash. */
+  clear(ranges: readonly KeyRange[]): Promise<void>;
   /** Gives the space of a deleted range back. Only advice. */
   reclaim(from: Uint8Array, to: Uint8Array): Promise<void>;
   /** Bytes that may still be written before publishes are to be refused; below 0: none. */

@@ -3,10 +3,8 @@ import { lineOf } from "./line-of.js";
 import type { LineWriter } from "./line-writer.js";
 import type { Progress } from "./progress.js";
 
-const TICK_MS = 250;
-/** While the output takes nothing, leases are prolonged to this long, this often. */
-const LEASE_MS = 30_000;
-const EXTEND_MS = 10_000;
+/** While the output takes nothing, leases are kept for so long. */
+const EXTEND_FOR_MS = 43_200_000;
 
 export interface LineConsumerOptions {
   readonly maxInFlight: number;
@@ -20,15 +18,15 @@ export interface LineConsumerOptions {
  * Writes messages as lines and acknowledges each once its line is written.
  *
  * A reader that pauses stops the writes, and with them the acknowledgements: nothing more comes than `maxInFlight`
- * allows, and the leases of what is held are prolonged, so that a pause costs no attempts.
+ * allows, and the leases of what is held are prolonged, so that a pause costs no attempts, for 12 hours.
  */
 export class LineConsumer {
   readonly #writer: LineWriter;
   readonly #options: LineConsumerOptions;
   readonly #progress: Progress;
-  /** Deliveries not yet settled, and when their lease is to be prolonged. */
-  readonly #held = new Map<Delivery, number>();
   readonly #consumer: Consumer;
+  /** Deliveries not yet settled. */
+  #held = 0;
   #taken = 0;
   #late = 0;
   #lastAt = performance.now();
@@ -38,7 +36,7 @@ export class LineConsumer {
     this.#options = options;
     this.#progress = progress;
     const maxInFlight = Math.min(options.maxInFlight, options.count ?? options.maxInFlight);
-    this.#consumer = queue.consume((delivery) => this.#take(delivery), { maxInFlight });
+    this.#consumer = queue.consume((delivery) => this.#take(delivery), { maxInFlight, extendForMs: EXTEND_FOR_MS });
   }
 
   /** Lines of messages whose lease was lost before they could be acknowledged; they come again. */
@@ -48,7 +46,7 @@ export class LineConsumer {
 
   /** Milliseconds since a message was settled; 0 while one is held. */
   get idleMs(): number {
-    return this.#held.size > 0 ? 0 : performance.now() - this.#lastAt;
+    return this.#held > 0 ? 0 : performance.now() - this.#lastAt;
   }
 
   /** Begins to count `idleMs` anew. */
@@ -58,9 +56,7 @@ export class LineConsumer {
 
   /** Resolves once it was stopped or has its `count`, and all it wrote is acknowledged; fails when the server ends it. */
   async run(): Promise<void> {
-    const ticker = setInterval(() => this.#prolong(), TICK_MS);
     const error = await this.#consumer.closed;
-    clearInterval(ticker);
     if (error !== undefined) throw error;
   }
 
@@ -73,7 +69,7 @@ export class LineConsumer {
     // A body that cannot be read throws here, and the message comes again until it is a dead letter.
     const line = lineOf(delivery, this.#options.meta);
     if (++this.#taken === this.#options.count) this.stop();
-    this.#held.set(delivery, performance.now() + TICK_MS);
+    this.#held++;
     try {
       await this.#writer.write(line);
       this.#progress.add(1);
@@ -82,17 +78,7 @@ export class LineConsumer {
       // The output is broken: whoever watches it stops this.
       await delivery.release().catch(() => undefined);
     }
-    this.#held.delete(delivery);
+    this.#held--;
     this.touch();
-  }
-
-  #prolong(): void {
-    const now = performance.now();
-    for (const [delivery, at] of this.#held) {
-      if (at > now) continue;
-      this.#held.set(delivery, now + EXTEND_MS);
-      // When that fails the lease is lost, which the acknowledgement will tell.
-      delivery.extend(LEASE_MS).catch(() => undefined);
-    }
   }
 }

@@ -109,11 +109,37 @@ async function textOf<Stats>(
 
 const age = (milliseconds: number): string => (milliseconds > 0 ? duration(milliseconds) : "-");
 
-const QUEUE_HEAD = ["ready", "in flight", "delayed", "parked", "dead", "acked", "expired", "purged", "consumers", "size", "oldest"];
+const QUEUE_HEAD = [
+  "ready",
+  "in flight",
+  "delayed",
+  "parked",
+  "dead",
+  "acked",
+  "expired",
+  "purged",
+  "consumers",
+  "in/s",
+  "out/s",
+  "size",
+  "oldest",
+];
 
 function queueCells(row: Row<QueueStats>): string[] {
-  const { ready, inFlight, delayed, parked, dead, acked, expired, purged, consumers, bytes: size, oldestAgeMs } = row.stats;
-  const numbers = counts(ready, inFlight, delayed, parked, dead, acked, expired, purged, consumers);
+  const { ready, inFlight, delayed, parked, dead, acked, expired, purged, consumers, perSecond, bytes: size, oldestAgeMs } = row.stats;
+  const numbers = counts(
+    ready,
+    inFlight,
+    delayed,
+    parked,
+    dead,
+    acked,
+    expired,
+    purged,
+    consumers,
+    perSecond.published,
+    perSecond.delivered,
+  );
   return [queueLabel(row), ...numbers, bytes(size), age(oldestAgeMs)];
 }
 

@@ -1,5 +1,6 @@
 import { type ErrorReply, HAS_EVENT, HAS_KEY, HoldfastError, LIMITS, type ReceiptRun, RecordView } from "holdfast-client/protocol";
 import type { AppendRequest } from "../engine.js";
+import { errorReply } from "../error-reply.js";
 import type { DueEntries } from "./due-entries.js";
 import { hashRecord, IDS_MAX } from "./id-index.js";
 import { u16, u32 } from "./little-endian.js";
@@ -300,16 +301,15 @@ function timingError({ timing }: RecordView): ErrorReply | undefined {
 }
 
 const outOfRange = (field: string, ms: number, msMax: number): ErrorReply =>
-  new HoldfastError("BAD_REQUEST", `${field} is ${ms}, expected 0 to ${msMax}`).toReply();
+  errorReply(new HoldfastError("BAD_REQUEST", `${field} is ${ms}, expected 0 to ${msMax}`));
 
 const needsKey = (queue: Queue | undefined): boolean => queue?.options.ordering === "key";
 
 function keyError(queue: Queue | undefined, record: RecordView): ErrorReply | undefined {
   if (!needsKey(queue) || record.sizes.keyBytes > 0) return undefined;
-  return new HoldfastError(
-    "BAD_REQUEST",
-    `key is missing, expected 1 to ${LIMITS.keyBytesMax} bytes: ${queue?.name} is ordered by key`,
-  ).toReply();
+  return errorReply(
+    new HoldfastError("BAD_REQUEST", `key is missing, expected 1 to ${LIMITS.keyBytesMax} bytes: ${queue?.name} is ordered by key`),
+  );
 }
 
 function priorityError(queue: Queue | undefined, { priority }: RecordView): ErrorReply | undefined {
@@ -318,20 +318,20 @@ function priorityError(queue: Queue | undefined, { priority }: RecordView): Erro
   if (ordering === "none" && priority < priorities) return undefined;
   const [highest, why] = ordering === "none" ? [priorities - 1, `priorities is ${priorities}`] : [0, `ordering is "${ordering}"`];
   const expected = highest === 0 ? "0" : `0 to ${highest}`;
-  return new HoldfastError("BAD_REQUEST", `priority is ${priority}, expected ${expected}: ${why} for queue ${queue?.name}`).toReply();
+  return errorReply(new HoldfastError("BAD_REQUEST", `priority is ${priority}, expected ${expected}: ${why} for queue ${queue?.name}`));
 }
 
 const refusal = (code: "BAD_REQUEST" | "TOO_LARGE", field: string, bytes: number, bytesMax: number): ErrorReply =>
-  new HoldfastError(code, `${field} has ${bytes} bytes, expected at most ${bytesMax}`).toReply();
+  errorReply(new HoldfastError(code, `${field} has ${bytes} bytes, expected at most ${bytesMax}`));
 
 export const conflict = (record: RecordView): ErrorReply =>
-  new HoldfastError("ID_CONFLICT", `id ${JSON.stringify(record.id)} was published before with another body, event or key`).toReply();
+  errorReply(new HoldfastError("ID_CONFLICT", `id ${JSON.stringify(record.id)} was published before with another body, event or key`));
 
 export const idsFull = (): ErrorReply =>
-  new HoldfastError("QUEUE_FULL", `the queue remembers ${IDS_MAX} chosen ids, at most ${IDS_MAX} may be; try again later`).toReply();
+  errorReply(new HoldfastError("QUEUE_FULL", `the queue remembers ${IDS_MAX} chosen ids, at most ${IDS_MAX} may be; try again later`));
 
 export const gapAfter = (number: number): ErrorReply =>
-  new HoldfastError("PRODUCER_GAP", `producer number ${number} was refused for now: send again from it`).toReply();
+  errorReply(new HoldfastError("PRODUCER_GAP", `producer number ${number} was refused for now: send again from it`));
 
 export function addRun(runs: ReceiptRun[], count: number, sequence: number, duplicate: boolean, error?: ErrorReply): void {
   const last = runs.at(-1);

@@ -157,6 +157,7 @@ export class CommitBuilder {
       this.#sealSettled(queue);
       sealDedup(queue, commit, now, this);
       sealMark(queue);
+      queue.rates.note(now, queue.counts);
       this.write(queue.stateKey, packState(queue));
       this.#sealMarks(queue);
       const { next, logEnd, nextOrder, leasedThrough, reserving: reserved, chains } = queue;

@@ -1,3 +1,4 @@
+import type { KeyRange } from "../store.js";
 import type { DuePlace } from "./due-mark.js";
 import type { Rank } from "./rank.js";
 
@@ -50,11 +51,7 @@ const ROOM = 0x60;
 const ROOM_STATE = 0x61;
 const MEMBERS = 0x62;
 
-/** Keys from `from` on, up to and without `to`. */
-export interface KeyRange {
-  readonly from: Uint8Array;
-  readonly to: Uint8Array;
-}
+export type { KeyRange };
 
 /** One above the largest sequence, time or commit number that a key can hold. */
 export const POSITIONS_END = 0xffff_ffff_ffff;

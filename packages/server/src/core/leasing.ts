@@ -56,6 +56,7 @@ export class Leasing {
       return { leases, wait: false };
     }
     queue.inFlight += taken;
+    queue.rates.deliver(now, taken);
     if (ratePerSecondMax > 0) queue.pace.take(taken);
     this.#watch(consumer, leases, until);
     if (queue.wantsLog !== undefined || queue.levels.needsLoading) this.#hints.wanting.add(queue);

@@ -1,4 +1,5 @@
 import { type ErrorCode, type ErrorReply, HoldfastError, LIMITS } from "holdfast-client/protocol";
+import { errorReply } from "../error-reply.js";
 
 /** Consecutive numbers of a producer with consecutive sequences, or refused for good with one error. */
 interface NumberRun {
@@ -71,11 +72,11 @@ export class Producer {
     for (const run of this.#runs) {
       if (number >= run.first && number < run.first + run.count) {
         if (run.refused === undefined) return { sequence: run.sequence + number - run.first };
-        return { sequence: 0, error: new HoldfastError(run.refused, `producer number ${number} was refused before`, false).toReply() };
+        return { sequence: 0, error: errorReply(new HoldfastError(run.refused, `producer number ${number} was refused before`, false)) };
       }
     }
     const error = new HoldfastError("BAD_REQUEST", `producer number ${number} was confirmed before and is not open any more`);
-    return { sequence: 0, error: error.toReply() };
+    return { sequence: 0, error: errorReply(error) };
   }
 
   /** Notes the fate of the next `count` numbers. */

@@ -1,5 +1,6 @@
 import { HoldfastError, type ReceiptRun } from "holdfast-client/protocol";
 import type { AppendRequest, QueueAddress } from "../engine.js";
+import { errorReply } from "../error-reply.js";
 import { type AppendTools, appendTo, type Fed, feedTo, noteRefusal, refusalOf } from "./append.js";
 import type { Catalog } from "./catalog.js";
 import type { CommitBuilder } from "./commit.js";
@@ -42,7 +43,7 @@ export class Publishing {
       return appendTo(queue, request, this.#tools, must, now);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
-      return [{ count: request.count, sequence: 0, duplicate: false, error: error.toReply() }];
+      return [{ count: request.count, sequence: 0, duplicate: false, error: errorReply(error) }];
     }
   }
 

@@ -16,6 +16,7 @@ import { LogState } from "./log-state.js";
 import { Pace } from "./pace.js";
 import { PriorityLevels } from "./priority-levels.js";
 import { PRODUCER_IDLE_MS } from "./producer.js";
+import { Rates } from "./rates.js";
 import type { Reservation } from "./reserve.js";
 import type { Wake } from "./time-heap.js";
 import type { Wanted } from "./wakes.js";
@@ -79,6 +80,7 @@ export class Queue extends LogState {
   dueCount = 0;
   bytes = 0;
   inFlight = 0;
+  readonly rates = new Rates();
   readonly counts: Counts = { published: 0, acked: 0, dead: 0, expired: 0, purged: 0, redriven: 0 };
 
   /** Blocks from the cursor on that are in memory, in order. */
@@ -310,6 +312,7 @@ export function restoreState(queue: Queue, stored: Uint8Array): void {
   queue.bytes = bytes;
   const [published = 0, acked = 0, dead = 0, expired = 0, purged = 0, redriven = 0, held = 0, ...times] = counts;
   Object.assign(queue.counts, { published, acked, dead, expired, purged, redriven });
+  queue.rates.begin(queue.counts);
   // States of earlier versions have fewer numbers.
   const [delayed = 0, delayedBytes = 0, expires = 0, placedThrough = 0] = times;
   queue.heldCount = held;

@@ -1,4 +1,5 @@
 import { type ErrorReply, HoldfastError, LIMITS, type SettledRun, type SettleRun } from "holdfast-client/protocol";
+import { errorReply } from "../error-reply.js";
 import type { Consumer } from "./consumer.js";
 import type { Lease } from "./lease.js";
 
@@ -11,7 +12,7 @@ export interface Settling {
   extend(lease: Lease, until: number): void;
 }
 
-const STALE: ErrorReply = new HoldfastError("STALE_LEASE", "the lease is over, was settled, or belongs to another consumer").toReply();
+const STALE: ErrorReply = errorReply(new HoldfastError("STALE_LEASE", "the lease is over, was settled, or belongs to another consumer"));
 
 /** Settles lease by lease and tells each one's fate; a stale one changes nothing (promise L2). */
 export function settleRuns(core: Settling, consumer: Consumer | undefined, runs: readonly SettleRun[], now: number): SettledRun[] {
@@ -57,10 +58,10 @@ function settleOne(core: Settling, lease: Lease, run: SettleRun, now: number): v
 function invalidRun(run: SettleRun): ErrorReply | undefined {
   const { leaseMs, delayMs } = run;
   if (run.verb === "extend" && (leaseMs === undefined || leaseMs < LIMITS.leaseMsMin || leaseMs > LIMITS.leaseMsMax)) {
-    return new HoldfastError("BAD_REQUEST", `leaseMs is ${leaseMs}, expected ${LIMITS.leaseMsMin} to ${LIMITS.leaseMsMax}`).toReply();
+    return errorReply(new HoldfastError("BAD_REQUEST", `leaseMs is ${leaseMs}, expected ${LIMITS.leaseMsMin} to ${LIMITS.leaseMsMax}`));
   }
   if (delayMs !== undefined && (delayMs < 0 || delayMs > LIMITS.delayMsMax)) {
-    return new HoldfastError("BAD_REQUEST", `delayMs is ${delayMs}, expected 0 to ${LIMITS.delayMsMax}`).toReply();
+    return errorReply(new HoldfastError("BAD_REQUEST", `delayMs is ${delayMs}, expected 0 to ${LIMITS.delayMsMax}`));
   }
   return undefined;
 }

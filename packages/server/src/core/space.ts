@@ -1,4 +1,5 @@
 import { type ErrorReply, HoldfastError } from "holdfast-client/protocol";
+import { errorReply } from "../error-reply.js";
 import type { Queue } from "./queue.js";
 
 /** Makes space in a queue by letting messages go; the core is one. */
@@ -75,8 +76,8 @@ function bytesInFlight(queue: Queue): number {
 function full({ name, live, bytes, options: { depthMax, bytesMax } }: Queue): ErrorReply {
   const depth = depthMax > 0 ? [`depth is ${live}, depthMax ${depthMax}`] : [];
   const size = bytesMax > 0 ? [`it has ${bytes} bytes, bytesMax ${bytesMax}`] : [];
-  return new HoldfastError("QUEUE_FULL", `queue ${name} is full: ${[...depth, ...size].join("; ")}`).toReply();
+  return errorReply(new HoldfastError("QUEUE_FULL", `queue ${name} is full: ${[...depth, ...size].join("; ")}`));
 }
 
 const tooLarge = ({ name, options: { bytesMax } }: Queue, bytes: number): ErrorReply =>
-  new HoldfastError("TOO_LARGE", `a message takes ${bytes} bytes, queue ${name} holds at most ${bytesMax} in all`).toReply();
+  errorReply(new HoldfastError("TOO_LARGE", `a message takes ${bytes} bytes, queue ${name} holds at most ${bytesMax} in all`));

@@ -2,7 +2,7 @@ import type { Core } from "../core/core.js";
 import { unpackDue } from "../core/due-list.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
-import type { Entry, Store } from "../store.js";
+import type { Entry, KeyRange, Store } from "../store.js";
 import { pagesOf } from "./pages.js";
 import type { Reclaimer } from "./reclaimer.js";
 import type { Steps } from "./steps.js";
@@ -21,15 +21,14 @@ export async function clearBelow(core: Core, store: Store, reclaimer: Reclaimer,
       below = queue.purgedBelow;
       // Before its mark is durable nothing may go.
       await steps.durable();
-      await reclaimer.clear(keys.blockKey(queue.number, 0), keys.blockKey(queue.number, below));
-      await reclaimer.clear(keys.settledKey(queue.number, 0), keys.settledKey(queue.number, below));
+      await reclaimer.clear(rangeBelow(keys.blockKey, queue, below), rangeBelow(keys.settledKey, queue, below));
       for (const { number } of queue.levels.lists) {
         await clearEntries(core, store, keys.dueRange(queue.number, number), dueSequence, below, steps);
       }
       await clearEntries(core, store, keys.delayedRange(queue.number), ([key]) => keys.delayedFirstOf(key), below, steps);
       await clearEntries(core, store, keys.expiryRange(queue.number), ([key]) => keys.expiryOf(key).sequence, below, steps);
       // Whatever its ordering is by now: one may have been given since.
-      await reclaimer.clear(keys.heldLeasedKey(queue.number, 0), keys.heldLeasedKey(queue.number, below));
+      await reclaimer.clear(rangeBelow(keys.heldLeasedKey, queue, below));
       await clearEntries(core, store, keys.heldRange(queue.number), ([key]) => keys.heldOf(key).rank.sequence, below, steps);
     }
     steps.run(() => core.administration.cleared(queue));
@@ -37,6 +36,11 @@ export async function clearBelow(core: Core, store: Store, reclaimer: Reclaimer,
     queue.clearing = false;
   }
 }
+
+const rangeBelow = (key: (queue: number, sequence: number) => Uint8Array, { number }: Queue, below: number): KeyRange => ({
+  from: key(number, 0),
+  to: key(number, below),
+});
 
 const dueSequence = ([key, value]: Entry): number => unpackDue(keys.duePlaceOf(key), value).message.sequence;
 

@@ -1,4 +1,4 @@
-import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../store.js";
+import type { Entry, KeyRange, ReadRange, Store, StoreSnapshot, Write } from "../store.js";
 import { turn } from "./conformance/manual-clock.js";
 
 /** Where a call of the store may be held: before it does its work, or after, when the engine does not know yet. */
@@ -87,9 +87,9 @@ export class GatedStore implements Store {
     return entries;
   }
 
-  async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
-    await this.#pass("before clear", from);
-    await this.#inner.clear(from, to);
+  async clear(ranges: readonly KeyRange[]): Promise<void> {
+    for (const { from } of ranges) await this.#pass("before clear", from);
+    await this.#inner.clear(ranges);
   }
 
   async reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {

@@ -273,11 +273,8 @@ export class Life {
   }
 
   async #clearRanges(number: number): Promise<void> {
-    for (const { from, to } of keys.contentRanges(number)) {
-      if (!this.isRunning) return;
-      await this.#reclaimer.clear(from, to);
-    }
-    this.core.cleared(number);
+    await this.#reclaimer.clear(...keys.contentRanges(number));
+    if (this.isRunning) this.core.cleared(number);
   }
 
   /** Clears what a purge left in the store; goes on in the next life. */

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.js";
 import type { LogState } from "../core/log-state.js";
-import type { Store } from "../store.js";
+import type { KeyRange, Store } from "../store.js";
 
 /** Space is given back when this much was drained from a queue or a room, or anything above the lesser amount after a quiet time. */
 const DRAINED_BYTES_MAX = 8 * 1024 * 1024;
@@ -82,12 +82,9 @@ export class Reclaimer {
     return run;
   }
 
-  /** Deletes a range and gives its space back. */
-  async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
-    await this.#next(async () => {
-      await this.#store.clear(from, to);
-      await this.#reclaim(from, to);
-    });
+  /** Deletes ranges and gives their space back. */
+  async clear(...ranges: readonly KeyRange[]): Promise<void> {
+    await this.#next(() => this.#store.clear(ranges));
   }
 
   /** Starts nothing more. */

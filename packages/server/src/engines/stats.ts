@@ -28,18 +28,18 @@ export async function statsOf(queue: Queue, store: Store, clock: Clock, caughtUp
 async function countedNow(queue: Queue, store: Store, clock: Clock, caughtUp: () => Promise<void>): Promise<QueueStats> {
   const order = await OrderLook.read(queue, store, caughtUp);
   const stored = await oldestStored(queue, store);
-  if (queue.levels.lists.every(({ complete }) => complete)) return count(queue, lookAtDue(queue, clock.now()), order, stored);
+  if (queue.levels.lists.every(({ complete }) => complete)) return count(queue, lookAtDue(queue, clock.now()), order, stored, clock);
   const census = new DueCensus(queue, clock.now());
   try {
     await census.read(store, caughtUp);
     const storedNow = await oldestStored(queue, store);
-    return count(queue, lookAt(census, queue), order, storedNow);
+    return count(queue, lookAt(census, queue), order, storedNow, clock);
   } finally {
     census.end();
   }
 }
 
-function count(queue: Queue, due: DueLook, order: OrderLook | undefined, stored: number): QueueStats {
+function count(queue: Queue, due: DueLook, order: OrderLook | undefined, stored: number, clock: Clock): QueueStats {
   const { now } = due;
   const { delayed, parked, blocked } = order?.census(now) ?? NO_ORDER;
   const oldest = Math.min(due.oldest, queue.chains?.oldest ?? Number.POSITIVE_INFINITY, oldestLeased(queue), oldestInLog(queue, stored));
@@ -54,6 +54,8 @@ function count(queue: Queue, due: DueLook, order: OrderLook | undefined, stored:
     bytes: queue.bytes,
     oldestAgeMs: queue.live === 0 || oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, now - oldest),
     paused: queue.paused,
+    // The look may have taken its time.
+    perSecond: queue.rates.at(clock.now(), queue.counts),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Socket } from "socket.io";
 import { type Access, OPEN_ACCESS } from "../auth/access.js";
 import type { Consumer } from "../consumer.js";
 import type { QueueAddress } from "../engine.js";
+import { errorReply } from "../error-reply.js";
 import type { Allowance } from "./allowance.js";
 import type { Device } from "./device.js";
 import { REFUSED_EVENT } from "./events.js";
@@ -171,7 +172,7 @@ export class Connection {
 
   /** Ends the client's connection with all its namespaces, having told it why. */
   cut(error: HoldfastError): void {
-    const reply = error.toReply();
+    const reply = errorReply(error);
     if (this.speaksFrames) {
       this.outbox.refused(0, reply);
       this.outbox.flush();

@@ -10,6 +10,7 @@ import {
 } from "holdfast-client/protocol";
 import { z } from "zod";
 import { EXCEPT_MAX, headersWith, roomEvent, targetsOf } from "../emit.js";
+import { errorReply } from "../error-reply.js";
 import { readBody } from "../read-message.js";
 import type { EmitRequest } from "../room-engine.js";
 import { targetName } from "../room-names.js";
@@ -100,6 +101,6 @@ export async function storeEmissions(rooms: Rooms, requests: readonly EmitReques
   return results.flatMap((result, index) => {
     if (result.status === "fulfilled") return result.value[0] ?? [];
     if (index === 0) throw result.reason;
-    return [{ count: requests[index]?.count ?? 0, sequence: 0, duplicate: false, error: HoldfastError.from(result.reason).toReply() }];
+    return [{ count: requests[index]?.count ?? 0, sequence: 0, duplicate: false, error: errorReply(HoldfastError.from(result.reason)) }];
   });
 }

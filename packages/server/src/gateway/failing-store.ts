@@ -1,4 +1,4 @@
-import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../store.js";
+import type { Entry, KeyRange, ReadRange, Store, StoreSnapshot, Write } from "../store.js";
 
 /** A store whose writes fail while a test says so: the engine on it stops, and opens again when they work. */
 export class FailingStore implements Store {
@@ -26,8 +26,8 @@ export class FailingStore implements Store {
     return this.#inner.get(key);
   }
 
-  clear(from: Uint8Array, to: Uint8Array): Promise<void> {
-    return this.#inner.clear(from, to);
+  clear(ranges: readonly KeyRange[]): Promise<void> {
+    return this.#inner.clear(ranges);
   }
 
   reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {

@@ -16,6 +16,7 @@ import { RULES } from "../auth/operations.js";
 import type { Broker } from "../broker.js";
 import { type Settlement, staleRuns } from "../consumers.js";
 import type { AppendRequest, QueueAddress } from "../engine.js";
+import { errorReply } from "../error-reply.js";
 import { isQueueName } from "../options.js";
 import type { Settings } from "../settings.js";
 import { preview } from "../validate.js";
@@ -110,7 +111,7 @@ export class Frames {
 
   #refuse(connection: Connection, request: number, error: unknown): void {
     const refusal = refusalOf(error, "a frame", this.#settings.log);
-    connection.outbox.refused(request, refusal.toReply());
+    connection.outbox.refused(request, errorReply(refusal));
     this.#onRefused(connection, refusal);
   }
 
@@ -178,7 +179,7 @@ export class Frames {
   #emit(connection: Connection, section: PublishSection): void {
     const { device, namespace } = connection;
     if (device === undefined) {
-      connection.outbox.refused(section.request, unidentified(connection).toReply());
+      connection.outbox.refused(section.request, errorReply(unidentified(connection)));
       return;
     }
     connection.access.require(RULES.emit, { kind: "room", name: section.queue.slice(ROOM_MARK.length) });

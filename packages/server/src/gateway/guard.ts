@@ -3,6 +3,7 @@ import type { Namespace, Socket } from "socket.io";
 import type { Auth } from "../auth/auth.js";
 import type { RevocationTarget } from "../auth/revocations.js";
 import type { Broker } from "../broker.js";
+import { errorReply } from "../error-reply.js";
 import { Refusals } from "../limits/refusals.js";
 import type { Settings } from "../settings.js";
 import { preview } from "../validate.js";
@@ -161,6 +162,6 @@ export class Guard {
     if (known !== error) this.#settings.log.error(`a connection failed: ${error instanceof Error ? error.stack : String(error)}`);
     this.#broker.counters.refusedConnections++;
     this.#refusals.add("connection", `${this.#addressOf(socket)} to ${socket.nsp.name}: ${known.message}`);
-    return Object.assign(new Error(known.message), { data: known.toReply() });
+    return Object.assign(new Error(known.message), { data: errorReply(known) });
   }
 }

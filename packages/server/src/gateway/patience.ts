@@ -1,5 +1,6 @@
 import { type ErrorCode, HoldfastError } from "holdfast-client/protocol";
 import type { Socket } from "socket.io";
+import { errorReply } from "../error-reply.js";
 import { Refusals } from "../limits/refusals.js";
 import type { Settings } from "../settings.js";
 import type { Connection } from "./connection.js";
@@ -35,7 +36,7 @@ export class Patience {
   /** A client whose user has as many connections as one may have is let go. */
   turnAway(socket: Socket, why: HoldfastError): void {
     this.#refusals.add("userConnections", why.message);
-    socket.emit(REFUSED_EVENT, why.toReply());
+    socket.emit(REFUSED_EVENT, errorReply(why));
     socket.disconnect(true);
   }
 

@@ -1,4 +1,4 @@
-import { type ErrorReply, HoldfastError } from "holdfast-client/protocol";
+import { HoldfastError } from "holdfast-client/protocol";
 
 /** `RATE_LIMITED`, with the time after which the same may be asked again. */
 export class RateLimited extends HoldfastError {
@@ -8,9 +8,5 @@ export class RateLimited extends HoldfastError {
   constructor(why: string, retryAfterMs: number) {
     super("RATE_LIMITED", `${why}; again in ${retryAfterMs} ms`);
     this.retryAfterMs = retryAfterMs;
-  }
-
-  override toReply(): ErrorReply & { readonly retryAfterMs: number } {
-    return { ...super.toReply(), retryAfterMs: this.retryAfterMs };
   }
 }

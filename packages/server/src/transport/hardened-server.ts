@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import { HoldfastError } from "holdfast-client/protocol";
 import { type Namespace, Server, type Socket } from "socket.io";
+import { errorReply } from "../error-reply.js";
 import { Refusals } from "../limits/refusals.js";
 import { Door } from "./door.js";
 import { isLarger } from "./handshake-bytes.js";
@@ -145,7 +146,7 @@ export class HardenedServer {
       }
       const error = new HoldfastError("TOO_LARGE", `auth takes more than ${authBytesMax} bytes, at most as many are allowed`);
       this.#refusals.add("handshake", error.message, this.addressOf(socket));
-      next(Object.assign(new Error(error.message), { data: error.toReply() }));
+      next(Object.assign(new Error(error.message), { data: errorReply(error) }));
     });
   }
 

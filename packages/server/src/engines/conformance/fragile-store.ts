@@ -1,4 +1,4 @@
-import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../store.js";
+import type { Entry, KeyRange, ReadRange, Store, StoreSnapshot, Write } from "../../store.js";
 import { turn } from "./manual-clock.js";
 
 const forever = (): Promise<never> => new Promise(() => {});
@@ -73,8 +73,8 @@ export class FragileStore implements Store {
     return this.#dead ? undefined : this.#inner.get(key);
   }
 
-  clear(from: Uint8Array, to: Uint8Array): Promise<void> {
-    return this.#unlessDead(() => this.#inner.clear(from, to));
+  clear(ranges: readonly KeyRange[]): Promise<void> {
+    return this.#unlessDead(() => this.#inner.clear(ranges));
   }
 
   reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {

@@ -27,7 +27,48 @@ export function testStats(suite: Suite): void {
     suite.case("C1: an empty queue counts nothing", async (h) => {
       await h.define("orders");
       const zero = { ready: 0, inFlight: 0, delayed: 0, parked: 0, dead: 0, acked: 0, expired: 0, purged: 0, published: 0, redriven: 0 };
-      expect(await h.stats("orders")).toEqual({ ...zero, consumers: 0, bytes: 0, oldestAgeMs: 0, blocked: 0, paused: false });
+      const perSecond = { published: 0, delivered: 0, acked: 0 };
+      expect(await h.stats("orders")).toEqual({ ...zero, consumers: 0, bytes: 0, oldestAgeMs: 0, blocked: 0, paused: false, perSecond });
+    });
+
+    suite.case("rates are of the last seconds, of this life, and 0 after a quiet time", async (h) => {
+      await h.define("orders");
+      const rates = async (): Promise<QueueStats["perSecond"]> => (await h.stats("orders")).perSecond;
+      const bodies = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+      const consumer = await h.attach("orders", 1_000);
+      for (let second = 0; second < 20; second++) {
+        await h.publish("orders", ...bodies(10));
+        for (const held of await h.take(consumer, 10))
+          await (second % 2 === 0 ? h.ack(consumer, held) : h.nack(consumer, held, { delayMs: 3_600_000 }));
+        await h.clock.advance(1_000);
+      }
+      const { published, delivered, acked } = await rates();
+      expect({ published, delivered }).toEqual({ published: 10, delivered: 10 });
+      // Of every other second, of which there may be one more or less.
+      expect(Math.abs(acked - 5)).toBeLessThanOrEqual(1);
+      await h.clock.advance(10_001);
+      expect(await rates()).toEqual({ published: 0, delivered: 0, acked: 0 });
+      await h.publish("orders", ...bodies(30));
+      await h.clock.advance(500);
+      await h.publish("orders", ...bodies(30));
+      expect(await rates()).toMatchObject({ published: 60, acked: 0 });
+      await h.clock.advance(1_500);
+      expect(await rates()).toMatchObject({ published: 30, acked: 0 });
+      await h.restart("reopen");
+      expect(await rates()).toEqual({ published: 0, delivered: 0, acked: 0 });
+      await h.publish("orders", ...bodies(30));
+      expect(await rates()).toMatchObject({ published: 30 });
+    });
+
+    suite.case("the rate of deliveries is of when they were handed out, and not of when they are settled", async (h) => {
+      await h.define("orders", { leaseMs: 120_000 });
+      await h.publish("orders", ...Array.from({ length: 100 }, (_, index) => index));
+      const consumer = await h.attach("orders", 100);
+      const [first] = await h.take(consumer, 100);
+      expect((await h.stats("orders")).perSecond).toMatchObject({ delivered: 100 });
+      await h.clock.advance(60_000);
+      if (first !== undefined) await h.ack(consumer, first);
+      expect((await h.stats("orders")).perSecond).toEqual({ published: 0, delivered: 0, acked: 1 });
     });
 
     suite.eachRestart(

@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, fsync, openSync, statSync } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ClassicLevel } from "classic-level";
 import { HoldfastError } from "holdfast-client/protocol";
-import type { Entry, ReadRange, StoreSnapshot, Write } from "../../store.js";
+import type { Entry, KeyRange, ReadRange, StoreSnapshot, Write } from "../../store.js";
 import { syncDirectory } from "../../sync-directory.js";
 import type { BlobBase } from "./blobs/blob-store.js";
 import type { DiskSpace } from "./disk-space.js";
@@ -25,6 +25,9 @@ const CACHE_BYTES = 4 * MIB;
 /** Tables are mapped into memory while they are open, so few and small ones are. LevelDB takes no lower values. */
 const OPEN_FILES_MAX = 64;
 const TABLE_BYTES = MIB;
+/** A range that has less than this in tables is not worth that they are written anew. */
+const RECLAIMED_BYTES_MIN = 65_536;
+const LOG_FILE = /^\d+\.log$/;
 /** Two changes of a directory this close can carry the same time stamp. */
 const TIMESTAMP_MS = 50;
 
@@ -195,16 +198,33 @@ export class LevelStore implements BlobBase {
     return this.#open().getMany(keys);
   }
 
-  async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
+  async clear(ranges: readonly KeyRange[]): Promise<void> {
+    const [range] = ranges;
+    if (range === undefined) return;
+    const { from } = range;
     const level = this.#open();
-    await level.clear({ gte: from, lt: to });
-    // That is not synced, and what says that it was done may be, in the journal.
+    const before = await this.#newestLog();
+    for (const { from: gte, to: lt } of ranges) await level.clear({ gte, lt });
+    // That is not synced, and what says that it was done may be, in the journal. A sync reaches the newest log file alone.
     await level.del(from, { sync: true });
+    if ((await this.#newestLog()) !== before) {
+      // Whatever the range, this writes all that older log files have into tables. It does not tell when it failed; a write after it does.
+      await level.compactRange(from, from);
+      await level.del(from, { sync: true });
+    }
     await this.#syncDirectory();
+    await this.#log.called();
   }
 
+  async #newestLog(): Promise<number> {
+    const names = await readdir(this.#directory);
+    return Math.max(...names.filter((name) => LOG_FILE.test(name)).map((name) => Number.parseInt(name, 10)));
+  }
+
+  /** Little is left to LevelDB's own compactions: each that is asked for adds to its manifest, which is as old as the open store. */
   async reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {
-    await this.#open().compactRange(from, to);
+    const level = this.#open();
+    if ((await level.approximateSize(from, to)) >= RECLAIMED_BYTES_MIN) await level.compactRange(from, to);
     await this.#log.called();
   }
 

@@ -1,4 +1,4 @@
-import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../store.js";
+import type { Entry, KeyRange, ReadRange, Store, StoreSnapshot, Write } from "../../store.js";
 
 /** A store in memory: the reference, for tests and for servers that need not survive. Its content ends with the process. */
 export class MemoryStore implements Store {
@@ -66,9 +66,11 @@ export class MemoryStore implements Store {
     return this.#values.get(textOf(key));
   }
 
-  async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
-    for (let at = this.#lowerBound(textOf(from)), end = this.#lowerBound(textOf(to)); at < end; at++) {
-      if (this.#values.delete(this.#keys[at] ?? "")) this.#holes++;
+  async clear(ranges: readonly KeyRange[]): Promise<void> {
+    for (const { from, to } of ranges) {
+      for (let at = this.#lowerBound(textOf(from)), end = this.#lowerBound(textOf(to)); at < end; at++) {
+        if (this.#values.delete(this.#keys[at] ?? "")) this.#holes++;
+      }
     }
     this.#compact();
   }

@@ -117,9 +117,9 @@ describe("a store with blob files", () => {
     const base = new TestBase();
     const store = await opened(base);
     await store.write([1, 2, 3].map((number) => put(large(number), 400)));
-    await store.clear(large(1), large(3));
+    await store.clear([{ from: large(1), to: large(3) }]);
     await vi.waitFor(() => expect(files()).toEqual(["blobs-000002"]));
-    await store.clear(large(0), large(9));
+    await store.clear([{ from: large(0), to: large(9) }]);
     await vi.waitFor(() => expect(files()).toEqual([]));
     expect(await store.read(ALL)).toEqual([]);
     await store.close();
@@ -341,7 +341,7 @@ test("files hold what is in use, and at most as much again beside it", async () 
             await store.close();
             store = await opened(base);
           } else if (done.kind === "clear") {
-            await store.clear(large(done.from), large(done.to));
+            await store.clear([{ from: large(done.from), to: large(done.to) }]);
             for (const known of [...model.keys()]) if (known >= done.from && known < done.to) model.delete(known);
           } else {
             const writes = done.writes.map(({ key: number, bytes }): Write => {

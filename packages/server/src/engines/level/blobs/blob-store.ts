@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
+import type { Entry, KeyRange, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
 import { pagesOf } from "../../pages.js";
 import { textOf } from "../journal/overlay.js";
 import type { BlobDirectory } from "./blob-directory.js";
@@ -262,16 +262,16 @@ export class BlobStore implements Store {
     }
   }
 
-  /** References are dropped in one commit with what the tallies say of it; then the rest of the range is. */
-  async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
+  /** References are dropped in one commit with what the tallies say of it; then the rest of the ranges is. */
+  async clear(ranges: readonly KeyRange[]): Promise<void> {
     await this.#inTurn(async () => {
-      if (this.#tallies.size > 0) await this.#clearReferences(from, to);
-      await this.#base.clear(from, to);
+      if (this.#tallies.size > 0) for (const range of ranges) await this.#clearReferences(range);
+      await this.#base.clear(ranges);
     });
   }
 
-  async #clearReferences(from: Uint8Array, to: Uint8Array): Promise<void> {
-    for await (const page of pagesOf(this.#base, { from, to }, CLEARED)) {
+  async #clearReferences(range: KeyRange): Promise<void> {
+    for await (const page of pagesOf(this.#base, range, CLEARED)) {
       const referring = page.filter(([key, value]) => this.#options.isLarge(key) && this.#references.read(value) !== undefined);
       if (referring.length > 0) await this.#write(referring.map(([key]) => ({ key, value: undefined })));
     }

@@ -1,4 +1,4 @@
-import type { Entry, ReadRange, StoreSnapshot, Write } from "../../../store.js";
+import type { Entry, KeyRange, ReadRange, StoreSnapshot, Write } from "../../../store.js";
 import { MemoryStore } from "../../memory/memory-store.js";
 import type { BlobDirectory } from "../blobs/blob-directory.js";
 import type { BlobBase } from "../blobs/blob-store.js";
@@ -141,9 +141,11 @@ class StoreBelow implements BlobBase {
     await this.#process.turn();
   }
 
-  async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
-    await this.#process.turn();
-    await this.#content.clear(from, to);
+  async clear(ranges: readonly KeyRange[]): Promise<void> {
+    for (const range of ranges) {
+      await this.#process.turn();
+      await this.#content.clear([range]);
+    }
     await this.#process.turn();
   }
 

@@ -163,9 +163,10 @@ class Pair {
         this.#speedUp();
         if (each.kind === "clear") {
           for (const { cleared } of this.#snapshots) cleared.push([from.toString("hex"), to.toString("hex")]);
-          await this.plain.clear(from, to);
+          await this.plain.clear([{ from, to }]);
         }
-        await this.store[each.kind](from, to);
+        if (each.kind === "clear") await this.store.clear([{ from, to }]);
+        else await this.store.reclaim(from, to);
       }
     }
   }

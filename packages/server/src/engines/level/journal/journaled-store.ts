@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { HoldfastError } from "holdfast-client/protocol";
-import type { Entry, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
+import type { Entry, KeyRange, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
 import { Deferred } from "../../deferred.js";
 import type { JournalFile } from "./journal-file.js";
 import { JournaledSnapshot } from "./journaled-snapshot.js";
@@ -272,15 +272,17 @@ export class JournaledStore implements Store {
     await this.#mover.inTurn(() => this.#base.write(writes));
   }
 
-  /** What the range has in the overlays is deleted by a record, so that no later life finds it in the files. */
-  async clear(from: Uint8Array, to: Uint8Array): Promise<void> {
+  /** What the ranges have in the overlays is deleted by a record, so that no later life finds it in the files. */
+  async clear(ranges: readonly KeyRange[]): Promise<void> {
     const cleared = this.#recording.then(async () => {
-      const deletes = this.#overlays.deletionsOf(this.#overlays.textsIn(from, to));
+      const deletes = ranges.flatMap(({ from, to }) => this.#overlays.deletionsOf(this.#overlays.textsIn(from, to)));
       if (deletes.length > 0) await this.#record(deletes);
     });
     this.#recording = cleared.catch(ignore);
     await cleared;
-    await this.#mover.inTurn(() => this.#base.clear(from, to));
+    await this.#mover.inTurn(() => this.#base.clear(ranges));
+    // What the files still delete is not there any more.
+    for (const { from, to } of ranges) await this.#base.reclaim(from, to);
   }
 
   reclaim(from: Uint8Array, to: Uint8Array): Promise<void> {

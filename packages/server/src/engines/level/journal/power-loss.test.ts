@@ -131,7 +131,7 @@ class History {
 
   async #clear(store: JournaledStore, range: { readonly from: Buffer; readonly to: Buffer }): Promise<boolean> {
     this.#clearing = range;
-    if ((await this.#machine.ended(store.clear(range.from, range.to))) !== undefined || this.#machine.isDead) return false;
+    if ((await this.#machine.ended(store.clear([range]))) !== undefined || this.#machine.isDead) return false;
     this.#clearing = undefined;
     const [from, to] = [range.from.toString("hex"), range.to.toString("hex")];
     this.#possible = this.#possible.map((model) => new Map([...model].filter(([key]) => key < from || key >= to)));
