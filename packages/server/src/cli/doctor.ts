@@ -69,7 +69,10 @@ const asJson = (directory: string, found: Examination, mended: Mended, after: Ex
 const HEAD = ["", "blocks", "messages", "size", "members", "findings"];
 
 function asText(directory: string, found: Examination, mended: Mended, after: Examination): string {
-  const lines = [`${directory}: format version ${found.version}, ${found.journalRecords} records in the journal`];
+  const { version, journalRecords } = found;
+  const lines = [
+    version === undefined ? `${directory}:` : `${directory}: format version ${version}, ${journalRecords} records in the journal`,
+  ];
   if (found.examined.length > 0) lines.push(table(HEAD, found.examined.map(cellsOf)));
   for (const { of, what, mend } of found.findings) {
     const remedy = mend === undefined ? "cannot be mended" : `--mend ${mend}`;

@@ -1,5 +1,6 @@
 import { cp } from "node:fs/promises";
 import { createLevelStore, createStoreBelow } from "../engines/level/create-level-store.js";
+import { examineLogs } from "../engines/level/logs/examine-logs.js";
 import type { Write } from "../store.js";
 import { examine } from "./examine.js";
 import type { Examination, Finding } from "./finding.js";
@@ -7,6 +8,9 @@ import { openStoredDirectory } from "./stored-directory.js";
 
 /** Looks through the directory of a stopped server and changes nothing of what it says. */
 export async function examineDirectory(directory: string): Promise<Examination> {
+  // To look further would be to open LevelDB, which leaves out what is damaged there, and nobody would know of it then.
+  const logDamage = await examineLogs(directory);
+  if (logDamage !== undefined) return { version: undefined, journalRecords: 0, examined: [], findings: [ofLogs(logDamage)], writes: [] };
   const { snapshot, journalRecords, journalDamage, blobDamage, close } = await openStoredDirectory(directory);
   try {
     const examination = await examine(snapshot);
@@ -22,6 +26,18 @@ export async function examineDirectory(directory: string): Promise<Examination> 
   }
 }
 
+/** LevelDB makes tables of what it can read of its logs, and deletes them. */
+async function leaveOut(directory: string): Promise<void> {
+  const below = createStoreBelow(directory, { tolerant: true });
+  await below.open();
+  await below.close();
+}
+
+const ofLogs = (damage: string): Finding => ({
+  what: `LevelDB's log ${damage}: what was stored there is lost; nothing else was looked at`,
+  mend: "leaves out what cannot be read, and looks at the rest",
+});
+
 /** Copies a directory beside itself, and returns where to. */
 export async function copyDirectory(directory: string, now: Date): Promise<string> {
   const copy = `${directory.replace(/\/+$/, "")}.before-mend-${now.toISOString().replace(/[:.]/g, "-")}`;
@@ -31,6 +47,7 @@ export async function copyDirectory(directory: string, now: Date): Promise<strin
 
 /** Writes what mends the findings, all of it in one commit. */
 export async function mendDirectory(directory: string, writes: readonly Write[]): Promise<void> {
+  if ((await examineLogs(directory)) !== undefined) return leaveOut(directory);
   const store = createLevelStore(directory, { tolerant: true });
   await store.open();
   try {

@@ -26,8 +26,8 @@ export interface Examined {
 }
 
 export interface Examination {
-  /** The format version of the store. */
-  readonly version: number;
+  /** The format version of the store; undefined when it could not be looked at. */
+  readonly version: number | undefined;
   /** Records of the journal that are not in LevelDB yet. */
   readonly journalRecords: number;
   readonly examined: readonly Examined[];

@@ -10,7 +10,7 @@ import { LevelStore } from "./level-store.js";
 import { Scavenger } from "./scavenger.js";
 
 export interface LevelStoreOptions {
-  /** Blocks that are missing in their files are read as zeros, for whoever looks for what is left. */
+  /** Blocks that are missing in their files are read as zeros, and damaged logs as far as they can be, for whoever looks for what is left. */
   readonly tolerant?: boolean;
 }
 
@@ -25,7 +25,7 @@ export function createLevelStore(directory: string, options: LevelStoreOptions =
 export function createStoreBelow(directory: string, { tolerant = false }: LevelStoreOptions = {}, scavenger = new Scavenger()): BlobStore {
   const space = new DiskSpace(directory);
   return new BlobStore({
-    base: new LevelStore(directory, scavenger, space),
+    base: new LevelStore(directory, scavenger, space, tolerant),
     directory: new DiskBlobDirectory(directory),
     isLarge: isBlockKey,
     mayUse,

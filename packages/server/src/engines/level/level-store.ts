@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, fsync, openSync, statSync } from "node:fs";
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ClassicLevel } from "classic-level";
@@ -10,6 +10,7 @@ import type { BlobBase } from "./blobs/blob-store.js";
 import type { DiskSpace } from "./disk-space.js";
 import { InfoLog } from "./info-log.js";
 import { type Identity, leadsTo } from "./leads-to.js";
+import { examineLogs } from "./logs/examine-logs.js";
 import { cutTail } from "./manifest/cut-tail.js";
 import { examineManifest, type Manifest, type ManifestTail } from "./manifest/examine-manifest.js";
 import type { Scavenger } from "./scavenger.js";
@@ -27,7 +28,8 @@ const OPEN_FILES_MAX = 64;
 const TABLE_BYTES = MIB;
 /** A range that has less than this in tables is not worth that they are written anew. */
 const RECLAIMED_BYTES_MIN = 65_536;
-const LOG_FILE = /^\d+\.log$/;
+/** Keys that one batch of a clearing deletes. */
+const CLEARED_KEYS = 4_096;
 /** Two changes of a directory this close can carry the same time stamp. */
 const TIMESTAMP_MS = 50;
 
@@ -51,6 +53,7 @@ const fsyncAsync = promisify(fsync);
 export class LevelStore implements BlobBase {
   readonly #directory: string;
   readonly #space: DiskSpace;
+  readonly #tolerant: boolean;
   readonly #scavenger: Scavenger;
   readonly #log: InfoLog;
   #level: ClassicLevel<Uint8Array, Uint8Array> | undefined;
@@ -62,8 +65,10 @@ export class LevelStore implements BlobBase {
   /** Bytes of the largest recent commit: a memtable grows past its size by up to that. */
   #largestWrite = 0;
 
-  constructor(directory: string, scavenger: Scavenger, space: DiskSpace) {
+  /** @param tolerant what is damaged in LevelDB's logs is left out, for whoever looks for what is left */
+  constructor(directory: string, scavenger: Scavenger, space: DiskSpace, tolerant = false) {
     this.#directory = directory;
+    this.#tolerant = tolerant;
     this.#scavenger = scavenger;
     this.#space = space;
     this.#log = new InfoLog(directory);
@@ -108,7 +113,9 @@ export class LevelStore implements BlobBase {
   async #examine(): Promise<Manifest> {
     if (this.#identity === undefined) await makeDirectory(resolve(this.#directory));
     else if (!leadsTo(this.#directory, this.#identity)) throw new Error("it was removed, moved or replaced while it was open");
-    return examineManifest(this.#directory);
+    const manifest = await examineManifest(this.#directory);
+    const damage = manifest.damage ?? (this.#tolerant ? undefined : await examineLogs(this.#directory));
+    return damage === undefined ? manifest : { damage };
   }
 
   #open(): ClassicLevel<Uint8Array, Uint8Array> {
@@ -198,27 +205,32 @@ export class LevelStore implements BlobBase {
     return this.#open().getMany(keys);
   }
 
+  /** By batches that are synced like all others: one log file may not lack what a later one builds on. */
   async clear(ranges: readonly KeyRange[]): Promise<void> {
-    const [range] = ranges;
-    if (range === undefined) return;
-    const { from } = range;
     const level = this.#open();
-    const before = await this.#newestLog();
-    for (const { from: gte, to: lt } of ranges) await level.clear({ gte, lt });
-    // That is not synced, and what says that it was done may be, in the journal. A sync reaches the newest log file alone.
-    await level.del(from, { sync: true });
-    if ((await this.#newestLog()) !== before) {
-      // Whatever the range, this writes all that older log files have into tables. It does not tell when it failed; a write after it does.
-      await level.compactRange(from, from);
-      await level.del(from, { sync: true });
+    let batch = level.batch();
+    for (const { from, to } of ranges) {
+      for (let last: Uint8Array | undefined; ; ) {
+        const keys = await level
+          .keys({ ...(last === undefined ? { gte: from } : { gt: last }), lt: to, limit: CLEARED_KEYS, fillCache: false })
+          .all();
+        for (const key of keys) batch.del(key);
+        last = keys.at(-1);
+        if (batch.length >= CLEARED_KEYS) {
+          await this.#delete(batch);
+          batch = level.batch();
+        }
+        if (keys.length < CLEARED_KEYS) break;
+      }
     }
-    await this.#syncDirectory();
+    await this.#delete(batch);
     await this.#log.called();
   }
 
-  async #newestLog(): Promise<number> {
-    const names = await readdir(this.#directory);
-    return Math.max(...names.filter((name) => LOG_FILE.test(name)).map((name) => Number.parseInt(name, 10)));
+  async #delete(batch: ReturnType<ClassicLevel<Uint8Array, Uint8Array>["batch"]>): Promise<void> {
+    if (batch.length === 0) return batch.close();
+    await batch.write({ sync: true });
+    await this.#syncDirectory();
   }
 
   /** Little is left to LevelDB's own compactions: each that is asked for adds to its manifest, which is as old as the open store. */

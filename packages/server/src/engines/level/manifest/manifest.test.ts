@@ -17,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DiskSpace } from "../disk-space.js";
 import { LevelStore } from "../level-store.js";
 import { Scavenger } from "../scavenger.js";
-import { crc32c, maskedCrc32c } from "./crc32c.js";
+import { crc32c, maskedCrc32c } from "../logs/crc32c.js";
 import { examineManifest } from "./examine-manifest.js";
 
 /** LevelDB writes a table for about as many. */
