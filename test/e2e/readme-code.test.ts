@@ -20,6 +20,14 @@ const GIVEN: readonly (readonly [text: string, heading: string, given: string])[
   ],
   [
     README,
+    "What a queue can do",
+    `declare const holdfast: import("holdfast-client").Holdfast, order: object, invoice: object;
+     declare function isOrder(body: unknown): boolean;
+     declare function ovenIsHot(): boolean;
+     declare function kitchenCloses(): boolean;`,
+  ],
+  [
+    README,
     "Who may do what",
     `import { Holdfast } from "holdfast";
      import { connect } from "holdfast-client";
