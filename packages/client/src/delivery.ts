@@ -2,6 +2,7 @@ import { checkOptions, checkWhole, refusal } from "./check.js";
 import { encoder } from "./encoder.js";
 import type { HoldfastError } from "./errors.js";
 import type { DeliveriesSection, Verb } from "./frame.js";
+import type { DeadLetterHistory } from "./history.js";
 import * as LIMITS from "./limits.js";
 import type { Headers } from "./record.js";
 import { RecordReader } from "./record-view.js";
@@ -40,8 +41,8 @@ export interface Delivery<Body = unknown> {
   readonly correlationId: string | undefined;
   /** 0 to 9, as it was published. */
   readonly priority: number;
-  /** Of a dead letter: `queue` it came from, `reason`, `error` that the consumer gave, `attempts`, and more; else undefined. */
-  readonly history: unknown;
+  /** Of a dead letter: where it came from and why it is here; undefined for other messages. */
+  readonly history: DeadLetterHistory | undefined;
   /** Milliseconds since 1970 by the server's clock. */
   readonly publishedAt: number;
   /** When the lease ends, in milliseconds since 1970 by the server's clock. */

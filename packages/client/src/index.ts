@@ -3,6 +3,7 @@ export { connect, type Holdfast, wrap } from "./client.js";
 export type { ConsumeOptions, Consumer, Handler } from "./consumer.js";
 export type { Delivery } from "./delivery.js";
 export { ERROR_CODES, type ErrorCode, HoldfastError } from "./errors.js";
+export type { DeadLetterHistory, DeadReason } from "./history.js";
 export type { Message, MessageOptions, Receipt, RequestOptions, WaitOptions } from "./message.js";
 export type { ConnectOptions, HoldfastOptions } from "./options.js";
 export type { Page } from "./page.js";

@@ -6,6 +6,7 @@ export { ByteReader, ByteWriter } from "./bytes.js";
 export { ERROR_CODES, type ErrorCode, type ErrorReply, HoldfastError } from "./errors.js";
 export { Fifo } from "./fifo.js";
 export * from "./frame.js";
+export type { DeadLetterHistory, DeadReason } from "./history.js";
 export * as LIMITS from "./limits.js";
 export { DIED_EVENT, NAME_PATTERN, ROOM_MARK } from "./names.js";
 export type { EngineEnd } from "./platform.js";

@@ -1,5 +1,6 @@
 import { FORMAT_JSON, FORMAT_MIXED, readMixed } from "./body.js";
 import { ByteReader, decodeText } from "./bytes.js";
+import type { DeadLetterHistory } from "./history.js";
 import {
   HAS_CORRELATION_ID,
   HAS_EVENT,
@@ -48,8 +49,8 @@ export class RecordReader {
   }
 
   /** Of a dead letter: where it came from, and why it died. */
-  get history(): unknown {
-    return parsed(this.field(HAS_HISTORY));
+  get history(): DeadLetterHistory | undefined {
+    return parsed(this.field(HAS_HISTORY)) as DeadLetterHistory | undefined;
   }
 
   get replyTo(): string | undefined {

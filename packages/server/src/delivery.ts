@@ -1,4 +1,4 @@
-import { type Headers, HoldfastError, LIMITS, type SettleRun } from "holdfast-client/protocol";
+import { type DeadLetterHistory, type Headers, HoldfastError, LIMITS, type SettleRun } from "holdfast-client/protocol";
 import { z } from "zod";
 import { STALE } from "./consumers.js";
 import type { MessageContent } from "./read-message.js";
@@ -49,8 +49,8 @@ export class Delivery<Body = unknown> {
   readonly correlationId: string | undefined;
   /** 0 to 9, as it was published. */
   readonly priority: number;
-  /** Of a dead letter: where it came from and why it is here. */
-  readonly history: unknown;
+  /** Of a dead letter: where it came from and why it is here; undefined for other messages. */
+  readonly history: DeadLetterHistory | undefined;
   /** Milliseconds since 1970. */
   readonly publishedAt: number;
   /** When the lease ends unless it is extended, in milliseconds since 1970. */

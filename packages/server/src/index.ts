@@ -1,4 +1,4 @@
-export { type ErrorCode, type ErrorReply, HoldfastError } from "holdfast-client/protocol";
+export { type DeadLetterHistory, type DeadReason, type ErrorCode, type ErrorReply, HoldfastError } from "holdfast-client/protocol";
 export type { AskedResource, Authorize } from "./auth/access.js";
 export type { GrantInput } from "./auth/grants.js";
 export type { Identity } from "./auth/identity.js";

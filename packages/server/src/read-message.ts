@@ -1,4 +1,4 @@
-import { BUFFERS_MAX, DEPTH_MAX, type Headers, HoldfastError, RecordView } from "holdfast-client/protocol";
+import { BUFFERS_MAX, type DeadLetterHistory, DEPTH_MAX, type Headers, HoldfastError, RecordView } from "holdfast-client/protocol";
 import type { Peeked } from "./engine.js";
 
 /** What a message says, read out of its record. Fields that it does not have are absent. */
@@ -13,7 +13,7 @@ export interface MessageContent {
   /** Absent when it is 0. */
   readonly priority?: number;
   /** Of a dead letter: where it came from and why it is here. */
-  readonly history?: unknown;
+  readonly history?: DeadLetterHistory;
 }
 
 /** A message as `peek` gives it. `invalid` says why its body, then null, could not be read. */

@@ -1,6 +1,7 @@
 import { JsonText } from "../body.js";
 import { checkName } from "../check.js";
 import type { Reply } from "../connection.js";
+import type { DeadLetterHistory } from "../history.js";
 import type { MessageOptions } from "../message.js";
 import { NAME_PATTERN } from "../names.js";
 import type { Page } from "../page.js";
@@ -19,10 +20,14 @@ export interface PeekedMessage<Body = unknown> {
   readonly event?: string | undefined;
   readonly key?: string | undefined;
   readonly headers?: Headers | undefined;
+  /** The queue where an answer is expected. */
+  readonly replyTo?: string | undefined;
+  /** Which request it is, or answers. */
+  readonly correlationId?: string | undefined;
   /** Left out when it is 0. */
   readonly priority?: number | undefined;
   /** Of a dead letter: where it came from and why it is here. */
-  readonly history?: unknown;
+  readonly history?: DeadLetterHistory | undefined;
   /** Why the body could not be read; it is null then. */
   readonly invalid?: string | undefined;
 }

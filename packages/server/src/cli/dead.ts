@@ -121,21 +121,12 @@ async function show(queue: string, id: string, flags: ConnectionFlags): Promise<
   });
 }
 
-/** What a letter's history has, if a server of this version wrote it. */
-interface LetterHistory {
-  readonly reason?: unknown;
-  readonly error?: unknown;
-  readonly attempts?: unknown;
-  readonly deadAt?: unknown;
-}
-
 const LETTER_COLUMNS = {
   head: ["id", "sequence", "attempts", "died", "reason", "error"],
   textFrom: 3,
   nothing: "no dead letters",
   cellsOf: ({ id, sequence, history }: PeekedMessage): string[] => {
-    const { reason, error, attempts, deadAt } = Object(history) as LetterHistory;
-    const died = typeof deadAt === "number" ? new Date(deadAt).toISOString() : "";
-    return [id, sequence, attempts, died, reason, error].map((value) => String(value ?? ""));
+    const died = history && new Date(history.deadAt).toISOString();
+    return [id, sequence, history?.attempts, died, history?.reason, history?.error].map((value) => String(value ?? ""));
   },
 };

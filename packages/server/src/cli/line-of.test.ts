@@ -1,4 +1,4 @@
-import type { Delivery } from "holdfast-client";
+import type { DeadLetterHistory, Delivery } from "holdfast-client";
 import { describe, expect, it } from "vitest";
 import { lineOf } from "./line-of.js";
 
@@ -58,7 +58,8 @@ describe("lineOf", () => {
     });
     const urgent = { ...delivery(1), priority: 9 };
     expect(JSON.parse(lineOf(urgent, true))).toMatchObject({ priority: 9 });
-    const letter = { ...delivery(1), history: { queue: "orders", reason: "attempts" } };
-    expect(JSON.parse(lineOf(letter, true))).toMatchObject({ history: { queue: "orders", reason: "attempts" } });
+    const at = { publishedAt: 1, deadAt: 2 };
+    const history: DeadLetterHistory = { namespace: "/", queue: "orders", sequence: 3, reason: "attempts", attempts: 5, ...at };
+    expect(JSON.parse(lineOf({ ...delivery(1), history }, true))).toMatchObject({ history });
   });
 });
