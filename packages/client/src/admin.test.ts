@@ -29,6 +29,24 @@ test("looking after a queue asks as the protocol says, and gives what the server
   ]);
 });
 
+test("a queue of the namespace that is meant is defined and counted", async () => {
+  const orders = admin(server.connect(), "/shop").queue("orders");
+  const counts = { ready: 2, perSecond: { published: 1.5, delivered: 2, acked: 0 } };
+  server.onRequest = (event) => (event === "holdfast:stats" ? { ok: true, ...counts } : { ok: true });
+  expect(await orders.define({ ordering: "key", maxAttempts: 3 })).toBeUndefined();
+  expect(await orders.stats()).toEqual(counts);
+  const at = { queue: "orders", namespace: "/shop" };
+  expect(server.requests.filter(({ event }) => event !== "holdfast:hello")).toEqual([
+    { event: "holdfast:define", payload: { ordering: "key", maxAttempts: 3, ...at } },
+    { event: "holdfast:stats", payload: at },
+  ]);
+});
+
+test("what cannot be sent as options is refused here", async () => {
+  const options = { maxAttempts: 1n as unknown as number };
+  await expect(admin(server.connect()).queue("orders").define(options)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+});
+
 test("looking after a room asks as the protocol says, and gives what the server replies", async () => {
   const namespace = admin(server.connect(), "/shop");
   const kitchen = namespace.room("kitchen");

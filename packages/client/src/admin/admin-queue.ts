@@ -5,6 +5,7 @@ import type { DeadLetterHistory } from "../history.js";
 import type { MessageOptions } from "../message.js";
 import { NAME_PATTERN } from "../names.js";
 import type { Page } from "../page.js";
+import type { QueueOptions, QueueStats } from "../queue.js";
 import type { Headers } from "../record.js";
 import type { Requests } from "../requests.js";
 import { remove } from "./removal.js";
@@ -73,6 +74,34 @@ export class AdminQueue<Body = unknown> {
     checkName("queue", name);
     this.name = name;
     this.#requests = requests;
+  }
+
+  /**
+   * Creates the queue, or changes the options given; the others keep their value. As `define` of a queue, but in the namespace
+   * that is meant.
+   *
+   * @param options of the queue, with their units and ranges: see `QueueOptions`
+   * @returns resolves once they are in force, also after a crash of the server
+   * @throws HoldfastError by rejection. `BAD_REQUEST`: an option out of its range, or one that the queue cannot take now.
+   *   `TOO_LARGE`: one queue too many
+   *
+   * @example
+   * await admin(holdfast, "/shop").queue("orders").define({ maxAttempts: 10, leaseMs: 60_000 });
+   */
+  async define(options: QueueOptions): Promise<void> {
+    await this.#ask("define", options);
+  }
+
+  /**
+   * Counts of the queue.
+   *
+   * @throws HoldfastError by rejection. `NOT_FOUND`: there is no such queue
+   *
+   * @example
+   * const { ready, blocked, perSecond } = await admin(holdfast, "/shop").queue("orders").stats();
+   */
+  stats(): Promise<QueueStats> {
+    return this.#ask("stats") as Promise<unknown> as Promise<QueueStats>;
   }
 
   /** Removes the queue with every message in it; its consumers end. `NOT_FOUND` when there is none. */
