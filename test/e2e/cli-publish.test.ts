@@ -53,6 +53,32 @@ describe("holdfast publish", () => {
     expect((await publish("5\n", "--priority", "10")).stderr).toContain("--priority");
   });
 
+  it("gives every message the headers of --header, and says where its answer goes", async () => {
+    const headers = ["--header", "source=shop", "--header", "query=a=b", "--header", "empty="];
+    expect(await publish("1\n2\n", ...headers, "--reply-to", "answers", "--correlation-id", "7")).toMatchObject({ code: 0 });
+    await publish("three\n", "--text", "--header", "source=text");
+    const messages = (await stored("--meta")).map((line) => JSON.parse(line) as object);
+    const asked = { headers: { source: "shop", query: "a=b", empty: "" }, replyTo: "answers", correlationId: "7" };
+    expect(messages).toMatchObject([
+      { body: 1, ...asked },
+      { body: 2, ...asked },
+      { body: "three", headers: { source: "text" } },
+    ]);
+    expect(messages[2]).not.toHaveProperty("replyTo");
+  });
+
+  it.each([
+    ["--header", "source"],
+    ["--header", "=shop"],
+    ["--header", "__proto__=shop"],
+    ["--header", "a=1", "--header", "a=2"],
+    ["--reply-to", "no name"],
+    ["--correlation-id", "x".repeat(129)],
+    ["--event", ""],
+  ])("takes no such value of %s", async (...flags) => {
+    expect(await publish("1\n", ...flags)).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/^holdfast: [^\n]+\n$/) });
+  });
+
   it("says that it waits where the queue is full, and goes on when there is room", async () => {
     await run("define", "orders", "--depth-max", "1");
     const cli = served.shell.start(["publish", "orders", "--url", served.url]);

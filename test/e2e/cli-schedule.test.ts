@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ServedShell } from "./served-shell.js";
+import { objects, ServedShell } from "./served-shell.js";
 
 const served = ServedShell.forEachTest();
 const { run, output } = served;
@@ -27,6 +27,17 @@ describe("holdfast schedule", () => {
     expect(await output("schedule", "list", "reports")).toBe("no schedules\n");
   });
 
+  it("takes all that may come with a message", async () => {
+    const flags = ["--priority", "3", "--delay-ms", "1000", "--ttl-ms", "60000", "--header", "source=clock", "--header", "trace=17"];
+    const set = ["schedule", "set", "reports", "hour", "@hourly", "{}", "--reply-to", "answers", "--correlation-id", "7", ...flags];
+    expect(await output(...set)).toMatch(/^next /);
+    const [schedule] = objects(await output("schedule", "list", "reports", "--json"));
+    const headers = { source: "clock", trace: "17" };
+    expect(schedule).toMatchObject({
+      message: { body: {}, headers, replyTo: "answers", correlationId: "7", priority: 3, delayMs: 1_000, ttlMs: 60_000 },
+    });
+  });
+
   it("publishes by the second", async () => {
     await output("schedule", "set", "ticks", "tick", "* * * * * *", '{"n":1}');
     const { stdout } = await run("consume", "ticks", "--count", "2");
@@ -37,6 +48,23 @@ describe("holdfast schedule", () => {
     for (const [code, ...args] of [
       [2, "set", "reports", "no name", "@daily", "{}"],
       [2, "set", "reports", "nightly", "@daily", "{"],
+      [2, "set", "reports", "nightly", "@daily", "{}", "--header", "source"],
+      [
+        4,
+        "set",
+        "reports",
+        "nightly",
+        "@daily",
+        "{}",
+        "--reply-to",
+        "reports",
+        "--priority",
+        "9",
+        "--key",
+        "team",
+        "--timezone",
+        "Mars/Olympus",
+      ],
       [4, "set", "reports", "nightly", "61 * * * *", "{}"],
       [4, "set", "reports", "nightly", "@daily", "{}", "--timezone", "Mars/Olympus"],
       [4, "remove", "reports", "nightly"],

@@ -1,6 +1,6 @@
 import { connect } from "holdfast-client";
 import { describe, expect, it } from "vitest";
-import { ServedShell } from "./served-shell.js";
+import { objects, ServedShell } from "./served-shell.js";
 
 const served = ServedShell.forEachTest();
 const { run, output } = served;
@@ -46,6 +46,28 @@ describe("holdfast purge", () => {
   });
 });
 
+describe("holdfast pause and resume", () => {
+  it("are about the dead-letter queue with --dead", async () => {
+    await kill("orders", { item: "cod" });
+    const paused = async (): Promise<unknown> => {
+      const all = objects(await output("queues", "--json")) as { queue: string; paused: boolean }[];
+      return all.map(({ queue, paused: is }) => [queue, is]);
+    };
+    expect(await output("pause", "orders", "--dead")).toBe("");
+    expect(await paused()).toEqual([
+      ["orders", false],
+      ["orders.dead", true],
+    ]);
+    expect(await output("resume", "orders", "--dead")).toBe("");
+    expect(await paused()).toEqual([
+      ["orders", false],
+      ["orders.dead", false],
+    ]);
+    await output("define", "clicks", "--dead-letter", "none");
+    expect(await run("pause", "clicks", "--dead")).toMatchObject({ code: 4, stderr: expect.stringContaining("no dead-letter queue") });
+  });
+});
+
 describe("holdfast dead", () => {
   it("lists, shows, redrives and purges", async () => {
     await kill("orders", { item: "cod" }, { item: "hake" }, { item: "eel" });
@@ -58,6 +80,9 @@ describe("holdfast dead", () => {
     expect(table[0]).toMatch(/^id +sequence +attempts +died +reason +error$/);
     expect(table[2]).toMatch(new RegExp(`^${hake} +2 +1 +\\d{4}-\\S+Z +rejected +no such fish$`));
     expect(await output("dead", "list", "orders", "--limit", "1", "--json")).toContain('"cod"');
+    expect(objects(await output("dead", "list", "orders", "--after", "1", "--limit", "1", "--json"))).toEqual([letters[1]]);
+    expect(await output("dead", "list", "orders", "--after", "3")).toBe("no dead letters\n");
+    expect(await run("dead", "list", "orders", "--after", "-1")).toMatchObject({ code: 2 });
     expect(JSON.parse(await output("dead", "show", "orders", hake))).toEqual(letters[1]);
     expect(JSON.parse(await output("dead", "show", "orders", hake, "--json"))).toEqual(letters[1]);
     expect(await run("dead", "show", "orders", "none")).toMatchObject({ code: 4, stdout: "" });

@@ -33,8 +33,8 @@ it("the lines of the command line are as they stand there", async () => {
   const env = { ...process.env, HOLDFAST_URL: url, PATH: `${directory}:${process.env.PATH ?? ""}` };
   // The message whose receipts are asked for, as the user whom the command is.
   await shell.run(["emit", "kitchen", "order", "--id-field", "id", "--url", url], '{"id":"order-17"}\n');
-  // What serves or waits until it is interrupted is run by other tests.
-  const ending = linesUnder("The command line").filter((line) => !/^holdfast (serve|consume|join) /.test(line));
+  // What serves, or waits for somebody, is run by other tests.
+  const ending = linesUnder("The command line").filter((line) => !/^holdfast (serve|consume|request|join) /.test(line));
   expect(ending.length).toBeGreaterThan(12);
   for (const line of ending) {
     await promisify(execFile)("sh", ["-c", line], { cwd: directory, env, timeout: 25_000 });

@@ -18,6 +18,7 @@ test("looking after a queue asks as the protocol says, and gives what the server
   ]);
   expect(await orders.deadLetters({ after: 2, limit: 1 })).toEqual({ items: [1], next: 7 });
   expect([await orders.pause(), await orders.resume()]).toEqual([undefined, undefined]);
+  expect([await orders.pause({ dead: true }), await orders.resume({ dead: true })]).toEqual([undefined, undefined]);
   expect(server.requests.filter(({ event }) => event !== "holdfast:hello")).toEqual([
     { event: "holdfast:purge", payload: { queue: "orders" } },
     { event: "holdfast:redrive", payload: { queue: "orders" } },
@@ -26,6 +27,8 @@ test("looking after a queue asks as the protocol says, and gives what the server
     { event: "holdfast:dead", payload: { queue: "orders", after: 2, limit: 1 } },
     { event: "holdfast:pause", payload: { queue: "orders" } },
     { event: "holdfast:resume", payload: { queue: "orders" } },
+    { event: "holdfast:pause", payload: { queue: "orders", dead: true } },
+    { event: "holdfast:resume", payload: { queue: "orders", dead: true } },
   ]);
 });
 

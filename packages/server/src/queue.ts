@@ -20,13 +20,14 @@ import {
   validScheduleName,
 } from "./schedule.js";
 import type { Settings } from "./settings.js";
-import { redriveIds } from "./upkeep.js";
+import { deadLetterQueueOf, redriveIds } from "./upkeep.js";
 import { checkFunction, validate } from "./validate.js";
 
 const consumeOptions = z.strictObject({
   maxInFlight: z.int().min(1).optional(),
   extendForMs: z.int().min(0).max(LIMITS.leaseMsMax).default(3_600_000),
 });
+const pauseOptions = z.strictObject({ dead: z.literal(true).optional() });
 const redriveOptions = z.strictObject({ ids: redriveIds.optional() });
 const schedulesOptions = z.strictObject({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) });
 const peekOptions = z.strictObject({ after: z.int().min(0).default(0), limit: z.int().min(1).max(1_000).default(100) });
@@ -194,14 +195,28 @@ export class Queue<Body = unknown> {
     return this.#broker.purge(this.#address);
   }
 
-  /** Hands out no message until `resume`, also after a restart; it takes messages, and deliveries under way go on. Errors as `purge`. */
-  async pause(): Promise<void> {
-    await this.#broker.pause(this.#address);
+  /**
+   * Hands out no message until `resume`, also after a restart; it takes messages, and deliveries under way go on.
+   *
+   * @param options `dead`: its dead-letter queue is meant, and not the queue itself, also before the first letter came to it
+   * @returns resolves once it holds, also after a crash
+   *
+   * Errors as `purge`; `NOT_FOUND` also when with `dead` the queue has no dead-letter queue.
+   *
+   * @example
+   * await orders.pause({ dead: true });
+   */
+  async pause(options: { readonly dead?: true | undefined } = {}): Promise<void> {
+    await this.#broker.pause(await this.#concerned(options));
   }
 
-  /** Hands out messages again. Errors as `purge`. */
-  async resume(): Promise<void> {
-    await this.#broker.resume(this.#address);
+  /** Hands out messages again; options and errors as `pause`. */
+  async resume(options: { readonly dead?: true | undefined } = {}): Promise<void> {
+    await this.#broker.resume(await this.#concerned(options));
+  }
+
+  async #concerned(options: object): Promise<QueueAddress> {
+    return validate(pauseOptions, options, "options").dead === true ? deadLetterQueueOf(this.#broker, this.#address) : this.#address;
   }
 
   /**

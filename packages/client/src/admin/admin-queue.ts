@@ -147,14 +147,23 @@ export class AdminQueue<Body = unknown> {
     return this.#count("purge");
   }
 
-  /** Hands out no message until `resume`, also after a restart; it takes messages, and deliveries under way go on. `NOT_FOUND` when there is none. */
-  async pause(): Promise<void> {
-    await this.#ask("pause");
+  /**
+   * Hands out no message until `resume`, also after a restart; it takes messages, and deliveries under way go on.
+   *
+   * @param options `dead`: its dead-letter queue is meant, and not the queue itself, also before the first letter came to it
+   * @returns resolves once it holds, also after a crash of the server
+   * @throws HoldfastError by rejection. `NOT_FOUND`: there is no such queue, or with `dead` it has no dead-letter queue
+   *
+   * @example
+   * await orders.pause({ dead: true });
+   */
+  async pause(options?: { readonly dead?: true | undefined }): Promise<void> {
+    await this.#ask("pause", options);
   }
 
-  /** Hands out messages again. `NOT_FOUND` when there is none. */
-  async resume(): Promise<void> {
-    await this.#ask("resume");
+  /** Hands out messages again; options and errors as `pause`. */
+  async resume(options?: { readonly dead?: true | undefined }): Promise<void> {
+    await this.#ask("resume", options);
   }
 
   /**

@@ -18,6 +18,14 @@ export function queueArgument(text: string): string {
   throw new InvalidArgumentError("Expected 1 to 128 of A-Z a-z 0-9 . _ : -");
 }
 
+/** A parser of texts of 1 to `bytesMax` bytes. */
+export function textArgument(bytesMax: number): (text: string) => string {
+  return (text) => {
+    if (text !== "" && Buffer.byteLength(text) <= bytesMax) return text;
+    throw new InvalidArgumentError(`Expected 1 to ${bytesMax} bytes.`);
+  };
+}
+
 /** The name of a room or a device. */
 export function nameArgument(text: string): string {
   if (NAME_PATTERN.test(text)) return text;

@@ -1,14 +1,14 @@
 import type { Command } from "commander";
 import type { Holdfast } from "holdfast-client";
 import { admin, type PeekedMessage } from "holdfast-client/admin";
-import { queueArgument, wholeNumber } from "./arguments.js";
+import { queueArgument } from "./arguments.js";
 import { confirm } from "./confirm.js";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
 import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
 import { jsonOf } from "./line-of.js";
 import { LineWriter, openStdout } from "./line-writer.js";
-import { LIMIT_MAX, type ListFlags, writeList } from "./list.js";
-import { PAGE, pagesOf } from "./pages.js";
+import { type MessageListFlags, withMessageListFlags, writeMessages } from "./message-list.js";
+import { pagesOf } from "./pages.js";
 import { type CountFlags, tellCount } from "./upkeep.js";
 
 const HELP = `
@@ -24,10 +24,12 @@ Examples:
 ${EXIT_CODES_HELP}`;
 
 const LIST_HELP = `
-With --json one object a letter and line, with its body; bytes are { "$base64": "..." }.
+With --after those behind that sequence, which is their place among the dead letters. With --json one object a letter and line, with
+its body; bytes are { "$base64": "..." }.
 
 Examples:
   $ holdfast dead list orders
+  $ holdfast dead list orders --after 1200 --limit 10
   $ holdfast dead list orders --limit 1000 --json | jq -r 'select(.history.reason == "attempts") | .id'
 ${EXIT_CODES_HELP}`;
 
@@ -57,13 +59,10 @@ ${EXIT_CODES_HELP}`;
 
 export function addDead(program: Command): void {
   const dead = program.command("dead").description("List, show, redrive and purge dead letters.").addHelpText("after", HELP);
-  withConnectionFlags(dead.command("list"))
+  const listing = withConnectionFlags(dead.command("list"))
     .description("List the dead letters of a queue, the oldest first.")
-    .argument("<queue>", "the queue they were published to", queueArgument)
-    .option("--limit <count>", "how many at most", wholeNumber(1, LIMIT_MAX), PAGE)
-    .option("--json", "JSON objects instead of a table")
-    .addHelpText("after", LIST_HELP)
-    .action(list);
+    .argument("<queue>", "the queue they were published to", queueArgument);
+  withMessageListFlags(listing).addHelpText("after", LIST_HELP).action(list);
   withConnectionFlags(dead.command("show"))
     .description("Show dead letters of a queue with all that is known of them.")
     .argument("<queue>", "the queue they were published to", queueArgument)
@@ -98,13 +97,11 @@ async function purge(queue: string, flags: CountFlags): Promise<void> {
   await tellCount(flags, queue, "purged", (holdfast) => admin(holdfast).queue(queue).purgeDeadLetters());
 }
 
-const lettersOf = (holdfast: Holdfast, queue: string): AsyncGenerator<readonly PeekedMessage[]> =>
-  pagesOf((page) => admin(holdfast).queue(queue).deadLetters(page));
+const lettersOf = (holdfast: Holdfast, queue: string, after?: number): AsyncGenerator<readonly PeekedMessage[]> =>
+  pagesOf((page) => admin(holdfast).queue(queue).deadLetters(page), after);
 
-async function list(queue: string, flags: ListFlags): Promise<void> {
-  const writer = new LineWriter(openStdout(), () => undefined);
-  await withServer(flags, (holdfast) => writeList(writer, lettersOf(holdfast, queue), LETTER_COLUMNS, flags));
-}
+const list = (queue: string, flags: MessageListFlags): Promise<void> =>
+  writeMessages(flags, LETTER_COLUMNS, (holdfast) => lettersOf(holdfast, queue, flags.after));
 
 async function show(queue: string, id: string, flags: ConnectionFlags): Promise<void> {
   const writer = new LineWriter(openStdout(), () => undefined);

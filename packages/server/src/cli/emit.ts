@@ -63,7 +63,7 @@ async function emit(room: string, event: string, given: readonly string[], flags
   const targetOf = (holdfast: Holdfast): LineTarget => new RoomEmitter(holdfast, options);
   if (values.length > 0) return emitOnce(room, values, ttlMs, targetOf, flags);
   const { publishLines } = await import("./publish-lines.js");
-  const form = { text, event: undefined, priority: undefined, idField, keyField: undefined, ttlMs };
+  const form = { text, idField, keyField: undefined, options: { ttlMs } };
   await publishLines("emitted", room, form, flags, targetOf, { user: userOf(flags) });
 }
 

@@ -2,13 +2,12 @@ import { JsonText } from "holdfast-client";
 import { describe, expect, it } from "vitest";
 import { BadLine, type LineForm, messageOf } from "./line-message.js";
 
-const json: LineForm = { text: false, event: undefined, priority: undefined, idField: undefined, keyField: undefined };
+const json: LineForm = { text: false, idField: undefined, keyField: undefined, options: {} };
 
 describe("messageOf", () => {
-  it("gives every line the event and the priority of the command", () => {
-    for (const text of [true, false]) {
-      expect(messageOf("17", { ...json, text, event: "order", priority: 3 })?.options).toMatchObject({ event: "order", priority: 3 });
-    }
+  it("gives every line what the command says of each message", () => {
+    const options = { event: "order", priority: 3, headers: { trace: "1" }, replyTo: "answers", delayMs: 1_000, ttlMs: 0 };
+    for (const text of [true, false]) expect(messageOf("17", { ...json, text, options })?.options).toMatchObject(options);
   });
 
   it("takes a JSON value of any kind", () => {
@@ -23,17 +22,12 @@ describe("messageOf", () => {
   });
 
   it("takes a text as it is", () => {
-    expect(messageOf('{"a": 1} ', { ...json, text: true, event: "line" })).toEqual({ body: '{"a": 1} ', options: { event: "line" } });
-  });
-
-  it("gives every message the same delay and time to live", () => {
-    const form = { ...json, delayMs: 1_000, ttlMs: 0 };
-    expect(messageOf("1", form)?.options).toMatchObject({ delayMs: 1_000, ttlMs: 0 });
-    expect(messageOf("1", { ...form, text: true })?.options).toMatchObject({ delayMs: 1_000, ttlMs: 0 });
+    const form = { ...json, text: true, options: { event: "line" } };
+    expect(messageOf('{"a": 1} ', form)).toEqual({ body: '{"a": 1} ', options: { event: "line" } });
   });
 
   it("finds id and key in the body's fields", () => {
-    const form = { ...json, event: "order", idField: "id", keyField: "table" };
+    const form = { ...json, options: { event: "order" }, idField: "id", keyField: "table" };
     expect(messageOf('{"id":"a-1","table":4}', form)?.options).toEqual({ event: "order", id: "a-1", key: "4" });
   });
 

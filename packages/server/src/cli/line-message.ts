@@ -7,12 +7,10 @@ import { oneLine } from "./one-line.js";
 export interface LineForm {
   /** The line is the body, not JSON. */
   readonly text: boolean;
-  readonly event: string | undefined;
-  readonly priority: number | undefined;
   readonly idField: string | undefined;
   readonly keyField: string | undefined;
-  readonly delayMs?: number | undefined;
-  readonly ttlMs?: number | undefined;
+  /** What comes with every message. */
+  readonly options: Omit<MessageOptions, "id" | "key">;
 }
 
 export interface LineMessage {
@@ -27,8 +25,8 @@ export class BadLine extends Error {
 
 /** The message of a line, or undefined when the line is empty. Throws `BadLine`. */
 export function messageOf(line: string, form: LineForm): LineMessage | undefined {
-  const { event, priority, delayMs, ttlMs } = form;
-  if (form.text) return { body: line, options: { event, priority, delayMs, ttlMs } };
+  const { options } = form;
+  if (form.text) return { body: line, options };
   if (line.trim() === "") return undefined;
   const value = parse(line);
   const id = fieldOf(value, form.idField);
@@ -37,7 +35,7 @@ export function messageOf(line: string, form: LineForm): LineMessage | undefined
     validate(messageOptions, { id, key }, "message");
     return new JsonText(line.trim());
   });
-  return { body, options: { event, priority, delayMs, ttlMs, id, key } };
+  return { body, options: { ...options, id, key } };
 }
 
 /** What no server would take is a fault of the line, and found before it is sent. */

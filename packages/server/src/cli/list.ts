@@ -14,7 +14,7 @@ export interface ListFlags extends ConnectionFlags {
 export const LIMIT_MAX = 1_000_000;
 
 /** How a list is shown to people. */
-interface Columns<Item> {
+export interface Columns<Item> {
   readonly head: readonly string[];
   /** What comes from a peer may hold anything: it is made harmless for a terminal here. */
   readonly cellsOf: (item: Item) => readonly string[];

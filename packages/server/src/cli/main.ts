@@ -20,6 +20,7 @@ import { addKey } from "./key.js";
 import { oneLine } from "./one-line.js";
 import { addPublish } from "./publish.js";
 import { addQueues } from "./queues.js";
+import { addRequest } from "./request.js";
 import { addRestore } from "./restore.js";
 import { addSchedule } from "./schedule.js";
 import { addServe } from "./serve.js";
@@ -41,7 +42,7 @@ ${EXIT_CODES_HELP}`;
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
 
 const program = new Command("holdfast")
-  .description("Durable queues and rooms over Socket.IO: run a server, publish, consume, emit, join, look.")
+  .description("Durable queues and rooms over Socket.IO: run a server, publish, consume, ask, emit, join, look.")
   .version(version)
   .addHelpText("after", HELP)
   .exitOverride()
@@ -50,6 +51,7 @@ const program = new Command("holdfast")
 addServe(program);
 addPublish(program);
 addConsume(program);
+addRequest(program);
 addEmit(program);
 addJoin(program);
 addReceipts(program);

@@ -1,12 +1,11 @@
 import type { Command } from "commander";
-import { admin, type PeekedMessage } from "holdfast-client/admin";
-import { queueArgument, wholeNumber } from "./arguments.js";
-import { withConnectionFlags, withServer } from "./connection.js";
+import { admin } from "holdfast-client/admin";
+import { queueArgument } from "./arguments.js";
+import { withConnectionFlags } from "./connection.js";
 import { EXIT_CODES_HELP } from "./exit-codes.js";
-import { LineWriter, openStdout } from "./line-writer.js";
-import { LIMIT_MAX, type ListFlags, writeList } from "./list.js";
 import { MESSAGE_COLUMNS } from "./message-columns.js";
-import { PAGE, pagesOf } from "./pages.js";
+import { type MessageListFlags, withMessageListFlags, writeMessages } from "./message-list.js";
+import { pagesOf } from "./pages.js";
 
 const HELP = `
 Nothing is leased: consumers get every message all the same. The oldest come first; with --after those behind that sequence. On a
@@ -23,38 +22,12 @@ Examples:
   $ holdfast peek orders.dead
 ${EXIT_CODES_HELP}`;
 
-interface PeekFlags extends ListFlags {
-  readonly after: number;
-  readonly limit: number;
-}
-
-const SEQUENCE_MAX = 0xffff_ffff_ffff;
-
 export function addPeek(program: Command): void {
-  withConnectionFlags(program.command("peek"))
+  const command = withConnectionFlags(program.command("peek"))
     .description("Show messages of a queue without consuming them.")
-    .argument("<queue>", "name of the queue", queueArgument)
-    .option("--after <sequence>", "only messages behind it", wholeNumber(0, SEQUENCE_MAX), 0)
-    .option("--limit <count>", "how many at most", wholeNumber(1, LIMIT_MAX), PAGE)
-    .option("--json", "JSON objects instead of a table")
-    .addHelpText("after", HELP)
-    .action(peek);
+    .argument("<queue>", "name of the queue", queueArgument);
+  withMessageListFlags(command).addHelpText("after", HELP).action(peek);
 }
 
-async function peek(queue: string, flags: PeekFlags): Promise<void> {
-  const writer = new LineWriter(openStdout(), () => undefined);
-  let last = flags.after;
-  const cellsOf = (message: PeekedMessage): string[] => {
-    last = message.sequence;
-    return MESSAGE_COLUMNS.cellsOf(message);
-  };
-  const isCut = await withServer(flags, (holdfast) =>
-    writeList(
-      writer,
-      pagesOf((page) => admin(holdfast).queue(queue).peek(page), flags.after),
-      { ...MESSAGE_COLUMNS, cellsOf },
-      flags,
-    ),
-  );
-  if (isCut && process.stdout.isTTY) process.stderr.write(`more with --after ${last}\n`);
-}
+const peek = (queue: string, flags: MessageListFlags): Promise<void> =>
+  writeMessages(flags, MESSAGE_COLUMNS, (holdfast) => pagesOf((page) => admin(holdfast).queue(queue).peek(page), flags.after));

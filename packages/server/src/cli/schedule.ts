@@ -1,11 +1,13 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { admin, type ScheduleEntry } from "holdfast-client/admin";
-import { NAME_PATTERN } from "holdfast-client/protocol";
-import { queueArgument } from "./arguments.js";
+import { LIMITS, NAME_PATTERN } from "holdfast-client/protocol";
+import { queueArgument, textArgument } from "./arguments.js";
+import { bodyOf } from "./body-argument.js";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
-import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
+import { EXIT_CODES_HELP } from "./exit-codes.js";
 import { LineWriter, openStdout } from "./line-writer.js";
 import { type ListFlags, writeList } from "./list.js";
+import { type MessageFlags, messageOptionsOf, type ReplyFlags, withMessageFlags, withReplyFlags } from "./message-flags.js";
 import { namedPagesOf } from "./pages.js";
 
 const HELP = `
@@ -26,6 +28,7 @@ Examples:
   $ holdfast schedule set reports nightly '0 2 * * *' '{"kind":"sales"}' --timezone Europe/Berlin
   $ holdfast schedule set orders tick '*/10 * * * * *' tick --text
   $ holdfast schedule set mails monday '30 8 * * MON' '{}' --event remind --key team
+  $ holdfast schedule set checks hourly @hourly '{}' --ttl-ms 3600000 --header source=clock
 ${EXIT_CODES_HELP}`;
 
 const LIST_HELP = `
@@ -43,17 +46,17 @@ Examples:
   $ holdfast schedule remove reports nightly
 ${EXIT_CODES_HELP}`;
 
-interface SetFlags extends ListFlags {
+interface SetFlags extends ConnectionFlags, MessageFlags, ReplyFlags {
   readonly timezone?: string;
   readonly text?: true;
-  readonly event?: string;
   readonly key?: string;
+  readonly json?: true;
 }
 
 export function addSchedule(program: Command): void {
   const schedule = program.command("schedule").description("Publish a message again and again, by a cron pattern.");
   schedule.addHelpText("after", HELP);
-  withConnectionFlags(schedule.command("set"))
+  const setting = withConnectionFlags(schedule.command("set"))
     .description("Create or replace a schedule.")
     .argument("<queue>", "the queue it publishes to", queueArgument)
     .argument("<name>", "name of the schedule", scheduleArgument)
@@ -61,8 +64,8 @@ export function addSchedule(program: Command): void {
     .argument("<body>", "what it publishes: a JSON value, or with --text the text itself")
     .option("--timezone <name>", "the zone whose clocks are meant, such as Europe/Berlin (default: UTC)")
     .option("--text", "the body is a text, not JSON")
-    .option("--event <name>", "event name of the messages")
-    .option("--key <key>", "ordering key of the messages")
+    .option("--key <key>", "ordering key of each message", textArgument(LIMITS.keyBytesMax));
+  withReplyFlags(withMessageFlags(setting, "each message"), "each message")
     .option("--json", "a JSON object instead of a sentence")
     .addHelpText("after", SET_HELP)
     .action(set);
@@ -88,21 +91,12 @@ function scheduleArgument(text: string): string {
 }
 
 async function set(queue: string, name: string, cron: string, text: string, flags: SetFlags): Promise<void> {
-  const { timezone, event, key } = flags;
-  const body: unknown = flags.text ? text : jsonArgument(text);
+  const { timezone, key, text: isText = false } = flags;
+  const options = { ...messageOptionsOf(flags), key };
+  const body = await bodyOf(text, isText);
   const writer = new LineWriter(openStdout(), () => undefined);
-  const { next } = await withServer(flags, (holdfast) =>
-    admin(holdfast).queue(queue).schedule(name, { cron, timezone }, body, { event, key }),
-  );
+  const { next } = await withServer(flags, (holdfast) => admin(holdfast).queue(queue).schedule(name, { cron, timezone }, body, options));
   await writer.write(flags.json ? JSON.stringify({ queue, name, next }) : `next ${new Date(next).toISOString()}`);
-}
-
-function jsonArgument(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new CommandError(EXIT.usage, `the body is ${JSON.stringify(text.slice(0, 80))}, expected JSON; --text takes it as it is`);
-  }
 }
 
 async function list(queue: string, flags: ListFlags): Promise<void> {

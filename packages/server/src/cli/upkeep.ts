@@ -21,13 +21,19 @@ The queue goes on taking messages, and deliveries under way go on. It stays paus
 
 Examples:
   $ holdfast pause orders
+  $ holdfast pause orders --dead
   $ holdfast resume orders
 ${EXIT_CODES_HELP}`;
 
 const RESUME_HELP = `
 Examples:
   $ holdfast resume orders
+  $ holdfast resume orders --dead
 ${EXIT_CODES_HELP}`;
+
+interface PauseFlags extends ConnectionFlags {
+  readonly dead?: true;
+}
 
 /** Flags of commands that tell a number, and may ask before they act. */
 export interface CountFlags extends ConnectionFlags {
@@ -46,13 +52,19 @@ export function addUpkeep(program: Command): void {
   withConnectionFlags(program.command("pause"))
     .description("Hand out no messages of a queue until it is resumed.")
     .argument("<queue>", "name of the queue", queueArgument)
+    .option("--dead", "its dead-letter queue instead")
     .addHelpText("after", PAUSE_HELP)
-    .action((queue: string, flags: ConnectionFlags) => withServer(flags, (holdfast) => admin(holdfast).queue(queue).pause()));
+    .action((queue: string, { dead, ...flags }: PauseFlags) =>
+      withServer(flags, (holdfast) => admin(holdfast).queue(queue).pause({ dead })),
+    );
   withConnectionFlags(program.command("resume"))
     .description("Hand out messages of a paused queue again.")
     .argument("<queue>", "name of the queue", queueArgument)
+    .option("--dead", "its dead-letter queue instead")
     .addHelpText("after", RESUME_HELP)
-    .action((queue: string, flags: ConnectionFlags) => withServer(flags, (holdfast) => admin(holdfast).queue(queue).resume()));
+    .action((queue: string, { dead, ...flags }: PauseFlags) =>
+      withServer(flags, (holdfast) => admin(holdfast).queue(queue).resume({ dead })),
+    );
 }
 
 async function purge(queue: string, flags: CountFlags): Promise<void> {
