@@ -11,7 +11,8 @@ import { Interruption } from "./signals.js";
 
 const HELP = `
 Each message is one line of standard output: its body as JSON. Bytes are { "$base64": "..." }. With --meta a line is
-{ "id", "sequence", "attempt", "publishedAt", "event", "key", "headers", "body" }.
+{ "id", "sequence", "attempt", "publishedAt", "event", "key", "headers", "replyTo", "correlationId", "priority", "history",
+"body" }, without what the message does not have; history is that of a dead letter, priority is left out when it is 0.
 
 A message is acknowledged only after its line was handed to the operating system. At least once: a command that is
 killed between the two writes the line again when it runs again; --meta tells by id and attempt. What stands in a pipe

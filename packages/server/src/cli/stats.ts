@@ -13,8 +13,10 @@ import { targetOf } from "./target.js";
 
 const HELP = `
 With --json one object a queue and line. ready: waiting; in flight: with a consumer; delayed: waiting for their time;
-parked: behind others of their key; the others count what happened since the queue was created. "(paused)" and "(2 blocked)" stand
-beside the name of a queue that hands out nothing, and of one with keys that are blocked (holdfast blocked).
+parked: behind others of their key. dead, acked, expired and purged count what happened since the queue was created.
+in/s and out/s: messages a second, published and delivered, over the last 5 to 10 s; size: bytes of what is not settled; oldest: the
+age of the oldest of it. "(paused)" and "(2 blocked)" stand beside the name of a queue that hands out nothing, and of one with keys
+that are blocked (holdfast blocked).
 
 Of a room: messages and size are what it keeps; published and expired count what was emitted since it was created, and went by
 retention; online are devices that are connected now.
