@@ -20,6 +20,7 @@ const PROMISES = [
   "O4",
   "D1",
   "T1",
+  "T2",
   "G1",
   "S1",
   "S2",
