@@ -1,10 +1,10 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import type { StoredEngine } from "../../packages/server/src/engines/stored-engine.js";
 import type { RoomLedger } from "../../packages/server/src/room-engine.js";
+import { engineName } from "./engine-name.js";
 import { readRecord } from "./messages.js";
 import type { MemberName, Target } from "./room-history.js";
 import { DEVICES, USERS } from "./simulated-rooms.js";
-import { engineName } from "./sole-owner.js";
 import type { World } from "./world.js";
 
 /** Longer than what was sent waits for its settlement. */

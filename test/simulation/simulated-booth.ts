@@ -1,12 +1,13 @@
 import type { StoredEngine } from "../../packages/server/src/engines/stored-engine.js";
 import type { RoomTarget } from "../../packages/server/src/room-engine.js";
+import { engineName } from "./engine-name.js";
 import { failureOf } from "./failure.js";
 import { type Content, digestOf, packLetters } from "./messages.js";
 import type { MemberName, Target } from "./room-history.js";
 import { changeMember } from "./simulated-members.js";
 import { fatesOf } from "./simulated-publishers.js";
 import { chooseExcept, USERS } from "./simulated-rooms.js";
-import { engineName, SoleOwner } from "./sole-owner.js";
+import { SoleOwner } from "./sole-owner.js";
 import type { World } from "./world.js";
 
 const KIND = "booth";

@@ -2,11 +2,11 @@ import type { SettleRun } from "holdfast-client/protocol";
 import type { Leased } from "../../packages/server/src/engine.js";
 import type { StoredEngine } from "../../packages/server/src/engines/stored-engine.js";
 import { leaseOf, tokenOf } from "../../packages/server/src/gateway/token.js";
+import { engineName } from "./engine-name.js";
 import { failureOf } from "./failure.js";
 import type { Settle, Token } from "./history.js";
 import { readRecord } from "./messages.js";
 import { type Channel, newChannel } from "./network.js";
-import { engineName } from "./sole-owner.js";
 import type { World } from "./world.js";
 
 /** A delivery as its consumer keeps it. */

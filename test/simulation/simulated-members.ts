@@ -1,6 +1,6 @@
+import { engineName } from "./engine-name.js";
 import { failureOf } from "./failure.js";
 import type { MemberName } from "./room-history.js";
-import { engineName } from "./sole-owner.js";
 import type { World } from "./world.js";
 
 /** Changes who is in a room, as a call that is in the history already. */

@@ -1,7 +1,8 @@
 import type { StoredEngine } from "../../packages/server/src/engines/stored-engine.js";
+import { engineName } from "./engine-name.js";
 import { failureOf } from "./failure.js";
 import { packLetters } from "./messages.js";
-import { engineName, SoleOwner } from "./sole-owner.js";
+import { SoleOwner } from "./sole-owner.js";
 import type { World } from "./world.js";
 
 /** How often occurrences come; each divides the minute, or begins anew with it. */

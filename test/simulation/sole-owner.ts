@@ -1,11 +1,6 @@
 import type { StoredEngine } from "../../packages/server/src/engines/stored-engine.js";
+import { engineName, SEPARATOR } from "./engine-name.js";
 import type { World } from "./world.js";
-
-/** Between a name and which of that name it is, in a history. */
-const SEPARATOR = "#";
-
-/** What the engine calls a queue or room of the history. */
-export const engineName = (name: string): string => name.split(SEPARATOR)[0] ?? name;
 
 type Step = (engine: StoredEngine) => Promise<void>;
 

@@ -1,4 +1,5 @@
 import type { QueueAddress } from "../../packages/server/src/engine.js";
+import { engineName } from "./engine-name.js";
 import type { HistoryEntry } from "./history-log.js";
 import { HistoryLog } from "./history-log.js";
 import { Network } from "./network.js";
@@ -15,7 +16,6 @@ import { SimulatedServer } from "./simulated-server.js";
 import { Shed } from "./simulated-shed.js";
 import { SimulatedDisk } from "./simulated-store.js";
 import { Timekeeper } from "./simulated-timekeeper.js";
-import { engineName } from "./sole-owner.js";
 import { VirtualTime } from "./virtual-time.js";
 
 /** Everything of one run: a server on a disk, queues, and those who publish and consume. */

@@ -1,7 +1,7 @@
+import { engineName } from "../engine-name.js";
 import type { HistoryEvent } from "../history.js";
 import type * as history from "../schedule-history.js";
 import type { Chime, Chimes } from "../schedule-history.js";
-import { engineName } from "../sole-owner.js";
 import { CallLog, type CallRecord, mayHaveHappened } from "./calls.js";
 import { addTo, type Run } from "./run.js";
 import type { Report } from "./violation.js";
