@@ -17,17 +17,21 @@ afterEach(() => {
 });
 
 describe("the simulation finds a bug that was put in", () => {
-  it.each([...SABOTAGES, ...ROOM_SABOTAGES, ...OWN_PUBLISH_SABOTAGES])("$bug: $kind", { timeout: 120_000 }, async ({ kind, apply }) => {
-    takeOut = apply();
-    const found = new Set<string>();
-    for (let seed = 1; seed <= SEEDS_MAX && !found.has(kind); seed++) {
-      try {
-        for (const violation of check(await simulate(seed, OPERATIONS))) found.add(violation.kind);
-      } catch (error) {
-        // A sabotaged engine may fall over; what it did to messages shows under another seed.
-        found.add(String(error));
+  it.each([...SABOTAGES, ...ROOM_SABOTAGES, ...OWN_PUBLISH_SABOTAGES])(
+    "$bug: $kind",
+    { timeout: 120_000 },
+    async ({ kind, firstSeed = 1, apply }) => {
+      takeOut = apply();
+      const found = new Set<string>();
+      for (let seed = firstSeed; seed < firstSeed + SEEDS_MAX && !found.has(kind); seed++) {
+        try {
+          for (const violation of check(await simulate(seed, OPERATIONS))) found.add(violation.kind);
+        } catch (error) {
+          // A sabotaged engine may fall over; what it did to messages shows under another seed.
+          found.add(String(error));
+        }
       }
-    }
-    expect([...found]).toContain(kind);
-  });
+      expect([...found]).toContain(kind);
+    },
+  );
 });

@@ -1,6 +1,8 @@
 import { Administration } from "../../packages/server/src/core/administration.js";
 import { Catalog } from "../../packages/server/src/core/catalog.js";
 import { Core } from "../../packages/server/src/core/core.js";
+import { Delays } from "../../packages/server/src/core/delays.js";
+import { Expiry } from "../../packages/server/src/core/expiry.js";
 import { Holding } from "../../packages/server/src/core/holding.js";
 import { IdIndex } from "../../packages/server/src/core/id-index.js";
 import * as keys from "../../packages/server/src/core/keys.js";
@@ -18,9 +20,14 @@ export interface Sabotage {
   readonly bug: string;
   /** What the checker must call it. */
   readonly kind: ViolationKind;
+  /** Where the search begins, so that what shows seldom is found soon; 1 unless given. As many seeds are tried from there on. */
+  readonly firstSeed?: number;
   /** Puts it in, and returns how to take it out. */
   apply(): () => void;
 }
+
+/** How much too early delayed messages are taken. */
+const EARLY_MS = 2_000;
 
 export const SABOTAGES: readonly Sabotage[] = [
   {
@@ -40,6 +47,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     bug: "places forgotten that messages had by an earlier clock",
     kind: "overtaken",
+    firstSeed: 540,
     apply: () =>
       replace(
         Catalog.prototype,
@@ -51,6 +59,31 @@ export const SABOTAGES: readonly Sabotage[] = [
             if (queue !== undefined) queue.delays.placedThrough = 0;
           },
       ),
+  },
+  {
+    bug: "a delayed message that is early",
+    kind: "early",
+    apply: () =>
+      replace(
+        Delays.prototype,
+        "promote",
+        (promote) =>
+          function (this: Delays, queue, entries, now, reached = now) {
+            promote.call(this, queue, entries, now, reached + EARLY_MS);
+          },
+      ),
+  },
+  {
+    bug: "an expired message that is delivered",
+    kind: "expired-delivered",
+    apply: () => {
+      const head = replace(Expiry.prototype, "isOver", () => () => false);
+      const log = replace(Expiry.prototype, "isOverIn", () => () => false);
+      return () => {
+        log();
+        head();
+      };
+    },
   },
   {
     bug: "settlements missing in commits",
