@@ -68,6 +68,7 @@ export const ROOM_SABOTAGES: readonly Sabotage[] = [
   {
     bug: "joins that take a device on to what comes",
     kind: "missed",
+    firstSeed: 108,
     apply: () =>
       replace(
         Membership.prototype,

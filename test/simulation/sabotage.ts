@@ -287,6 +287,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     bug: "a purge that misses parked messages",
     kind: "purge",
+    firstSeed: 54,
     apply: () =>
       replace(
         Administration.prototype,
@@ -308,6 +309,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     bug: "a pause forgotten at a restart",
     kind: "paused",
+    firstSeed: 65,
     apply: () =>
       replace(
         Catalog.prototype,
