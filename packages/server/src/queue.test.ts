@@ -37,6 +37,27 @@ describe("a queue in the server's process", () => {
     await until(async () => (await orders.stats()).acked === 2);
   });
 
+  it("pauses and resumes its dead-letter queue with `dead`, and tells of each letter where it died, when and why", async () => {
+    const orders = holdfast.queue<string>("orders");
+    await expect(orders.pause({ dead: true })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await orders.define({});
+    await orders.pause({ dead: true });
+    const letters = new Happenings<Delivery>();
+    holdfast.queue("orders.dead").consume((letter) => letters.add(letter));
+    orders.consume((delivery) => delivery.reject("oven is cold"));
+    await orders.publish("cod");
+    await until(async () => (await holdfast.queue("orders.dead").stats()).ready === 1);
+    expect((await orders.stats()).paused).toBe(false);
+    expect(letters.items).toEqual([]);
+    await orders.resume({ dead: true });
+    const [letter] = await letters.count(1);
+    const times = { publishedAt: clock.now(), deadAt: clock.now() };
+    const place = { namespace: "/", queue: "orders", sequence: 1 };
+    expect(letter?.history).toEqual({ ...place, ...times, reason: "rejected", error: "oven is cold", attempts: 1 });
+    await expect(holdfast.queue("orders.dead").pause({ dead: true })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(orders.pause({ dead: false as never })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  });
+
   it("messages that are none are refused in words", async () => {
     const refused: [messages: unknown, why: string][] = [
       ["cod", 'messages is "cod", expected an array'],

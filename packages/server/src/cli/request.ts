@@ -12,8 +12,8 @@ import { Interruption } from "./signals.js";
 
 const HELP = `
 The message is BODY, a JSON value, or with --text a text; without BODY it is all of standard input. The result, which is what
-the handler that consumed the message returned, is written as one line of JSON; bytes are { "$base64": "..." }. When the
-message dies, or nobody answered in time, the command fails; in time or not, the message stays in its queue.
+the handler that consumed the message returned, is written as one line of JSON; bytes are { "$base64": "..." }. The command fails
+when the message dies, and when no result came in time: then a message that nobody took yet stays in its queue.
 
 Examples:
   $ holdfast request prices '{"item":"cod"}'
