@@ -6,7 +6,7 @@ export const HEADER_BYTES = 7;
 const LENGTH_AT = 4;
 const TYPE_AT = 6;
 /** What part of its record a part is. */
-export const PART = { full: 1, first: 2, middle: 3, last: 4 } as const;
+const PART = { full: 1, first: 2, middle: 3, last: 4 } as const;
 
 export interface LogPart {
   readonly type: number;
