@@ -5,14 +5,22 @@ import type { Row, RowResult } from "./row.js";
 /** What became of a row: that it was skipped is no success. */
 export type Verdict = { readonly row: Row; readonly command: string } & (
   | { readonly skipped: string }
-  | { readonly result: RowResult; readonly seconds: number }
+  | {
+      readonly result: RowResult;
+      readonly seconds: number;
+      /** Why it was run again before this, each time. */
+      readonly repeats?: readonly string[];
+    }
 );
+
+export const failuresOf = ({ failures, late = [] }: RowResult): readonly string[] => [...failures, ...late];
 
 const HEAD = `# Reliability
 
 What was done to prove that nothing is lost, and what came of it. \`npm run torture\` writes this file: each line stands for
 the last run of its row. *met*: the target was reached and nothing was wrong. *clean*: nothing was wrong, with less than
-the target asks for. *failed*: something was wrong. *skipped*: the row could not run, so it says nothing.
+the target asks for. *failed*: something was wrong. *skipped*: the row could not run, so it says nothing. A row that was too
+late and broke nothing is run again if the machine stood still meanwhile, and its figure says so.
 
 A server and its clients are processes of their own; each client writes down what it did and saw, and one checker judges
 the histories of all by the promises of the protocol (\`test/simulation/checker\`). A run in which too little went wrong
@@ -28,8 +36,8 @@ const GIB = 2 ** 30;
 
 export const wordFor = (verdict: Verdict): string => {
   if ("skipped" in verdict) return "skipped";
-  const { failures, complete } = verdict.result;
-  if (failures.length > 0) return "failed";
+  const { failures, late = [], complete } = verdict.result;
+  if (failures.length + late.length > 0) return "failed";
   return complete ? "met" : "clean";
 };
 
@@ -48,8 +56,10 @@ export function writeReport(file: string, verdicts: readonly Verdict[], version:
 
 function lineOf(verdict: Verdict, version: string): string {
   const { row, command } = verdict;
-  const figure = "skipped" in verdict ? verdict.skipped : `${verdict.result.figure}; ${Math.round(verdict.seconds)} s`;
-  const failed = "skipped" in verdict ? undefined : verdict.result.failures[0];
+  const repeats = "skipped" in verdict ? [] : (verdict.repeats ?? []);
+  const repeated = repeats.length === 0 ? "" : `; run again ${repeats.length} times: ${repeats.join("; ")}`;
+  const figure = "skipped" in verdict ? verdict.skipped : `${verdict.result.figure}; ${Math.round(verdict.seconds)} s${repeated}`;
+  const failed = "skipped" in verdict ? undefined : failuresOf(verdict.result)[0];
   const word = failed === undefined ? wordFor(verdict) : `failed: ${failed.split("\n")[0]}`;
   const cells = [row.number, row.title, row.method, row.target, figure, word, `\`${command}\``, circumstances(version)];
   return `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|")).join(" | ")} |`;

@@ -3,13 +3,15 @@ import type { Tally } from "../simulation/checker/vacuous.js";
 import { newTotals, type Totals } from "../simulation/totals.js";
 import { keepHistory } from "./keep-history.js";
 import { Round, type RoundOptions, type RoundResult } from "./round.js";
-import type { RowContext, RowResult } from "./row.js";
+import { isTimeout, type RowContext, type RowResult } from "./row.js";
 
 const FAILURES_SHOWN = 5;
 
 /** Adds up what the rounds of a row came to. */
 export class Rounds {
   readonly failures: string[] = [];
+  /** See `RowResult`. */
+  readonly late: string[] = [];
   readonly #context: RowContext;
   readonly #totals: Totals = newTotals();
   #count = 0;
@@ -23,7 +25,7 @@ export class Rounds {
   }
 
   get failed(): boolean {
-    return this.failures.length > 0;
+    return this.failures.length + this.late.length > 0;
   }
 
   /** Runs one round: the server starts, `torment` does its worst, and the history is judged; undefined when that was not possible. */
@@ -44,7 +46,8 @@ export class Rounds {
       for (const what of Object.keys(counts) as (keyof Tally)[]) this.#totals.counts[what] += counts[what];
       return result;
     } catch (error) {
-      this.failures.push(`round ${number}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      const list = isTimeout(error) ? this.late : this.failures;
+      list.push(`round ${number}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
       return undefined;
     } finally {
       await round.dispose();
@@ -60,6 +63,6 @@ export class Rounds {
   }
 
   result(figure: string, complete: boolean): RowResult {
-    return { figure, failures: this.failures, complete };
+    return { figure, failures: this.failures, late: this.late, complete };
   }
 }

@@ -31,9 +31,16 @@ export interface RowResult {
   readonly figure: string;
   /** What broke a promise, or made the run worthless; each a line. Empty when nothing did. */
   readonly failures: readonly string[];
+  /** What was not in time, and broke nothing: a row with that alone may be run again where the machine stood still. */
+  readonly late?: readonly string[];
   /** Whether as much was done as the target asks for. */
   readonly complete: boolean;
 }
+
+/** Whether an error says that something did not come in time. */
+export const isTimeout = (error: unknown): boolean =>
+  // The second is what `socket.io-client` says.
+  error instanceof Error && (error.name === "TimeoutError" || error.message === "operation has timed out");
 
 /** How many of a full figure belong to a scale: one at least. */
 export const scaled = (full: number, scale: number): number => Math.max(1, Math.round(full * scale));
