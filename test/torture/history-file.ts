@@ -5,8 +5,8 @@ import type { HistoryEntry } from "../simulation/history-log.js";
 export type ProcessNote =
   /** It stood still until about now, so a server may have taken its consumers for lost. */
   | { readonly type: "stalled" }
-  /** The server said that its store failed: of what it did not confirm by then nobody knows. */
-  | { readonly type: "engine-failed" }
+  /** The server said, in its answer to `event`, that its store failed: of what it did not confirm by then nobody knows. */
+  | { readonly type: "engine-failed"; readonly event: string; readonly code: string }
   /** The clocks of servers that are started from now on are so far ahead of the machine's. */
   | { readonly type: "clock-set"; readonly aheadMs: number };
 

@@ -13,7 +13,6 @@ import { clockZeroMs, mergeHistories } from "./merge.js";
 import { pause } from "./pause.js";
 import { DEAD_SETTINGS, type RoundQueue } from "./queues.js";
 
-const NS_PER_MS = 1e6;
 const CALLS_PER_CLIENT = 10_000_000;
 /** Two moments of a nemesis that belong together have this between them at least. */
 const GRACE_MS = 300;
@@ -45,10 +44,8 @@ export interface RoundResult {
   readonly violations: readonly Violation[];
   readonly counts: Tally;
   readonly history: readonly HistoryEvent[];
-  /** When each process of the server was started. */
-  readonly startsMs: readonly number[];
-  /** When clients were told that the store had failed. */
-  readonly failuresMs: readonly number[];
+  /** What each process wrote down, in order, before one history was made of it. */
+  readonly lines: readonly HistoryLine[];
   /** What `holdfast doctor` found in the stopped store that is not as it should be. */
   readonly findings: readonly string[];
 }
@@ -139,16 +136,18 @@ export class Round {
   /**
    * Lives a life that something in the wrapper is to end, and then none.
    *
-   * @returns whether it ended by itself within that time
+   * @returns how it ended within that time, if it did
    */
-  async liveAndDie(wrapper: readonly string[], withinMs: number): Promise<boolean> {
+  async liveAndDie(wrapper: readonly string[], withinMs: number): Promise<"lived" | "exited" | "killed"> {
     this.#server = this.#newServer(wrapper);
     this.#history.add({ type: "restart", life: 0 });
-    this.#server.launch();
-    const died = await this.#server.ended(withinMs);
+    const child = this.#server.launch();
+    const ended = await this.#server.ended(withinMs);
+    const killed = child.signalCode === "SIGKILL";
     await this.kill();
     this.#server = this.#newServer();
-    return died;
+    if (!ended) return "lived";
+    return killed ? "killed" : "exited";
   }
 
   /** Servers that are started from now on have a clock that is so far ahead, by what the wrapper reads; nobody runs now. */
@@ -231,16 +230,14 @@ export class Round {
 
   #judge(): Omit<RoundResult, "findings"> {
     const leases = new Map(this.#options.queues.map(({ name, settings }) => [name, settings.leaseMs]));
-    const lines = this.files.map(readLines);
-    const times = (wanted: HistoryLine["type"]): number[] =>
-      lines.flat().flatMap(({ type, ns }) => (type === wanted ? [ns / NS_PER_MS + this.zeroMs] : []));
-    const [startsMs, failuresMs] = [times("restart"), times("engine-failed")];
-    const history = mergeHistories(lines, {
+    const files = this.files.map(readLines);
+    const history = mergeHistories(files, {
       zeroMs: this.zeroMs,
       graceMs: GRACE_MS,
       leaseMsOf: (queue) => leases.get(queue) ?? DEAD_SETTINGS.leaseMs,
     });
-    return { violations: check(history), counts: tally(history), history, startsMs, failuresMs };
+    const lines = files.flat().sort((a, b) => a.ns - b.ns);
+    return { violations: check(history), counts: tally(history), history, lines };
   }
 
   /** Ends all that still runs, and removes the directory. */

@@ -59,7 +59,7 @@ export class Session {
       const { ok, error } = reply as { readonly ok: boolean; readonly error?: { readonly code: string } };
       if (ok) return reply as { readonly ok: true } & Ok;
       const code = error?.code ?? "none";
-      if (code === "UNKNOWN" || code === "ENGINE_UNAVAILABLE") this.#history.add({ type: "engine-failed" });
+      if (code === "UNKNOWN" || code === "ENGINE_UNAVAILABLE") this.#history.add({ type: "engine-failed", event, code });
       return code === "UNKNOWN" ? undefined : { ok: false, code };
     } catch {
       return undefined;
