@@ -1,14 +1,22 @@
+import { HoldfastError } from "holdfast-client/protocol";
 import { examineDirectory } from "../../../packages/server/src/doctor/examine-directory.js";
 import { type Contents, contentsOf } from "./contents.js";
 
 /** The queues of a store that is damaged, with those of their dead letters. */
 export const QUEUES = ["orders", "bills", "orders.dead", "bills.dead"] as const;
 
-/** What came of a damage: `failed` when it was read, `told` by the doctor alone; `ended`: the process that read it did. */
+/**
+ * What came of a damage. `failed`: when it was read. `told`: the engine opened the store and read it without an error although
+ * messages are missing or back, and only the doctor says so. `ended`: LevelDB ended the process that read it.
+ */
 export type Outcome = "harmless" | "refused" | "failed" | "told" | "ended";
 
 export interface Judgement {
   readonly outcome: Outcome;
+  /** Of what is told by the doctor alone: how many messages are missing. */
+  readonly missing?: number;
+  /** Of a process that was ended: by which signal. */
+  readonly signal?: string;
   /** What nobody said. */
   readonly wrong?: string;
 }
@@ -23,11 +31,20 @@ export async function judgeDamaged(directory: string, whole: Contents): Promise<
   const lost = [...whole.messages.keys()].filter((name) => !found.messages.has(name));
   const back = [...found.messages.keys()].filter((name) => !whole.messages.has(name));
   if (lost.length + back.length === 0) return { outcome: "harmless" };
-  const { findings } = await examineDirectory(directory);
-  if (findings.length > 0) return { outcome: "told" };
+  if (await isFound(directory)) return { outcome: "told", missing: lost.length };
   const what =
     lost.length > 0
       ? `lost: ${lost.length} messages are gone, such as ${lost[0]}`
       : `again: ${back.length} messages are back, such as ${back[0]}`;
   return { outcome: "harmless", wrong: `${what}, and nobody says so` };
+}
+
+/** Whether the doctor finds something, or refuses to look. */
+async function isFound(directory: string): Promise<boolean> {
+  try {
+    return (await examineDirectory(directory)).findings.length > 0;
+  } catch (error) {
+    if (error instanceof HoldfastError) return true;
+    throw error;
+  }
 }

@@ -15,6 +15,7 @@ const DAMAGES_PER_STORE = 500;
 const FAILURES_MAX = 10;
 
 interface Damaged {
+  readonly way: "cut" | "flipped";
   readonly what: string;
   readonly bytes: Buffer;
 }
@@ -23,20 +24,42 @@ interface Damaged {
 function damage({ name, bytes: whole }: CrashedFile, random: Random): Damaged {
   if (random.chance(0.3)) {
     const length = random.below(whole.length);
-    return { what: `${name} cut from ${whole.length} to ${length} bytes`, bytes: whole.subarray(0, length) };
+    return { way: "cut", what: `${name} cut from ${whole.length} to ${length} bytes`, bytes: whole.subarray(0, length) };
   }
   const bytes = Buffer.from(whole);
   const at = random.below(bytes.length);
   const bits = 1 + random.below(255);
   bytes[at] = (bytes[at] ?? 0) ^ bits;
-  return { what: `byte ${at} of ${name} (${whole.length} bytes) xor ${bits}`, bytes };
+  return { way: "flipped", what: `byte ${at} of ${name} (${whole.length} bytes) xor ${bits}`, bytes };
+}
+
+/** What a file of a store is, by its name. */
+function kindOf(name: string): string {
+  if (name.endsWith(".ldb")) return "LevelDB table";
+  if (name.endsWith(".log")) return "LevelDB log";
+  if (name.startsWith("MANIFEST")) return "LevelDB manifest";
+  return /^[A-Za-z]+/.exec(name)?.[0] ?? name;
+}
+
+/** Counts by a name. */
+class Breakdown {
+  readonly #counts = new Map<string, number>();
+
+  add(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+
+  toString(): string {
+    const parts = [...this.#counts].sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} ${name}`);
+    return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
+  }
 }
 
 export const corruption: Row = {
   number: 7,
   title: "Flipped bits and cut files",
   method:
-    "In the store of a stopped server one byte of one file is changed, or one file is cut, anywhere; then the real engine opens it and reads all it has. It may refuse, it may fail at what is damaged, `holdfast doctor` may tell, LevelDB may end the process; what is read must be what was published.",
+    "In the store of a stopped server one byte of one file is changed, or one file is cut, anywhere; then the real engine opens it and reads all it has. What is read must be what was published. It may refuse to open, it may fail at what is damaged, and LevelDB may end the process by a signal (an assertion, or a mapped file that ends too early); an error that nobody handles is a failure. *Told by the doctor alone*: the engine opens the store and reads it without an error although messages are missing or settled ones are back, and only `holdfast doctor`, on the stopped store, says so.",
   target: "10,000 damages: 0 silently wrong bodies, 0 silent losses",
   fullMinutes: 15,
   missing: whyNoMemory,
@@ -44,6 +67,8 @@ export const corruption: Row = {
     const wanted = Math.max(DAMAGES_MIN, scaled(DAMAGES, scale));
     const outcomes: Record<Outcome, number> = { harmless: 0, refused: 0, failed: 0, told: 0, ended: 0 };
     const failures: string[] = [];
+    const [toldOf, endedBy] = [new Breakdown(), new Breakdown()];
+    let missingMost = 0;
     const memory = mkdtempSync(join(MEMORY, "holdfast-damages-"));
     try {
       for (let done = 0; done < wanted && failures.length < FAILURES_MAX; ) {
@@ -57,10 +82,15 @@ export const corruption: Row = {
         for (let here = 0; here < DAMAGES_PER_STORE && done < wanted && failures.length < FAILURES_MAX; here++) {
           const file = random.any(files.filter(({ bytes }) => bytes.length > 0));
           if (file === undefined) break;
-          const { what, bytes } = damage(file, random);
+          const { way, what, bytes } = damage(file, random);
           const damaged = files.map((one) => (one === file ? { ...one, identity: `${one.identity}+${done}`, bytes } : one));
-          const { outcome, wrong } = await process.judge(() => lay(damaged));
+          const { outcome, wrong, missing = 0, signal } = await process.judge(() => lay(damaged));
           outcomes[outcome]++;
+          if (outcome === "told") {
+            toldOf.add(`${kindOf(file.name)} ${way}${missing === 0 ? ", messages back" : ""}`);
+            missingMost = Math.max(missingMost, missing);
+          }
+          if (signal !== undefined) endedBy.add(signal);
           if (wrong !== undefined) failures.push(`${what}: ${wrong}`);
           progress(`${++done} of ${wanted} damages`);
         }
@@ -72,7 +102,7 @@ export const corruption: Row = {
     const { harmless, refused, failed, told, ended } = outcomes;
     const all = harmless + refused + failed + told + ended;
     if (refused + failed === 0) failures.push("vacuous: none was refused");
-    const figure = `${all} damages: ${refused} refused, ${failed} failed when read, ${told} told by the doctor alone, ${ended} ended the process, ${harmless} without effect`;
+    const figure = `${all} damages: ${refused} refused, ${failed} failed when read, ${told} told by the doctor alone${toldOf}, with up to ${missingMost} messages missing, ${ended} ended the process${endedBy}, ${harmless} without effect`;
     return { figure, failures, complete: all >= DAMAGES };
   },
 };
