@@ -59,7 +59,7 @@ export const corruption: Row = {
   number: 7,
   title: "Flipped bits and cut files",
   method:
-    "In the store of a stopped server one byte of one file is changed, or one file is cut, anywhere; then the real engine opens it and reads all it has. What is read must be what was published. It may refuse to open, it may fail at what is damaged, and LevelDB may end the process by a signal (an assertion, or a mapped file that ends too early); an error that nobody handles is a failure. *Told by the doctor alone*: the engine opens the store and reads it without an error although messages are missing or settled ones are back, and only `holdfast doctor`, on the stopped store, says so.",
+    "In the store of a stopped server one byte of one file is changed, or one file is cut, anywhere; then the real engine opens it and reads all it has. What is read must be what was published. It may refuse to open, it may fail at what is damaged, and LevelDB may end the process by a signal (an assertion, or a mapped file that ends too early); an error that nobody handles is a failure. *Told by the doctor alone*: the engine opens the store and reads it without an error although messages are missing or settled ones are back, and only `holdfast doctor`, on the stopped store, says so. Where messages are missing that is a silent loss, and a failure: the server serves, and nobody hears of it.",
   target: "10,000 damages: 0 silently wrong bodies, 0 silent losses",
   fullMinutes: 15,
   missing: whyNoMemory,
@@ -68,7 +68,7 @@ export const corruption: Row = {
     const outcomes: Record<Outcome, number> = { harmless: 0, refused: 0, failed: 0, told: 0, ended: 0 };
     const failures: string[] = [];
     const [toldOf, endedBy] = [new Breakdown(), new Breakdown()];
-    let missingMost = 0;
+    let [missingMost, silent] = [0, 0];
     const memory = mkdtempSync(join(MEMORY, "holdfast-damages-"));
     try {
       for (let done = 0; done < wanted && failures.length < FAILURES_MAX; ) {
@@ -89,6 +89,7 @@ export const corruption: Row = {
           if (outcome === "told") {
             toldOf.add(`${kindOf(file.name)} ${way}${missing === 0 ? ", messages back" : ""}`);
             missingMost = Math.max(missingMost, missing);
+            if (missing > 0) silent++;
           }
           if (signal !== undefined) endedBy.add(signal);
           if (wrong !== undefined) failures.push(`${what}: ${wrong}`);
@@ -101,6 +102,8 @@ export const corruption: Row = {
     }
     const { harmless, refused, failed, told, ended } = outcomes;
     const all = harmless + refused + failed + told + ended;
+    if (silent > 0)
+      failures.push(`silent losses: ${silent} stores opened without an error, with up to ${missingMost} messages missing${toldOf}`);
     if (refused + failed === 0) failures.push("vacuous: none was refused");
     const figure = `${all} damages: ${refused} refused, ${failed} failed when read, ${told} told by the doctor alone${toldOf}, with up to ${missingMost} messages missing, ${ended} ended the process${endedBy}, ${harmless} without effect`;
     return { figure, failures, complete: all >= DAMAGES };
