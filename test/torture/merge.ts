@@ -75,9 +75,13 @@ class Merger {
         if (after !== undefined && ns > after && ns < startNs) this.#placed.push({ ns: startNs, rank: 1, entry: attached });
       if (endNs !== Number.POSITIVE_INFINITY) this.#placed.push({ ns: endNs, rank: 2, entry: { type: "crash" } });
     }
+    // What anybody was told of before a purge was sent was stored by then: by a delivery or a receipt.
     const told = new Map<string, number>();
     const toldBeforePurge = new Map<number, number>();
+    const queues = new Map<number, string>();
     for (const line of this.#lines) {
+      if (line.type === "publish") queues.set(line.call, line.queue);
+      if (line.type === "publish-done" && line.outcome === "ok") note(told, queues.get(line.call) ?? "", line.sequence);
       if (line.type === "delivery") note(told, line.queue, line.sequence);
       if (line.type === "purge") toldBeforePurge.set(line.call, told.get(line.queue) ?? 0);
       this.#place(line, toldBeforePurge);

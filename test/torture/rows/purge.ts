@@ -9,7 +9,8 @@ const KILLS_PER_ROUND = 4;
 export const purge: Row = {
   number: 17,
   title: "Purge against publish and consume",
-  method: "Queues of each order are purged many times a second while others publish and consume; with kills.",
+  method:
+    "Queues of each order are purged many times a second while others publish and consume; with kills. What somebody had a receipt or a delivery of before a purge was sent must not come after its answer, nor be stored at the end.",
   target: "5,000 purges: promise G1 in 100 %",
   fullMinutes: 10,
   async run(context) {
