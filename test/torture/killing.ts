@@ -1,7 +1,7 @@
 import type { Random } from "../simulation/random.js";
 import type { Word } from "./client/spec.js";
 import { pause } from "./pause.js";
-import type { Round, RoundOptions } from "./round.js";
+import type { Round, RoundOptions, RoundResult } from "./round.js";
 import type { Rounds } from "./rounds.js";
 import type { RowContext } from "./row.js";
 
@@ -10,17 +10,16 @@ const LIFE_MS_MAX = 500;
 /** A client says what is waited for within this, or it is not waited for any more. */
 const WORD_MS_MAX = 5_000;
 
-/** Resolves when any client says that. */
-async function said(round: Round, word: Word["say"]): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const late = setTimeout(resolve, WORD_MS_MAX);
-    const offs = round.clients.map((client) =>
-      client.on(word, () => {
-        for (const off of offs) off();
-        clearTimeout(late);
-        resolve();
-      }),
-    );
+/** Resolves when any client says that; to false when none does. */
+function said(round: Round, word: Word["say"]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (heard: boolean): void => {
+      for (const off of offs) off();
+      clearTimeout(late);
+      resolve(heard);
+    };
+    const offs = round.clients.map((client) => client.on(word, () => end(true)));
+    const late = setTimeout(() => end(false), WORD_MS_MAX);
   });
 }
 
@@ -29,7 +28,8 @@ export interface Killing {
   readonly random: Random;
   /** Kills at the moment a client says one of these, in turn; without, at any. */
   readonly at?: readonly Word["say"][];
-  onKill(): void;
+  /** @param heard whether it came at such a moment: a client that says nothing is not waited for for ever */
+  onKill(heard: boolean): void;
 }
 
 /** Kills the server and starts it again, as often as is asked. */
@@ -37,9 +37,9 @@ export async function killing(round: Round, { kills, random, at = [], onKill }: 
   for (let kill = 0; kill < kills; kill++) {
     await pause(random.below(LIFE_MS_MAX));
     const word = at[kill % at.length];
-    if (word !== undefined) await said(round, word);
+    const heard = word === undefined || (await said(round, word));
     await round.kill();
-    onKill();
+    onKill(heard);
     await round.start();
   }
 }
@@ -47,6 +47,8 @@ export async function killing(round: Round, { kills, random, at = [], onKill }: 
 export interface KillRounds extends Pick<RoundOptions, "queues">, Pick<Killing, "at"> {
   readonly kills: number;
   readonly killsPerRound: number;
+  /** How many kills of a round count; without, all that came at the moment they were to. */
+  readonly counting?: (result: RoundResult) => number;
   /** Others who are there during a round, and judge for themselves. */
   readonly company?: (round: Round) => Promise<Company>;
 }
@@ -59,17 +61,22 @@ export interface Company {
   dispose(): Promise<void>;
 }
 
-/** Kills the server in one round after the other, with the clients of `populate`, until that is enough or something is wrong; returns how often. */
+/** Kills the server in one round after the other, with the clients of `populate`, until that is enough or something is wrong; returns how many kills count. */
 export async function killInRounds(
   rounds: Rounds,
   { random, progress }: RowContext,
-  { kills, killsPerRound, queues, at = [], company }: KillRounds,
+  { kills, killsPerRound, queues, at = [], counting, company }: KillRounds,
   populate: (round: Round) => Promise<void>,
 ): Promise<number> {
   let done = 0;
-  const onKill = (): void => progress(`${++done} of ${kills} kills`);
   while (done < kills && !rounds.failed) {
-    await rounds.run({ queues }, async (round) => {
+    let [all, here] = [0, 0];
+    const onKill = (heard: boolean): void => {
+      all++;
+      if (heard) here++;
+      progress(`${done} of ${kills} kills, and ${all} more`);
+    };
+    const result = await rounds.run({ queues }, async (round) => {
       await populate(round);
       const others = await company?.(round);
       try {
@@ -81,6 +88,10 @@ export async function killInRounds(
         await others?.dispose();
       }
     });
+    if (result === undefined) break;
+    const counted = counting?.(result) ?? here;
+    if (counted === 0) rounds.failures.push(`vacuous: none of ${all} kills came when it was to`);
+    done += counted;
   }
   return done;
 }
