@@ -11,7 +11,7 @@ const MINUTES = 0.5;
 const TIMEOUT_MS = 600_000;
 
 it(
-  "every row of the scorecard that this machine can run is clean, at a small figure",
+  "every row of the scorecard is clean, at a small figure",
   async () => {
     expect(existsSync(PROGRAM), "it is built: npm run build --workspace holdfast-test").toBe(true);
     const directory = mkdtempSync(join(tmpdir(), "holdfast-scorecard-"));
@@ -23,7 +23,9 @@ it(
       );
       process.stdout.write(output);
       expect(output).not.toMatch(/^ *\d+ failed/m);
-      for (const { number } of ROWS) expect(output).toMatch(new RegExp(`^ *${number} (clean|met|skipped) `, "m"));
+      // Only somebody who may not do everything on the machine may leave rows out.
+      const words = process.getuid?.() === 0 ? "clean|met" : "clean|met|skipped";
+      for (const { number } of ROWS) expect(output).toMatch(new RegExp(`^ *${number} (${words}) `, "m"));
       const lines = readFileSync(report, "utf8").split("\n");
       expect(lines.filter((line) => /^\| \d+ \|/.test(line))).toHaveLength(ROWS.length);
     } finally {
