@@ -7,6 +7,8 @@ import type { ConsumerSpec, Verb } from "./spec.js";
 
 const EXTEND_MS = 1_500;
 const NACK_MS_MAX = 50;
+/** Longer than a lease of a round. */
+const LATE_MS = 1_200;
 
 interface DeliveryPayload {
   readonly consumer: string;
@@ -124,12 +126,14 @@ export class Consumer {
     const verb = this.#draining ? "ack" : (random.any(this.#verbs) ?? "ack");
     if (verb === "none") return;
     if (!this.#draining && this.#spec.workMsMax > 0) await pause(random.below(this.#spec.workMsMax));
+    // Whatever the consumer is told to do meanwhile, what comes now must be refused.
+    if (verb === "late") await pause(LATE_MS);
     if (verb === "extend") {
       await this.#settle(held, "extend");
       await pause(random.below(this.#spec.workMsMax));
     }
     if (verb === "answer") this.#answer(held);
-    else await this.#settle(held, verb === "extend" ? "ack" : verb);
+    else await this.#settle(held, verb === "extend" || verb === "late" ? "ack" : verb);
   }
 
   /** The callback has no reply, so nobody knows what became of it. */

@@ -37,12 +37,12 @@ export interface PublisherSpec {
   readonly bodyBytesMax: number;
 }
 
-export type Verb = "ack" | "nack" | "reject" | "release" | "extend" | "answer" | "none";
+export type Verb = "ack" | "nack" | "reject" | "release" | "extend" | "answer" | "late" | "none";
 
 export interface ConsumerSpec {
   readonly queue: string;
   readonly maxInFlight: number;
-  /** What becomes of a delivery, by weight. `answer` acknowledges with the callback, `none` lets the lease run out. */
+  /** What becomes of a delivery, by weight. `answer` acknowledges with the callback, `none` lets the lease run out, `late` acknowledges after that. */
   readonly verbs: Partial<Readonly<Record<Verb, number>>>;
   /** How long it works on one at most. */
   readonly workMsMax: number;
