@@ -55,7 +55,7 @@ export async function runChapter(options: ChapterOptions): Promise<ChapterResult
     const parcels = queueOf(names.parcels, { ordering: "key" });
     await round.admin.define(parcels.name, parcels.settings);
     const talker = { url: round.url, queue: names.parcels, room: names.kitchen, keys: 8, pauseMs: 20 };
-    await talkers.begin(["tess", "tom"].map((name) => ({ name: `${name}-${number}`, ...talker })));
+    await talkers.begin(["tess", "tom"].map((name) => ({ name: `${name}-${number}`, seed: random.below(2 ** 31), ...talker })));
     const stalls = stallNowAndThen(round, until);
     await pause((until - performance.now()) / 2);
     if (onKill !== undefined) {

@@ -5,6 +5,8 @@ export interface TalkerSpec {
   readonly user?: string;
   /** It loses its connection about so often, and is away for up to as long. Default: never. */
   readonly awayEveryMs?: number;
+  /** What chance begins with, where it loses its connection. */
+  readonly seed: number;
   readonly url: string;
   readonly queue: string;
   readonly room: string;

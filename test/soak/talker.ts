@@ -1,4 +1,5 @@
 import { connect } from "holdfast-client";
+import { Random } from "../simulation/random.js";
 import { pause } from "../torture/pause.js";
 import type { Heard, TalkerOrder, TalkerSpec, TalkerWord } from "./talker-spec.js";
 
@@ -60,11 +61,12 @@ class Talker {
 
   /** Its connection is lost now and then, and it is away for a while. */
   async #goAway(): Promise<void> {
-    const { awayEveryMs } = this.#spec;
+    const { awayEveryMs, seed } = this.#spec;
+    const random = new Random(seed);
     const { io } = this.#holdfast.socket;
     while (awayEveryMs !== undefined && this.#running) {
-      await pause(Math.random() * 2 * awayEveryMs);
-      const awayMs = Math.random() * awayEveryMs;
+      await pause(random.below(2 * awayEveryMs));
+      const awayMs = random.below(awayEveryMs);
       io.reconnectionDelay(awayMs);
       io.reconnectionDelayMax(awayMs);
       io.engine?.close();

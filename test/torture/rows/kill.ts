@@ -1,4 +1,5 @@
 import { type Talked, Talkers } from "../../soak/talkers.js";
+import type { Random } from "../../simulation/random.js";
 import type { PublisherSpec } from "../client/spec.js";
 import { type Company, killInRounds } from "../killing.js";
 import { queueOf } from "../queues.js";
@@ -10,7 +11,7 @@ const KILLS = 1_000;
 const KILLS_PER_ROUND = 20;
 
 const PUBLISHER = { window: 8, batchMax: 5, pauseMs: 4, times: 1, keys: 0, bodyBytesMax: 600 } as const;
-const VERBS = { ack: 12, answer: 2, nack: 2, release: 1, extend: 1, none: 1 } as const;
+const VERBS = { ack: 12, answer: 2, nack: 2, release: 1, extend: 1, late: 1, none: 1 } as const;
 
 /** A queue of each order. */
 export const MIXED_QUEUES = [
@@ -43,11 +44,11 @@ const TALKERS = [
 const TALK = { queue: "parcels", room: "kitchen", keys: 8, pauseMs: 20, awayEveryMs: 800 } as const;
 
 /** They publish, consume, emit and listen, and keep account of it. */
-async function talkIn(round: Round, note: (talked: Talked) => void): Promise<Company> {
+async function talkIn(round: Round, random: Random, note: (talked: Talked) => void): Promise<Company> {
   const { name, settings } = queueOf(TALK.queue, { ordering: "key", deadLetter: false, maxAttempts: 0 });
   await round.admin.define(name, settings);
   const talkers = new Talkers();
-  await talkers.begin(TALKERS.map((who) => ({ ...who, ...TALK, url: round.url })));
+  await talkers.begin(TALKERS.map((who) => ({ ...who, ...TALK, seed: random.below(2 ** 31), url: round.url })));
   return { finish: async () => note(await talkers.finish()), dispose: () => talkers.dispose() };
 }
 
@@ -69,13 +70,19 @@ export const kill: Row = {
       sum.heard += talked.heard;
       sum.gaps += talked.gaps;
     };
-    const company = (round: Round): Promise<Company> => talkIn(round, note);
+    const company = (round: Round): Promise<Company> => talkIn(round, context.random, note);
     const done = await killInRounds(rounds, context, { kills, killsPerRound: KILLS_PER_ROUND, queues: MIXED_QUEUES, company }, populate);
     if (sum.emitted < done || sum.published < done)
       rounds.failures.push(`vacuous: only ${sum.published} published and ${sum.emitted} emitted by devices in ${done} kills`);
-    rounds.expectAtLeast({ crashesInFlight: 0.5 * done, redeliveries: done, unknown: done, published: 10 * done });
-    const { published, acked, redeliveries, crashesInFlight } = rounds.counts;
-    const figure = `${done} kills (${crashesInFlight} with deliveries in flight), ${published} published, ${acked} acked, ${redeliveries} redelivered; devices with the client library: ${sum.published} published, ${sum.emitted} emits, ${sum.heard} heard, ${sum.gaps} gaps`;
+    rounds.expectAtLeast({
+      crashesInFlight: 0.5 * done,
+      redeliveries: done,
+      staleSettles: 0.5 * done,
+      unknown: done,
+      published: 10 * done,
+    });
+    const { published, acked, redeliveries, crashesInFlight, staleSettles } = rounds.counts;
+    const figure = `${done} kills (${crashesInFlight} with deliveries in flight), ${published} published, ${acked} acked, ${redeliveries} redelivered, ${staleSettles} stale settlements refused; devices with the client library: ${sum.published} published, ${sum.emitted} emits, ${sum.heard} heard, ${sum.gaps} gaps`;
     return rounds.result(figure, done >= KILLS);
   },
 };
