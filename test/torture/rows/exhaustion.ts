@@ -22,21 +22,25 @@ const FLOOD_BYTES = 250_000;
 const FLOOD_MS = 1_500;
 const WAIT_MS = 30_000;
 
-/** Somebody opens more connections than the server has descriptors for, and closes them after a while. */
-async function takeDescriptors(round: Round): Promise<void> {
+/** Somebody opens more connections than the server has descriptors for, and closes them after a while; gives how many it ended before. */
+async function takeDescriptors(round: Round): Promise<number> {
   const { pid } = round;
   const descriptors = readdirSync(`/proc/${pid}/fd`).length + DESCRIPTORS_FREE;
   const { status, stderr } = spawnSync("prlimit", ["--pid", String(pid), `--nofile=${descriptors}:`], { encoding: "utf8" });
   if (status !== 0) throw new Error(`prlimit: ${stderr}`);
   const { port, hostname } = new URL(round.url);
+  let ended = 0;
   const wires = Array.from({ length: CONNECTIONS }, (): TcpSocket => {
     const wire = connect(Number(port), hostname);
     wire.on("error", () => undefined);
+    wire.on("close", () => ended++);
     wire.on("connect", () => wire.write("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n"));
     return wire;
   });
   await pause(HELD_MS);
+  const shed = ended;
   for (const wire of wires) wire.destroy();
+  return shed;
 }
 
 /** Many publish bodies as large as may be, as fast as they can, to a queue that nobody consumes; it is emptied afterwards. */
@@ -95,13 +99,15 @@ export const exhaustion: Row = {
   missing: () => (spawnSync("prlimit", ["--version"]).error === undefined ? undefined : "there is no prlimit"),
   async run(context) {
     const cycles = Math.max(2, scaled(CYCLES, context.scale));
+    // Also the smallest run has both ways.
+    const perRound = Math.min(CYCLES_PER_ROUND, Math.ceil(cycles / 2));
     const rounds = new Rounds(context);
     const told = new Map<string, number>();
     const ways = [
       { what: "descriptors", wrapper: [] },
       { what: "memory", wrapper: ["env", `NODE_OPTIONS=--max-old-space-size=${HEAP_MIB}`] },
     ] as const;
-    let [done, slowestMs] = [0, 0];
+    let [done, slowestMs, wiresEnded] = [0, 0, 0];
     for (let number = 0; done < cycles && !rounds.failed; number++) {
       const { what, wrapper } = ways[number % 2] ?? ways[0];
       const queues = [queueOf("orders", { leaseMs: 5_000 })];
@@ -109,9 +115,9 @@ export const exhaustion: Row = {
         const publisher = { queue: "orders", window: 4, batchMax: 5, pauseMs: 5, times: 1, keys: 0, bodyBytesMax: 500 };
         await round.client({ name: "ann", publisher });
         await round.client({ name: "bob", consumer: { queue: "orders", maxInFlight: 50, verbs: { ack: 1 }, workMsMax: 5 } });
-        for (let cycle = 0; cycle < CYCLES_PER_ROUND && done < cycles && (cycle === 0 || cycles > 2); cycle++) {
+        for (let cycle = 0; cycle < perRound && done < cycles; cycle++) {
           await pause(300);
-          if (what === "descriptors") await takeDescriptors(round);
+          if (what === "descriptors") wiresEnded += await takeDescriptors(round);
           else for (const [fate, count] of await takeMemory(round)) told.set(fate, (told.get(fate) ?? 0) + count);
           if (!round.running) throw new Error(`the server ended for want of ${what}: ${round.said}`);
           slowestMs = Math.max(slowestMs, await recovery(round));
@@ -120,11 +126,14 @@ export const exhaustion: Row = {
         }
       });
     }
-    if (slowestMs > RECOVERY_MS_MAX) rounds.failures.push(`somebody new was served only after ${slowestMs} ms`);
+    if (slowestMs > RECOVERY_MS_MAX) rounds.late.push(`somebody new was served only after ${slowestMs} ms`);
     rounds.expectAtLeast({ published: 20 * done, acked: 10 * done });
+    const shed = [...told].reduce((sum, [fate, count]) => (fate === "stored" || fate === "none" ? sum : sum + count), 0);
+    if (wiresEnded === 0) rounds.failures.push("vacuous: none of the connections too many was ended");
+    if (shed === 0) rounds.failures.push("vacuous: nothing of the flood was refused with an error");
     const { published, acked } = rounds.counts;
     const fates = [...told].map(([fate, count]) => `${count} ${fate}`).join(", ");
-    const figure = `${done} cycles, newcomers served after ${slowestMs} ms at most, ${published} published, ${acked} acknowledged; of the flood ${fates}`;
+    const figure = `${done} cycles, newcomers served after ${slowestMs} ms at most, ${published} published, ${acked} acknowledged; ${wiresEnded} connections too many ended, of the flood ${fates}`;
     return rounds.result(figure, done >= CYCLES);
   },
 };
