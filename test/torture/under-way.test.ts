@@ -20,3 +20,10 @@ it("counts no kill after the answer, during another call, or of a later process"
   expect(count(restart, purge(1), crash)).toBe(0);
   expect(count(restart, redrive(1), crash, restart, crash)).toBe(1);
 });
+
+it("counts a kill whose call was given up as the connection was lost by it, and not by an earlier loss", () => {
+  const givenUp = (ms: number): HistoryLine => ({ ...by, ns: ms * 1e6, type: "redrive-done", call: 1, outcome: "info" });
+  const killed: HistoryLine = { ...crash, ns: 1_000e6 };
+  expect(count(restart, redrive(1), givenUp(990), killed)).toBe(1);
+  expect(count(restart, redrive(1), givenUp(500), killed)).toBe(0);
+});
