@@ -69,7 +69,12 @@ export const killAtCall: Row = {
         await round.start();
       });
     }
-    rounds.expectAtLeast({ crashesInFlight: 0.2 * done, redeliveries: done, staleSettles: Math.floor(done / 10), published: 10 * done });
+    rounds.expectAtLeast({
+      crashesInFlight: Math.floor(0.2 * done),
+      redeliveries: done,
+      staleSettles: Math.floor(done / 10),
+      published: 10 * done,
+    });
     const { published, acked, redeliveries, staleSettles } = rounds.counts;
     const figure = `${done} distinct points, ${done} kills at them and ${misses} elsewhere, ${published} published, ${acked} acked, ${redeliveries} redelivered, ${staleSettles} stale settlements refused`;
     return rounds.result(figure, done >= POINTS);
