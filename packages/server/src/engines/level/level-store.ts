@@ -132,6 +132,11 @@ export class LevelStore implements BlobBase {
       else batch.put(key, value);
     }
     this.#largestWrite = Math.max(bytes, this.#largestWrite * 0.999);
+    await this.#commit(batch);
+    await this.#log.called();
+  }
+
+  async #commit(batch: ReturnType<ClassicLevel<Uint8Array, Uint8Array>["batch"]>): Promise<void> {
     try {
       await batch.write({ sync: true });
     } catch (cause) {
@@ -139,7 +144,6 @@ export class LevelStore implements BlobBase {
       throw cause;
     }
     await this.#syncDirectory();
-    await this.#log.called();
   }
 
   /** Syncs the directory when it changed since, or may have changed within the same tick of its time stamp. */
@@ -217,20 +221,15 @@ export class LevelStore implements BlobBase {
         for (const key of keys) batch.del(key);
         last = keys.at(-1);
         if (batch.length >= CLEARED_KEYS) {
-          await this.#delete(batch);
+          await this.#commit(batch);
           batch = level.batch();
         }
         if (keys.length < CLEARED_KEYS) break;
       }
     }
-    await this.#delete(batch);
+    if (batch.length > 0) await this.#commit(batch);
+    else await batch.close();
     await this.#log.called();
-  }
-
-  async #delete(batch: ReturnType<ClassicLevel<Uint8Array, Uint8Array>["batch"]>): Promise<void> {
-    if (batch.length === 0) return batch.close();
-    await batch.write({ sync: true });
-    await this.#syncDirectory();
   }
 
   /** Little is left to LevelDB's own compactions: each that is asked for adds to its manifest, which is as old as the open store. */
