@@ -5,7 +5,7 @@ import { type Row, scaled } from "../row.js";
 import { killsDuring } from "../under-way.js";
 
 const MESSAGES = 100_000;
-const KILLS_PER_ROUND = 6;
+const KILLS_PER_ROUND = 3;
 
 export const resend: Row = {
   number: 13,
