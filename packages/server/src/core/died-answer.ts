@@ -1,5 +1,4 @@
-import { ByteWriter, DIED_EVENT, RecordView, writeRecord } from "holdfast-client/protocol";
-import type { History } from "./history.js";
+import { ByteWriter, type DeadLetterHistory, DIED_EVENT, RecordView, writeRecord } from "holdfast-client/protocol";
 
 /** What a requester is told when the message of its request died. */
 export interface DiedAnswer {
@@ -10,7 +9,7 @@ export interface DiedAnswer {
 /** The answer to a message that dies; undefined when nobody asked for one. */
 export function diedAnswer(
   record: Uint8Array,
-  { sequence, reason, error }: Pick<History, "sequence" | "reason" | "error">,
+  { sequence, reason, error }: Pick<DeadLetterHistory, "sequence" | "reason" | "error">,
 ): DiedAnswer | undefined {
   const view = new RecordView(record, 0, record.length);
   const { replyTo } = view;

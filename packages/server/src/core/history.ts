@@ -1,24 +1,8 @@
-import { HAS_HISTORY, RecordView } from "holdfast-client/protocol";
-
-/** Why a message is dead. */
-export type DeadReason = "rejected" | "attempts" | "skipped" | "overflow" | "expired";
-
-/** What a dead letter tells of itself. */
-export interface History {
-  readonly namespace: string;
-  readonly queue: string;
-  readonly sequence: number;
-  readonly reason: DeadReason;
-  /** What the consumer said. */
-  readonly error?: string | undefined;
-  readonly attempts: number;
-  readonly publishedAt: number;
-  readonly deadAt: number;
-}
+import { type DeadLetterHistory, type DeadReason, HAS_HISTORY, RecordView } from "holdfast-client/protocol";
 
 /** What a dead letter tells of itself; undefined for a message that is none. */
-export function historyOf(record: Uint8Array): History | undefined {
-  return new RecordView(record, 0, record.length).history as History | undefined;
+export function historyOf(record: Uint8Array): DeadLetterHistory | undefined {
+  return new RecordView(record, 0, record.length).history;
 }
 
 /** A copy of a record as it was before it died. */
@@ -44,7 +28,7 @@ export interface Death {
 export const originText = (namespace: string, queue: string): string =>
   `{"namespace":${JSON.stringify(namespace)},"queue":${JSON.stringify(queue)},`;
 
-/** The JSON of a `History`, put together by hand: a storm of dead letters makes one for each. */
+/** The JSON of a `DeadLetterHistory`, put together by hand: a storm of dead letters makes one for each. */
 function textOf(origin: string, { reason, error, attempts, sequence, publishedAt }: Death, deadAt: number): string {
   const said = error === undefined ? "" : `"error":${JSON.stringify(error)},`;
   return `${origin}"reason":"${reason}",${said}"attempts":${attempts},"sequence":${sequence},"publishedAt":${publishedAt},"deadAt":${deadAt}}`;

@@ -1,4 +1,4 @@
-import { HoldfastError } from "holdfast-client/protocol";
+import { type DeadReason, HoldfastError } from "holdfast-client/protocol";
 import { Block } from "./block.js";
 import type { Catalog } from "./catalog.js";
 import type { Chain } from "./chain.js";
@@ -7,7 +7,7 @@ import { diedAnswer } from "./died-answer.js";
 import type { DueEntries } from "./due-entries.js";
 import { type DueFields, type DueMessage, unpackDue } from "./due-list.js";
 import { BLOCKED, type HeldFields, type HeldMessage, unpackHeld } from "./held-message.js";
-import { type DeadReason, type Death, withHistory } from "./history.js";
+import { type Death, withHistory } from "./history.js";
 import type { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
