@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { Breakdown } from "../breakdown.js";
 import type { Random } from "../../simulation/random.js";
 import type { Outcome } from "../damage/judge.js";
 import { JudgeProcess } from "../damage/judge-process.js";
@@ -39,20 +40,6 @@ function kindOf(name: string): string {
   if (name.endsWith(".log")) return "LevelDB log";
   if (name.startsWith("MANIFEST")) return "LevelDB manifest";
   return /^[A-Za-z]+/.exec(name)?.[0] ?? name;
-}
-
-/** Counts by a name. */
-class Breakdown {
-  readonly #counts = new Map<string, number>();
-
-  add(name: string): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
-  }
-
-  toString(): string {
-    const parts = [...this.#counts].sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} ${name}`);
-    return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
-  }
 }
 
 export const corruption: Row = {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type InjectedCall, injectedCalls, injecting, whyNoStrace } from "../../crash/strace.js";
 import type { Random } from "../../simulation/random.js";
 import { type Aftermath, aftermathOf, type Span, spansOf } from "../aftermath.js";
+import { Breakdown } from "../breakdown.js";
 import type { HistoryLine } from "../history-file.js";
 import { levelFiles } from "../level-files.js";
 import { Rounds } from "../rounds.js";
@@ -71,7 +72,7 @@ class Faults {
   readonly failures: string[] = [];
   /** See `RowResult`. */
   readonly late: string[] = [];
-  readonly #kinds = new Map<string, number>();
+  readonly #kinds = new Breakdown();
   done = 0;
   /** How many lives in turn did not come to their fault. */
   misses = 0;
@@ -91,7 +92,7 @@ class Faults {
     if (first === undefined) return;
     this.done++;
     const name = `${kind.call} ${kind.what === EIO ? "EIO" : "slow"}`;
-    this.#kinds.set(name, (this.#kinds.get(name) ?? 0) + 1);
+    this.#kinds.add(name);
     const after = ({ atMs }: InjectedCall): Aftermath => aftermathOf(lines, (atMs - zeroMs) * NS_PER_MS, endNs);
     const served = lines.some((line) => line.ns > startNs && line.ns < endNs && line.type === "publish-done" && line.outcome === "ok");
     // Who cannot open a store at the start says so and ends.
@@ -127,8 +128,7 @@ class Faults {
   }
 
   get figure(): string {
-    const each = [...this.#kinds].map(([kind, count]) => `${count} ${kind}`).join(", ");
-    return `${this.done} faults (${each}); syncs of the journal failed ${this.lasting} times for good and ${this.#passing} times once: the last receipt that was on its way came ${this.#slowestMs} ms afterwards, ${this.#unknown} publishes were told to be of unknown outcome`;
+    return `${this.done} faults${this.#kinds}; syncs of the journal failed ${this.lasting} times for good and ${this.#passing} times once: the last receipt that was on its way came ${this.#slowestMs} ms afterwards, ${this.#unknown} publishes were told to be of unknown outcome`;
   }
 }
 
