@@ -179,7 +179,7 @@ export class LeasedDelivery<Body = unknown> extends RecordReader implements Deli
     return this.#settle("ack");
   }
 
-  nack(options: { readonly delayMs?: number | undefined; readonly reason?: string | undefined }): Promise<void> {
+  nack(options?: { readonly delayMs?: number | undefined; readonly reason?: string | undefined }): Promise<void> {
     return this.#settle("nack", options);
   }
 

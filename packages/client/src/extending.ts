@@ -20,8 +20,7 @@ export function extend(delivery: LeasedDelivery, leaseMs: number, done: Done): v
   checkWhole("leaseMs", leaseMs ?? 0, LIMITS.leaseMsMin, LIMITS.leaseMsMax);
   const { lease, settled, batch } = delivery;
   if (settled || batch.lost) throw staleLease(lease);
-  const endsAt = prolonged.get(batch) ?? batch.endsAt;
-  if (endsAt < Number.POSITIVE_INFINITY) prolonged.set(batch, endsAt);
+  if (!prolonged.has(batch)) prolonged.set(batch, batch.endsAt);
   // The answer may wait for a connection: until then it is remembered.
   batch.endsAt = Number.POSITIVE_INFINITY;
   unanswered.add(delivery);

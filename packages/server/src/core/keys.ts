@@ -51,8 +51,6 @@ const ROOM = 0x60;
 const ROOM_STATE = 0x61;
 const MEMBERS = 0x62;
 
-export type { KeyRange };
-
 /** One above the largest sequence, time or commit number that a key can hold. */
 export const POSITIONS_END = 0xffff_ffff_ffff;
 
@@ -252,6 +250,12 @@ export const contentRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
     from: keyOfQueue(prefix, queue),
     to: keyOfQueue(prefix, queue + 1),
   }));
+
+/** What a queue or room has of a kind before a sequence. */
+export const rangeBelow = (key: (number: number, sequence: number) => Uint8Array, number: number, sequence: number): KeyRange => ({
+  from: key(number, 0),
+  to: key(number, sequence),
+});
 
 /** The entries of a due list. */
 export function dueRange(queue: number, list: number): { from: Buffer; to: Buffer } {

@@ -1,5 +1,5 @@
+import type { KeyRange } from "../store.js";
 import { IdIndex } from "./id-index.js";
-import type { KeyRange } from "./keys.js";
 import type { Producer } from "./producer.js";
 
 /** What a queue and a room have in common: positions in a numbered log, and how it recognises what comes again. */

@@ -1,5 +1,6 @@
 import { NumberedMap } from "../numbered-map.js";
 import type { QueueOptions } from "../options.js";
+import type { KeyRange } from "../store.js";
 import type { Block } from "./block.js";
 import { Chains } from "./chains.js";
 import type { Consumer } from "./consumer.js";
@@ -8,7 +9,6 @@ import type { DueMark } from "./due-mark.js";
 import type { DueWatcher } from "./due-watcher.js";
 import { originText } from "./history.js";
 import { Horizon } from "./horizon.js";
-import type { KeyRange } from "./keys.js";
 import * as keys from "./keys.js";
 import { putU48 } from "./little-endian.js";
 import type { Pending } from "./log.js";
@@ -221,7 +221,7 @@ export class Queue extends LogState {
 
   override drainedRanges(): KeyRange[] {
     const { number, cursor, levels } = this;
-    const ranges: KeyRange[] = [keys.blockKey, keys.settledKey].map((key) => ({ from: key(number, 0), to: key(number, cursor) }));
+    const ranges = [keys.blockKey, keys.settledKey].map((key) => keys.rangeBelow(key, number, cursor));
     const { passed } = this.delays.horizon;
     if (passed !== undefined) ranges.push({ from: keys.delayedRange(number).from, to: passed });
     // A longer due list is left alone: to go over all of it costs more than its gaps.

@@ -6,7 +6,7 @@ import { bodiesOf, Phone, RoomsOf } from "../engines/conformance/phone.js";
 import { hostOn } from "../engines/memory/memory-host.js";
 import { MemoryStore } from "../engines/memory/memory-store.js";
 import { entriesOf } from "../engines/pages.js";
-import type { Entry } from "../store.js";
+import type { Entry, KeyRange } from "../store.js";
 import { examine } from "./examine.js";
 import type { Examination } from "./finding.js";
 
@@ -57,7 +57,7 @@ async function mend({ writes }: Omit<Examination, "journalRecords">): Promise<vo
   await h.checkCounts();
 }
 
-async function entriesIn(range: keys.KeyRange): Promise<Entry[]> {
+async function entriesIn(range: KeyRange): Promise<Entry[]> {
   const entries: Entry[] = [];
   for await (const entry of entriesOf(store, range)) entries.push(entry);
   return entries;
@@ -69,7 +69,7 @@ const numberOf = async (name: string): Promise<number> => {
   return keys.queueOf(found?.[0] ?? none());
 };
 
-async function flipIn(range: keys.KeyRange, index = 0): Promise<Entry> {
+async function flipIn(range: KeyRange, index = 0): Promise<Entry> {
   const entry = (await entriesIn(range))[index] ?? none();
   const value = Buffer.from(entry[1]);
   value[value.length - 2] = (value[value.length - 2] ?? 0) ^ 0x10;
@@ -77,7 +77,7 @@ async function flipIn(range: keys.KeyRange, index = 0): Promise<Entry> {
   return entry;
 }
 
-const logOf = (number: number): keys.KeyRange => ({ from: keys.blockKey(number, 0), to: keys.blockKey(number, keys.POSITIONS_END) });
+const logOf = (number: number): KeyRange => ({ from: keys.blockKey(number, 0), to: keys.blockKey(number, keys.POSITIONS_END) });
 
 describe("looking through a store", () => {
   it("finds nothing where nothing is wrong, and counts what is there", async () => {

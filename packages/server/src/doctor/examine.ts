@@ -4,7 +4,7 @@ import * as keys from "../core/keys.js";
 import { RoomCatalog } from "../core/rooms/room-catalog.js";
 import { readMeta } from "../engines/meta.js";
 import { entriesOf } from "../engines/pages.js";
-import type { StoreSnapshot, Write } from "../store.js";
+import type { KeyRange, StoreSnapshot, Write } from "../store.js";
 import type { Examination, Examined, Finding } from "./finding.js";
 import { scanQueue } from "./queue-scan.js";
 import { scanRoom } from "./room-scan.js";
@@ -61,7 +61,7 @@ async function restoreAll(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog
   const findings: Finding[] = [];
   const { kindRange, queueOf } = keys;
   const logOf = (key: Uint8Array) => queues.numbered(queueOf(key)) ?? rooms.numbered(queueOf(key));
-  const steps: readonly [what: string, range: keys.KeyRange, take: (key: Uint8Array, value: Uint8Array) => void][] = [
+  const steps: readonly [what: string, range: KeyRange, take: (key: Uint8Array, value: Uint8Array) => void][] = [
     ["definition of queue", kindRange.definitions, (key, value) => queues.restoreDefinition(queueOf(key), value)],
     ["state of queue", kindRange.states, (key, value) => queues.restoreState(queueOf(key), value)],
     ["due list of queue", kindRange.lists, (key, value) => queues.restoreList(queueOf(key), keys.listOf(key), value)],

@@ -21,14 +21,14 @@ export async function clearBelow(core: Core, store: Store, reclaimer: Reclaimer,
       below = queue.purgedBelow;
       // Before its mark is durable nothing may go.
       await steps.durable();
-      await reclaimer.clear(rangeBelow(keys.blockKey, queue, below), rangeBelow(keys.settledKey, queue, below));
+      await reclaimer.clear(keys.rangeBelow(keys.blockKey, queue.number, below), keys.rangeBelow(keys.settledKey, queue.number, below));
       for (const { number } of queue.levels.lists) {
         await clearEntries(core, store, keys.dueRange(queue.number, number), dueSequence, below, steps);
       }
       await clearEntries(core, store, keys.delayedRange(queue.number), ([key]) => keys.delayedFirstOf(key), below, steps);
       await clearEntries(core, store, keys.expiryRange(queue.number), ([key]) => keys.expiryOf(key).sequence, below, steps);
       // Whatever its ordering is by now: one may have been given since.
-      await reclaimer.clear(rangeBelow(keys.heldLeasedKey, queue, below));
+      await reclaimer.clear(keys.rangeBelow(keys.heldLeasedKey, queue.number, below));
       await clearEntries(core, store, keys.heldRange(queue.number), ([key]) => keys.heldOf(key).rank.sequence, below, steps);
     }
     steps.run(() => core.administration.cleared(queue));
@@ -37,18 +37,13 @@ export async function clearBelow(core: Core, store: Store, reclaimer: Reclaimer,
   }
 }
 
-const rangeBelow = (key: (queue: number, sequence: number) => Uint8Array, { number }: Queue, below: number): KeyRange => ({
-  from: key(number, 0),
-  to: key(number, below),
-});
-
 const dueSequence = ([key, value]: Entry): number => unpackDue(keys.duePlaceOf(key), value).message.sequence;
 
 /** Newer messages lie between those that were purged, so the range is looked through entry by entry. */
 async function clearEntries(
   core: Core,
   store: Store,
-  range: keys.KeyRange,
+  range: KeyRange,
   sequenceOf: (entry: Entry) => number,
   below: number,
   steps: Steps,

@@ -1,5 +1,4 @@
-import type { KeyRange } from "../core/keys.js";
-import type { Entry, StoreSnapshot } from "../store.js";
+import type { Entry, KeyRange, StoreSnapshot } from "../store.js";
 
 type Reading = Pick<StoreSnapshot, "read">;
 

@@ -1,8 +1,8 @@
 import type { RoomRef, RoomTarget } from "../../room-engine.js";
 import type { RoomOptions } from "../../room-options.js";
 import type { RoomWatchKind } from "../../room-watching.js";
+import type { KeyRange } from "../../store.js";
 import { BLOCK_BYTES_MAX } from "../block.js";
-import type { KeyRange } from "../keys.js";
 import * as keys from "../keys.js";
 import { LogState } from "../log-state.js";
 import type { Wake } from "../time-heap.js";
@@ -147,7 +147,7 @@ export class Room extends LogState {
   }
 
   override drainedRanges(): KeyRange[] {
-    return [{ from: keys.blockKey(this.number, 0), to: keys.blockKey(this.number, this.headFirst) }];
+    return [keys.rangeBelow(keys.blockKey, this.number, this.headFirst)];
   }
 
   membersOf(chunk: number): Member[] {
