@@ -16,9 +16,16 @@ export interface Contents {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Opens a store with the real engine, and reads the queues; or says why it does not open. */
+/**
+ * Opens a store with the real engine, and reads the queues; or says why it does not open. The engine must have read all tables by itself
+ * before what it does not say counts.
+ */
 export async function contentsOf(directory: string, queues: readonly string[]): Promise<Contents | { readonly refused: string }> {
-  const engine = createLevelEngine({ directory });
+  let engine: Engine | undefined;
+  const patrolled = new Promise<string | undefined>((onPatrolled) => {
+    engine = createLevelEngine({ directory, onPatrolled });
+  });
+  if (engine === undefined) throw new Error("there is no engine");
   try {
     await engine.open(NO_EVENTS);
   } catch (error) {
@@ -27,7 +34,8 @@ export async function contentsOf(directory: string, queues: readonly string[]): 
   const messages = new Map<string, string>();
   try {
     for (const queue of queues) await read(engine, queue, messages);
-    return { messages };
+    const damage = await patrolled;
+    return damage === undefined ? { messages } : { messages, failed: damage };
   } catch (error) {
     return { messages, failed: messageOf(error) };
   } finally {

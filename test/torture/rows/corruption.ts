@@ -46,7 +46,7 @@ export const corruption: Row = {
   number: 7,
   title: "Flipped bits and cut files",
   method:
-    "In the store of a stopped server one byte of one file is changed, or one file is cut, anywhere; then the real engine opens it and reads all it has. What is read must be what was published. It may refuse to open, it may fail at what is damaged, and LevelDB may end the process by a signal (an assertion, or a mapped file that ends too early); an error that nobody handles is a failure. *Told by the doctor alone*: the engine opens the store and reads it without an error although messages are missing or settled ones are back, and only `holdfast doctor`, on the stopped store, says so. Where messages are missing that is a silent loss, and a failure: the server serves, and nobody hears of it.",
+    "In the store of a stopped server one byte of one file is changed, or one file is cut, anywhere; then the real engine opens it, reads all it has, and has looked at LevelDB's tables by itself. What is read must be what was published. It may refuse to open, it may fail at what is damaged, and LevelDB may end the process by a signal (an assertion, or a mapped file that ends too early); an error that nobody handles is a failure. *Told by the doctor alone*: the engine opens the store and reads it without an error although messages are missing or settled ones are back, and only `holdfast doctor`, on the stopped store, says so. Where messages are missing that is a silent loss, and a failure: the server serves, and nobody hears of it.",
   target: "10,000 damages: 0 silently wrong bodies, 0 silent losses",
   fullMinutes: 15,
   missing: whyNoMemory,

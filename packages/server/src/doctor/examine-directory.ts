@@ -1,6 +1,8 @@
 import { cp } from "node:fs/promises";
 import { createLevelStore, createStoreBelow } from "../engines/level/create-level-store.js";
 import { examineLogs } from "../engines/level/logs/examine-logs.js";
+import { type DamagedTable, examineTables, textOfDamage } from "../engines/level/tables/examine-tables.js";
+import { mendTables } from "../engines/level/tables/mend-tables.js";
 import type { Write } from "../store.js";
 import { examine } from "./examine.js";
 import type { Examination, Finding } from "./finding.js";
@@ -9,8 +11,8 @@ import { openStoredDirectory } from "./stored-directory.js";
 /** Looks through the directory of a stopped server and changes nothing of what it says. */
 export async function examineDirectory(directory: string): Promise<Examination> {
   // To look further would be to open LevelDB, which leaves out what is damaged there, and nobody would know of it then.
-  const logDamage = await examineLogs(directory);
-  if (logDamage !== undefined) return { version: undefined, journalRecords: 0, examined: [], findings: [ofLogs(logDamage)], writes: [] };
+  const ofFiles = await examineFiles(directory);
+  if (ofFiles.length > 0) return { version: undefined, journalRecords: 0, examined: [], findings: ofFiles, writes: [] };
   const { snapshot, journalRecords, journalDamage, blobDamage, close } = await openStoredDirectory(directory);
   try {
     const examination = await examine(snapshot);
@@ -26,6 +28,13 @@ export async function examineDirectory(directory: string): Promise<Examination> 
   }
 }
 
+/** What is damaged of LevelDB's own files. */
+async function examineFiles(directory: string): Promise<Finding[]> {
+  const ofLogs = await examineLogs(directory);
+  const ofTables = await examineTables(directory);
+  return [...(ofLogs === undefined ? [] : [ofLog(ofLogs)]), ...ofTables.map(ofTable)];
+}
+
 /** LevelDB makes tables of what it can read of its logs, and deletes them. */
 async function leaveOut(directory: string): Promise<void> {
   const below = createStoreBelow(directory, { tolerant: true });
@@ -33,8 +42,13 @@ async function leaveOut(directory: string): Promise<void> {
   await below.close();
 }
 
-const ofLogs = (damage: string): Finding => ({
+const ofLog = (damage: string): Finding => ({
   what: `LevelDB's log ${damage}: what was stored there is lost; nothing else was looked at`,
+  mend: "leaves out what cannot be read, and looks at the rest",
+});
+
+const ofTable = (damaged: DamagedTable): Finding => ({
+  what: `LevelDB's table ${textOfDamage(damaged)}: what was stored there is lost, and what it replaced may be back; nothing else was looked at`,
   mend: "leaves out what cannot be read, and looks at the rest",
 });
 
@@ -47,7 +61,10 @@ export async function copyDirectory(directory: string, now: Date): Promise<strin
 
 /** Writes what mends the findings, all of it in one commit. */
 export async function mendDirectory(directory: string, writes: readonly Write[]): Promise<void> {
-  if ((await examineLogs(directory)) !== undefined) return leaveOut(directory);
+  if ((await examineFiles(directory)).length > 0) {
+    await mendTables(directory);
+    return leaveOut(directory);
+  }
   const store = createLevelStore(directory, { tolerant: true });
   await store.open();
   try {

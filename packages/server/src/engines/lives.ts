@@ -38,6 +38,7 @@ export class Lives {
   #current: Life | undefined;
   #epoch = "";
   #stoppedBy: HoldfastError | undefined;
+  #failedMeanwhile: { readonly cause: unknown } | undefined;
   #reopenMs = REOPEN_MS_MIN;
   #cancelReopening: (() => void) | undefined;
   #reopening: Promise<void> = Promise.resolve();
@@ -86,6 +87,7 @@ export class Lives {
   /** Begins a life with what the store has. */
   async #begin(events: EngineEvents): Promise<void> {
     const { store, clock, random, space } = this.#options;
+    this.#failedMeanwhile = undefined;
     await store.open();
     try {
       await this.#copyOld();
@@ -100,6 +102,7 @@ export class Lives {
       await this.#writeOut(core);
       await space.check();
       if (this.#state === "closing") throw new HoldfastError("SHUTTING_DOWN", "the engine is closing");
+      this.#assertSound();
       const life: Life = new Life(core, this.#options, events, {
         running: () => this.running(),
         failed: (cause) => this.#stop(life, cause),
@@ -112,6 +115,10 @@ export class Lives {
       await store.close();
       throw error;
     }
+  }
+
+  #assertSound(): void {
+    if (this.#failedMeanwhile !== undefined) throw this.#failedMeanwhile.cause;
   }
 
   /** Keeps a copy of a store of an older format, which the first commit of a life migrates. */
@@ -129,6 +136,12 @@ export class Lives {
     const sealed = core.seal(this.#options.clock.now());
     await this.#options.store.write(sealed.writes);
     core.committed(sealed);
+  }
+
+  /** Ends the life there is, or the one that is beginning, as a write that fails does. */
+  async fail(cause: unknown): Promise<void> {
+    if (this.#current === undefined) this.#failedMeanwhile = { cause };
+    else await this.#current.fail(cause);
   }
 
   /** Ends a life after a failure, and opens the store again until that works. */

@@ -86,6 +86,11 @@ export class StoredEngine implements Engine {
     return this.#lives.open(events);
   }
 
+  /** What is stored turned out to be damaged: the store is closed, and opened again once that works. */
+  fail(cause: unknown): Promise<void> {
+    return this.#lives.fail(cause);
+  }
+
   close(): Promise<void> {
     return this.#lives.close();
   }

@@ -8,10 +8,13 @@ import { DiskSpace } from "./disk-space.js";
 import { JournaledStore } from "./journal/journaled-store.js";
 import { LevelStore } from "./level-store.js";
 import { Scavenger } from "./scavenger.js";
+import { TablePatrol, type TablePatrolOptions } from "./tables/table-patrol.js";
 
 export interface LevelStoreOptions {
   /** Blocks that are missing in their files are read as zeros, and damaged logs as far as they can be, for whoever looks for what is left. */
   readonly tolerant?: boolean;
+  /** Who is told when LevelDB's tables were read in the background; without it they are not. */
+  readonly patrol?: Omit<TablePatrolOptions, "directory">;
 }
 
 /** The store of the embedded engine: LevelDB in a directory, with files for large values beside it and a journal before it. */
@@ -22,10 +25,12 @@ export function createLevelStore(directory: string, options: LevelStoreOptions =
 }
 
 /** What is below the journal. */
-export function createStoreBelow(directory: string, { tolerant = false }: LevelStoreOptions = {}, scavenger = new Scavenger()): BlobStore {
+export function createStoreBelow(directory: string, options: LevelStoreOptions = {}, scavenger = new Scavenger()): BlobStore {
+  const { tolerant = false } = options;
   const space = new DiskSpace(directory);
+  const patrol = options.patrol && new TablePatrol({ ...options.patrol, directory });
   return new BlobStore({
-    base: new LevelStore(directory, scavenger, space, tolerant),
+    base: new LevelStore({ directory, scavenger, space, tolerant, patrol }),
     directory: new DiskBlobDirectory(directory),
     isLarge: isBlockKey,
     mayUse,

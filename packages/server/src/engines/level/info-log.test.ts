@@ -11,7 +11,7 @@ let store: LevelStore;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "holdfast-info-log-"));
-  store = new LevelStore(directory, new Scavenger(), new DiskSpace(directory));
+  store = new LevelStore({ directory, scavenger: new Scavenger(), space: new DiskSpace(directory) });
   await store.open();
 });
 

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { HoldfastError } from "holdfast-client/protocol";
 import { writeBackup } from "../../backup/backup-file.js";
 import { BackupStream } from "../../backup/backup-stream.js";
 import { type Clock, systemClock } from "../../clock.js";
@@ -16,6 +17,8 @@ export interface LevelEngineOptions {
   readonly random?: () => number;
   /** Is told when a store of an older format is migrated, and where a backup of it as it was is kept; and when the disk is full. */
   readonly log?: Log;
+  /** Is told when LevelDB's tables were read, after the store was opened and once a day, and what is damaged, if anything is. */
+  readonly onPatrolled?: (damage: string | undefined) => void;
 }
 
 /**
@@ -23,10 +26,25 @@ export interface LevelEngineOptions {
  *
  * @example const holdfast = await Holdfast.open({ directory: "./data" });
  */
-export function createLevelEngine({ directory, clock = systemClock, random = Math.random, log = silentLog }: LevelEngineOptions): Engine {
-  return new StoredEngine({
+export function createLevelEngine({
+  directory,
+  clock = systemClock,
+  random = Math.random,
+  log = silentLog,
+  onPatrolled = () => undefined,
+}: LevelEngineOptions): Engine {
+  const patrolled = (damage: string | undefined): void => {
+    if (damage !== undefined) {
+      log.error(
+        `the store in ${directory} is damaged: ${damage}; nothing is served any more. Stop the server and look with holdfast doctor`,
+      );
+      void engine.fail(new HoldfastError("ENGINE_UNAVAILABLE", `the store in ${directory} is damaged: ${damage}`));
+    }
+    onPatrolled(damage);
+  };
+  const engine = new StoredEngine({
     name: "level",
-    store: createLevelStore(directory),
+    store: createLevelStore(directory, { patrol: { clock, patrolled } }),
     clock,
     random,
     keepOld: async (backup) => {
@@ -40,4 +58,5 @@ export function createLevelEngine({ directory, clock = systemClock, random = Mat
       else log.info(`the disk of ${directory} has space again: messages are stored`);
     },
   });
+  return engine;
 }

@@ -19,7 +19,7 @@ function keyOf(number: number): Uint8Array {
   return key;
 }
 
-const storeIn = (path: string): LevelStore => new LevelStore(path, new Scavenger(), new DiskSpace(path));
+const storeIn = (path: string): LevelStore => new LevelStore({ directory: path, scavenger: new Scavenger(), space: new DiskSpace(path) });
 
 const put = (from: number, to: number, bytes: number): Promise<void> =>
   store.write(Array.from({ length: to - from }, (_, index) => ({ key: keyOf(from + index), value: Buffer.alloc(bytes, 1) })));

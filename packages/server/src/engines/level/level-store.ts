@@ -14,6 +14,7 @@ import { examineLogs } from "./logs/examine-logs.js";
 import { cutTail } from "./manifest/cut-tail.js";
 import { examineManifest, type Manifest, type ManifestTail } from "./manifest/examine-manifest.js";
 import type { Scavenger } from "./scavenger.js";
+import type { TablePatrol } from "./tables/table-patrol.js";
 import { removeUnfinished } from "./unfinished.js";
 
 const MIB = 1024 * 1024;
@@ -44,6 +45,16 @@ type Snapshot = ReturnType<ClassicLevel["snapshot"]>;
 
 const fsyncAsync = promisify(fsync);
 
+export interface LevelStoreSetup {
+  readonly directory: string;
+  readonly scavenger: Scavenger;
+  readonly space: DiskSpace;
+  /** What is damaged in LevelDB's logs is left out, for whoever looks for what is left. */
+  readonly tolerant?: boolean;
+  /** Reads the tables while the store is open. */
+  readonly patrol?: TablePatrol | undefined;
+}
+
 /**
  * A store in LevelDB: one synced batch per commit.
  *
@@ -55,6 +66,7 @@ export class LevelStore implements BlobBase {
   readonly #space: DiskSpace;
   readonly #tolerant: boolean;
   readonly #scavenger: Scavenger;
+  readonly #patrol: TablePatrol | undefined;
   readonly #log: InfoLog;
   #level: ClassicLevel<Uint8Array, Uint8Array> | undefined;
   #descriptor = -1;
@@ -65,12 +77,12 @@ export class LevelStore implements BlobBase {
   /** Bytes of the largest recent commit: a memtable grows past its size by up to that. */
   #largestWrite = 0;
 
-  /** @param tolerant what is damaged in LevelDB's logs is left out, for whoever looks for what is left */
-  constructor(directory: string, scavenger: Scavenger, space: DiskSpace, tolerant = false) {
+  constructor({ directory, scavenger, space, tolerant = false, patrol }: LevelStoreSetup) {
     this.#directory = directory;
     this.#tolerant = tolerant;
     this.#scavenger = scavenger;
     this.#space = space;
+    this.#patrol = patrol;
     this.#log = new InfoLog(directory);
   }
 
@@ -107,6 +119,7 @@ export class LevelStore implements BlobBase {
     }
     this.#level = level;
     this.#syncedChange = -1;
+    this.#patrol?.begin();
   }
 
   /** A store that was open before and lost its directory must not go on with an empty one. */
@@ -114,8 +127,8 @@ export class LevelStore implements BlobBase {
     if (this.#identity === undefined) await makeDirectory(resolve(this.#directory));
     else if (!leadsTo(this.#directory, this.#identity)) throw new Error("it was removed, moved or replaced while it was open");
     const manifest = await examineManifest(this.#directory);
-    const damage = manifest.damage ?? (this.#tolerant ? undefined : await examineLogs(this.#directory));
-    return damage === undefined ? manifest : { damage };
+    const damage = manifest.damage ?? this.#patrol?.damage ?? (this.#tolerant ? undefined : await examineLogs(this.#directory));
+    return damage === undefined ? manifest : { ...manifest, damage };
   }
 
   #open(): ClassicLevel<Uint8Array, Uint8Array> {
@@ -251,6 +264,7 @@ export class LevelStore implements BlobBase {
     const descriptor = this.#descriptor;
     this.#descriptor = -1;
     try {
+      await this.#patrol?.end();
       if (descriptor !== -1) closeSync(descriptor);
     } finally {
       // Whatever failed before, or it would be locked for the next one that opens it.

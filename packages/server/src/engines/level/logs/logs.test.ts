@@ -16,7 +16,8 @@ const SIZES = [100, 3_000, 20_000, 40_000, 7, 100_000, 500, 9_000];
 let parent: string;
 let directory: string;
 
-const storeIn = (path: string, tolerant = false): LevelStore => new LevelStore(path, new Scavenger(), new DiskSpace(path), tolerant);
+const storeIn = (path: string, tolerant = false): LevelStore =>
+  new LevelStore({ directory: path, scavenger: new Scavenger(), space: new DiskSpace(path), tolerant });
 const keyOf = (number: number): Buffer => Buffer.of(0x20, number);
 
 beforeEach(async () => {

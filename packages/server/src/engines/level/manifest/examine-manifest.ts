@@ -9,6 +9,9 @@ import { readVersionEdit, type VersionEdit } from "./version-edit.js";
 /** Somebody else may be writing it; then LevelDB says that it is locked. */
 const LOOKS_MAX = 10;
 
+const NOTHING: Manifest = { tables: [] };
+const NO_CURRENT: Manifest = { tables: [], damage: "CURRENT is missing or does not name a manifest" };
+
 /** The end of a manifest that was being written when power was lost. */
 export interface ManifestTail {
   /** The manifest's file. */
@@ -17,8 +20,10 @@ export interface ManifestTail {
   readonly end: number;
 }
 
-/** What was found out about a manifest; neither: it is as it should be. */
+/** What was found out about a manifest; neither damage nor a tail: it is as it should be. */
 export interface Manifest {
+  /** The files of the tables that it speaks of. */
+  readonly tables: readonly string[];
   /** What it says cannot be relied on, and why. */
   readonly damage?: string;
   /** Its last record did not count yet, and is not whole, or what it speaks of is not there. */
@@ -51,18 +56,18 @@ export async function examineManifest(directory: string): Promise<Manifest> {
     const after = await manifestOf(directory);
     if (before?.path === after?.path && before?.bytes === after?.bytes) return found;
   }
-  return {};
+  return NOTHING;
 }
 
 async function lookAt(directory: string, path: string | undefined): Promise<Manifest> {
-  const found = path === undefined ? { damage: "CURRENT is missing or does not name a manifest" } : await compare(directory, path);
-  return found.damage !== undefined && (await isUnfinished(directory)) ? {} : found;
+  const found = path === undefined ? NO_CURRENT : await compare(directory, path);
+  return found.damage !== undefined && (await isUnfinished(directory)) ? NOTHING : found;
 }
 
 async function compare(directory: string, path: string): Promise<Manifest> {
   const records = await ifThere(readManifest(path));
   // LevelDB says itself which one is missing.
-  return records === undefined ? {} : judge(path, records, await sizesOf(directory));
+  return records === undefined ? NOTHING : judge(path, records, await sizesOf(directory));
 }
 
 function judge(path: string, records: Records, files: FileSizes): Manifest {
@@ -70,9 +75,10 @@ function judge(path: string, records: Records, files: FileSizes): Manifest {
   const newest = before.copy();
   if (last !== undefined) newest.apply(last);
   const lacks = newest.lacks(files);
-  if (lacks === undefined) return lastEnd === bytes ? {} : { tail: { path, end: lastEnd } };
-  if (lastEnd === bytes && before.lacks(files) === undefined) return { tail: { path, end: beforeEnd } };
-  return { damage: lacks };
+  const { tables } = newest;
+  if (lacks === undefined) return lastEnd === bytes ? { tables } : { tables, tail: { path, end: lastEnd } };
+  if (lastEnd === bytes && before.lacks(files) === undefined) return { tables: before.tables, tail: { path, end: beforeEnd } };
+  return { tables, damage: lacks };
 }
 
 /** The manifest that LevelDB would read; undefined when it would begin anew, or refuse to. */

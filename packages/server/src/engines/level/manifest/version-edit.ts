@@ -1,3 +1,5 @@
+import { Fields } from "../fields.js";
+
 /** A table of LevelDB. */
 interface TableFile {
   readonly number: number;
@@ -67,37 +69,4 @@ export function readVersionEdit(record: Buffer): VersionEdit | undefined {
     }
   }
   return fields.isSound ? { added, removed, ...known } : undefined;
-}
-
-/** The fields of an edit one after the other: numbers of seven bits a byte, and texts with their length before them. */
-class Fields {
-  readonly #bytes: Buffer;
-  #at = 0;
-  isSound = true;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  get hasMore(): boolean {
-    return this.isSound && this.#at < this.#bytes.length;
-  }
-
-  number(): number {
-    let value = 0;
-    for (let factor = 1; this.isSound; factor *= 128) {
-      const byte = this.#bytes[this.#at++];
-      this.isSound = byte !== undefined && factor <= Number.MAX_SAFE_INTEGER;
-      if (byte === undefined) break;
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) return value;
-    }
-    return 0;
-  }
-
-  skipText(): void {
-    const bytes = this.number();
-    this.#at += bytes;
-    this.isSound &&= this.#at <= this.#bytes.length;
-  }
 }

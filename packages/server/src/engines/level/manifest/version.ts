@@ -30,6 +30,11 @@ export class Version {
     this.#lastSequence = lastSequence ?? this.#lastSequence;
   }
 
+  /** The names of its tables. */
+  get tables(): readonly string[] {
+    return [...this.#tables.keys()].map((number) => nameOf(number, "ldb"));
+  }
+
   /** What keeps it from being all there, in a few words; undefined when nothing does. */
   lacks(files: FileSizes): string | undefined {
     if (this.#log === undefined || this.#nextFile === undefined || this.#lastSequence === undefined)
