@@ -41,11 +41,12 @@ export function chooseQueues(random: Random): SimulatedQueue[] {
 
 function chooseSettings(name: string, random: Random): QueueSettings {
   const ordering = random.pick<QueueSettings["ordering"]>(["none", "none", "key", "key", "fifo"]);
+  const poison = ordering === "none" || random.chance(0.6) ? "dead-letter" : "block";
   return {
     ordering,
-    poison: ordering === "none" || random.chance(0.6) ? "dead-letter" : "block",
+    poison,
     ...chooseRetries(random),
-    ...chooseLimits(ordering, random),
+    ...chooseLimits(poison, random),
     deadLetter: random.pick([`${name}.dead`, `${name}.dead`, `${name}-graveyard`, false]),
     dedupWindowMs: random.pick([0, 2_000, 60_000, DAY_MS]),
   };
@@ -70,14 +71,14 @@ export function chooseRetries(random: Random): Pick<QueueSettings, "leaseMs" | "
 
 /** Limits that may change while a queue is used: mostly none, at times so low that they are reached. */
 export function chooseLimits(
-  ordering: QueueSettings["ordering"],
+  poison: QueueSettings["poison"],
   random: Random,
 ): Pick<QueueSettings, "depthMax" | "bytesMax" | "ratePerSecondMax" | "overflow"> {
   return {
     depthMax: random.pick([0, 0, 0, 0, 0, 0, 5, 40]),
     bytesMax: random.pick([0, 0, 0, 0, 0, 2_000, 50_000]),
     ratePerSecondMax: random.pick([0, 0, 0, 0, 5, 200]),
-    overflow: ordering === "none" && random.chance(0.4) ? "dead-letter-oldest" : "reject",
+    overflow: poison === "dead-letter" && random.chance(0.4) ? "dead-letter-oldest" : "reject",
   };
 }
 

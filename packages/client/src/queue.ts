@@ -34,7 +34,7 @@ export interface QueueOptions {
   readonly bytesMax?: number | undefined;
   /**
    * What gives way to a publish above these limits. `reject`, the default: the publish, with `QUEUE_FULL`; `publish` of
-   * this library waits then. `dead-letter-oldest`, with `ordering: "none"` only: the oldest message that is not in flight.
+   * this library waits then. `dead-letter-oldest`, not with `poison: "block"`: the oldest message that is not in flight.
    */
   readonly overflow?: "reject" | "dead-letter-oldest" | undefined;
   /** Deliveries of the whole queue per second: 0.001 to 1,000,000. Default 0: no limit. */

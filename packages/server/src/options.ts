@@ -35,7 +35,7 @@ export interface QueueOptions {
   readonly depthMax: number;
   /** Bytes of their records; 0: no limit. */
   readonly bytesMax: number;
-  /** What gives way when a publish would pass `depthMax` or `bytesMax`: the publish, or (without an order only) the oldest message not in flight. */
+  /** What gives way when a publish would pass `depthMax` or `bytesMax`: the publish, or the oldest message not in flight. */
   readonly overflow: "reject" | "dead-letter-oldest";
   /** Leases of the whole queue per second; 0: no limit. */
   readonly ratePerSecondMax: number;

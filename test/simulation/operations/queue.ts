@@ -12,7 +12,7 @@ const redefine: Operation = {
     const queue = world.random.any(world.origins);
     if (engine === undefined || queue === undefined || !world.server.serves) return false;
     const { settings } = queue;
-    queue.settings = { ...settings, ...chooseRetries(world.random), ...chooseLimits(settings.ordering, world.random) };
+    queue.settings = { ...settings, ...chooseRetries(world.random), ...chooseLimits(settings.poison, world.random) };
     world.record({ type: "define", queue: queue.name, options: queue.settings });
     world.spawn(tell(engine.define(world.address(queue.name), optionsOf(queue.settings))));
     return true;

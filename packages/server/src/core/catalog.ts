@@ -157,8 +157,8 @@ export class Catalog {
 
 /** `BAD_REQUEST` when messages are there that were stored in another order, or when there is no order for `poison` to hold. */
 function checkOrdering(queue: Queue | undefined, { ordering, poison, overflow }: QueueOptions): void {
-  if (overflow === "dead-letter-oldest" && ordering !== "none") {
-    throw new HoldfastError("BAD_REQUEST", `overflow is "dead-letter-oldest", expected "reject" where ordering is "${ordering}"`);
+  if (overflow === "dead-letter-oldest" && poison === "block") {
+    throw new HoldfastError("BAD_REQUEST", 'overflow is "dead-letter-oldest", expected "reject" where poison is "block"');
   }
   if (poison === "block" && ordering === "none") {
     throw new HoldfastError("BAD_REQUEST", `poison is "block", expected "dead-letter" where ordering is "none": there is no key to hold`);

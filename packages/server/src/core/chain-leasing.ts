@@ -61,7 +61,7 @@ export class ChainLeasing {
         chains.review(chain, now);
       } else {
         const size = sizeOf(head);
-        const isLate = !isMarked(head);
+        const isLate = chains.isPushing || !isMarked(head);
         wait ??= isLate;
         cut = leases.length > 0 && size > allowance.bytes;
         if (cut || isLate !== wait) {

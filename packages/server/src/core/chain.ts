@@ -76,6 +76,12 @@ export class Chain {
     return this.#first?.sequence ?? Number.POSITIVE_INFINITY;
   }
 
+  /** The first sequence that waits in it, in memory or in the store; Infinity when none does. */
+  get waitingFrom(): number {
+    const never = Number.POSITIVE_INFINITY;
+    return Math.min(this.held[0]?.sequence ?? never, this.parkedFrom, this.moreFrom?.sequence ?? never);
+  }
+
   get isEmpty(): boolean {
     return this.isOver && this.frozen === 0;
   }

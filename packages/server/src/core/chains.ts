@@ -1,6 +1,7 @@
 import { Fifo, RecordView } from "holdfast-client/protocol";
 import type { Block } from "./block.js";
 import { Chain, type ChainHead, ParkedMessage } from "./chain.js";
+import { ChainAges } from "./chain-ages.js";
 import { ChainTable } from "./chain-table.js";
 import { BLOCKED, type HeldMessage } from "./held-message.js";
 import { isBefore, type Rank } from "./rank.js";
@@ -60,6 +61,11 @@ export class Chains {
   readonly #ready = new Fifo<Chain>();
   /** Those whose head waits for its time. */
   readonly #waiting = new TimeHeap<Chain>();
+  /** Known from the first time on that the oldest had to give way. */
+  #ages: ChainAges | undefined;
+  /** Commits that are not durable yet and in which something gave way, the one that is being filled among them. */
+  #pushing = 0;
+  #pushes = false;
   #parked = 0;
   #parkedBytes = 0;
   /** Keys with something parked. */
@@ -204,15 +210,57 @@ export class Chains {
   }
 
   take(chain: Chain, head: ChainHead, now: number): void {
-    chain.take(head);
-    if (head.block !== undefined) {
-      this.#parked--;
-      this.#parkedBytes -= sizeOf(head);
-      if (chain.parkedCount === 0) this.#waitingKeys--;
-    }
+    this.#takeOut(chain, head);
     this.#enterStretch(now);
     chain.move(this.#stretch);
     this.#countMoving(chain);
+  }
+
+  #takeOut(chain: Chain, head: ChainHead): void {
+    chain.take(head);
+    if (head.block === undefined) return;
+    this.#parked--;
+    this.#parkedBytes -= sizeOf(head);
+    if (chain.parkedCount === 0) this.#waitingKeys--;
+  }
+
+  /** The chain in which the oldest message waits of all that wait in one; undefined when none does. */
+  get oldestWaiting(): Chain | undefined {
+    if (this.#ages === undefined) {
+      this.#ages = new ChainAges();
+      for (const chain of this.#chains.values()) this.#ages.note(chain);
+    }
+    return this.#ages.oldest;
+  }
+
+  /** Takes out the head of a chain, which is nobody's and gives way. */
+  pushOut(chain: Chain, head: ChainHead): void {
+    this.#takeOut(chain, head);
+    this.review(chain, 0);
+  }
+
+  /** Something gives way in the commit that is being filled: what comes after it may be shown to nobody before that is durable. */
+  notePush(): void {
+    if (this.#pushes) return;
+    this.#pushes = true;
+    this.#pushing++;
+  }
+
+  /** Whether something gives way in the commit that is being sealed. */
+  takePush(): boolean {
+    const pushes = this.#pushes;
+    this.#pushes = false;
+    return pushes;
+  }
+
+  /** Such a commit is durable. */
+  pushed(): void {
+    this.#pushing--;
+  }
+
+  /** Whether a commit in which something gives way is not durable yet. */
+  get isPushing(): boolean {
+    return this.#pushing > 0;
   }
 
   /** Whether the next message of the chain may be leased as far as those before it are concerned. */
@@ -222,6 +270,7 @@ export class Chains {
 
   /** Looks at a chain that changed: forgets it, or puts it where its next message can be found. */
   review(chain: Chain, now: number): void {
+    this.#ages?.note(chain);
     if (chain.isEmpty) {
       this.#chains.delete(chain);
       return;

@@ -46,6 +46,8 @@ interface Mark {
   /** Chains that may give their next message, as far as this commit is concerned, unless others took their place. */
   readonly chains: Chains | undefined;
   readonly thawing: readonly Chain[];
+  /** Something gave way in it. */
+  readonly pushes: boolean;
 }
 
 const NONE: readonly Chain[] = [];
@@ -161,7 +163,8 @@ export class CommitBuilder {
       this.write(queue.stateKey, packState(queue));
       this.#sealMarks(queue);
       const { next, logEnd, nextOrder, leasedThrough, reserving: reserved, chains } = queue;
-      marks.push({ queue, next, logEnd, nextOrder, leasedThrough, reserved, chains, thawing: chains?.takeThawing() ?? NONE });
+      const pushes = chains?.takePush() === true;
+      marks.push({ queue, next, logEnd, nextOrder, leasedThrough, reserved, chains, thawing: chains?.takeThawing() ?? NONE, pushes });
       queue.reserving = [];
     }
     const sealed: SealedCommit = {

@@ -95,7 +95,7 @@ export class Core {
     const entries = new DueEntries(commit);
     const transitions = new Transitions(catalog, commit, windows, wakes, holding, entries, context);
     // In.
-    const tools = { maker: new Overflow(commit, windows, transitions, entries, context, hints), entries };
+    const tools = { maker: new Overflow({ commit, windows, transitions, entries, holding, context, hints }), entries };
     this.#publishing = new Publishing(catalog, commit, tools, (request, now) => this.define(request, {}, now));
     this.schedules = new Schedules(commit, wakes, tools, context);
     this.rooms = new Rooms({

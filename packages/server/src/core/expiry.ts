@@ -1,6 +1,7 @@
 import type { Entry } from "../store.js";
 import { isThere, leasesBySequence } from "./administration.js";
 import type { Block } from "./block.js";
+import { attemptsBefore } from "./attempts-before.js";
 import { blockOf } from "./block-of.js";
 import type { Catalog } from "./catalog.js";
 import type { Chain, ChainHead } from "./chain.js";
@@ -68,7 +69,7 @@ export class Expiry {
   endIn(queue: Queue, block: Block, index: number, now: number): void {
     const record = this.#transitions.recordIn(queue, block, index);
     const sequence = block.first + index;
-    const message = { sequence, attempts: attemptsOf(queue, block, index), publishedAt: block.publishedAt, reason: undefined };
+    const message = { sequence, attempts: attemptsBefore(queue, block, index), publishedAt: block.publishedAt, reason: undefined };
     this.#windows.settle(queue, block, index);
     this.#transitions.expire(queue, record, message, now);
   }
@@ -170,11 +171,4 @@ export class Expiry {
     this.#holding.freeze(queue, chain);
     return stored.length;
   }
-}
-
-/** Deliveries of a message of the log that count: one when it was in flight as the life before this one ended. */
-function attemptsOf(queue: Queue, block: Block, index: number): number {
-  const sequence = block.first + index;
-  const counts = queue.chains === undefined ? sequence <= queue.recoverThrough : sequence < queue.foundNext && block.isLeased(index);
-  return counts ? 1 : 0;
 }

@@ -1,18 +1,32 @@
+import { attemptsBefore } from "./attempts-before.js";
 import { Block } from "./block.js";
+import type { Chain, ChainHead } from "./chain.js";
+import type { Chains } from "./chains.js";
 import type { CommitBuilder } from "./commit.js";
 import type { DueEntries } from "./due-entries.js";
 import type { DueMessage } from "./due-list.js";
 import type { Hints } from "./hints.js";
+import type { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import type { Queue } from "./queue.js";
 import type { SpaceMaker } from "./space.js";
 import type { CoreContext, Transitions } from "./transitions.js";
 import type { Windows } from "./window.js";
 
+export interface OverflowParts {
+  readonly commit: CommitBuilder;
+  readonly windows: Windows;
+  readonly transitions: Transitions;
+  readonly entries: DueEntries;
+  readonly holding: Holding;
+  readonly context: CoreContext;
+  readonly hints: Hints;
+}
+
 /**
  * Lets the oldest messages of a full queue die, in the commit that stores what pushed them out.
  *
- * The oldest is the one with the lowest sequence, of the log and of the stretches of the due lists that are in memory. A
+ * The oldest is the one with the lowest sequence, of the log, of chains, and of the stretches of the due lists that are in memory. A
  * message may be pushed out before it was durable, by one that came in the same commit. Delayed ones stay: their time
  * has not come, so none of them is the oldest.
  */
@@ -21,19 +35,59 @@ export class Overflow implements SpaceMaker {
   readonly #windows: Windows;
   readonly #transitions: Transitions;
   readonly #entries: DueEntries;
+  readonly #holding: Holding;
   readonly #context: CoreContext;
   readonly #hints: Hints;
 
-  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, entries: DueEntries, context: CoreContext, hints: Hints) {
+  constructor({ commit, windows, transitions, entries, holding, context, hints }: OverflowParts) {
     this.#commit = commit;
     this.#windows = windows;
     this.#transitions = transitions;
     this.#entries = entries;
+    this.#holding = holding;
     this.#context = context;
     this.#hints = hints;
   }
 
   evictOldest(queue: Queue, now: number): boolean {
+    return queue.chains === undefined ? this.#evictOfLevels(queue, now) : this.#evictOfChains(queue, queue.chains, now);
+  }
+
+  /** In an ordered queue all that waits in chains is older than what was not looked through of the log. */
+  #evictOfChains(queue: Queue, chains: Chains, now: number): boolean {
+    if (queue.recovers) return this.#missing(queue);
+    const chain = chains.oldestWaiting;
+    if (chain === undefined) {
+      const block = this.#front(queue);
+      if (block === undefined) return this.#missing(queue);
+      this.#evictFrom(queue, block, now);
+    } else {
+      const { head } = chain;
+      if (head === undefined) {
+        chains.wanting.add(chain);
+        return this.#missing(queue);
+      }
+      chains.pushOut(chain, head);
+      this.#evictHead(queue, chain, head, now);
+    }
+    chains.notePush();
+    return true;
+  }
+
+  #evictHead(queue: Queue, chain: Chain, head: ChainHead, now: number): void {
+    if (head.block === undefined) {
+      const record = this.#transitions.storedHeld(queue, chain, head);
+      this.#holding.remove(queue, chain, head);
+      this.#transitions.pushOut(queue, record, head, now);
+    } else {
+      const { sequence, block, index } = head;
+      const record = this.#transitions.recordIn(queue, block, index);
+      this.#windows.settle(queue, block, index);
+      this.#transitions.pushOut(queue, record, { sequence, attempts: 0, publishedAt: block.publishedAt, reason: undefined }, now);
+    }
+  }
+
+  #evictOfLevels(queue: Queue, now: number): boolean {
     // What failed before is older than all the log has, and what has a priority may be, so they have to be known first.
     if (queue.levels.needsLoading) return this.#missing(queue);
     const block = this.#front(queue);
@@ -65,7 +119,7 @@ export class Overflow implements SpaceMaker {
     const sequence = queue.cursor;
     const index = sequence - block.first;
     const record = bytes.subarray(block.start(index), block.stop(index));
-    const attempts = sequence <= queue.recoverThrough ? 1 : 0;
+    const attempts = attemptsBefore(queue, block, index);
     if (queue.window[0] === block) {
       this.#windows.settle(queue, block, index);
       this.#windows.advance(queue, block);

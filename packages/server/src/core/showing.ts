@@ -44,7 +44,8 @@ export class Showing {
     }
     for (const { queue, block, after, promoted } of sealed.blocks) this.#showBlock(queue, block, after, promoted);
     for (const change of sealed.chains) this.#showChain(change);
-    for (const { queue, chains, thawing } of sealed.marks) {
+    for (const { queue, chains, thawing, pushes } of sealed.marks) {
+      if (pushes) chains?.pushed();
       if (chains === undefined || thawing.length === 0 || queue.chains !== chains || queue.isRemoved) continue;
       chains.thaw(thawing);
       this.#chainsChanged(queue, chains);

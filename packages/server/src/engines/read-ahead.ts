@@ -20,7 +20,7 @@ export function readAhead(core: Core, store: Store, clock: Clock, guard: (read: 
     if (queue.levels.needsLoading && queue.readsAhead) {
       for (const list of queue.levels.lists) if (list.needsLoading && !list.reading) guard(fillDueList(core, store, queue, list));
     }
-    if (queue.chains !== undefined && queue.consumers.size > 0) {
+    if (queue.chains !== undefined && queue.readsAhead) {
       for (const chain of takeAll(queue.chains.wanting)) guard(fillChain(core, store, queue, chain, clock));
     }
   }

@@ -20,6 +20,7 @@ import { testLimits } from "./limits.js";
 import { testLives } from "./lives.js";
 import { testLowerLimits } from "./lower-limits.js";
 import { testManyDelays } from "./many-delays.js";
+import { testOverflowOrder } from "./overflow-order.js";
 import { testPause } from "./pause.js";
 import { testPeek } from "./peek.js";
 import { testPoison } from "./poison.js";
@@ -84,6 +85,7 @@ export const TOPICS = [
   testTimeToLive,
   testRaces,
   testLimits,
+  testOverflowOrder,
   testRate,
   testPriority,
   testRequests,
