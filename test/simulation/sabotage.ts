@@ -47,7 +47,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     bug: "places forgotten that messages had by an earlier clock",
     kind: "overtaken",
-    firstSeed: 540,
+    firstSeed: 1_980,
     apply: () =>
       replace(
         Catalog.prototype,
