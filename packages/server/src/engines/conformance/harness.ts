@@ -34,19 +34,20 @@ export type Producer = NonNullable<AppendRequest["producer"]>;
 
 /** An engine, its clock and what it told, with short words for what every case does. Queues are of the namespace `/`. */
 export class Harness {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly told = new EventLog();
   readonly #host: EngineHost;
   readonly #namespaces = new Set([NAMESPACE]);
   #engine: Engine | undefined;
   #endLife: () => void = () => {};
 
-  private constructor(host: EngineHost) {
+  private constructor(host: EngineHost, clock: ManualClock) {
     this.#host = host;
+    this.clock = clock;
   }
 
-  static async open(host: EngineHost): Promise<Harness> {
-    const harness = new Harness(host);
+  static async open(host: EngineHost, clock = new ManualClock()): Promise<Harness> {
+    const harness = new Harness(host, clock);
     await harness.#open();
     return harness;
   }
