@@ -34,9 +34,9 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** A ratio beside what it is meant to be at least. */
-export function ratioLine(ratio: number, target: number): string {
-  return `ratio     ${ratio.toFixed(2)}x, target ${target.toFixed(2)}x or more: ${ratio >= target ? "met" : "NOT met"}`;
+/** A ratio beside what it is meant to be at least; `of` says which one, where there are several. */
+export function ratioLine(ratio: number, target: number, of?: string): string {
+  return `ratio     ${of === undefined ? "" : `${of} `}${ratio.toFixed(2)}x, target ${target.toFixed(2)}x or more: ${ratio >= target ? "met" : "NOT met"}`;
 }
 
 /** Progress of a long run, on standard error so that the report can be piped. */
