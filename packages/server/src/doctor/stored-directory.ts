@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HoldfastError } from "holdfast-client/protocol";
-import { createStoreBelow } from "../engines/level/create-level-store.js";
+import { assertReadable, createStoreBelow } from "../engines/level/create-level-store.js";
 import { ifThere } from "../engines/level/if-there.js";
 import { JournaledSnapshot } from "../engines/level/journal/journaled-snapshot.js";
 import { readMark } from "../engines/level/journal/mark.js";
@@ -32,6 +32,7 @@ export async function openStoredDirectory(directory: string): Promise<StoredDire
   const base = createStoreBelow(directory, { tolerant: true });
   await base.open();
   try {
+    assertReadable(base);
     const { changes, records, damage } = await readJournal(base, directory);
     const snapshot = new JournaledSnapshot(await base.snapshot(), changes);
     const close = async (): Promise<void> => {

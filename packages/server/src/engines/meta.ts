@@ -18,15 +18,19 @@ export const packMeta = (meta: StoredMeta): Buffer => Buffer.from(JSON.stringify
 
 export const unpackMeta = (stored: Uint8Array): StoredMeta => JSON.parse(Buffer.from(stored).toString("utf8")) as StoredMeta;
 
+/** `ENGINE_UNAVAILABLE` when a newer program wrote the store. */
+export function assertVersion({ version }: StoredMeta): void {
+  if (version <= FORMAT_VERSION) return;
+  throw new HoldfastError(
+    "ENGINE_UNAVAILABLE",
+    `the store has format version ${version}, this program reads versions up to ${FORMAT_VERSION}`,
+  );
+}
+
 /** As `unpackMeta`; `ENGINE_UNAVAILABLE` when an engine of this program must not use the store. */
 export function readMeta(stored: Uint8Array): StoredMeta {
   const meta = unpackMeta(stored);
-  if (meta.version > FORMAT_VERSION) {
-    throw new HoldfastError(
-      "ENGINE_UNAVAILABLE",
-      `the store has format version ${meta.version}, this program reads versions up to ${FORMAT_VERSION}`,
-    );
-  }
+  assertVersion(meta);
   if (meta.restoring === true) {
     throw new HoldfastError(
       "ENGINE_UNAVAILABLE",

@@ -1,7 +1,7 @@
 import { FORMAT_VERSION } from "../../core/catalog.js";
 import { isBlockKey, metaKey } from "../../core/keys.js";
 import type { Store } from "../../store.js";
-import { unpackMeta } from "../meta.js";
+import { assertVersion, unpackMeta } from "../meta.js";
 import { DiskBlobDirectory } from "./blobs/blob-directory.js";
 import { BlobStore } from "./blobs/blob-store.js";
 import { DiskSpace } from "./disk-space.js";
@@ -21,7 +21,7 @@ export interface LevelStoreOptions {
 export function createLevelStore(directory: string, options: LevelStoreOptions = {}): Store {
   const scavenger = new Scavenger();
   const base = createStoreBelow(directory, options, scavenger);
-  return new JournaledStore({ base, directory, passed: (bytes) => scavenger.passed(bytes) });
+  return new JournaledStore({ base, directory, assertReadable, passed: (bytes) => scavenger.passed(bytes) });
 }
 
 /** What is below the journal. */
@@ -38,6 +38,12 @@ export function createStoreBelow(directory: string, options: LevelStoreOptions =
     freeBytes: () => space.freeBytes(),
     tolerant,
   });
+}
+
+/** Of a store that a newer program wrote only its version can be relied on. */
+export function assertReadable(base: Store): void {
+  const stored = base.get(metaKey);
+  if (stored !== undefined) assertVersion(unpackMeta(stored));
 }
 
 /** The first life of a store of an older format writes the new format down; until that has come here, it has no references. */

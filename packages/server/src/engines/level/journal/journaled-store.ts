@@ -33,6 +33,8 @@ export interface JournaledStoreOptions {
   readonly movedBytes?: number;
   /** For tests. */
   readonly openFiles?: typeof openFiles;
+  /** Fails when the store below, which is open, is none that this program reads: its journal may have another form then. */
+  readonly assertReadable?: (base: Store) => void;
   /** Told of the bytes of each commit. */
   readonly passed?: (bytes: number) => void;
 }
@@ -50,6 +52,7 @@ export class JournaledStore implements Store {
   readonly #directory: string;
   readonly #fileBytes: number | undefined;
   readonly #openFiles: typeof openFiles;
+  readonly #assertReadable: (base: Store) => void;
   readonly #passed: (bytes: number) => void;
   readonly #overlays: Overlays;
   readonly #mover: Mover;
@@ -78,6 +81,7 @@ export class JournaledStore implements Store {
     this.#overlays = new Overlays(options.directory);
     this.#mover = new Mover(options.base, this.#overlays, options.movedBytes);
     this.#openFiles = options.openFiles ?? openFiles;
+    this.#assertReadable = options.assertReadable ?? (() => undefined);
     this.#passed = options.passed ?? (() => undefined);
   }
 
@@ -87,6 +91,7 @@ export class JournaledStore implements Store {
     await this.#base.open();
     let files: JournalFiles | undefined;
     try {
+      this.#assertReadable(this.#base);
       const mark = readMark(this.#base);
       this.#assertSame(mark);
       // Where there is a mark the files were there before it. An empty one in place of a missing one would hide what was lost.
