@@ -1,8 +1,9 @@
 import { cp } from "node:fs/promises";
 import { createLevelStore, createStoreBelow } from "../engines/level/create-level-store.js";
 import { examineLogs } from "../engines/level/logs/examine-logs.js";
-import { type DamagedTable, examineTables, textOfDamage } from "../engines/level/tables/examine-tables.js";
+import { examineTables } from "../engines/level/tables/examine-tables.js";
 import { mendTables } from "../engines/level/tables/mend-tables.js";
+import { type DamagedTable, textOfDamage } from "../engines/level/tables/table-reader.js";
 import type { Write } from "../store.js";
 import { examine } from "./examine.js";
 import type { Examination, Finding } from "./finding.js";

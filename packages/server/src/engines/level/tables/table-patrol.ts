@@ -1,6 +1,6 @@
 import type { Clock } from "../../../clock.js";
 import { examineManifest } from "../manifest/examine-manifest.js";
-import { examineTable, textOfDamage } from "./examine-tables.js";
+import { TableReader, textOfDamage } from "./table-reader.js";
 
 /** So much is read at once, which takes some 50 ms; of more, so much in a second: about two percent of a processor. */
 const AT_ONCE_BYTES = 16 * 1024 * 1024;
@@ -61,9 +61,10 @@ export class TablePatrol {
     const { directory, patrolled } = this.#options;
     // One that cannot be read now is read in the next round, or by LevelDB, which says so.
     const { tables } = await examineManifest(directory).catch(() => NO_TABLES);
+    const reader = new TableReader(directory);
     let read = 0;
     for (const name of tables) {
-      const { bytes, damaged } = await examineTable(directory, name).catch(() => NOT_READ);
+      const { bytes, damaged } = await reader.examine(name).catch(() => NOT_READ);
       if (this.#isOver) return;
       if (damaged !== undefined) {
         this.#damage = textOfDamage(damaged);
