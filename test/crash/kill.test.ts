@@ -2,11 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { TcpProxy } from "../torture/network/tcp-proxy.js";
 import { CommandRun } from "./command.js";
 import { Observer, storedOf } from "./observer.js";
 import { realLines } from "./real-lines.js";
 import { freePort, ServerProcess } from "./server-process.js";
-import { TcpProxy } from "./tcp-proxy.js";
 
 const LINES = 100_000;
 const KILLS = 5;
@@ -56,8 +56,7 @@ describe("kill -9 of the server", () => {
     directory = await mkdtemp(join(tmpdir(), "holdfast-kill-"));
     const port = await freePort();
     server = new ServerProcess(directory, port);
-    proxy = new TcpProxy(port);
-    await proxy.open();
+    proxy = await TcpProxy.open(port);
     observer = new Observer(server.url);
     await server.start();
   });
@@ -72,14 +71,14 @@ describe("kill -9 of the server", () => {
   /** Kills the server at once and starts it again. Clients come back only when the proxy is released. */
   async function killAndRestart(): Promise<void> {
     const killed = server.kill();
-    proxy.hold("toClient");
+    proxy.drop("toClient");
     await killed;
     await server.start();
   }
 
   /** Holds receipts back until more is stored than has one. */
   async function untilReceiptsAreMissing(run: CommandRun<ReceiptLine>): Promise<void> {
-    proxy.hold("toClient");
+    proxy.drop("toClient");
     let [before, now] = [0, 0];
     await until(
       "a message stored without its receipt",
@@ -135,7 +134,7 @@ describe("kill -9 of the server", () => {
       for (let kill = 1; kill <= KILLS; kill++) {
         const threshold = Math.floor((LINES * kill) / (KILLS + 1));
         await until(`${threshold} lines`, () => written() >= threshold, running);
-        proxy.hold("toServer");
+        proxy.drop("toServer");
         let found = 0;
         await until(
           "a line without its ack",

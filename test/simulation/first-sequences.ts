@@ -40,7 +40,7 @@ export class FirstSequences {
 
 /** What else may be among the entries. */
 interface Aside {
-  readonly type: "stalled" | "engine-failed" | "clock-set";
+  readonly type: "stalled" | "connection-lost" | "engine-failed" | "clock-set";
 }
 
 /** An entry in which messages have the sequences of their receipts. */

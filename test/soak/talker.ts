@@ -1,5 +1,6 @@
 import { connect } from "holdfast-client";
 import { Random } from "../simulation/random.js";
+import { dropConnection } from "../torture/drop-connection.js";
 import { pause } from "../torture/pause.js";
 import type { Heard, TalkerOrder, TalkerSpec, TalkerWord } from "./talker-spec.js";
 
@@ -69,7 +70,7 @@ class Talker {
       const awayMs = random.below(awayEveryMs);
       io.reconnectionDelay(awayMs);
       io.reconnectionDelayMax(awayMs);
-      io.engine?.close();
+      dropConnection(io);
       await pause(awayMs);
       io.reconnectionDelay(RECONNECT_MS);
       io.reconnectionDelayMax(5 * RECONNECT_MS);

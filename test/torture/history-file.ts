@@ -5,6 +5,11 @@ import type { HistoryEntry } from "../simulation/history-log.js";
 export type ProcessNote =
   /** It stood still until about now, so a server may have taken its consumers for lost. */
   | { readonly type: "stalled" }
+  /**
+   * The server's side is over of the connection that it had between `sinceNs` and `untilNs`; it may see that later, or have seen it before.
+   * Since `deafNs` nothing came through.
+   */
+  | { readonly type: "connection-lost"; readonly sinceNs: number; readonly untilNs: number; readonly deafNs: number }
   /** The server said, in its answer to `event`, that its store failed: of what it did not confirm by then nobody knows. */
   | { readonly type: "engine-failed"; readonly event: string; readonly code: string }
   /** The clocks of servers that are started from now on are so far ahead of the machine's. */

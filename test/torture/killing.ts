@@ -7,6 +7,7 @@ import type { RowContext } from "./row.js";
 
 /** A life lasts so long after its start, at most, where nothing else is said. */
 const LIFE_MS_MAX = 500;
+const LONG_LIFE_MS_MAX = 2_500;
 /** A client says what is waited for within this, or it is not waited for any more. */
 const WORD_MS_MAX = 5_000;
 
@@ -26,6 +27,8 @@ function said(round: Round, word: Word["say"]): Promise<boolean> {
 export interface Killing {
   readonly kills: number;
   readonly random: Random;
+  /** Of so many lives one is long, so that more happens in it than its beginning; without, none. */
+  readonly longLifeOneIn?: number | undefined;
   /** Kills at the moment a client says one of these, in turn; without, at any. */
   readonly at?: readonly Word["say"][];
   /** @param heard whether it came at such a moment: a client that says nothing is not waited for for ever */
@@ -33,9 +36,10 @@ export interface Killing {
 }
 
 /** Kills the server and starts it again, as often as is asked. */
-export async function killing(round: Round, { kills, random, at = [], onKill }: Killing): Promise<void> {
+export async function killing(round: Round, { kills, random, longLifeOneIn, at = [], onKill }: Killing): Promise<void> {
   for (let kill = 0; kill < kills; kill++) {
-    await pause(random.below(LIFE_MS_MAX));
+    const isLong = longLifeOneIn !== undefined && random.below(longLifeOneIn) === 0;
+    await pause(random.below(isLong ? LONG_LIFE_MS_MAX : LIFE_MS_MAX));
     const word = at[kill % at.length];
     const heard = word === undefined || (await said(round, word));
     await round.kill();
@@ -44,7 +48,7 @@ export async function killing(round: Round, { kills, random, at = [], onKill }: 
   }
 }
 
-export interface KillRounds extends Pick<RoundOptions, "queues">, Pick<Killing, "at"> {
+export interface KillRounds extends Pick<RoundOptions, "queues" | "onFault">, Pick<Killing, "at" | "longLifeOneIn"> {
   readonly kills: number;
   readonly killsPerRound: number;
   /** How many kills of a round count; without, all that came at the moment they were to. */
@@ -65,7 +69,7 @@ export interface Company {
 export async function killInRounds(
   rounds: Rounds,
   { random, progress }: RowContext,
-  { kills, killsPerRound, queues, at = [], counting, company }: KillRounds,
+  { kills, killsPerRound, at = [], longLifeOneIn, counting, company, ...options }: KillRounds,
   populate: (round: Round) => Promise<void>,
 ): Promise<number> {
   let done = 0;
@@ -76,11 +80,12 @@ export async function killInRounds(
       if (heard) here++;
       progress(`${done} of ${kills} kills, and ${all} more`);
     };
-    const result = await rounds.run({ queues }, async (round) => {
+    const result = await rounds.run(options, async (round) => {
       await populate(round);
       const others = await company?.(round);
       try {
-        await killing(round, { kills: Math.min(killsPerRound, kills - done), random, at, onKill });
+        round.disturb();
+        await killing(round, { kills: Math.min(killsPerRound, kills - done), random, longLifeOneIn, at, onKill });
         // While the others wait for what is theirs, more to judge would come of nothing.
         if (others !== undefined) await round.quiet();
         await others?.finish();

@@ -42,3 +42,40 @@ it("lets come what was published while the purge was under way, and what came be
   expect(kindsOf([...purgedAt(15), delivered(60)])).toEqual([]);
   expect(kindsOf([...purgedAt(30), delivered(35)])).toEqual([]);
 });
+
+/** A message that is delivered, and again, as attempt 2, to somebody else: `firstMs` and `againMs` after the start. */
+function deliveredTwice(firstMs: number | undefined, againMs: number): HistoryLine[] {
+  const message = { queue: QUEUE, id: "a", sequence: 1, body: "a", publishedAt: 15 } as const;
+  const lease = (ms: number, consumer: string, attempt: number): HistoryLine =>
+    at(ms, { type: "delivery", consumer, token: { life: 1, number: attempt }, attempt, leaseUntil: ms + LEASE_MS, ...message });
+  return [
+    ...purgedAt(30).slice(0, -2),
+    at(2, { type: "attached", consumer: "two", queue: QUEUE }),
+    ...(firstMs === undefined ? [] : [lease(firstMs, "one", 1)]),
+    lease(againMs, "two", 2),
+  ];
+}
+
+/** The server has lost a connection of that time; nothing came through since `deafMs`. */
+const lostAt = (ms: number, sinceMs: number, deafMs = ms): HistoryLine => {
+  const times = { sinceNs: sinceMs * MS, untilNs: ms * MS, deafNs: deafMs * MS };
+  return { process: "ann", ns: ms * MS, type: "connection-lost", ...times };
+};
+
+it("lets a message come again once the server has lost the connection of who had it, and not for another connection", () => {
+  expect(kindsOf(deliveredTwice(60, 500))).toContain("overlapped");
+  expect(kindsOf([...deliveredTwice(60, 500), lostAt(150, 1)])).toEqual([]);
+  expect(kindsOf([...deliveredTwice(60, 500), lostAt(150, 3)])).toContain("overlapped");
+  expect(kindsOf([...deliveredTwice(60, 500), lostAt(550, 1)])).toContain("overlapped");
+});
+
+it("lets it come to somebody else while nothing comes through, once the grace is over", () => {
+  expect(kindsOf([...deliveredTwice(60, 500), lostAt(900, 1, 150)])).toEqual([]);
+  expect(kindsOf([...deliveredTwice(60, 400), lostAt(900, 1, 150)])).toContain("overlapped");
+});
+
+it("lets an attempt be counted that nobody saw while nothing came through, and not otherwise", () => {
+  expect(kindsOf(deliveredTwice(undefined, 1_200))).toEqual(["attempt"]);
+  expect(kindsOf([...deliveredTwice(undefined, 1_200), lostAt(1_300, 1, 50)])).toEqual([]);
+  expect(kindsOf([...deliveredTwice(undefined, 1_200), lostAt(1_300, 1)])).toEqual(["attempt"]);
+});

@@ -54,6 +54,8 @@ class Merger {
   readonly #attached = new Map<string, LineOf<"attached">>();
   readonly #tokens = new Map<number, Token>();
   readonly #placed: Placed[] = [];
+  /** Of calls that nobody made, which have numbers that no other has. */
+  #nextCall = -Number.MAX_SAFE_INTEGER;
 
   constructor(lines: HistoryLine[], { zeroMs, graceMs, leaseMsOf }: MergeOptions) {
     lines.sort((a, b) => a.ns - b.ns);
@@ -101,8 +103,11 @@ class Merger {
       case "stalled":
         for (const detach of this.#mayBeGone(line)) put(detach);
         return;
+      case "connection-lost":
+        this.#placeLost(line, put);
+        return;
       case "detach":
-        if (this.#wentWithServer(line)) return;
+        if (this.#wentWithServer(line.consumer, line.ns)) return;
         put(line);
         // The server may have seen it later, and given it messages until then, which come again after the grace at the earliest.
         if (line.counted) put({ ...line, call: -line.call }, line.ns + this.#graceNs);
@@ -134,16 +139,35 @@ class Merger {
   }
 
   /** Whether a consumer ended because its server did; that is no end of its own. */
-  #wentWithServer({ consumer, ns }: LineOf<"detach">): boolean {
+  #wentWithServer(consumer: string, ns: number): boolean {
     const since = this.#attached.get(consumer)?.ns ?? ns;
     return this.#lives.some(({ endNs }) => endNs > since && endNs < ns + KILL_NS);
   }
 
   /** The consumers of a process that stood still: the server may have given them up, for their connection or for what they left unanswered. */
   #mayBeGone({ process, ns }: LineOf<"stalled">): HistoryEntry[] {
-    const here = [...this.#attached.values()].filter((line) => line.process === process && line.ns < ns);
-    const ways = here.flatMap(({ consumer }) => [true, false].map((counted) => ({ consumer, counted })));
-    return ways.map((way, index) => ({ type: "detach", call: -Math.round(ns) - index, ...way }));
+    const here = this.#attachedBy(process, Number.NEGATIVE_INFINITY, ns);
+    return here.flatMap(({ consumer }) => [true, false].map((counted) => this.#detach(consumer, counted)));
+  }
+
+  /** The consumers of a connection whose end the server may have seen before its client did. */
+  #placeLost({ process, ns, sinceNs, untilNs, deafNs }: LineOf<"connection-lost">, put: (entry: HistoryEntry, ns: number) => void): void {
+    for (const { consumer, ns: attachedNs } of this.#attachedBy(process, sinceNs, untilNs)) {
+      if (!this.#wentWithServer(consumer, ns)) put(this.#detach(consumer, true), ns);
+      // A server that hears nothing gives a connection up by itself, and leaves it open for a while; consumers last for the grace
+      // after that. Whatever they are given until then never comes, and may run out, again and again.
+      for (let at = Math.max(deafNs, attachedNs) + this.#graceNs; at < ns; at += this.#graceNs)
+        for (const counted of [true, false]) put(this.#detach(consumer, counted), at);
+    }
+  }
+
+  #attachedBy(process: string, fromNs: number, toNs: number): LineOf<"attached">[] {
+    return [...this.#attached.values()].filter((line) => line.process === process && line.ns > fromNs && line.ns < toNs);
+  }
+
+  /** It may go then. */
+  #detach(consumer: string, counted: boolean): HistoryEntry {
+    return { type: "detach", call: this.#nextCall++, consumer, counted };
   }
 }
 

@@ -4,18 +4,23 @@ import { freePort, ServerProcess } from "../crash/server-process.js";
 import type { Tally } from "../simulation/checker/vacuous.js";
 import { check, tally, type Violation } from "../simulation/checker.js";
 import type { Counts, HistoryEvent } from "../simulation/history.js";
+import { Random } from "../simulation/random.js";
 import { Administrator } from "./administrator.js";
 import type { ClientSpec } from "./client/spec.js";
 import { ClientProcess } from "./client-process.js";
 import { examine } from "./examine.js";
 import { HistoryFile, type HistoryLine, readLines } from "./history-file.js";
 import { clockZeroMs, mergeHistories } from "./merge.js";
+import type { FaultKind } from "./network/fault.js";
+import { Network } from "./network/network.js";
 import { pause } from "./pause.js";
 import { DEAD_SETTINGS, type RoundQueue } from "./queues.js";
 
 const CALLS_PER_CLIENT = 10_000_000;
 /** Two moments of a nemesis that belong together have this between them at least. */
 const GRACE_MS = 300;
+/** Where there are faults of the network: both sides are to find by themselves that nothing comes any more. */
+const PING_FLAGS = ["--ping-interval-ms", "150", "--ping-timeout-ms", "250"];
 const DRAIN_MS = 60_000;
 const POLL_MS = 20;
 
@@ -32,6 +37,8 @@ export interface RoundOptions {
   readonly program?: string;
   /** A server that runs already, and goes on after the round; `data` is its store. */
   readonly server?: ServerProcess;
+  /** Clients come through a network, which is told here to have done something to one of them. Without, directly. */
+  readonly onFault?: (kind: FaultKind) => void;
 }
 
 interface FinishOptions {
@@ -61,10 +68,13 @@ export class Round {
   readonly #options: RoundOptions;
   readonly #port: number;
   readonly #history: HistoryFile;
+  readonly #network: Network | undefined;
   /** The histories of all processes. */
   readonly files: string[] = [];
   readonly zeroMs = clockZeroMs();
   #server: ServerProcess;
+  /** Clients that were started. */
+  #begun = 0;
 
   private constructor(options: RoundOptions, port: number) {
     this.#options = options;
@@ -74,6 +84,8 @@ export class Round {
     this.#server = options.server ?? this.#newServer(options.wrapper);
     this.#history = new HistoryFile(this.#newFile("driver"), "driver");
     this.admin = new Administrator(this.#server.url);
+    const { onFault, seed } = options;
+    this.#network = onFault && new Network({ port, random: new Random(seed), onFault });
   }
 
   /** Starts a server and defines the queues. */
@@ -90,7 +102,8 @@ export class Round {
   }
 
   #newServer(wrapper: readonly string[] = []): ServerProcess {
-    return new ServerProcess(this.data, this.#port, wrapper, ["--disconnect-grace-ms", String(GRACE_MS)], this.#options.program);
+    const flags = ["--disconnect-grace-ms", String(GRACE_MS), ...(this.#options.onFault === undefined ? [] : PING_FLAGS)];
+    return new ServerProcess(this.data, this.#port, wrapper, flags, this.#options.program);
   }
 
   #newFile(name: string): string {
@@ -117,14 +130,25 @@ export class Round {
     return this.#server.said;
   }
 
-  /** Starts a client and resolves when it is connected. */
-  async client(spec: Omit<ClientSpec, "firstCall" | "url" | "history" | "seed">, url = this.url): Promise<ClientProcess> {
-    const number = this.clients.length + 1;
+  /** A URL at which one client, which writes no history, finds the server. */
+  async entrance(): Promise<string> {
+    return (await this.#network?.entrance()) ?? this.url;
+  }
+
+  /** Starts a client and resolves when it is connected, through the network if there is one. */
+  async client(spec: Omit<ClientSpec, "firstCall" | "url" | "history" | "seed">, at?: string): Promise<ClientProcess> {
+    const number = ++this.#begun;
+    const url = at ?? (await this.#network?.entrance(new HistoryFile(this.#newFile(`${spec.name}-connections`), spec.name))) ?? this.url;
     const given = { url, firstCall: number * CALLS_PER_CLIENT, seed: this.#options.seed * 100 + number };
     const client = new ClientProcess({ ...spec, ...given, history: this.#newFile(spec.name) });
     this.clients.push(client);
     await client.says("ready");
     return client;
+  }
+
+  /** Faults happen to the network from now on, if there is one. */
+  disturb(): void {
+    this.#network?.disturb();
   }
 
   /** Starts the server and resolves when it serves. */
@@ -191,12 +215,14 @@ export class Round {
     await clear?.(this.admin);
     this.admin.close();
     if (this.#options.server === undefined) await this.#server.stop();
+    await this.#network?.close();
     this.#history.close();
     return { ...this.#judge(), findings: await examine(this.data) };
   }
 
-  /** No client publishes any more; resolves once what they had under way is over. Again changes nothing. */
+  /** The network is well, and no client publishes any more; resolves once what they had under way is over. Again changes nothing. */
   async quiet(): Promise<void> {
+    this.#network?.heal();
     await Promise.all(
       this.clients.map(async (client) => {
         const quiet = client.says("quiet");
@@ -245,6 +271,7 @@ export class Round {
     this.admin.close();
     await Promise.all(this.clients.map((client) => client.kill()));
     if (this.#options.server === undefined) await this.#server.kill();
+    await this.#network?.close();
     rmSync(this.#options.directory, { recursive: true, force: true });
   }
 }

@@ -1,3 +1,4 @@
+import { dropConnection } from "../drop-connection.js";
 import { Consumer, type Fates } from "./consumer.js";
 import { Publisher } from "./publisher.js";
 import { Session } from "./session.js";
@@ -35,7 +36,7 @@ export class Actor {
   #dropAbout(everyMs: number): void {
     const { random, socket } = this.#session;
     const next = (): void => {
-      socket.io.engine?.close();
+      dropConnection(socket.io);
       setTimeout(next, random.below(2 * everyMs)).unref();
     };
     setTimeout(next, random.below(2 * everyMs)).unref();

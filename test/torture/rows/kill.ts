@@ -1,7 +1,9 @@
 import { type Talked, Talkers } from "../../soak/talkers.js";
 import type { Random } from "../../simulation/random.js";
+import { Breakdown } from "../breakdown.js";
 import type { PublisherSpec } from "../client/spec.js";
 import { type Company, killInRounds } from "../killing.js";
+import { FAULT_KINDS } from "../network/fault.js";
 import { queueOf } from "../queues.js";
 import type { Round } from "../round.js";
 import { Rounds } from "../rounds.js";
@@ -9,6 +11,8 @@ import { type Row, scaled } from "../row.js";
 
 const KILLS = 1_000;
 const KILLS_PER_ROUND = 20;
+/** Else a fault of the network would rarely be over before the server is. */
+const LONG_LIFE_ONE_IN = 6;
 
 const PUBLISHER = { window: 8, batchMax: 5, pauseMs: 4, times: 1, keys: 0, bodyBytesMax: 600 } as const;
 const VERBS = { ack: 12, answer: 2, nack: 2, release: 1, extend: 1, late: 1, none: 1 } as const;
@@ -48,7 +52,8 @@ async function talkIn(round: Round, random: Random, note: (talked: Talked) => vo
   const { name, settings } = queueOf(TALK.queue, { ordering: "key", deadLetter: false, maxAttempts: 0 });
   await round.admin.define(name, settings);
   const talkers = new Talkers();
-  await talkers.begin(TALKERS.map((who) => ({ ...who, ...TALK, seed: random.below(2 ** 31), url: round.url })));
+  const specs = TALKERS.map((who) => ({ ...who, ...TALK, seed: random.below(2 ** 31) }));
+  await talkers.begin(await Promise.all(specs.map(async (spec) => ({ ...spec, url: await round.entrance() }))));
   return { finish: async () => note(await talkers.finish()), dispose: () => talkers.dispose() };
 }
 
@@ -56,10 +61,11 @@ export const kill: Row = {
   number: 1,
   title: "`kill -9` under load",
   method:
-    "Four clients publish to, consume and settle queues of each order, while four devices of two users with the client library publish, consume, emit to a room and hear it, each away now and then; the server is killed at random moments. What came to a device of what was confirmed to any, once and in order, the devices say.",
+    "Four clients publish to, consume and settle queues of each order, while four devices of two users with the client library publish, consume, emit to a room and hear it, each away now and then; the server is killed at random moments. All of them come through a proxy that now and then delays what they and the server say, lets it drip, resets the connection, cuts it in the middle of a chunk, or passes on nothing in one or both directions for a while, sometimes longer than either side waits for the other, and then cuts it. What came to a device of what was confirmed to any, once and in order, the devices say.",
   target: "1,000 kills: 0 lost, unexpected, reordered, phantom; 0 gaps",
   fullMinutes: 30,
   async run(context) {
+    const faults = new Breakdown();
     const kills = scaled(KILLS, context.scale);
     const rounds = new Rounds(context);
     const sum = { published: 0, emitted: 0, heard: 0, gaps: 0 };
@@ -71,9 +77,14 @@ export const kill: Row = {
       sum.gaps += talked.gaps;
     };
     const company = (round: Round): Promise<Company> => talkIn(round, context.random, note);
-    const done = await killInRounds(rounds, context, { kills, killsPerRound: KILLS_PER_ROUND, queues: MIXED_QUEUES, company }, populate);
+    const onFault = (kind: string): void => faults.add(kind);
+    const options = { kills, killsPerRound: KILLS_PER_ROUND, longLifeOneIn: LONG_LIFE_ONE_IN, queues: MIXED_QUEUES, onFault, company };
+    const done = await killInRounds(rounds, context, options, populate);
     if (sum.emitted < done || sum.published < done)
       rounds.failures.push(`vacuous: only ${sum.published} published and ${sum.emitted} emitted by devices in ${done} kills`);
+    const missing = FAULT_KINDS.filter((kind) => faults.of(kind) === 0);
+    if (faults.total === 0 || (done >= KILLS && missing.length > 0))
+      rounds.failures.push(`vacuous: of the faults of a network there were no ${missing.join(", no ")}`);
     rounds.expectAtLeast({
       crashesInFlight: 0.5 * done,
       redeliveries: done,
@@ -82,7 +93,7 @@ export const kill: Row = {
       published: 10 * done,
     });
     const { published, acked, redeliveries, crashesInFlight, staleSettles } = rounds.counts;
-    const figure = `${done} kills (${crashesInFlight} with deliveries in flight), ${published} published, ${acked} acked, ${redeliveries} redelivered, ${staleSettles} stale settlements refused; devices with the client library: ${sum.published} published, ${sum.emitted} emits, ${sum.heard} heard, ${sum.gaps} gaps`;
+    const figure = `${done} kills (${crashesInFlight} with deliveries in flight), ${published} published, ${acked} acked, ${redeliveries} redelivered, ${staleSettles} stale settlements refused; ${faults.total} network faults${faults}; devices with the client library: ${sum.published} published, ${sum.emitted} emits, ${sum.heard} heard, ${sum.gaps} gaps`;
     return rounds.result(figure, done >= KILLS);
   },
 };
