@@ -91,6 +91,10 @@ describe("LevelDB's tables", () => {
     expect((await numbersIn(flipped(harmless[0] ?? 0))).size).toBe(KEYS);
   });
 
+  it("are none where there is no directory", async () => {
+    expect(await examineTables(join(parent, "none"))).toEqual([]);
+  });
+
   it("can be read again without the block that was damaged, and have all the others have", async () => {
     const { size } = statSync(tableIn(directory));
     const left: number[] = [];
