@@ -1,4 +1,5 @@
 import type { Engine } from "../../../packages/server/src/engine.js";
+import { Deferred } from "../../../packages/server/src/engines/deferred.js";
 import { createLevelEngine } from "../../../packages/server/src/engines/level/level-engine.js";
 import { readPeeked } from "../../../packages/server/src/read-message.js";
 import { NO_EVENTS } from "../power/judge-image.js";
@@ -21,11 +22,13 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
  * before what it does not say counts.
  */
 export async function contentsOf(directory: string, queues: readonly string[]): Promise<Contents | { readonly refused: string }> {
-  let engine: Engine | undefined;
-  const patrolled = new Promise<string | undefined>((onPatrolled) => {
-    engine = createLevelEngine({ directory, onPatrolled });
-  });
-  if (engine === undefined) throw new Error("there is no engine");
+  const patrolled = new Deferred();
+  let damage: string | undefined;
+  const onPatrolled = (found: string | undefined): void => {
+    damage = found;
+    patrolled.resolve();
+  };
+  const engine = createLevelEngine({ directory, onPatrolled });
   try {
     await engine.open(NO_EVENTS);
   } catch (error) {
@@ -34,7 +37,7 @@ export async function contentsOf(directory: string, queues: readonly string[]): 
   const messages = new Map<string, string>();
   try {
     for (const queue of queues) await read(engine, queue, messages);
-    const damage = await patrolled;
+    await patrolled.promise;
     return damage === undefined ? { messages } : { messages, failed: damage };
   } catch (error) {
     return { messages, failed: messageOf(error) };

@@ -155,7 +155,7 @@ export class Catalog {
   }
 }
 
-/** `BAD_REQUEST` when messages are there that were stored in another order, or when there is no order for `poison` to hold. */
+/** `BAD_REQUEST` when messages are there that were stored in another order, when there is no order for `poison` to hold, or `overflow` would let go what it holds. */
 function checkOrdering(queue: Queue | undefined, { ordering, poison, overflow }: QueueOptions): void {
   if (overflow === "dead-letter-oldest" && poison === "block") {
     throw new HoldfastError("BAD_REQUEST", 'overflow is "dead-letter-oldest", expected "reject" where poison is "block"');

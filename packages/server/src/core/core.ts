@@ -95,7 +95,7 @@ export class Core {
     const entries = new DueEntries(commit);
     const transitions = new Transitions(catalog, commit, windows, wakes, holding, entries, context);
     // In.
-    const tools = { maker: new Overflow({ commit, windows, transitions, entries, holding, context, hints }), entries };
+    const tools = { maker: new Overflow(commit, windows, transitions, entries, context, hints), entries };
     this.#publishing = new Publishing(catalog, commit, tools, (request, now) => this.define(request, {}, now));
     this.schedules = new Schedules(commit, wakes, tools, context);
     this.rooms = new Rooms({
@@ -107,7 +107,7 @@ export class Core {
     });
     // What time does, and a restart.
     this.delays = new Delays(catalog, commit, transitions, entries);
-    this.expiry = new Expiry(catalog, windows, transitions, holding, entries, context);
+    this.expiry = new Expiry(catalog, transitions, holding, entries, context);
     const scanner = new Scanner(windows, transitions, holding, this.expiry);
     this.recovery = new Recovery(commit, windows, transitions, holding, entries, scanner);
     this.loader = new Loader(windows, this.recovery, hints);

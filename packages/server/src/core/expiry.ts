@@ -1,7 +1,7 @@
 import type { Entry } from "../store.js";
 import { isThere, leasesBySequence } from "./administration.js";
-import type { Block } from "./block.js";
 import { attemptsBefore } from "./attempts-before.js";
+import type { Block } from "./block.js";
 import { blockOf } from "./block-of.js";
 import type { Catalog } from "./catalog.js";
 import type { Chain, ChainHead } from "./chain.js";
@@ -14,7 +14,6 @@ import type { Lease } from "./lease.js";
 import type { Queue } from "./queue.js";
 import { expireAtOf } from "./timing.js";
 import type { CoreContext, Transitions } from "./transitions.js";
-import type { Windows } from "./window.js";
 
 /** Bytes of blocks that one commit looks through, or little more. */
 const LOOKED_BYTES_MAX = 1_048_576;
@@ -37,15 +36,13 @@ interface Look {
  */
 export class Expiry {
   readonly #catalog: Catalog;
-  readonly #windows: Windows;
   readonly #transitions: Transitions;
   readonly #holding: Holding;
   readonly #entries: DueEntries;
   readonly #context: CoreContext;
 
-  constructor(catalog: Catalog, windows: Windows, transitions: Transitions, holding: Holding, entries: DueEntries, context: CoreContext) {
+  constructor(catalog: Catalog, transitions: Transitions, holding: Holding, entries: DueEntries, context: CoreContext) {
     this.#catalog = catalog;
-    this.#windows = windows;
     this.#transitions = transitions;
     this.#holding = holding;
     this.#entries = entries;
@@ -67,21 +64,15 @@ export class Expiry {
 
   /** Lets a message of a block die that nobody holds. */
   endIn(queue: Queue, block: Block, index: number, now: number): void {
-    const record = this.#transitions.recordIn(queue, block, index);
     const sequence = block.first + index;
     const message = { sequence, attempts: attemptsBefore(queue, block, index), publishedAt: block.publishedAt, reason: undefined };
-    this.#windows.settle(queue, block, index);
-    this.#transitions.expire(queue, record, message, now);
+    this.#transitions.expire(queue, this.#transitions.takeOutOfBlock(queue, block, index), message, now);
   }
 
   /** Lets the next message of a chain die, which was taken from it. */
   endHead(queue: Queue, chain: Chain, head: ChainHead, now: number): void {
     if (head.block !== undefined) this.endIn(queue, head.block, head.index, now);
-    else {
-      const record = this.#transitions.storedHeld(queue, chain, head);
-      this.#holding.remove(queue, chain, head);
-      this.#transitions.expire(queue, record, head, now);
-    }
+    else this.#transitions.expire(queue, this.#transitions.takeOutHeld(queue, chain, head), head, now);
     if (queue.chains?.fifo === false) this.#holding.freeze(queue, chain);
   }
 

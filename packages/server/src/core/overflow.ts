@@ -6,22 +6,11 @@ import type { CommitBuilder } from "./commit.js";
 import type { DueEntries } from "./due-entries.js";
 import type { DueMessage } from "./due-list.js";
 import type { Hints } from "./hints.js";
-import type { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import type { Queue } from "./queue.js";
 import type { SpaceMaker } from "./space.js";
 import type { CoreContext, Transitions } from "./transitions.js";
 import type { Windows } from "./window.js";
-
-export interface OverflowParts {
-  readonly commit: CommitBuilder;
-  readonly windows: Windows;
-  readonly transitions: Transitions;
-  readonly entries: DueEntries;
-  readonly holding: Holding;
-  readonly context: CoreContext;
-  readonly hints: Hints;
-}
 
 /**
  * Lets the oldest messages of a full queue die, in the commit that stores what pushed them out.
@@ -35,16 +24,14 @@ export class Overflow implements SpaceMaker {
   readonly #windows: Windows;
   readonly #transitions: Transitions;
   readonly #entries: DueEntries;
-  readonly #holding: Holding;
   readonly #context: CoreContext;
   readonly #hints: Hints;
 
-  constructor({ commit, windows, transitions, entries, holding, context, hints }: OverflowParts) {
+  constructor(commit: CommitBuilder, windows: Windows, transitions: Transitions, entries: DueEntries, context: CoreContext, hints: Hints) {
     this.#commit = commit;
     this.#windows = windows;
     this.#transitions = transitions;
     this.#entries = entries;
-    this.#holding = holding;
     this.#context = context;
     this.#hints = hints;
   }
@@ -75,14 +62,10 @@ export class Overflow implements SpaceMaker {
   }
 
   #evictHead(queue: Queue, chain: Chain, head: ChainHead, now: number): void {
-    if (head.block === undefined) {
-      const record = this.#transitions.storedHeld(queue, chain, head);
-      this.#holding.remove(queue, chain, head);
-      this.#transitions.pushOut(queue, record, head, now);
-    } else {
+    if (head.block === undefined) this.#transitions.pushOut(queue, this.#transitions.takeOutHeld(queue, chain, head), head, now);
+    else {
       const { sequence, block, index } = head;
-      const record = this.#transitions.recordIn(queue, block, index);
-      this.#windows.settle(queue, block, index);
+      const record = this.#transitions.takeOutOfBlock(queue, block, index);
       this.#transitions.pushOut(queue, record, { sequence, attempts: 0, publishedAt: block.publishedAt, reason: undefined }, now);
     }
   }

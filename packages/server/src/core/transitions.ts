@@ -258,17 +258,15 @@ export class Transitions implements Settling {
 
   /** The next message of a chain, which was taken from it, had all its attempts. */
   exhaustHead(queue: Queue, chain: Chain, head: HeldMessage, now: number): void {
-    const record = this.storedHeld(queue, chain, head);
-    this.#holding.remove(queue, chain, head);
+    const record = this.takeOutHeld(queue, chain, head);
     this.#exhaustHeld(queue, chain, record, head, now);
     if (queue.chains?.fifo === false) this.#holding.freeze(queue, chain);
   }
 
   /** Lets a blocked head go: to the dead letters, or again with all its attempts. */
   unblock(queue: Queue, chain: Chain, message: HeldMessage, action: "skip" | "retry", now: number): void {
-    const record = this.storedHeld(queue, chain, message);
+    const record = this.takeOutHeld(queue, chain, message);
     const { attempts, sequence, publishedAt, reason } = message;
-    this.#holding.remove(queue, chain, message);
     if (action === "retry" && message.expireAt > now) {
       this.#holding.hold(queue, chain, record, { ...message, attempts: 0, due: 0 });
       return;
@@ -285,6 +283,20 @@ export class Transitions implements Settling {
     if (block === undefined) return lease.held ?? this.storedHeld(queue, chain, entry);
     if (lease.held !== undefined) return lease.held.subarray(lease.start, lease.end);
     return this.recordIn(queue, block, lease.place.index);
+  }
+
+  /** Takes a held message, which nobody has, out of the store; returns its record. */
+  takeOutHeld(queue: Queue, chain: Chain, message: HeldMessage): Uint8Array {
+    const record = this.storedHeld(queue, chain, message);
+    this.#holding.remove(queue, chain, message);
+    return record;
+  }
+
+  /** Takes a message, which nobody has, out of a block that is durable; returns its record. */
+  takeOutOfBlock(queue: Queue, block: Block, index: number): Uint8Array {
+    const record = this.recordIn(queue, block, index);
+    this.#windows.settle(queue, block, index);
+    return record;
   }
 
   /** A record of a block, also when memory has let the bytes go. */

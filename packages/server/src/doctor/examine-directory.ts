@@ -62,10 +62,8 @@ export async function copyDirectory(directory: string, now: Date): Promise<strin
 
 /** Writes what mends the findings, all of it in one commit. */
 export async function mendDirectory(directory: string, writes: readonly Write[]): Promise<void> {
-  if ((await examineFiles(directory)).length > 0) {
-    await mendTables(directory);
-    return leaveOut(directory);
-  }
+  const mendedTables = await mendTables(directory);
+  if (mendedTables > 0 || (await examineLogs(directory)) !== undefined) return leaveOut(directory);
   const store = createLevelStore(directory, { tolerant: true });
   await store.open();
   try {

@@ -35,10 +35,9 @@ export function createLevelEngine({
 }: LevelEngineOptions): Engine {
   const patrolled = (damage: string | undefined): void => {
     if (damage !== undefined) {
-      log.error(
-        `the store in ${directory} is damaged: ${damage}; nothing is served any more. Stop the server and look with holdfast doctor`,
-      );
-      void engine.fail(new HoldfastError("ENGINE_UNAVAILABLE", `the store in ${directory} is damaged: ${damage}`));
+      const what = `the store in ${directory} is damaged: ${damage}`;
+      log.error(`${what}; nothing is served any more. Stop the server and look with holdfast doctor`);
+      void engine.fail(new HoldfastError("ENGINE_UNAVAILABLE", what));
     }
     onPatrolled(damage);
   };
