@@ -45,8 +45,6 @@ const beginsAs =
 const ofDeadDue = beginsAs(keys.dueRange(DEAD, 0).from);
 const ofDeadBlocks = beginsAs(keys.blockKey(DEAD, 0));
 
-const bodiesOf = async (queue: string): Promise<unknown[]> => (await h.scan(queue)).map(({ body }) => body);
-
 /** Publishes to `orders` and rejects all; resolves when the letters are stored. */
 async function kill(...bodies: string[]): Promise<void> {
   await h.define("orders");
@@ -77,7 +75,7 @@ describe("a redrive", () => {
     const acked = h.ack(consumer, held);
     await read.open();
     expect([await moving, await acked]).toEqual([1, ["ok"]]);
-    expect([...(await bodiesOf("orders")), ...(await bodiesOf("orders.dead"))]).toEqual(["b"]);
+    expect([...(await h.bodies("orders")), ...(await h.bodies("orders.dead"))]).toEqual(["b"]);
     await h.checkCounts();
   });
 
@@ -91,7 +89,7 @@ describe("a redrive", () => {
     await read.fail();
     await refused;
     if (what === "redrive") await h.restart("crash");
-    expect(await bodiesOf("orders.dead")).toEqual(["a", "b"]);
+    expect(await h.bodies("orders.dead")).toEqual(["a", "b"]);
   });
 
   it("D1: a letter that is acked before the read, in a commit that is not durable, is not moved", async () => {
@@ -109,7 +107,7 @@ describe("a redrive", () => {
     await turn();
     await commit.open();
     expect([await moving, await acked]).toEqual([0, ["ok", "ok"]]);
-    expect(await bodiesOf("orders")).toEqual([]);
+    expect(await h.bodies("orders")).toEqual([]);
     await h.checkCounts();
   });
 
@@ -129,7 +127,7 @@ describe("a redrive", () => {
     await bitmaps.open();
     expect((await h.take(consumer, 1)).map(({ body }) => body)).toEqual(["d"]);
     await h.expectNothing(consumer);
-    expect(await bodiesOf("orders")).toEqual(["a", "b", "c"]);
+    expect(await h.bodies("orders")).toEqual(["a", "b", "c"]);
     await h.checkCounts();
   });
 
@@ -140,11 +138,11 @@ describe("a redrive", () => {
     await blocks.reached;
     const moving = h.engine.redrive(h.address("orders"), undefined);
     await h.quiet();
-    expect(await bodiesOf("orders")).toEqual([]);
+    expect(await h.bodies("orders")).toEqual([]);
     await blocks.open();
     expect(await moving).toBe(3);
     await h.expectNothing(consumer);
-    expect(await bodiesOf("orders")).toEqual(["a", "b", "c"]);
+    expect(await h.bodies("orders")).toEqual(["a", "b", "c"]);
     await h.checkCounts();
   });
 
@@ -164,9 +162,9 @@ describe("a redrive", () => {
       await read.open();
       expect(await moving).toBe(2);
       await h.expectNothing(consumer);
-      expect(await bodiesOf("orders")).toEqual(what === "redrive" ? ["a", "b"] : []);
+      expect(await h.bodies("orders")).toEqual(what === "redrive" ? ["a", "b"] : []);
       await h.restart("crash");
-      expect(await bodiesOf("orders.dead")).toEqual([]);
+      expect(await h.bodies("orders.dead")).toEqual([]);
       await h.checkCounts();
     },
   );
@@ -187,7 +185,7 @@ describe("a redrive", () => {
       for (let round = 0; round < 10; round++) await turn();
       await write.open();
       expect([await purging, await released]).toEqual([2, ["ok"]]);
-      expect(await bodiesOf("orders.dead")).toEqual([]);
+      expect(await h.bodies("orders.dead")).toEqual([]);
       await h.checkCounts();
     },
   );
@@ -283,7 +281,7 @@ describe("a purge", () => {
     const crashed = h.restart("crash");
     await commit.fail();
     await crashed;
-    expect(await bodiesOf("orders")).toEqual(["second"]);
+    expect(await h.bodies("orders")).toEqual(["second"]);
     await h.checkCounts();
   });
 });

@@ -50,3 +50,21 @@ describe("a call that changes nothing while a commit is under way", () => {
     expect(await first).toEqual(await again);
   });
 });
+
+describe("what comes after a message that gave way", () => {
+  it.each(["key", "fifo"] as const)("O1: is shown to nobody before that is durable, ordered by %s", async (ordering) => {
+    await h.define("orders", { ordering, depthMax: 3, overflow: "dead-letter-oldest" });
+    const consumer = await h.attach("orders");
+    await h.expectNothing(consumer);
+    // Somebody waits for them, so they are marked ahead, and need no commit of their own.
+    await h.publish("orders", ...[1, 2, 3].map((body) => ({ key: "a", body })));
+    const commit = store.hold("before write");
+    const published = h.publish("orders", { key: "a", body: 4 });
+    await commit.reached;
+    const taken = h.lease(consumer, 2);
+    expect(await isOver(taken)).toBe(false);
+    await commit.open();
+    expect((await taken)[0]?.body).toBe(2);
+    await published;
+  });
+});

@@ -4,7 +4,7 @@ import { newListOf } from "../core/priority-level.js";
 import type { Entry } from "../store.js";
 import { Harness } from "./conformance/harness.js";
 import { turn } from "./conformance/manual-clock.js";
-import { type Delivery, readPeeked } from "./conformance/messages.js";
+import { bodiesOf, type Delivery, readPeeked } from "./conformance/messages.js";
 import { type Gate, GatedStore, type Moment } from "./gated-store.js";
 import { hostOn } from "./memory/memory-host.js";
 import { MemoryStore } from "./memory/memory-store.js";
@@ -37,7 +37,6 @@ async function leftOfOrders(): Promise<number> {
   return left;
 }
 
-const bodiesOf = (deliveries: readonly Delivery[]): unknown[] => deliveries.map(({ body }) => body);
 const sequencesOf = (deliveries: readonly Delivery[]): number[] => deliveries.map(({ sequence }) => sequence).sort((a, b) => a - b);
 
 describe("a commit that takes longer than a lease", () => {

@@ -1,10 +1,9 @@
 import { expect } from "vitest";
 import type { Harness } from "./harness.js";
+import { bodiesOf } from "./messages.js";
 import type { Suite } from "./suite.js";
 
 const YEAR_MS = 31_536_000_000;
-
-const bodiesOf = (deliveries: readonly { readonly body: unknown }[]): unknown[] => deliveries.map(({ body }) => body);
 
 /** Waits until the engine has moved everything that is due. */
 const ready = (h: Harness, queue: string, count: number): Promise<void> =>

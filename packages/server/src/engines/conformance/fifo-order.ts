@@ -1,8 +1,7 @@
 import { expect } from "vitest";
 import { STEADY } from "./harness.js";
+import { bodiesOf } from "./messages.js";
 import type { Suite } from "./suite.js";
-
-const bodiesOf = (deliveries: readonly { readonly body: unknown }[]): unknown[] => deliveries.map(({ body }) => body);
 
 /** O1 and O2 for `ordering: "fifo"`. */
 export function testFifoOrder(suite: Suite): void {

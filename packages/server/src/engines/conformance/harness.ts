@@ -6,6 +6,7 @@ import type { EngineHost, Restart } from "./engine-host.js";
 import { EventLog, eventsOfOneLife } from "./event-log.js";
 import { ManualClock, turn } from "./manual-clock.js";
 import {
+  bodiesOf,
   type Delivery,
   type Fate,
   fatesOf,
@@ -215,6 +216,11 @@ export class Harness {
       after = page.next;
     }
     return seen;
+  }
+
+  /** What all messages of a queue say. */
+  async bodies(queue: string): Promise<unknown[]> {
+    return bodiesOf(await this.scan(queue));
   }
 
   /** Waits for something that the engine does by itself; fails after 10 s. */

@@ -1,10 +1,10 @@
 import { expect } from "vitest";
 import { type Harness, STEADY } from "./harness.js";
+import { bodiesOf } from "./messages.js";
 import type { Suite } from "./suite.js";
 
 const keyed = (key: string, ...bodies: (string | number)[]): { key: string; body: string | number }[] =>
   bodies.map((body) => ({ key, body }));
-const bodiesOf = (deliveries: readonly { readonly body: unknown }[]): unknown[] => deliveries.map(({ body }) => body);
 
 /** Acks what comes, one message at a time, and returns the bodies in the order they came. */
 async function drain(h: Harness, consumer: number, count: number): Promise<unknown[]> {

@@ -1,17 +1,14 @@
 import { expect } from "vitest";
 import type { Harness } from "./harness.js";
+import { codesOf, range } from "./messages.js";
 import type { Suite } from "./suite.js";
-
-const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index);
-const bodies = async (h: Harness, queue: string): Promise<unknown[]> => (await h.scan(queue)).map(({ body }) => body);
-const codes = (fates: readonly { readonly error?: string }[]): string[] => fates.map(({ error }) => error ?? "stored");
 
 /** `depthMax` and `bytesMax`: a publish above them is refused, or the oldest message gives way. */
 export function testLimits(suite: Suite): void {
   suite.topic("limits", () => {
     suite.case("C2: at depthMax publishes are QUEUE_FULL, retryable, naming depth and limit, until a message leaves", async (h) => {
       await h.define("orders", { depthMax: 3 });
-      expect(codes(await h.publish("orders", 1, 2, 3, 4))).toEqual(["stored", "stored", "stored", "QUEUE_FULL"]);
+      expect(codesOf(await h.publish("orders", 1, 2, 3, 4))).toEqual(["stored", "stored", "stored", "QUEUE_FULL"]);
       const [runs] = await h.engine.append([{ ...h.address("orders"), ...h.packed(5) }], false);
       expect(runs?.[0]?.error).toMatchObject({
         code: "QUEUE_FULL",
@@ -20,26 +17,26 @@ export function testLimits(suite: Suite): void {
       });
       const consumer = await h.attach("orders");
       const [first, second, third] = await h.take(consumer, 3);
-      expect(codes(await h.publish("orders", 5)), "messages in flight count").toEqual(["QUEUE_FULL"]);
+      expect(codesOf(await h.publish("orders", 5)), "messages in flight count").toEqual(["QUEUE_FULL"]);
       if (first === undefined || second === undefined || third === undefined) throw new Error("three deliveries expected");
       await h.nack(consumer, second, { delayMs: 60_000 });
-      expect(codes(await h.publish("orders", 5)), "delayed messages count").toEqual(["QUEUE_FULL"]);
+      expect(codesOf(await h.publish("orders", 5)), "delayed messages count").toEqual(["QUEUE_FULL"]);
       await h.ack(consumer, first);
-      expect(codes(await h.publish("orders", 5, 6))).toEqual(["stored", "QUEUE_FULL"]);
+      expect(codesOf(await h.publish("orders", 5, 6))).toEqual(["stored", "QUEUE_FULL"]);
       await h.reject(consumer, third);
-      expect(codes(await h.publish("orders", 6))).toEqual(["stored"]);
-      expect(await bodies(h, "orders")).toEqual([2, 5, 6]);
+      expect(codesOf(await h.publish("orders", 6))).toEqual(["stored"]);
+      expect(await h.bodies("orders")).toEqual([2, 5, 6]);
     });
 
     suite.case("C2: bytesMax counts the records; a message that never fits is TOO_LARGE for good", async (h) => {
       const bytes = h.packed("x".repeat(100)).records.length * 3 + 6;
       await h.define("orders", { bytesMax: bytes });
       const text = "x".repeat(100);
-      expect(codes(await h.publish("orders", text, text, text, text))).toEqual(["stored", "stored", "stored", "QUEUE_FULL"]);
+      expect(codesOf(await h.publish("orders", text, text, text, text))).toEqual(["stored", "stored", "stored", "QUEUE_FULL"]);
       const consumer = await h.attach("orders");
       await h.ack(consumer, ...(await h.take(consumer, 1)));
-      expect(codes(await h.publish("orders", "x".repeat(200)))).toEqual(["QUEUE_FULL"]);
-      expect(codes(await h.publish("orders", "y"))).toEqual(["stored"]);
+      expect(codesOf(await h.publish("orders", "x".repeat(200)))).toEqual(["QUEUE_FULL"]);
+      expect(codesOf(await h.publish("orders", "y"))).toEqual(["stored"]);
       const [runs] = await h.engine.append([{ ...h.address("orders"), ...h.packed("x".repeat(bytes)) }], false);
       expect(runs?.[0]?.error).toMatchObject({ code: "TOO_LARGE", retryable: false });
     });
@@ -50,12 +47,12 @@ export function testLimits(suite: Suite): void {
       const [first] = await h.publish("orders", { id: "chosen", body: "cod" });
       const [second] = await h.produce("orders", producer, "eel");
       expect(await h.publish("orders", { id: "chosen", body: "cod" })).toEqual([{ sequence: first?.sequence, duplicate: true }]);
-      expect(codes(await h.publish("orders", { id: "chosen", body: "ray" }))).toEqual(["ID_CONFLICT"]);
-      expect(codes(await h.publish("orders", { id: "other", body: "ray" }))).toEqual(["QUEUE_FULL"]);
+      expect(codesOf(await h.publish("orders", { id: "chosen", body: "ray" }))).toEqual(["ID_CONFLICT"]);
+      expect(codesOf(await h.publish("orders", { id: "other", body: "ray" }))).toEqual(["QUEUE_FULL"]);
       expect(await h.produce("orders", producer, "eel")).toEqual([{ sequence: second?.sequence, duplicate: true }]);
       const consumer = await h.attach("orders");
       await h.ack(consumer, ...(await h.take(consumer, 2)));
-      expect(codes(await h.publish("orders", { id: "other", body: "ray" })), "a refused id is free").toEqual(["stored"]);
+      expect(codesOf(await h.publish("orders", { id: "other", body: "ray" })), "a refused id is free").toEqual(["stored"]);
     });
 
     suite.case("P4: so does an array, also from a queue that is above a limit that was lowered", async (h) => {
@@ -71,12 +68,12 @@ export function testLimits(suite: Suite): void {
     suite.case("P5: after a message that was refused for now a producer's later numbers are PRODUCER_GAP", async (h) => {
       await h.define("orders", { depthMax: 2 });
       const producer = { id: "p", firstNumber: 1, oldestOpen: 1 };
-      expect(codes(await h.produce("orders", producer, 1, 2, 3, 4))).toEqual(["stored", "stored", "QUEUE_FULL", "PRODUCER_GAP"]);
-      expect(codes(await h.produce("orders", { ...producer, firstNumber: 5 }, 5))).toEqual(["PRODUCER_GAP"]);
+      expect(codesOf(await h.produce("orders", producer, 1, 2, 3, 4))).toEqual(["stored", "stored", "QUEUE_FULL", "PRODUCER_GAP"]);
+      expect(codesOf(await h.produce("orders", { ...producer, firstNumber: 5 }, 5))).toEqual(["PRODUCER_GAP"]);
       const consumer = await h.attach("orders");
       await h.ack(consumer, ...(await h.take(consumer, 2)));
-      expect(codes(await h.produce("orders", producer, 1, 2, 3, 4))).toEqual(["stored", "stored", "stored", "stored"]);
-      expect(await bodies(h, "orders")).toEqual([3, 4]);
+      expect(codesOf(await h.produce("orders", producer, 1, 2, 3, 4))).toEqual(["stored", "stored", "stored", "stored"]);
+      expect(await h.bodies("orders")).toEqual([3, 4]);
     });
 
     suite.case("D1: of an array over several queues none is stored when one queue is full", async (h) => {
@@ -84,9 +81,9 @@ export function testLimits(suite: Suite): void {
       await h.define("b", { depthMax: 1 });
       const failed = h.publishAll({ queue: "a", drafts: [1, 2] }, { queue: "b", drafts: [3, 4] });
       await expect(failed).rejects.toMatchObject({ code: "QUEUE_FULL", retryable: true });
-      expect([await bodies(h, "a"), await bodies(h, "b")]).toEqual([[], []]);
+      expect([await h.bodies("a"), await h.bodies("b")]).toEqual([[], []]);
       await h.publishAll({ queue: "a", drafts: [1, 2] }, { queue: "b", drafts: [3] });
-      expect([await bodies(h, "a"), await bodies(h, "b")]).toEqual([[1, 2], [3]]);
+      expect([await h.bodies("a"), await h.bodies("b")]).toEqual([[1, 2], [3]]);
     });
 
     suite.eachRestart(
@@ -111,9 +108,9 @@ export function testLimits(suite: Suite): void {
         await h.define("orders", { depthMax: 2 });
         await h.publish("orders", 1, 2);
         await h.restart(way);
-        expect(codes(await h.publish("orders", 3))).toEqual(["QUEUE_FULL"]);
+        expect(codesOf(await h.publish("orders", 3))).toEqual(["QUEUE_FULL"]);
         await h.define("orders", { depthMax: 0 });
-        expect(codes(await h.publish("orders", 3))).toEqual(["stored"]);
+        expect(codesOf(await h.publish("orders", 3))).toEqual(["stored"]);
       },
     );
 
@@ -123,8 +120,8 @@ export function testLimits(suite: Suite): void {
       await h.publish("orders", 1, 2, 3);
       const consumer = await h.attach("orders");
       for (const delivery of await h.take(consumer, 3)) await h.reject(consumer, delivery);
-      expect(await bodies(h, "orders.dead")).toEqual([1, 2, 3]);
-      expect(codes(await h.publish("orders.dead", 4)), "a publish is").toEqual(["QUEUE_FULL"]);
+      expect(await h.bodies("orders.dead")).toEqual([1, 2, 3]);
+      expect(codesOf(await h.publish("orders.dead", 4)), "a publish is").toEqual(["QUEUE_FULL"]);
     });
   });
 
@@ -141,8 +138,8 @@ function testOverflow(suite: Suite): void {
     const consumer = await h.attach("orders");
     const held = await h.takeOne(consumer);
     const receipts = await h.publish("orders", 4, 5);
-    expect(codes(receipts)).toEqual(["stored", "stored"]);
-    expect(await bodies(h, "orders")).toEqual([1, 4, 5]);
+    expect(codesOf(receipts)).toEqual(["stored", "stored"]);
+    expect(await h.bodies("orders")).toEqual([1, 4, 5]);
     expect(await reasons(h)).toEqual([
       [2, "overflow", 0],
       [3, "overflow", 0],
@@ -155,8 +152,8 @@ function testOverflow(suite: Suite): void {
     await h.define("orders", { depthMax: 3, overflow: "dead-letter-oldest" });
     await Promise.all([h.publish("orders", ...range(10)), h.publish("orders", ...range(10, 10)), h.publish("orders", 20)]);
     await h.publishAll({ queue: "orders", drafts: [21, 22] });
-    expect(await bodies(h, "orders")).toEqual([20, 21, 22]);
-    expect(await bodies(h, "orders.dead")).toEqual(range(20));
+    expect(await h.bodies("orders")).toEqual([20, 21, 22]);
+    expect(await h.bodies("orders.dead")).toEqual(range(20));
     const consumer = await h.attach("orders");
     expect((await h.take(consumer, 3)).map(({ body, attempt }) => [body, attempt])).toEqual([
       [20, 1],
@@ -178,7 +175,7 @@ function testOverflow(suite: Suite): void {
       await h.ack(consumer, ...taken);
       await Promise.all(publishes);
     }
-    const all = [...acked, ...(await bodies(h, "orders")), ...(await bodies(h, "orders.dead"))];
+    const all = [...acked, ...(await h.bodies("orders")), ...(await h.bodies("orders.dead"))];
     expect(all, "none twice").toHaveLength(new Set(all).size);
     expect(all).toHaveLength((await h.stats("orders")).published);
     expect(acked.length).toBeGreaterThan(60);
@@ -190,7 +187,7 @@ function testOverflow(suite: Suite): void {
     const consumer = await h.attach("orders");
     await h.nack(consumer, await h.takeOne(consumer), { delayMs: 60_000, reason: "busy" });
     await h.publish("orders", 3);
-    expect(await bodies(h, "orders")).toEqual([2, 3]);
+    expect(await h.bodies("orders")).toEqual([2, 3]);
     expect(await reasons(h)).toEqual([[1, "overflow", 1]]);
     await h.clock.advance(60_000);
     expect((await h.take(consumer, 2)).map(({ body }) => body)).toEqual([2, 3]);
@@ -201,7 +198,7 @@ function testOverflow(suite: Suite): void {
     await h.publish("orders", 1, 2);
     const consumer = await h.attach("orders");
     await h.take(consumer, 2);
-    expect(codes(await h.publish("orders", 3))).toEqual(["QUEUE_FULL"]);
+    expect(codesOf(await h.publish("orders", 3))).toEqual(["QUEUE_FULL"]);
     await expect(h.publishAll({ queue: "orders", drafts: [3] })).rejects.toMatchObject({ code: "QUEUE_FULL" });
     expect((await h.stats("orders")).dead).toBe(0);
   });
@@ -217,10 +214,10 @@ function testOverflow(suite: Suite): void {
         [3, later(4), later(5), later(6)],
       ]) {
         await expect(h.publishAll({ queue: "orders", drafts })).rejects.toMatchObject({ code: "QUEUE_FULL" });
-        expect(await bodies(h, "orders")).toEqual([1, 2]);
+        expect(await h.bodies("orders")).toEqual([1, 2]);
       }
       await h.publishAll({ queue: "orders", drafts: [3, later(4), later(5)] });
-      expect(await bodies(h, "orders")).toEqual([4, 5]);
+      expect(await h.bodies("orders")).toEqual([4, 5]);
       await h.engine.purge(h.address("orders"));
     }
   });
@@ -241,7 +238,7 @@ function testOverflow(suite: Suite): void {
     await h.publish("orders", ...range(50));
     await h.define("orders", { depthMax: 5, overflow: "dead-letter-oldest" });
     await h.publish("orders", 50);
-    expect(await bodies(h, "orders")).toEqual(range(5, 46));
+    expect(await h.bodies("orders")).toEqual(range(5, 46));
   });
 
   suite.case("P2: a publish that is refused, because too many are in flight, pushes out nothing", async (h) => {
@@ -251,8 +248,8 @@ function testOverflow(suite: Suite): void {
     await h.take(consumer, 2);
     for (const limit of [{ depthMax: 2 }, { depthMax: 0, bytesMax: h.packed(1, 2).records.length }]) {
       await h.define("orders", { ...limit, overflow: "dead-letter-oldest" });
-      expect(codes(await h.publish("orders", 4))).toEqual(["QUEUE_FULL"]);
-      expect(await bodies(h, "orders")).toEqual([1, 2, 3]);
+      expect(codesOf(await h.publish("orders", 4))).toEqual(["QUEUE_FULL"]);
+      expect(await h.bodies("orders")).toEqual([1, 2, 3]);
     }
   });
 
@@ -273,7 +270,7 @@ function testOverflow(suite: Suite): void {
       for (const body of [4, 5]) {
         await h.until("the oldest messages are read", async () => (await h.publish("orders", body))[0]?.error === undefined);
       }
-      expect(await bodies(h, "orders.dead")).toEqual([1, 2]);
+      expect(await h.bodies("orders.dead")).toEqual([1, 2]);
     },
   );
 
@@ -313,10 +310,10 @@ function testOverflow(suite: Suite): void {
         if ((await h.publish("orders", body))[0]?.error === undefined) more.shift();
         return false;
       });
-      const dead = await bodies(h, "orders.dead");
+      const dead = await h.bodies("orders.dead");
       expect(dead.slice(0, 3), "oldest first").toEqual([0, 5, 6]);
       expect(dead).toHaveLength(6 + added + 8 - 10);
-      expect(await bodies(h, "orders")).toHaveLength(10);
+      expect(await h.bodies("orders")).toHaveLength(10);
     },
   );
 }

@@ -129,3 +129,12 @@ export const readPeeked = (items: readonly Peeked[]): Seen[] =>
     bytes: record.length,
     ...contentOf(record, 0, record.length),
   }));
+
+/** What messages say. */
+export const bodiesOf = (messages: readonly { readonly body: unknown }[]): unknown[] => messages.map(({ body }) => body);
+
+/** What became of publishes. */
+export const codesOf = (fates: readonly Fate[]): string[] => fates.map(({ error }) => error ?? "stored");
+
+/** So many whole numbers, from that one on. */
+export const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index);

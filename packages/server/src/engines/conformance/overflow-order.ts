@@ -1,12 +1,7 @@
 import { expect } from "vitest";
-import type { Delivery } from "./messages.js";
 import type { Harness } from "./harness.js";
+import { bodiesOf, codesOf, type Delivery, range } from "./messages.js";
 import type { Suite } from "./suite.js";
-
-const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, index) => from + index);
-const bodies = async (h: Harness, queue: string): Promise<unknown[]> => (await h.scan(queue)).map(({ body }) => body);
-const bodiesOf = (deliveries: readonly Delivery[]): unknown[] => deliveries.map(({ body }) => body);
-const codes = (fates: readonly { readonly error?: string }[]): string[] => fates.map(({ error }) => error ?? "stored");
 
 /** More than memory keeps for a key that is stuck. */
 const SPILLED = 600;
@@ -15,6 +10,25 @@ const SPILLED = 600;
 async function publishUntilStored(h: Harness, key: string, ...numbers: number[]): Promise<void> {
   for (const body of numbers) {
     await h.until("the oldest messages are read", async () => (await h.publish("orders", { key, body }))[0]?.error === undefined);
+  }
+}
+
+/** Takes and acknowledges so many messages, one after the other. */
+async function consume(h: Harness, consumer: number, count: number): Promise<number[]> {
+  const numbers: number[] = [];
+  while (numbers.length < count) {
+    const delivery = await h.takeOne(consumer);
+    numbers.push(Number(delivery.body));
+    await h.ack(consumer, delivery);
+  }
+  return numbers;
+}
+
+/** The numbers are in order, in a queue ordered by key those of each key: the key is the number modulo how many keys there are. */
+function expectOrder(numbers: readonly number[], ordering: "key" | "fifo", keys: number): void {
+  for (const key of ordering === "key" ? range(keys) : [undefined]) {
+    const inKey = numbers.filter((number) => key === undefined || number % keys === key);
+    expect(inKey).toEqual([...inKey].sort((a, b) => a - b));
   }
 }
 
@@ -31,8 +45,8 @@ export function testOverflowOrder(suite: Suite): void {
       // 5 is in flight too, since its key was free.
       held.push(await h.takeOne(consumer));
       await h.publish("orders", { key: "a", body: 7 }, { key: "b", body: 8 });
-      expect(await bodies(h, "orders.dead")).toEqual([3, 4]);
-      expect(await bodies(h, "orders")).toEqual([1, 2, 5, 6, 7, 8]);
+      expect(await h.bodies("orders.dead")).toEqual([3, 4]);
+      expect(await h.bodies("orders")).toEqual([1, 2, 5, 6, 7, 8]);
       await h.ack(consumer, ...held);
       const next = await h.take(consumer, 2);
       expect(bodiesOf(next).sort()).toEqual([6, 7]);
@@ -55,15 +69,9 @@ export function testOverflowOrder(suite: Suite): void {
       const second = await h.takeOne(consumer);
       expect(second.body).toBe(2);
       await h.publish("orders", 6, 7);
-      expect(await bodies(h, "orders.dead")).toEqual([1, 3, 4]);
+      expect(await h.bodies("orders.dead")).toEqual([1, 3, 4]);
       await h.ack(consumer, second);
-      const numbers: unknown[] = [];
-      for (let count = 0; count < 3; count++) {
-        const delivery = await h.takeOne(consumer);
-        numbers.push(delivery.body);
-        await h.ack(consumer, delivery);
-      }
-      expect(numbers).toEqual([5, 6, 7]);
+      expect(await consume(h, consumer, 3)).toEqual([5, 6, 7]);
       await h.checkCounts();
     });
 
@@ -73,8 +81,8 @@ export function testOverflowOrder(suite: Suite): void {
         const keyed = (numbers: number[]) => numbers.map((body) => ({ key: `key ${body % 4}`, body }));
         await Promise.all([h.publish("orders", ...keyed(range(10))), h.publish("orders", ...keyed(range(10, 10)))]);
         await h.publishAll({ queue: "orders", drafts: keyed([20, 21]) });
-        expect(await bodies(h, "orders")).toEqual([19, 20, 21]);
-        expect(await bodies(h, "orders.dead")).toEqual(range(19));
+        expect(await h.bodies("orders")).toEqual([19, 20, 21]);
+        expect(await h.bodies("orders.dead")).toEqual(range(19));
         const consumer = await h.attach("orders", 3);
         const taken = await h.take(consumer, 3);
         expect(taken.map(({ body, attempt }) => [body, attempt])).toEqual([
@@ -106,14 +114,11 @@ export function testOverflowOrder(suite: Suite): void {
           } else await h.ack(consumer, ...taken);
           await Promise.all(publishes);
         }
-        const all = [...acked, ...(await bodies(h, "orders")), ...(await bodies(h, "orders.dead"))];
+        const all = [...acked, ...(await h.bodies("orders")), ...(await h.bodies("orders.dead"))];
         expect(all, "none twice").toHaveLength(new Set(all).size);
         expect(all).toHaveLength((await h.stats("orders")).published);
         expect(acked.length).toBeGreaterThan(60);
-        for (const key of ordering === "key" ? [0, 1, 2] : [undefined]) {
-          const inKey = acked.filter((body) => key === undefined || body % 3 === key);
-          expect(inKey).toEqual([...inKey].sort((a, b) => a - b));
-        }
+        expectOrder(acked, ordering, 3);
         await h.checkCounts();
       });
 
@@ -128,20 +133,11 @@ export function testOverflowOrder(suite: Suite): void {
           await h.nack(consumer, taken[0] as Delivery, { delayMs: 60_000 });
           await h.restart(way);
           await publishUntilStored(h, "key 0", 10, 11, 12);
-          const dead = await bodies(h, "orders.dead");
+          const dead = await h.bodies("orders.dead");
           expect(dead).toEqual([0, 1, 2]);
-          expect(await bodies(h, "orders")).toEqual(range(10, 3));
+          expect(await h.bodies("orders")).toEqual(range(10, 3));
           const later = await h.attach("orders", 1);
-          const seen: number[] = [];
-          for (let count = 0; count < 10; count++) {
-            const delivery = await h.takeOne(later);
-            seen.push(Number(delivery.body));
-            await h.ack(later, delivery);
-          }
-          for (const parity of ordering === "key" ? [0, 1] : [undefined]) {
-            const inKey = seen.filter((body) => parity === undefined || body % 2 === parity);
-            expect(inKey).toEqual([...inKey].sort((a, b) => a - b));
-          }
+          expectOrder(await consume(h, later, 10), ordering, 2);
           await h.checkCounts();
         },
       );
@@ -158,15 +154,9 @@ export function testOverflowOrder(suite: Suite): void {
       expect(free.body).toBe(SPILLED + 1);
       const more = range(500, 1_000);
       await publishUntilStored(h, "stuck", ...more);
-      expect(await bodies(h, "orders.dead")).toEqual(range(more.length, 1));
+      expect(await h.bodies("orders.dead")).toEqual(range(more.length, 1));
       await h.ack(consumer, stuck, free);
-      const left: unknown[] = [];
-      for (let count = 0; count < 110; count++) {
-        const delivery = await h.takeOne(consumer);
-        left.push(delivery.body);
-        await h.ack(consumer, delivery);
-      }
-      expect(left).toEqual([...range(SPILLED - more.length, more.length + 1), ...range(10, 1_000)]);
+      expect(await consume(h, consumer, 110)).toEqual([...range(SPILLED - more.length, more.length + 1), ...range(10, 1_000)]);
       await h.checkCounts();
     });
 
@@ -177,7 +167,7 @@ export function testOverflowOrder(suite: Suite): void {
       const first = await h.takeOne(consumer);
       await h.release(consumer, first);
       await h.publish("orders", { key: "b", body: 4 }, { key: "b", body: 5 });
-      expect(await bodies(h, "orders.dead")).toEqual([1]);
+      expect(await h.bodies("orders.dead")).toEqual([1]);
       expect((await h.takeOne(consumer)).body).toBe(2);
     });
 
@@ -194,7 +184,7 @@ export function testOverflowOrder(suite: Suite): void {
         await h.define("orders", { ordering: "key", poison: "block", depthMax: 1 });
         await expect(h.define("orders", { overflow: "dead-letter-oldest" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
         await h.publish("orders", { key: "a", body: 1 });
-        expect(codes(await h.publish("orders", { key: "a", body: 2 }))).toEqual(["QUEUE_FULL"]);
+        expect(codesOf(await h.publish("orders", { key: "a", body: 2 }))).toEqual(["QUEUE_FULL"]);
       },
     );
   });

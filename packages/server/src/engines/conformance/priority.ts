@@ -1,14 +1,12 @@
 import { expect } from "vitest";
 import { TURNS } from "../../core/priority-levels.js";
-import { type Harness, STEADY } from "./harness.js";
-import type { Delivery, Publishable } from "./messages.js";
+import { STEADY } from "./harness.js";
+import { bodiesOf, type Delivery, type Publishable } from "./messages.js";
 import type { Suite } from "./suite.js";
 
 /** A message of that level whose body tells it: `5-0`, `5-1`, ... */
 const urgent = (priority: number, index = 0): Publishable => ({ body: `${priority}-${index}`, priority });
 const several = (priority: number, count: number): Publishable[] => Array.from({ length: count }, (_, index) => urgent(priority, index));
-const bodiesOf = (deliveries: readonly { readonly body: unknown }[]): unknown[] => deliveries.map(({ body }) => body);
-const bodies = async (h: Harness, queue: string): Promise<unknown[]> => bodiesOf(await h.scan(queue));
 
 /** `priority`: the highest level goes first, and none starves. */
 export function testPriority(suite: Suite): void {
@@ -40,7 +38,7 @@ function testOrder(suite: Suite): void {
     const fates = await h.publish("orders", ...drafts);
     const first = fates[0]?.sequence ?? 0;
     expect(fates.map(({ sequence }) => sequence)).toEqual(drafts.map((_, index) => first + index));
-    expect(await bodies(h, "orders")).toEqual(["0-0", "5-0", "0-1", "0-2", "9-0", "5-1"]);
+    expect(await h.bodies("orders")).toEqual(["0-0", "5-0", "0-1", "0-2", "9-0", "5-1"]);
     expect((await h.scan("orders")).map(({ priority }) => priority)).toEqual([0, 5, 0, 0, 9, 5]);
   });
 
@@ -187,7 +185,7 @@ function testRefusals(suite: Suite): void {
       retryable: false,
       message: "priority is 3, expected 0 to 2: priorities is 3 for queue orders",
     });
-    expect(await bodies(h, "orders")).toEqual(["2-0", "0-0"]);
+    expect(await h.bodies("orders")).toEqual(["2-0", "0-0"]);
   });
 
   suite.case("P2: with one level only priority 0 is taken", async (h) => {
@@ -205,7 +203,7 @@ function testRefusals(suite: Suite): void {
         code: "BAD_REQUEST",
         message: `priority is 9, expected 0: ordering is "${ordering}" for queue orders`,
       });
-      expect(await bodies(h, "orders")).toEqual([2]);
+      expect(await h.bodies("orders")).toEqual([2]);
     });
   }
 
@@ -217,9 +215,9 @@ function testRefusals(suite: Suite): void {
       code: "BAD_REQUEST",
       message: "priority is 5, expected 0 to 4: priorities is 5 for queue b",
     });
-    expect([await bodies(h, "a"), await bodies(h, "b")]).toEqual([[], []]);
+    expect([await h.bodies("a"), await h.bodies("b")]).toEqual([[], []]);
     await h.publishAll({ queue: "a", drafts: [urgent(9), urgent(0)] }, { queue: "b", drafts: [urgent(4)] });
-    expect([await bodies(h, "a"), await bodies(h, "b")]).toEqual([["9-0", "0-0"], ["4-0"]]);
+    expect([await h.bodies("a"), await h.bodies("b")]).toEqual([["9-0", "0-0"], ["4-0"]]);
   });
 
   suite.case("P4: what was stored before gives its first receipt, whichever level it is in", async (h) => {
@@ -425,11 +423,11 @@ function testUpkeep(suite: Suite): void {
   suite.case("D1: the oldest gives way whatever its level, also before it is durable", async (h) => {
     await h.define("orders", { depthMax: 3, overflow: "dead-letter-oldest" });
     await h.publish("orders", urgent(9), urgent(0), urgent(4), urgent(0, 1), urgent(2));
-    expect(await bodies(h, "orders")).toEqual(["4-0", "0-1", "2-0"]);
+    expect(await h.bodies("orders")).toEqual(["4-0", "0-1", "2-0"]);
     await Promise.all([h.publish("orders", urgent(1)), h.publish("orders", urgent(0, 2))]);
     await h.publishAll({ queue: "orders", drafts: several(8, 2) });
-    expect(await bodies(h, "orders")).toEqual(["0-2", "8-0", "8-1"]);
-    expect(await bodies(h, "orders.dead")).toEqual(["9-0", "0-0", "4-0", "0-1", "2-0", "1-0"]);
+    expect(await h.bodies("orders")).toEqual(["0-2", "8-0", "8-1"]);
+    expect(await h.bodies("orders.dead")).toEqual(["9-0", "0-0", "4-0", "0-1", "2-0", "1-0"]);
     expect(bodiesOf(await h.take(await h.attach("orders"), 3))).toEqual(["8-0", "8-1", "0-2"]);
   });
 
@@ -451,7 +449,7 @@ function testUpkeep(suite: Suite): void {
       await h.ack(consumer, ...taken);
       await Promise.all(publishes);
     }
-    const all = [...acked, ...(await bodies(h, "orders")), ...(await bodies(h, "orders.dead"))];
+    const all = [...acked, ...(await h.bodies("orders")), ...(await h.bodies("orders.dead"))];
     expect(all, "none twice").toHaveLength(new Set(all).size);
     expect(all).toHaveLength((await h.stats("orders")).published);
     expect(acked.length).toBeGreaterThan(60);

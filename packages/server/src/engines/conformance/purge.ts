@@ -5,8 +5,6 @@ import type { Suite } from "./suite.js";
 
 const purge = (h: Harness, queue: string): Promise<number> => h.engine.purge(h.address(queue));
 
-const bodiesOf = async (h: Harness, queue: string): Promise<unknown[]> => (await h.scan(queue)).map(({ body }) => body);
-
 /** Publishes messages that are delayed, in flight and ready, and dead letters; resolves to the consumer and what it holds. */
 async function everyState(h: Harness, queue: string): Promise<{ consumer: number; held: Awaited<ReturnType<Harness["take"]>> }> {
   await h.publish(queue, "delayed", "again", "dead", "held", "held too");
@@ -30,7 +28,7 @@ export function testPurge(suite: Suite): void {
       expect(await purge(h, "orders")).toBe(6);
       expect(await h.stats("orders")).toMatchObject({ published: 7, purged: 6, dead: 1, ready: 0, inFlight: 0, delayed: 0, bytes: 0 });
       expect(await h.scan("orders")).toEqual([]);
-      expect(await bodiesOf(h, "orders.dead")).toEqual(["dead"]);
+      expect(await h.bodies("orders.dead")).toEqual(["dead"]);
       expect(await h.ack(consumer, ...held)).toEqual(held.map(() => "STALE_LEASE"));
       await h.clock.advance(120_000);
       await h.expectNothing(consumer);
@@ -63,7 +61,7 @@ export function testPurge(suite: Suite): void {
       const [[old], [young]] = [await before, await after];
       expect(old?.sequence).toBeLessThan(young?.sequence ?? 0);
       expect(await h.takeOne(consumer)).toMatchObject({ body: "after", sequence: young?.sequence });
-      expect(await bodiesOf(h, "orders")).toEqual(["after"]);
+      expect(await h.bodies("orders")).toEqual(["after"]);
     });
 
     suite.case("G1: a lease that waits for the purge's commit brings nothing of what was purged", async (h) => {
@@ -117,14 +115,14 @@ export function testPurge(suite: Suite): void {
           await h.publish("orders", "new");
           if (!soon) for (let round = 0; round < 20; round++) await h.quiet();
           await h.restart(way);
-          expect(await bodiesOf(h, "orders")).toEqual(["new"]);
+          expect(await h.bodies("orders")).toEqual(["new"]);
           const consumer = await h.attach("orders");
           expect(await h.takeOne(consumer)).toMatchObject({ body: "new" });
           await h.clock.advance(120_000);
           await h.until("nothing else", async () => (await h.lease(consumer)).every(({ body }) => body === "new"));
           expect(await h.stats("orders")).toMatchObject({ published: 8, purged: 6, dead: 1 });
           await h.restart(way);
-          expect(await bodiesOf(h, "orders")).toEqual(["new"]);
+          expect(await h.bodies("orders")).toEqual(["new"]);
         },
       );
     }
@@ -141,7 +139,7 @@ export function testPurge(suite: Suite): void {
         const third = h.publish("orders", "last");
         await third;
         await h.restart(way);
-        expect(await bodiesOf(h, "orders")).toEqual(["last"]);
+        expect(await h.bodies("orders")).toEqual(["last"]);
         expect(await h.stats("orders")).toMatchObject({ purged: 7, ready: 1 });
       },
     );
@@ -185,7 +183,7 @@ export function testPurge(suite: Suite): void {
       await h.define("orders", { deadLetter: false });
       await h.publish("orders", "new");
       await h.quiet();
-      expect([await bodiesOf(h, "orders"), await bodiesOf(h, "invoices")]).toEqual([["new"], ["stays"]]);
+      expect([await h.bodies("orders"), await h.bodies("invoices")]).toEqual([["new"], ["stays"]]);
     });
 
     suite.case("G1: a dead-letter queue is purged as any other", async (h) => {
@@ -208,7 +206,7 @@ export function testPurge(suite: Suite): void {
             h.failNextCommit(kept);
             await expect(purge(h, "orders")).rejects.toMatchObject({ code: "UNKNOWN" });
             await servesAgain(h);
-            const left = await bodiesOf(h, "orders");
+            const left = await h.bodies("orders");
             expect(left).toHaveLength(kept ? 0 : 6);
             expect(await h.stats("orders")).toMatchObject({ purged: kept ? 6 : 0 });
           },

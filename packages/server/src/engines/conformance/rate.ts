@@ -1,7 +1,6 @@
 import { expect } from "vitest";
+import { range } from "./messages.js";
 import type { Suite } from "./suite.js";
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 /** `ratePerSecondMax`: how fast a queue is handed out, whoever consumes it. */
 export function testRate(suite: Suite): void {

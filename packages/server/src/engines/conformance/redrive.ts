@@ -7,8 +7,6 @@ import type { Suite } from "./suite.js";
 
 const redrive = (h: Harness, queue: string, ids?: readonly string[]): Promise<number> => h.engine.redrive(h.address(queue), ids);
 
-const bodiesOf = async (h: Harness, queue: string): Promise<unknown[]> => (await h.scan(queue)).map(({ body }) => body);
-
 /** Publishes messages to a queue and rejects them in order. */
 async function kill(h: Harness, queue: string, ...drafts: Publishable[]): Promise<void> {
   await h.publish(queue, ...drafts);
@@ -61,7 +59,7 @@ export function testRedrive(suite: Suite): void {
       await h.define("orders");
       await kill(h, "orders", { id: "a", body: "cod" });
       expect(await redrive(h, "orders")).toBe(1);
-      expect(await bodiesOf(h, "orders")).toEqual(["cod"]);
+      expect(await h.bodies("orders")).toEqual(["cod"]);
       expect(await h.publish("orders", { id: "a", body: "cod" })).toMatchObject([{ duplicate: true }]);
     });
 
@@ -80,8 +78,8 @@ export function testRedrive(suite: Suite): void {
       await h.define("orders");
       await kill(h, "orders", ...["a", "b", "c", "d"].map((id) => ({ id, body: id })));
       expect(await redrive(h, "orders", ["d", "b", "none"])).toBe(2);
-      expect(await bodiesOf(h, "orders")).toEqual(["b", "d"]);
-      expect(await bodiesOf(h, "orders.dead")).toEqual(["a", "c"]);
+      expect(await h.bodies("orders")).toEqual(["b", "d"]);
+      expect(await h.bodies("orders.dead")).toEqual(["a", "c"]);
     });
 
     suite.case("redrive: of a dead-letter queue that several share, only what came from this one", async (h) => {
@@ -95,9 +93,9 @@ export function testRedrive(suite: Suite): void {
       expect((await lettersOf(h, "orders")).map(({ body }) => body)).toEqual(["cod", "hake"]);
       expect((await lettersOf(h, "invoices", 1)).map(({ body }) => body)).toEqual(["bill", "bill too"]);
       expect(await redrive(h, "orders")).toBe(2);
-      expect(await bodiesOf(h, "orders")).toEqual(["cod", "hake"]);
+      expect(await h.bodies("orders")).toEqual(["cod", "hake"]);
       expect(await h.engine.purgeDeadLetters(h.address("invoices"))).toBe(2);
-      expect(await bodiesOf(h, "failed")).toEqual(["nobody's"]);
+      expect(await h.bodies("failed")).toEqual(["nobody's"]);
       expect(await h.engine.redrive(h.address("orders", "/other"), undefined)).toBe(0);
     });
 
@@ -114,7 +112,7 @@ export function testRedrive(suite: Suite): void {
         ["ready", "ready", 0],
       ]);
       expect(await redrive(h, "orders")).toBe(2);
-      expect(await bodiesOf(h, "orders")).toEqual(["returned", "ready"]);
+      expect(await h.bodies("orders")).toEqual(["returned", "ready"]);
       expect(await h.release(consumer, held)).toEqual(["ok"]);
       await h.clock.advance(120_000);
       expect(await h.takeOne(consumer)).toMatchObject({ body: "held" });
@@ -133,7 +131,7 @@ export function testRedrive(suite: Suite): void {
       const again = redrive(h, "orders");
       await Promise.all([moved, settled, released, leased, again]);
       await h.quiet();
-      const everywhere = [...(await bodiesOf(h, "orders")), ...(await bodiesOf(h, "orders.dead"))].map(Number).sort((a, b) => a - b);
+      const everywhere = [...(await h.bodies("orders")), ...(await h.bodies("orders.dead"))].map(Number).sort((a, b) => a - b);
       expect(everywhere).toEqual(numbers(60).slice(10));
     });
 
@@ -143,10 +141,10 @@ export function testRedrive(suite: Suite): void {
       const consumer = await h.attach("orders.dead", 100);
       const [moved, taken] = await Promise.all([redrive(h, "orders"), h.take(consumer, 1)]);
       expect(taken).toHaveLength(1);
-      const back = (await bodiesOf(h, "orders")).map(Number);
+      const back = (await h.bodies("orders")).map(Number);
       expect(back).toEqual([...back].sort((a, b) => a - b));
       expect(back).toHaveLength(moved);
-      const left = (await bodiesOf(h, "orders.dead")).map(Number);
+      const left = (await h.bodies("orders.dead")).map(Number);
       expect([...back, ...left].sort((a, b) => a - b)).toEqual(numbers(3_000));
     });
 
@@ -157,9 +155,9 @@ export function testRedrive(suite: Suite): void {
       const held = await h.take(consumer, 1_000);
       await h.ack(consumer, ...held.filter(({ sequence }) => sequence % 3 === 0));
       await h.engine.detach(consumer, false);
-      const expected = await bodiesOf(h, "orders.dead");
+      const expected = await h.bodies("orders.dead");
       expect(await redrive(h, "orders")).toBe(expected.length);
-      expect(await bodiesOf(h, "orders")).toEqual(expected);
+      expect(await h.bodies("orders")).toEqual(expected);
     });
 
     suite.case("D1: what a redrive left of the dead letters is delivered, also when a part of it was taken out before", async (h) => {
@@ -186,11 +184,11 @@ export function testRedrive(suite: Suite): void {
         void redrive(h, "orders").catch(() => undefined);
         await h.until("some moved", async () => (await h.stats("orders")).redriven > 0);
         await h.restart(way);
-        const [back, left] = [await bodiesOf(h, "orders"), await bodiesOf(h, "orders.dead")];
+        const [back, left] = [await h.bodies("orders"), await h.bodies("orders.dead")];
         expect([...back, ...left].map(Number).sort((a, b) => a - b)).toEqual(numbers(2_000));
         await h.checkCounts();
         expect(await redrive(h, "orders")).toBe(left.length);
-        expect(await bodiesOf(h, "orders")).toEqual(numbers(2_000));
+        expect(await h.bodies("orders")).toEqual(numbers(2_000));
         expect(await h.scan("orders.dead")).toEqual([]);
         expect(await h.stats("orders")).toMatchObject({ redriven: 2_000, dead: 2_000 });
       },
@@ -203,7 +201,7 @@ export function testRedrive(suite: Suite): void {
         await kill(h, "orders", ...["a", "b", "c", "d", "e"].map((id) => ({ id, body: id })));
         expect(await redrive(h, "orders", ["b", "d"])).toBe(2);
         await h.restart(way);
-        expect(await bodiesOf(h, "orders.dead")).toEqual(["a", "c", "e"]);
+        expect(await h.bodies("orders.dead")).toEqual(["a", "c", "e"]);
         expect((await h.take(await h.attach("orders"), 2)).map(({ body }) => body)).toEqual(["b", "d"]);
         expect((await h.take(await h.attach("orders.dead"), 3)).map(({ body }) => body)).toEqual(["a", "c", "e"]);
       },
@@ -218,7 +216,7 @@ export function testRedrive(suite: Suite): void {
       const moved = await moving;
       expect(moved + purged).toBe(1_500);
       expect(await h.scan("orders.dead")).toEqual([]);
-      expect((await bodiesOf(h, "orders")).map(Number)).toEqual(numbers(moved));
+      expect((await h.bodies("orders")).map(Number)).toEqual(numbers(moved));
     });
 
     suite.case("L2: purged, dead letters are gone, those in flight too, whose leases are stale", async (h) => {
@@ -274,10 +272,10 @@ export function testRedrive(suite: Suite): void {
             h.failNextCommit(kept);
             await ended;
             await servesAgain(h);
-            const everywhere = [...(await bodiesOf(h, "orders")), ...(await bodiesOf(h, "orders.dead"))];
+            const everywhere = [...(await h.bodies("orders")), ...(await h.bodies("orders.dead"))];
             expect(everywhere.map(Number).sort((a, b) => a - b)).toEqual(numbers(1_200));
             await redrive(h, "orders");
-            expect(await bodiesOf(h, "orders")).toEqual(numbers(1_200));
+            expect(await h.bodies("orders")).toEqual(numbers(1_200));
           },
         );
       }

@@ -17,7 +17,6 @@ const planOf = (h: Harness, cron: string, message: Publishable, timezone = "UTC"
 const schedule = (h: Harness, queue: string, name: string, cron: string, message: Publishable = name, timezone?: string): Promise<number> =>
   h.engine.schedule(h.address(queue), name, planOf(h, cron, message, timezone));
 
-const bodies = async (h: Harness, queue = "orders"): Promise<unknown[]> => (await h.scan(queue)).map(({ body }) => body);
 const ids = async (h: Harness, queue = "orders"): Promise<string[]> => (await h.scan(queue)).map(({ id }) => id);
 
 async function listed(h: Harness, queue = "orders", pageSize = 100): Promise<StoredSchedule[]> {
@@ -90,7 +89,7 @@ export function testSchedules(suite: Suite): void {
       await h.takeOne(consumer);
       await passMinutes(h, 1);
       await h.until("all are stored", async () => (await h.stats("orders")).published === 300);
-      expect((await bodies(h)).sort()).toEqual(names);
+      expect((await h.bodies("orders")).sort()).toEqual(names);
       await h.clock.advance(5_000 + MINUTE_MS);
       await h.expiries(consumer, 1);
       await h.until("all are stored again", async () => (await h.stats("orders")).published === 600);
@@ -103,7 +102,7 @@ export function testSchedules(suite: Suite): void {
       const next = await schedule(h, "orders", "tick", "*/2 * * * *", "new");
       expect(await listed(h)).toMatchObject([{ cron: "*/2 * * * *", next, published: 0 }]);
       await passMinutes(h, 4);
-      expect(await bodies(h)).toEqual(["old", "new", "new"]);
+      expect(await h.bodies("orders")).toEqual(["old", "new", "new"]);
       await schedule(h, "orders", "tick", "*/2 * * * *", { body: "new", key: "k" });
       await passMinutes(h, 2);
       expect((await h.scan("orders")).map(({ key }) => key)).toEqual([undefined, undefined, undefined, "k"]);
@@ -117,7 +116,7 @@ export function testSchedules(suite: Suite): void {
       await h.clock.advance(MINUTE_MS);
       await replacing;
       await h.quiet();
-      expect(await bodies(h)).toEqual(["old", "new"]);
+      expect(await h.bodies("orders")).toEqual(["old", "new"]);
       expect(new Set(await ids(h)).size).toBe(2);
     });
 
@@ -131,7 +130,7 @@ export function testSchedules(suite: Suite): void {
       const later = await schedule(h, "orders", "daily", "0 3 * * *", "x");
       expect(later).toBe(next + 24 * HOUR_MS);
       expect(await listed(h)).toMatchObject([{ published: 1, last: next, next: later }]);
-      expect(await bodies(h)).toEqual(["x"]);
+      expect(await h.bodies("orders")).toEqual(["x"]);
     });
 
     suite.case("removed: nothing comes any more; again, or unknown, is NOT_FOUND", async (h) => {
@@ -140,7 +139,7 @@ export function testSchedules(suite: Suite): void {
       await schedule(h, "orders", "tock", EVERY_MINUTE);
       await h.engine.unschedule(h.address("orders"), "tick");
       await passMinutes(h, 1);
-      expect(await bodies(h)).toEqual(["tock"]);
+      expect(await h.bodies("orders")).toEqual(["tock"]);
       expect((await listed(h)).map(({ name }) => name)).toEqual(["tock"]);
       await expect(h.engine.unschedule(h.address("orders"), "tick")).rejects.toMatchObject({ code: "NOT_FOUND", retryable: false });
       await expect(h.engine.unschedule(h.address("nothing"), "tick")).rejects.toMatchObject({ code: "NOT_FOUND" });
@@ -158,7 +157,7 @@ export function testSchedules(suite: Suite): void {
         await h.define("orders");
         await passMinutes(h, 2);
         expect(await listed(h)).toEqual([]);
-        expect(await bodies(h)).toEqual([]);
+        expect(await h.bodies("orders")).toEqual([]);
       },
     );
 
@@ -232,7 +231,7 @@ function testRestarts(suite: Suite): void {
       await h.restart(way);
       await h.until("both are stored", async () => (await h.stats("orders")).published === 2);
       await h.quiet();
-      expect((await bodies(h)).sort()).toEqual(["hourly", "tick"]);
+      expect((await h.bodies("orders")).sort()).toEqual(["hourly", "tick"]);
       expect(await ids(h)).toContain(`hourly@${iso(next)}`);
       expect((await listed(h)).map((each) => each.next)).toEqual([next + 6 * HOUR_MS, next + 5 * HOUR_MS + MINUTE_MS]);
       await passMinutes(h, 1);
@@ -250,7 +249,7 @@ function testRestarts(suite: Suite): void {
       h.clock.jump(-10 * MINUTE_MS);
       await h.restart(way);
       await passMinutes(h, 5);
-      expect(await bodies(h)).toEqual(["old"]);
+      expect(await h.bodies("orders")).toEqual(["old"]);
       expect(await schedule(h, "orders", "tick", EVERY_MINUTE, "new")).toBe(next + MINUTE_MS);
       await h.clock.advance(next + MINUTE_MS - h.clock.now());
       await h.quiet();
@@ -268,7 +267,7 @@ function testRestarts(suite: Suite): void {
       await h.engine.unschedule(h.address("orders"), "b");
       await h.restart(way);
       await passMinutes(h, 1);
-      expect(await bodies(h)).toEqual(["new"]);
+      expect(await h.bodies("orders")).toEqual(["new"]);
       expect(await schedule(h, "orders", "a", EVERY_MINUTE, "new"), "still the same").toBe((await listed(h))[0]?.next);
       expect(await listed(h)).toMatchObject([{ name: "a", published: 1 }]);
     },
@@ -284,13 +283,13 @@ function testRefusals(suite: Suite): void {
     await schedule(h, "invoices", "tick", EVERY_MINUTE);
     await passMinutes(h, 1);
     await passMinutes(h, 1);
-    expect(await bodies(h)).toEqual(["full"]);
-    expect(await bodies(h, "invoices")).toEqual(["tick", "tick"]);
+    expect(await h.bodies("orders")).toEqual(["full"]);
+    expect(await h.bodies("invoices")).toEqual(["tick", "tick"]);
     expect(await listed(h)).toMatchObject([{ published: 0, skipped: 2 }]);
     expect(h.told.skipped).toMatchObject([{ queue: "orders", schedule: "tick", error: { code: "QUEUE_FULL", retryable: true } }]);
     await h.engine.purge(h.address("orders"));
     await passMinutes(h, 1);
-    expect(await bodies(h), "none of those skipped comes later").toEqual(["tick"]);
+    expect(await h.bodies("orders"), "none of those skipped comes later").toEqual(["tick"]);
     expect(await listed(h)).toMatchObject([{ published: 1, skipped: 2 }]);
     await passMinutes(h, 1);
     expect(h.told.skipped, "told anew").toHaveLength(2);
@@ -301,8 +300,8 @@ function testRefusals(suite: Suite): void {
     await h.publish("orders", "old");
     await schedule(h, "orders", "tick", EVERY_MINUTE);
     await passMinutes(h, 1);
-    expect(await bodies(h)).toEqual(["tick"]);
-    expect(await bodies(h, "orders.dead")).toEqual(["old"]);
+    expect(await h.bodies("orders")).toEqual(["tick"]);
+    expect(await h.bodies("orders.dead")).toEqual(["old"]);
   });
 
   suite.case("a paused queue stores occurrences, a purge takes them and not the schedule", async (h) => {
@@ -310,10 +309,10 @@ function testRefusals(suite: Suite): void {
     await h.engine.pause(h.address("orders"));
     await schedule(h, "orders", "tick", EVERY_MINUTE);
     await passMinutes(h, 2);
-    expect(await bodies(h)).toEqual(["tick", "tick"]);
+    expect(await h.bodies("orders")).toEqual(["tick", "tick"]);
     expect(await h.engine.purge(h.address("orders"))).toBe(2);
     await passMinutes(h, 1);
-    expect(await bodies(h)).toEqual(["tick"]);
+    expect(await h.bodies("orders")).toEqual(["tick"]);
   });
 
   suite.case("O1: occurrences of a key come in order among other messages; a queue by key wants one", async (h) => {

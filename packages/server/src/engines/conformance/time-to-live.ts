@@ -1,12 +1,11 @@
 import { expect } from "vitest";
 import type { Harness } from "./harness.js";
+import { bodiesOf } from "./messages.js";
 import type { Suite } from "./suite.js";
 
 const YEAR_MS = 31_536_000_000;
 /** How late an expired message that nobody asks for may show as such. */
 const LATE_MS = 1_000;
-
-const bodiesOf = (messages: readonly { readonly body: unknown }[]): unknown[] => messages.map(({ body }) => body);
 
 async function died(h: Harness, queue: string, count: number): Promise<void> {
   await h.until(`${count} expired in ${queue}`, async () => (await h.stats(queue)).dead === count);
