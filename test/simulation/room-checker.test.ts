@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { check } from "./checker.js";
-import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory, settleInJoin, settleInUnansweredJoin } from "./room-story.js";
+import { AGAIN, BAR, begin, beginRemotely, KITCHEN, PHONE, type RoomStory, settleInJoin, settleInUnansweredJoin } from "./room-story.js";
 
 const expectGood = (story: RoomStory): void => expect(check(story.events)).toEqual([]);
 
@@ -96,6 +96,44 @@ describe("the checker finds nothing wrong with", () => {
     story.come(AGAIN);
     for (const sequence of [3, 4]) story.hear(AGAIN, sequence);
     story.ack(AGAIN, 3, 2);
+    expectGood(story.end());
+  });
+
+  it("a client that did not hear all that it was sent, and whose acknowledgements were lost", () => {
+    const story = beginRemotely();
+    for (const sequence of [1, 2, 3]) story.emit(`m${sequence}`);
+    story.hear(PHONE, 1);
+    story.tryToAck(PHONE, 1);
+    story.go(PHONE);
+    story.come(AGAIN, "remote");
+    story.hear(AGAIN, 1, { redelivered: true });
+    story.hear(AGAIN, 2, { redelivered: true });
+    for (const sequence of [1, 2]) story.tryToAck(AGAIN, sequence);
+    for (let number = 3; number <= 5; number++) story.come(`ann phone ${number}`, "remote");
+    story.gap("ann phone 5", 3, 3, "attempts");
+    story.settleGap("ann phone 5", 3, 3);
+    expectGood(story.end());
+  });
+
+  it("a client that acknowledged more than a window of messages, and was not told that it arrived", () => {
+    const story = beginRemotely();
+    for (let sequence = 1; sequence <= 300; sequence++) {
+      story.emit(`m${sequence}`);
+      story.hear(PHONE, sequence);
+      story.tryToAck(PHONE, sequence);
+    }
+    expectGood(story.end());
+  });
+
+  it("a client to which a message comes again that it acknowledged just before the server was killed", () => {
+    const story = beginRemotely();
+    story.emit("m1");
+    story.hear(PHONE, 1);
+    story.ack(PHONE, 1);
+    story.crash();
+    story.come(AGAIN, "remote");
+    story.hear(AGAIN, 1);
+    story.ack(AGAIN, 1);
     expectGood(story.end());
   });
 });

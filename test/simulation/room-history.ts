@@ -89,6 +89,8 @@ export interface Session extends Call {
   readonly session: string;
   readonly user: string;
   readonly device: string;
+  /** Its client wrote this down: what the server handed to it may have been lost on its way, and what it said may never have arrived. */
+  readonly remote?: true;
 }
 
 export type SessionDone = Done<"session-done">;
@@ -140,7 +142,7 @@ export interface GapTold extends Moment {
   readonly count?: number;
 }
 
-/** A settlement of a session reached the engine, which says how many messages of the run it changed. */
+/** A settlement of a session reached the engine, which says how many messages of the run it changed; or may have reached it, when nobody was told. */
 export interface SettleHeard extends Moment {
   readonly type: "settle-heard";
   readonly session: string;
@@ -149,7 +151,7 @@ export interface SettleHeard extends Moment {
   readonly count: number;
   readonly verb: "ack" | "nack";
   readonly delayMs?: number;
-  readonly changed: number;
+  readonly changed?: number;
 }
 
 /** A session took note of a gap, and the engine heard of it. */

@@ -78,11 +78,11 @@ export class RoomStory {
     this.add({ type: "member-done", call, outcome: "ok" });
   }
 
-  /** A device comes; the session has the name of user and device, and a number. */
-  come(session: string): void {
+  /** A device comes; the session has the name of user and device, and a number. `remote`: its client writes the history down. */
+  come(session: string, remote?: "remote"): void {
     const call = ++this.#call;
     const [user = "", device = ""] = session.split(" ");
-    this.add({ type: "session", call, session, user, device });
+    this.add({ type: "session", call, session, user, device, ...(remote && { remote: true }) });
     this.add({ type: "session-done", call, outcome: "ok" });
   }
 
@@ -126,6 +126,11 @@ export class RoomStory {
 
   ack(session: string, first: number, count = 1, target = KITCHEN, changed = count): void {
     this.add({ type: "settle-heard", session, target, first, count, verb: "ack", changed });
+  }
+
+  /** The client acknowledged it, and nobody knows whether that arrived. */
+  tryToAck(session: string, sequence: number): void {
+    this.add({ type: "settle-heard", session, target: KITCHEN, first: sequence, count: 1, verb: "ack" });
   }
 
   nack(session: string, sequence: number, delayMs = 0): void {
@@ -179,6 +184,14 @@ export function beginAlone(options: Partial<RoomSettings> = {}): RoomStory {
   const story = new RoomStory(options);
   story.member("member-add", "ann");
   story.come(PHONE);
+  return story;
+}
+
+/** Ann is a member of the kitchen, and her phone is there, which writes down itself what happens to it. */
+export function beginRemotely(): RoomStory {
+  const story = new RoomStory();
+  story.member("member-add", "ann");
+  story.come(PHONE, "remote");
   return story;
 }
 

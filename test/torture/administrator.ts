@@ -1,5 +1,6 @@
 import { io, type Socket } from "socket.io-client";
 import type { Counts, QueueSettings, ScannedMessage } from "../simulation/history.js";
+import type { LedgerSeen, MemberName, RoomScan } from "../simulation/room-history.js";
 
 const ANSWER_MS = 20_000;
 const PAGE = 1_000;
@@ -9,13 +10,23 @@ interface Page<Item, Cursor> {
   readonly next?: Cursor;
 }
 
+interface RoomCounts {
+  readonly head: number;
+  readonly next: number;
+  readonly published: number;
+  readonly expired: number;
+}
+
 /** Looks after a server with plain requests, also after it was killed and started again. */
 export class Administrator {
   readonly #socket: Socket;
+  readonly #user: string;
 
-  constructor(url: string) {
+  /** @param user whose messages it may ask about, in rooms */
+  constructor(url: string, user = "administrator") {
+    this.#user = user;
     const reconnection = { reconnectionDelay: 10, reconnectionDelayMax: 50 };
-    this.#socket = io(url, { transports: ["websocket"], forceNew: true, auth: { user: "administrator" }, ...reconnection });
+    this.#socket = io(url, { transports: ["websocket"], forceNew: true, auth: { user, "holdfast:rooms": false }, ...reconnection });
   }
 
   /** The answer to a request; it throws when there is none, or a refusal. */
@@ -60,6 +71,31 @@ export class Administrator {
       after = page.next;
     }
     return messages;
+  }
+
+  /** Makes a room, and itself a member, so that it may read all that the room has. */
+  async openRoom(room: string): Promise<void> {
+    await this.ask("holdfast:add", { room, member: { user: this.#user } });
+  }
+
+  /** All that a room has, and its counts. */
+  async scanRoom(room: string): Promise<Omit<RoomScan, "index" | "at" | "type" | "target">> {
+    const messages: { readonly id: string; readonly sequence: number }[] = [];
+    for (let before: object | undefined = {}; before !== undefined; ) {
+      const page: Page<{ id: string; sequence: number }, number> = await this.ask("holdfast:history", { room, limit: PAGE, ...before });
+      messages.push(...page.items.map(({ id, sequence }) => ({ id, sequence })));
+      before = page.next === undefined ? undefined : { before: page.next };
+    }
+    const { items } = await this.ask<Page<MemberName & { since: number }, number>>("holdfast:members", { room, limit: PAGE });
+    const members = items.map(({ user, queue, since }) => ({ member: { user, queue } as MemberName, since }));
+    const { head, next, published, expired } = await this.ask<RoomCounts>("holdfast:stats", { room });
+    return { head, next, published, expired, messages: messages.reverse(), members };
+  }
+
+  /** What became of one of its user's messages with each user it was for. */
+  async ledger(room: string, id: string): Promise<Pick<LedgerSeen, "delivered" | "pending" | "failed">> {
+    const { delivered, pending, failed } = await this.ask<Omit<LedgerSeen, "index" | "at">>("holdfast:receipts", { room, id });
+    return { delivered, pending, failed };
   }
 
   close(): void {

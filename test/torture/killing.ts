@@ -48,7 +48,7 @@ export async function killing(round: Round, { kills, random, longLifeOneIn, at =
   }
 }
 
-export interface KillRounds extends Pick<RoundOptions, "queues" | "onFault">, Pick<Killing, "at" | "longLifeOneIn"> {
+export interface KillRounds extends Pick<RoundOptions, "queues" | "rooms" | "onFault">, Pick<Killing, "at" | "longLifeOneIn"> {
   readonly kills: number;
   readonly killsPerRound: number;
   /** How many kills of a round count; without, all that came at the moment they were to. */

@@ -79,3 +79,34 @@ it("lets an attempt be counted that nobody saw while nothing came through, and n
   expect(kindsOf([...deliveredTwice(undefined, 1_200), lostAt(1_300, 1, 50)])).toEqual([]);
   expect(kindsOf([...deliveredTwice(undefined, 1_200), lostAt(1_300, 1)])).toEqual(["attempt"]);
 });
+
+/** A device that hears a message `heardMs` after the start; the server was killed after 50 ms, and is there again after 400. */
+function heardAt(heardMs: number): HistoryLine[] {
+  const room = { room: "kitchen" };
+  const options = { maxAgeMs: 0, maxMessages: 0, maxBytes: 0, poison: "dead-letter" } as const;
+  const heard = { session: "phone/1", target: room, sequence: 1, id: "a", body: "a", publishedAt: 0, redelivered: false };
+  return [
+    at(0, { type: "define-room", room: "kitchen", options }),
+    at(1, { type: "restart", life: 0 }),
+    at(2, { type: "member-add", call: 1, room: "kitchen", member: { user: "ann" } }),
+    at(3, { type: "member-done", call: 1, outcome: "ok" }),
+    at(4, { type: "session", call: 2, session: "phone/1", user: "ann", device: "phone", remote: true }),
+    at(5, { type: "session-done", call: 2, outcome: "ok" }),
+    at(10, { type: "emit", call: 3, to: [room], except: [], id: "a", body: "a" }),
+    at(20, { type: "emit-done", call: 3, outcome: "ok", receipts: [{ sequence: 1, duplicate: false }] }),
+    at(50, { type: "crash" }),
+    at(heardMs, { type: "heard", ...heard }),
+    at(heardMs + 1, { type: "session-ended", session: "phone/1", reason: "left" }),
+    at(400, { type: "restart", life: 0 }),
+  ];
+}
+
+it("puts what a device hears late before the end of the server that sent it", () => {
+  expect(kindsOf(heardAt(30))).toEqual([]);
+  expect(kindsOf(heardAt(60))).toEqual([]);
+  // One that ended before by its own will can not have heard it.
+  const [last, ...before] = heardAt(45).reverse();
+  expect(
+    kindsOf([...before.reverse(), at(40, { type: "session-ended", session: "phone/1", reason: "left" }), last as HistoryLine]),
+  ).toContain("ended-session");
+});

@@ -7,6 +7,7 @@ import { type Life, livesOf } from "./lives.js";
 
 type LineOf<Type extends HistoryLine["type"]> = Extract<HistoryLine, { readonly type: Type }>;
 type DeliveryLine = LineOf<"delivery">;
+type SessionType = "session" | "session-done" | "session-ended" | "heard" | "gap" | "settle-heard" | "settle-gap";
 
 const MS = 1e6;
 /** A connection to a server that is killed may be lost before the end of the server shows. */
@@ -53,6 +54,9 @@ class Merger {
   readonly #lives: readonly Life[];
   readonly #attached = new Map<string, LineOf<"attached">>();
   readonly #tokens = new Map<number, Token>();
+  /** When sessions of devices began, by their names and by their calls. */
+  readonly #sessions = new Map<string, number>();
+  readonly #begun = new Map<number, number>();
   readonly #placed: Placed[] = [];
   /** Of calls that nobody made, which have numbers that no other has. */
   #nextCall = -Number.MAX_SAFE_INTEGER;
@@ -115,6 +119,15 @@ class Merger {
       case "delivery":
         put(line, this.#leasedAt(line));
         return;
+      case "session":
+      case "session-done":
+      case "session-ended":
+      case "heard":
+      case "gap":
+      case "settle-heard":
+      case "settle-gap":
+        put(line, Math.min(line.ns, this.#endOf(line)));
+        return;
       case "settle-done":
         put(this.#mayBeOfFailure(line) ? { type: "settle-done", call: line.call, outcome: "info" } : line);
         return;
@@ -129,6 +142,16 @@ class Merger {
   #leasedAt(line: DeliveryLine): number {
     const ended = this.#lives.find(({ number }) => number === line.token.life)?.endNs ?? line.ns;
     return Math.min(this.#leasedNs.get(line) ?? line.ns, ended);
+  }
+
+  /** When the server that had a device's connection ended: what came of it, and what was said to it, was before. */
+  #endOf({ ns, ...line }: LineOf<SessionType>): number {
+    if (line.type === "session") {
+      this.#begun.set(line.call, ns);
+      this.#sessions.set(line.session, ns);
+    }
+    const begunNs = line.type === "session-done" ? this.#begun.get(line.call) : this.#sessions.get(line.session);
+    return this.#lives.findLast(({ startNs }) => startNs <= (begunNs ?? ns))?.endNs ?? ns;
   }
 
   /** Whether a settlement may have been refused because the engine had failed just then; that ended its lease. */

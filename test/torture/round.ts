@@ -15,6 +15,7 @@ import type { FaultKind } from "./network/fault.js";
 import { Network } from "./network/network.js";
 import { pause } from "./pause.js";
 import { DEAD_SETTINGS, type RoundQueue } from "./queues.js";
+import { type RoomsOptions, RoundRooms } from "./round-rooms.js";
 
 const CALLS_PER_CLIENT = 10_000_000;
 /** Two moments of a nemesis that belong together have this between them at least. */
@@ -29,6 +30,7 @@ export interface RoundOptions {
   readonly directory: string;
   readonly seed: number;
   readonly queues: readonly RoundQueue[];
+  readonly rooms?: RoomsOptions;
   /** Where the server's data is, if not in that directory. */
   readonly data?: string;
   /** What runs the server. */
@@ -69,6 +71,7 @@ export class Round {
   readonly #port: number;
   readonly #history: HistoryFile;
   readonly #network: Network | undefined;
+  readonly #rooms: RoundRooms | undefined;
   /** The histories of all processes. */
   readonly files: string[] = [];
   readonly zeroMs = clockZeroMs();
@@ -84,6 +87,7 @@ export class Round {
     this.#server = options.server ?? this.#newServer(options.wrapper);
     this.#history = new HistoryFile(this.#newFile("driver"), "driver");
     this.admin = new Administrator(this.#server.url);
+    this.#rooms = options.rooms && new RoundRooms(this.#server.url, this.#history, options.rooms);
     const { onFault, seed } = options;
     this.#network = onFault && new Network({ port, random: new Random(seed), onFault });
   }
@@ -98,6 +102,7 @@ export class Round {
       if (settings.deadLetter !== false) round.#history.add({ type: "define", queue: settings.deadLetter, options: DEAD_SETTINGS });
       await round.admin.define(name, settings);
     }
+    await round.#rooms?.begin();
     return round;
   }
 
@@ -212,8 +217,10 @@ export class Round {
       if (await this.admin.exists(settings.deadLetter)) await this.#lookAt(settings.deadLetter);
       else if (dead > 0) throw new Error(`${name} has ${dead} dead letters, and ${settings.deadLetter} is not there`);
     }
+    await this.#rooms?.lookAt();
     await clear?.(this.admin);
     this.admin.close();
+    this.#rooms?.close();
     if (this.#options.server === undefined) await this.#server.stop();
     await this.#network?.close();
     this.#history.close();
@@ -233,7 +240,11 @@ export class Round {
   }
 
   async #drain(): Promise<void> {
+    await this.#rooms?.emitLast();
+    const drained = this.clients.filter(({ spec }) => spec.member !== undefined).map((client) => client.says("drained"));
     for (const client of this.clients) client.tell("drain");
+    await Promise.all(drained);
+    this.#rooms?.drained();
     const deadline = performance.now() + DRAIN_MS;
     for (const { name } of this.#options.queues) {
       for (;;) {
@@ -269,6 +280,7 @@ export class Round {
   /** Ends all that still runs, and removes the directory. */
   async dispose(): Promise<void> {
     this.admin.close();
+    this.#rooms?.close();
     await Promise.all(this.clients.map((client) => client.kill()));
     if (this.#options.server === undefined) await this.#server.kill();
     await this.#network?.close();

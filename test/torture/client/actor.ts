@@ -1,5 +1,7 @@
 import { dropConnection } from "../drop-connection.js";
 import { Consumer, type Fates } from "./consumer.js";
+import { Emitter } from "./emitter.js";
+import { Member } from "./member.js";
 import { Publisher } from "./publisher.js";
 import { Session } from "./session.js";
 import type { ClientSpec } from "./spec.js";
@@ -11,6 +13,8 @@ export class Actor {
   readonly #publisher: Publisher | undefined;
   readonly #consumer: Consumer | undefined;
   readonly #upkeep: Upkeep | undefined;
+  readonly #emitter: Emitter | undefined;
+  readonly #member: Member | undefined;
   readonly #reconnectEveryMs: number | undefined;
 
   constructor(spec: ClientSpec) {
@@ -18,6 +22,8 @@ export class Actor {
     this.#publisher = spec.publisher && new Publisher(this.#session, spec.publisher);
     this.#consumer = spec.consumer && new Consumer(this.#session, spec.consumer);
     this.#upkeep = spec.upkeep && new Upkeep(this.#session, spec.upkeep);
+    this.#emitter = spec.emitter && new Emitter(this.#session, spec.emitter);
+    this.#member = spec.member && new Member(this.#session, spec.member);
     this.#reconnectEveryMs = spec.reconnectEveryMs;
   }
 
@@ -25,10 +31,12 @@ export class Actor {
   async start(): Promise<void> {
     const { socket } = this.#session;
     this.#consumer?.start();
+    this.#member?.start();
     socket.connect();
     await this.#session.whenConnected();
     this.#publisher?.start();
     this.#upkeep?.start();
+    this.#emitter?.start();
     if (this.#reconnectEveryMs !== undefined) this.#dropAbout(this.#reconnectEveryMs);
   }
 
@@ -44,12 +52,13 @@ export class Actor {
 
   /** Publishes no more; resolves once what is under way is over. */
   async quiet(): Promise<void> {
-    await Promise.all([this.#publisher?.stop(), this.#upkeep?.stop()]);
+    await Promise.all([this.#publisher?.stop(), this.#upkeep?.stop(), this.#emitter?.stop()]);
   }
 
-  /** Acknowledges whatever comes. */
-  drain(): void {
+  /** Acknowledges whatever comes; resolves once its rooms have nothing more for it. */
+  async drain(): Promise<void> {
     this.#consumer?.drain();
+    await this.#member?.drain();
   }
 
   async settleHoard(): Promise<Fates> {

@@ -23,7 +23,8 @@ async function obey(order: Order): Promise<void> {
       process.send?.({ say: "quiet" });
       break;
     case "drain":
-      for (const actor of actors) actor.drain();
+      await Promise.all(actors.map((actor) => actor.drain()));
+      process.send?.({ say: "drained" });
       break;
     case "settle": {
       const fates = await Promise.all(actors.map((actor) => actor.settleHoard()));

@@ -18,7 +18,7 @@ export class Session {
   #nextCall: number;
   #connections = 0;
 
-  constructor({ name, firstCall, url, history, seed }: ClientSpec) {
+  constructor({ name, firstCall, url, history, seed, member }: ClientSpec) {
     this.name = name;
     this.random = new Random(seed);
     this.#nextCall = firstCall;
@@ -29,7 +29,7 @@ export class Session {
       autoConnect: false,
       reconnectionDelay: 10,
       reconnectionDelayMax: 50,
-      auth: { user: name },
+      auth: member === undefined ? { user: name, "holdfast:rooms": false } : { user: member.user, device: member.device, meta: true },
     });
     this.socket.on("connect", () => this.#connections++);
   }

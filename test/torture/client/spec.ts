@@ -10,6 +10,8 @@ export interface ClientSpec {
   readonly publisher?: PublisherSpec;
   readonly consumer?: ConsumerSpec;
   readonly upkeep?: UpkeepSpec;
+  readonly emitter?: EmitterSpec;
+  readonly member?: MemberSpec;
   /** Drops its connection about so often. */
   readonly reconnectEveryMs?: number;
   /** So many of it are in one process, each with a connection of its own. Default: 1. */
@@ -56,11 +58,41 @@ export interface UpkeepSpec {
   readonly purgeEveryMs?: number;
 }
 
+export interface EmitterSpec {
+  /** It emits to one or to all of them. */
+  readonly rooms: readonly string[];
+  /** Those whom it excepts now and then, one at a time. */
+  readonly users: readonly string[];
+  /** Emits that are open at a time. */
+  readonly window: number;
+  /** How long each lane waits between two emits, on average. */
+  readonly pauseMs: number;
+  readonly bodyBytesMax: number;
+}
+
+/** The event that is emitted to rooms, and that of the last message in each. */
+export const ROOM_EVENT = "order";
+export const END_EVENT = "closed";
+
+/** `none` never answers. */
+export type RoomVerb = "ack" | "nack" | "none";
+
+/** A device; its user is a member of the rooms. */
+export interface MemberSpec {
+  readonly user: string;
+  readonly device: string;
+  readonly rooms: readonly string[];
+  /** What becomes of a message, by weight. */
+  readonly verbs: Partial<Readonly<Record<RoomVerb, number>>>;
+  /** How long it works on one at most. */
+  readonly workMsMax: number;
+}
+
 /** What a client process is told. */
 export type Order =
   /** Publishes no more; answers `quiet` once what is under way is over. */
   | "quiet"
-  /** Acknowledges whatever comes. */
+  /** Acknowledges whatever comes; answers `drained` once its rooms have nothing more for it, if it is a member of any. */
   | "drain"
   /** Settles what it hoarded, and answers `settled`. */
   | "settle"
@@ -69,6 +101,6 @@ export type Order =
 
 /** What a client process says. */
 export type Word =
-  | { readonly say: "ready" | "quiet" | "acked" | "publishing" | "rejecting" | "redriving" | "purged" }
+  | { readonly say: "ready" | "quiet" | "drained" | "acked" | "publishing" | "rejecting" | "redriving" | "purged" }
   | { readonly say: "hoard"; readonly count: number }
   | { readonly say: "settled"; readonly stale: number; readonly accepted: number; readonly other: readonly string[] };

@@ -13,7 +13,7 @@ export interface Edit {
 export type CaughtBy =
   /** The simulation of row 8, and one of these in the history of a seed. */
   | { readonly by: "simulation"; readonly kinds: readonly ViolationKind[] }
-  /** A real server that is killed while a consumer holds deliveries, and one of these in the history of a round. */
+  /** A real server that is killed while a consumer holds deliveries and devices hear rooms, and one of these in the history of a round. */
   | { readonly by: "kills"; readonly kinds: readonly ViolationKind[] }
   /** The conformance suite, and this of the name of a case that fails. */
   | { readonly by: "conformance"; readonly fails: RegExp }

@@ -6,6 +6,7 @@ import { shareOut } from "../../simulation/workers.js";
 import { employAll } from "../power/employ.js";
 import { record } from "../power/recording.js";
 import { queueOf } from "../queues.js";
+import { populateRooms, ROOMS } from "../rooms.js";
 import { Round } from "../round.js";
 import type { RowContext } from "../row.js";
 import type { CaughtBy } from "./bug.js";
@@ -95,14 +96,19 @@ export class Hunt {
     return { caught: isCaught(), found: [...found], effort };
   }
 
-  /** A consumer holds deliveries as the server is killed, and settles them in the next life, with those that it was given there. */
+  /**
+   * A consumer holds deliveries as the server is killed, and settles them in the next life, with those that it was given there;
+   * meanwhile devices of rooms come and go.
+   */
   async #round(program: string): Promise<string[]> {
     const queues = [queueOf("orders", { leaseMs: HOLD_MS })];
-    const round = await Round.begin({ directory: this.#directory(), seed: this.#context.random.below(2 ** 31), queues, program });
+    const seed = this.#context.random.below(2 ** 31);
+    const round = await Round.begin({ directory: this.#directory(), seed, queues, rooms: ROOMS, program });
     try {
       const publisher = { queue: "orders", window: 2, batchMax: 5, pauseMs: 5, times: 1, keys: 0, bodyBytesMax: 200 };
       const consumer = { queue: "orders", maxInFlight: HOARD, verbs: { ack: 1 }, workMsMax: 1, hoards: true };
       await round.client({ name: "ann", publisher });
+      await populateRooms(round);
       const zombie = await round.client({ name: "zombie", consumer });
       const holds = (count: number): Promise<void> =>
         new Promise((resolve) => void zombie.on("hoard", (word) => (word.count >= count ? resolve() : undefined)));

@@ -1,17 +1,32 @@
-import type { PlantedBug } from "./bug.js";
+import type { Edit, PlantedBug } from "./bug.js";
+
+const CURSOR_PASSES: Edit = {
+  file: "core/rooms/progress.ts",
+  find: "const from = Math.max(first, this.cursor);",
+  replace: "const from = Math.min(first, this.cursor);",
+};
+const EXCEPTED_IS_SERVED: Edit = {
+  file: "core/rooms/room-block.ts",
+  find: "return this.exclusionOf(sequence)?.has(member) === true;",
+  replace: "return this.exclusionOf(sequence)?.has(member) === undefined && false;",
+};
+const BEGINS_LATE: Edit = {
+  file: "core/rooms/rooms.ts",
+  find: "return this.membership.add(room, who, room.next, now).since;",
+  replace: "return this.membership.add(room, who, room.next + 1, now).since;",
+};
 
 /** Bugs of durable rooms, each in the code that does it. */
 export const ROOM_BUGS: readonly PlantedBug[] = [
   {
     bug: "a cursor that passes an unsettled message",
-    edits: [
-      {
-        file: "core/rooms/progress.ts",
-        find: "const from = Math.max(first, this.cursor);",
-        replace: "const from = Math.min(first, this.cursor);",
-      },
-    ],
+    edits: [CURSOR_PASSES],
     caught: { by: "simulation", kinds: ["skipped"] },
+  },
+  {
+    bug: "a cursor that passes an unsettled message of a real device",
+    edits: [CURSOR_PASSES],
+    caught: { by: "kills", kinds: ["skipped"] },
   },
   {
     bug: "a gap that is not reported",
@@ -35,14 +50,13 @@ export const ROOM_BUGS: readonly PlantedBug[] = [
   },
   {
     bug: "an excepted user who is served",
-    edits: [
-      {
-        file: "core/rooms/room-block.ts",
-        find: "return this.exclusionOf(sequence)?.has(member) === true;",
-        replace: "return this.exclusionOf(sequence)?.has(member) === undefined && false;",
-      },
-    ],
+    edits: [EXCEPTED_IS_SERVED],
     caught: { by: "simulation", kinds: ["excepted"] },
+  },
+  {
+    bug: "an excepted user whose real devices are served",
+    edits: [EXCEPTED_IS_SERVED],
+    caught: { by: "kills", kinds: ["excepted"] },
   },
   {
     bug: "a member of several rooms who is served through each",
@@ -51,14 +65,13 @@ export const ROOM_BUGS: readonly PlantedBug[] = [
   },
   {
     bug: "a member who begins one message late",
-    edits: [
-      {
-        file: "core/rooms/rooms.ts",
-        find: "return this.membership.add(room, who, room.next, now).since;",
-        replace: "return this.membership.add(room, who, room.next + 1, now).since;",
-      },
-    ],
+    edits: [BEGINS_LATE],
     caught: { by: "simulation", kinds: ["missed"] },
+  },
+  {
+    bug: "a real device whose user begins one message late",
+    edits: [BEGINS_LATE],
+    caught: { by: "kills", kinds: ["missed"] },
   },
   {
     bug: "cursors that are never written",

@@ -5,6 +5,7 @@ import type { PublisherSpec } from "../client/spec.js";
 import { type Company, killInRounds } from "../killing.js";
 import { FAULT_KINDS } from "../network/fault.js";
 import { queueOf } from "../queues.js";
+import { populateRooms, ROOMS } from "../rooms.js";
 import type { Round } from "../round.js";
 import { Rounds } from "../rounds.js";
 import { type Row, scaled } from "../row.js";
@@ -61,7 +62,7 @@ export const kill: Row = {
   number: 1,
   title: "`kill -9` under load",
   method:
-    "Four clients publish to, consume and settle queues of each order, while four devices of two users with the client library publish, consume, emit to a room and hear it, each away now and then; the server is killed at random moments. All of them come through a proxy that now and then delays what they and the server say, lets it drip, resets the connection, cuts it in the middle of a chunk, or passes on nothing in one or both directions for a while, sometimes longer than either side waits for the other, and then cuts it. What came to a device of what was confirmed to any, once and in order, the devices say.",
+    "Four clients publish to, consume and settle queues of each order, one emits to rooms, and three devices of two users hear, acknowledge, nack or leave what comes; meanwhile four devices of two users with the client library publish, consume, emit to a room and hear it, each away now and then; the server is killed at random moments. All of them come through a proxy that now and then delays what they and the server say, lets it drip, resets the connection, cuts it in the middle of a chunk, or passes on nothing in one or both directions for a while, sometimes longer than either side waits for the other, and then cuts it. What came to a device of what was confirmed to any, once and in order, the devices say.",
   target: "1,000 kills: 0 lost, unexpected, reordered, phantom; 0 gaps",
   fullMinutes: 30,
   async run(context) {
@@ -78,8 +79,19 @@ export const kill: Row = {
     };
     const company = (round: Round): Promise<Company> => talkIn(round, context.random, note);
     const onFault = (kind: string): void => faults.add(kind);
-    const options = { kills, killsPerRound: KILLS_PER_ROUND, longLifeOneIn: LONG_LIFE_ONE_IN, queues: MIXED_QUEUES, onFault, company };
-    const done = await killInRounds(rounds, context, options, populate);
+    const options = {
+      kills,
+      killsPerRound: KILLS_PER_ROUND,
+      longLifeOneIn: LONG_LIFE_ONE_IN,
+      queues: MIXED_QUEUES,
+      rooms: ROOMS,
+      onFault,
+      company,
+    };
+    const done = await killInRounds(rounds, context, options, async (round) => {
+      await populate(round);
+      await populateRooms(round);
+    });
     if (sum.emitted < done || sum.published < done)
       rounds.failures.push(`vacuous: only ${sum.published} published and ${sum.emitted} emitted by devices in ${done} kills`);
     const missing = FAULT_KINDS.filter((kind) => faults.of(kind) === 0);
@@ -92,9 +104,12 @@ export const kill: Row = {
       staleSettles: Math.floor(done / 10),
       unknown: done,
       published: 10 * done,
+      emitted: 2 * done,
+      heard: 5 * done,
+      heardAgain: done,
     });
-    const { published, acked, redeliveries, crashesInFlight, staleSettles } = rounds.counts;
-    const figure = `${done} kills (${crashesInFlight} with deliveries in flight), ${published} published, ${acked} acked, ${redeliveries} redelivered, ${staleSettles} stale settlements refused; ${faults.total} network faults${faults}; devices with the client library: ${sum.published} published, ${sum.emitted} emits, ${sum.heard} heard, ${sum.gaps} gaps`;
+    const { published, acked, redeliveries, crashesInFlight, staleSettles, emitted, heard, heardAgain, gaps } = rounds.counts;
+    const figure = `${done} kills (${crashesInFlight} with deliveries in flight), ${published} published, ${acked} acked, ${redeliveries} redelivered, ${staleSettles} stale settlements refused; ${emitted} emits, heard ${heard} times, ${heardAgain} of them again, ${gaps} gaps; ${faults.total} network faults${faults}; devices with the client library: ${sum.published} published, ${sum.emitted} emits, ${sum.heard} heard, ${sum.gaps} gaps`;
     return rounds.result(figure, done >= KILLS);
   },
 };

@@ -101,7 +101,7 @@ export class Devices {
   #late(event: SessionEvent, track: Track, { end }: SessionRun): void {
     if (event.type === "heard" || event.type === "gap")
       this.#report.add("ended-session", `${track} got something on session ${event.session}, which was over`, end, event.index);
-    if (event.type === "settle-heard" && event.changed > 0)
+    if (event.type === "settle-heard" && (event.changed ?? 0) > 0)
       this.#report.add("stale-accepted", `${track} settled on session ${event.session}, which was over`, end, event.index);
   }
 
@@ -122,6 +122,10 @@ export class Devices {
     if (session.life !== undefined) this.#enter(track, session.life);
     this.#noteMoves(event, track);
     if (track.session !== event.session) track.beginSession(event.session);
+  }
+
+  #isRemote({ session }: SessionEvent): boolean {
+    return this.#run.session(session).call.invoked.remote === true;
   }
 
   /** Removals and joins since its last event, in the order in which they were over. */
@@ -180,7 +184,7 @@ export class Devices {
     if (gap !== undefined) this.#report.add("false-gap", `${track} got sequence ${sequence}, which was told to be a gap`, gap.index, index);
     else if (known === undefined) this.#checkFirst(event, track);
     else if (!known.older) this.#checkAgain(event, track, known.last);
-    const lowest = track.lowestOpen ?? sequence;
+    const lowest = (this.#isRemote(event) ? track.lowestUnanswered : track.lowestOpen) ?? sequence;
     if (sequence >= lowest + WINDOW)
       this.#report.add(
         "window",
@@ -201,10 +205,11 @@ export class Devices {
     this.#report.add("excepted", `${track} got ${message}, which was not for ${user}`, from, index);
   }
 
-  #checkFirst({ sequence, index, redelivered }: Heard, track: Track): void {
+  #checkFirst(event: Heard, track: Track): void {
+    const { sequence, index, redelivered } = event;
     const { highest, floor } = track;
     if (sequence < floor) this.#report.add("again", `${track} got sequence ${sequence}, although it joined at ${floor}`, index);
-    if (redelivered && !track.times.has(sequence))
+    if (redelivered && !track.times.has(sequence) && !this.#isRemote(event))
       this.#report.add("false-redelivered", `${track} got sequence ${sequence} for the first time, as if it had come before`, index);
     if (highest === undefined) return;
     const last = track.get(highest)?.last.index ?? -1;
@@ -235,7 +240,8 @@ export class Devices {
       this.#report.add("false-redelivered", `${track} got sequence ${sequence} again as if for the first time`, before.index, index);
     if ((known?.timesInLife ?? 0) >= DELIVERIES_MAX && this.#run.settings(track.target).neverBlocks)
       this.#report.add("too-often", `${track} got sequence ${sequence} more than ${DELIVERIES_MAX} times`, before.index, index);
-    if (before.session !== session) return;
+    // What a client did about it before may have arrived after it was sent again.
+    if (before.session !== session || this.#isRemote(event)) return;
     if (at < (known?.nackedUntil ?? before.at + LEASE_MS) && !track.mayComeAlong(sequence, before.index))
       this.#report.add("early-retry", `${track} got sequence ${sequence} again before its time`, before.index, index);
   }
@@ -251,7 +257,7 @@ export class Devices {
   }
 
   #settle(event: SettleHeard, track: Track): void {
-    const { first, count, changed, verb, index, at } = event;
+    const { first, count, changed = 0, verb, index, at } = event;
     let open = 0;
     for (let sequence = first; sequence < first + count; sequence++) if (track.get(sequence)?.settled === false) open++;
     if (!track.unsure && changed > open)

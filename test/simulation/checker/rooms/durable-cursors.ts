@@ -5,6 +5,8 @@ import type { Life } from "../run.js";
 const WRITTEN_MS = 350;
 /** With no commit under way for so long, what was to be written is. */
 const QUIET_MS = 50;
+/** Where nobody wrote down what was committed, what was settled so long before the end is; a server that is kept waiting is late itself. */
+const SURELY_WRITTEN_MS = 2_000;
 
 /** Tells up to which time what devices settled in a life is known to have survived its end. */
 export class DurableCursors {
@@ -14,6 +16,7 @@ export class DurableCursors {
     let begun = new Map<number, number>();
     let through = Number.NEGATIVE_INFINITY;
     let lastSynced = Number.NEGATIVE_INFINITY;
+    const isTold = events.some(({ type }) => type === "commit-begun");
     for (const event of events) {
       if (event.type === "restart") {
         begun = new Map();
@@ -27,6 +30,7 @@ export class DurableCursors {
         lastSynced = event.at;
       } else if (event.type === "crash") {
         const quiet = lastSynced !== Number.NEGATIVE_INFINITY && begun.size === 0 && event.at - lastSynced >= QUIET_MS;
+        if (!isTold) through = event.at - SURELY_WRITTEN_MS;
         this.#through.set(event.index, quiet ? Math.max(through, event.at - WRITTEN_MS - QUIET_MS) : through);
       }
     }

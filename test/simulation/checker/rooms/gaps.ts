@@ -36,9 +36,10 @@ function checkAttempts(event: GapTold, track: Track, run: RoomRun, told: Told): 
   const { from, to, target } = event;
   if (run.settings(target).alwaysBlocks) told("in a room that holds a device instead");
   const contradictions: (() => void)[] = [];
+  const lostMax = run.lostMax(track.user, track.device, event.index);
   for (let sequence = from; sequence <= to; sequence++) {
     const times = track.times.get(sequence) ?? 0;
-    if (times < DELIVERIES_MAX) contradictions.push(() => told(`and ${sequence} came ${times} times`));
+    if (times + lostMax < DELIVERIES_MAX) contradictions.push(() => told(`and ${sequence} came ${times} times`));
   }
   tellMost(event, contradictions);
 }

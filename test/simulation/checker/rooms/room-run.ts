@@ -56,6 +56,12 @@ export class RoomRun {
     return session;
   }
 
+  /** How many deliveries of a message the device may not have heard by then: one for each connection that it lost. */
+  lostMax(user: string, device: string, index: number): number {
+    const sessions = [...this.sessions.values()].map(({ call }) => call.invoked);
+    return sessions.filter((one) => one.remote && one.user === user && one.device === device && one.index < index).length;
+  }
+
   /** When a target was surely removed; Infinity when it was not. */
   removedAt({ room }: Target): number {
     const removal = this.removals.list.find(({ invoked, ok }) => invoked.room === room && ok !== undefined);

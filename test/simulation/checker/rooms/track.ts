@@ -84,6 +84,11 @@ export class Track {
     return this.#order[this.#confirmed]?.sequence;
   }
 
+  /** The lowest sequence that came, is no gap, and that the device did not even try to settle. */
+  get lowestUnanswered(): number | undefined {
+    return this.#order.find(({ answered, settled, sequence }) => !answered && !settled && !this.gaps.passes(sequence))?.sequence;
+  }
+
   /** Whether it may have come along with another that was nacked, and that comes again behind it or came before it since `index`. */
   mayComeAlong(sequence: number, index: number): boolean {
     return this.#order.some((message) => {
@@ -136,7 +141,7 @@ export class Track {
   settle({ first, count, verb, delayMs, at, changed }: SettleHeard): void {
     const sure = changed === count;
     for (let sequence = first; sequence < first + count; sequence++) {
-      if (verb === "ack" && changed > 0) this.acked.add(sequence);
+      if (verb === "ack" && changed !== 0) this.acked.add(sequence);
       const message = this.#known.get(sequence);
       if (message === undefined || changed === 0) continue;
       if (verb === "nack") {
