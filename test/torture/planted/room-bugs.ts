@@ -29,6 +29,11 @@ export const ROOM_BUGS: readonly PlantedBug[] = [
     caught: { by: "kills", kinds: ["skipped"] },
   },
   {
+    bug: "a cursor that passes an unsettled message, as a loss of power leaves it",
+    edits: [CURSOR_PASSES],
+    caught: { by: "power", finds: /skipped:/ },
+  },
+  {
     bug: "a gap that is not reported",
     edits: [{ file: "core/rooms/deliveries.ts", find: "addGap(device.gaps, { from, to }, reason);", replace: "" }],
     caught: { by: "simulation", kinds: ["missed"] },

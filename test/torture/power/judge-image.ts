@@ -1,23 +1,13 @@
 import type { Engine, EngineEvents } from "../../../packages/server/src/engine.js";
 import { createLevelEngine } from "../../../packages/server/src/engines/level/level-engine.js";
 import { type PeekedMessage, readPeeked } from "../../../packages/server/src/read-message.js";
+import { type CrashMoment, NAMESPACE, PAGE, SLACK_MS } from "./crash-moment.js";
+import { judgeRooms } from "./judge-rooms.js";
 import type { MessageLife, Promises } from "./promises.js";
-
-const NAMESPACE = "/";
-const PAGE = 1_000;
-/** How far the clocks of two processes may be apart. */
-const SLACK_MS = 2;
 
 const ignore = (): void => {};
 /** Nobody consumes. */
 export const NO_EVENTS = new Proxy({} as EngineEvents, { get: () => ignore });
-
-/** The moment of a crash. */
-export interface CrashMoment {
-  /** Everything before this line of the log had happened. */
-  readonly line: number;
-  readonly atMs: number;
-}
 
 /** A message where it was found. */
 interface Found {
@@ -39,8 +29,9 @@ export async function judgeImage(directory: string, queues: readonly string[], p
     for (const queue of queues) wrong.push(...(await lookAt(engine, queue, found)));
     for (const places of found.values()) wrong.push(...judgePlaces(places, promises, moment));
     for (const life of promises.lives.values())
-      if (life.sentLine < moment.line && !found.has(life.id) && !mayBeGone(life, moment))
+      if (life.sentLine < moment.line && !found.has(life.id) && !mayBeGone(life, promises, moment))
         wrong.push(`lost: ${life.queue} ${life.id} was confirmed in line ${life.sentLine}, and is gone`);
+    wrong.push(...(await judgeRooms(engine, promises.rooms, moment)));
     return wrong;
   } catch (error) {
     return [`unreadable: ${error instanceof Error ? error.message : String(error)}`];
@@ -74,23 +65,52 @@ async function lookAt(engine: Engine, queue: string, found: Map<string, Found[]>
   return wrong;
 }
 
-const mayBeGone = ({ ackMs }: MessageLife, { atMs }: CrashMoment): boolean => ackMs <= atMs + SLACK_MS;
+/** It was acknowledged, or its queue was purged once it was published. */
+function mayBeGone({ ackMs, publishedMs, queue }: MessageLife, { purges }: Promises, { atMs }: CrashMoment): boolean {
+  const until = atMs + SLACK_MS;
+  return ackMs <= until || purges.some((purge) => purge.queue === queue && purge.sentMs <= until && purge.doneMs >= publishedMs - SLACK_MS);
+}
 
-function judgePlaces(places: readonly Found[], { lives }: Promises, { line, atMs }: CrashMoment): string[] {
+function judgePlaces(places: readonly Found[], promises: Promises, { line, atMs }: CrashMoment): string[] {
   const [first, second] = places;
   if (first === undefined) return [];
   const { queue, message } = first;
   const name = `${queue} ${message.id}`;
   if (second !== undefined) return [`two places: ${name} is also in ${second.queue}`];
-  const life = lives.get(message.id);
+  const life = promises.lives.get(message.id);
   if (life === undefined || life.publishedMs > atMs + SLACK_MS) return [`unexpected: ${name} was not published`];
   const wrong: string[] = [];
   const dead = queue !== life.queue;
+  const { mayBeRedriven, isRedriven } = redrivesOf(life, promises, atMs);
   if (message.body !== life.body || message.key !== life.key) wrong.push(`altered: ${name} is not what was published`);
-  if (!dead && life.sequence !== undefined && life.sequence !== message.sequence)
+  if (!dead && !mayBeRedriven && life.sequence !== undefined && life.sequence !== message.sequence && !isDue(life))
     wrong.push(`moved: ${name} has sequence ${message.sequence}, and was told to have ${life.sequence}`);
   if (life.ackedLine < line) wrong.push(`again: ${name} was acknowledged for good in line ${life.ackedLine}, and is there`);
-  if (!dead && life.rejectedLine < line) wrong.push(`again: ${name} was rejected for good in line ${life.rejectedLine}, and is there`);
+  if (!dead && !mayBeRedriven && life.rejectedLine < line)
+    wrong.push(`again: ${name} was rejected for good in line ${life.rejectedLine}, and is there`);
   if (dead && life.rejectMs > atMs + SLACK_MS) wrong.push(`poison: ${name} is dead, and was not rejected`);
+  if (dead && isRedriven) wrong.push(`left: ${name} was redriven, and is dead`);
+  if (isPurged(life, promises, atMs)) wrong.push(`again: ${name} was purged, and is there`);
+  if (life.delayMs > 0 && !isDue(life) && message.state !== "delayed") wrong.push(`early: ${name} is ${message.state} before it is due`);
   return wrong;
 }
+
+/** Whether a redrive may have reached the message after it was rejected; and whether one surely did, and it was not rejected since. */
+function redrivesOf(
+  life: MessageLife,
+  { redrives }: Promises,
+  atMs: number,
+): { readonly mayBeRedriven: boolean; readonly isRedriven: boolean } {
+  const ofQueue = redrives.filter(({ queue, sentMs }) => queue === life.queue && sentMs <= atMs + SLACK_MS);
+  return {
+    mayBeRedriven: ofQueue.some(({ doneMs }) => doneMs >= life.rejectMs),
+    isRedriven: ofQueue.some(({ sentMs, doneMs }) => sentMs > life.lastRejectedMs && doneMs + SLACK_MS < atMs),
+  };
+}
+
+/** Whether a purge was sent once it had its receipt, and answered. */
+const isPurged = (life: MessageLife, { purges }: Promises, atMs: number): boolean =>
+  purges.some(({ queue, sentMs, doneMs }) => queue === life.queue && sentMs > life.receiptMs && doneMs + SLACK_MS < atMs);
+
+/** Whether its delay is over by the clock of whoever opened the store: it may have a new place then. */
+const isDue = ({ publishedMs, delayMs }: MessageLife): boolean => delayMs > 0 && publishedMs + delayMs <= Date.now() + SLACK_MS;

@@ -23,7 +23,7 @@ export const power: Row = {
   number: 3,
   title: "Loss of power",
   method:
-    "`strace` records every write, sync, rename and removal of a loaded server. At each sync power is lost in many ways: any 512-byte sectors of what was not synced survive, files have any length, names are lost. The real engine opens what is left.",
+    "`strace` records every write, sync, rename and removal of a server that stores publishes (some with long delays), settlements, redrives, purges, emits to rooms and cursors of devices. At each sync power is lost in many ways: any 512-byte sectors of what was not synced survive, files have any length, names are lost. The real engine opens what is left.",
   target: "100,000 distinct images of 1,000 syncs: 0 violations, all reopen",
   fullMinutes: 45,
   missing: () => whyNoStrace() ?? whyNoMount() ?? whyNoMemory(),
