@@ -36,10 +36,19 @@ class ScriptedEngine {
     return this.capacities.get(consumer) ?? 0;
   }
 
+  /** What the queue has. */
+  stored = Number.POSITIVE_INFINITY;
+
+  waiting(): number {
+    return this.stored;
+  }
+
   lease(consumer: number, count: number): readonly Leased[] | Promise<readonly Leased[]> {
     if (this.hasPlenty) {
-      this.capacities.set(consumer, this.capacity(consumer) - count);
-      return Array.from({ length: count }, (_, index) => leased(index));
+      const taken = Math.min(count, this.stored);
+      this.stored -= taken;
+      this.capacities.set(consumer, this.capacity(consumer) - taken);
+      return Array.from({ length: taken }, (_, index) => leased(index));
     }
     return new Promise((resolve, reject) => {
       this.calls.push({
@@ -162,6 +171,27 @@ describe("Dispatcher", () => {
     expect(engine.calls).toHaveLength(5);
     // Whose turn found the queue empty is next.
     expect(engine.calls[4]).toMatchObject({ consumer: 1 });
+  });
+
+  it("shares a few messages evenly, and asks nobody once there are none", async () => {
+    const { engine, dispatcher, all, sinks } = setUp(4, 100);
+    engine.stored = 0;
+    engine.hasPlenty = true;
+    for (const consumer of all.slice(1)) dispatcher.add(consumer);
+    engine.capacities.set(1, 0);
+    const delivered = (): number[] => sinks.map((sink) => sink.delivered.length);
+    const before = delivered();
+    for (const [stored, shares] of [
+      [1, [0, 1, 0, 0]],
+      [1, [0, 1, 1, 0]],
+      [10, [0, 5, 3, 4]],
+    ] as const) {
+      engine.stored = stored;
+      dispatcher.hint(address);
+      await turn();
+      expect(delivered().map((count, index) => count - (before[index] ?? 0))).toEqual(shares);
+      expect(engine.stored).toBe(0);
+    }
   });
 
   it("gives out the share of a queue in a turn of the event loop, and goes on in the next ones", async () => {

@@ -79,7 +79,7 @@ export class Dispatcher {
   hint(address: QueueAddress): void {
     const line = this.#lines.get(address);
     if (line === undefined) return;
-    line.hints++;
+    line.hint();
     this.#pump(line);
   }
 
@@ -113,7 +113,7 @@ export class Dispatcher {
     line.first = undefined;
     const again = first?.isReady === true ? this.#take(line, first) : undefined;
     if (again !== undefined) return again;
-    for (let seat = line.next; seat !== undefined; seat = line.next) {
+    for (let seat = line.next; seat !== undefined && line.wantsCall; seat = line.next) {
       const turn = this.#take(line, seat);
       if (turn !== undefined) return turn;
     }
@@ -126,8 +126,13 @@ export class Dispatcher {
     const { number, sink } = seat.consumer;
     const capacity = number === undefined ? 0 : this.#engine.capacity(number);
     if (number === undefined || capacity === 0) return undefined;
-    const shared = line.next !== undefined || line.calls > 0;
-    const count = sink.reserve(shared ? Math.min(capacity, line.quantum) : capacity);
+    const isShared = line.next !== undefined || line.calls > 0;
+    const share = isShared ? line.shareOf(this.#engine.waiting(number)) : capacity;
+    if (share === 0) {
+      line.foundEmpty(seat);
+      return undefined;
+    }
+    const count = sink.reserve(Math.min(capacity, share));
     if (count > 0) return { seat, number, sink, count, capacity, hints: line.hints };
     sink.whenRoom(seat.wake);
     return undefined;

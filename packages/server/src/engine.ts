@@ -176,6 +176,11 @@ export interface Engine extends Administration, BackingUp, Scheduling, RoomEngin
   attach(address: QueueAddress, maxInFlight: number): Promise<number>;
   /** How many more leases the consumer may hold now. Synchronous; 0 for an unknown one. */
   capacity(consumer: number): number;
+  /**
+   * About how many messages the consumer's queue has that nobody holds: never fewer than could be leased now, and more where some
+   * wait for others of their key or for a backoff. Synchronous; `Infinity` when that is not known, 0 for an unknown consumer.
+   */
+  waiting(consumer: number): number;
   /** The numbers of the leases the consumer holds, rising. Synchronous; empty for an unknown one. */
   leasesOf(consumer: number): readonly number[];
   /**

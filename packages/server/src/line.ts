@@ -44,6 +44,10 @@ export class Line implements Sharer {
   quantum = QUANTUM_MIN;
   /** Calls allowed at a time: more while they come back full, so that many idle consumers do not ask for one message. */
   width = 1;
+  /** What each of those ready is to have of the little that there is, and how many of them had no call yet. */
+  #share = 0;
+  #callsLeft = 0;
+  #ready = 0;
   /** Those to ask for next, in turn: they had capacity when last looked at, and have no call under way. */
   #next: Seat | undefined;
   #last: Seat | undefined;
@@ -54,7 +58,29 @@ export class Line implements Sharer {
 
   /** Whether a call may be made for it now. */
   get wantsCall(): boolean {
-    return this.emptyAt !== this.hints && this.calls < this.width;
+    return this.emptyAt !== this.hints && this.calls < (this.#callsLeft > 0 ? CALLS_MAX : this.width);
+  }
+
+  /** The queue may have something. */
+  hint(): void {
+    this.hints++;
+    this.#callsLeft = 0;
+  }
+
+  /**
+   * How many messages to ask for, for a consumer that was taken from among those ready: as many as for each of them, so that a few
+   * messages do not all go to one consumer while others are idle.
+   *
+   * @param waiting how many messages there are at most; 0: none, and no call is to be made
+   */
+  shareOf(waiting: number): number {
+    if (waiting === Number.POSITIVE_INFINITY) return this.quantum;
+    if (this.#callsLeft === 0) {
+      this.#callsLeft = this.#ready + 1;
+      this.#share = Math.ceil(waiting / this.#callsLeft);
+    }
+    this.#callsLeft--;
+    return Math.min(waiting, this.#share, this.quantum);
   }
 
   /** The next in turn. */
@@ -66,6 +92,7 @@ export class Line implements Sharer {
   enter(seat: Seat): void {
     if (seat.isReady) return;
     seat.isReady = true;
+    this.#ready++;
     seat.before = this.#last;
     if (this.#last === undefined) this.#next = seat;
     else this.#last.after = seat;
@@ -74,6 +101,7 @@ export class Line implements Sharer {
 
   leave(seat: Seat): void {
     if (!seat.isReady) return;
+    this.#ready--;
     const { before, after } = seat;
     if (before === undefined) this.#next = after;
     else before.after = after;
@@ -82,6 +110,13 @@ export class Line implements Sharer {
     seat.isReady = false;
     seat.before = undefined;
     seat.after = undefined;
+  }
+
+  /** There is nothing for the consumer whose turn it was; it is still its turn. */
+  foundEmpty(seat: Seat): void {
+    this.emptyAt = this.hints;
+    this.first = seat;
+    this.enter(seat);
   }
 
   /** A call for `count` messages that began at the hint `hints` brought so many. */

@@ -134,6 +134,11 @@ export class StoredEngine implements Engine {
     return this.#lives.current?.core.consumer(consumer)?.capacity ?? 0;
   }
 
+  waiting(consumer: number): number {
+    const queue = this.#lives.current?.core.consumer(consumer)?.queue;
+    return queue === undefined ? 0 : queue.live - queue.inFlight - queue.delays.count;
+  }
+
   leasesOf(consumer: number): readonly number[] {
     const found = this.#lives.current?.core.consumer(consumer);
     if (found === undefined) return [];

@@ -82,6 +82,28 @@ export function testLease(suite: Suite): void {
       expect(h.engine.leasesOf(consumer)).toEqual([]);
     });
 
+    suite.case("the engine knows about how many messages wait, and never too few", async (h) => {
+      await h.define("orders", { ordering: "key" });
+      const consumer = await h.attach("orders");
+      const atLeast = async (ready: number): Promise<void> => {
+        const waiting = h.engine.waiting(consumer);
+        expect(waiting).toBeGreaterThanOrEqual(ready);
+        expect((await h.stats("orders")).ready).toBe(ready);
+      };
+      await atLeast(0);
+      await h.publish("orders", { body: "a1", key: "a" }, { body: "a2", key: "a" }, { body: "b1", key: "b" });
+      await h.publish("orders", { body: "late", key: "c", delayMs: 1_000 });
+      await atLeast(2);
+      const held = await h.take(consumer, 2);
+      await atLeast(0);
+      await h.nack(consumer, held[0] as Delivery, { delayMs: 0 });
+      await atLeast(1);
+      await h.clock.advance(1_000);
+      await atLeast(2);
+      await h.engine.detach(consumer, false);
+      expect(h.engine.waiting(consumer)).toBe(0);
+    });
+
     suite.case("C2: an unknown consumer has no capacity and gets nothing", async (h) => {
       await h.define("orders");
       await h.publish("orders", "cod");
