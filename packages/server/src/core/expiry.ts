@@ -7,7 +7,7 @@ import type { Catalog } from "./catalog.js";
 import type { Chain, ChainHead } from "./chain.js";
 import type { DueEntries } from "./due-entries.js";
 import { unpackDue } from "./due-list.js";
-import { unpackHeld } from "./held-message.js";
+import { BLOCKED, unpackHeld } from "./held-message.js";
 import type { Holding } from "./holding.js";
 import * as keys from "./keys.js";
 import type { Lease } from "./lease.js";
@@ -156,6 +156,8 @@ export class Expiry {
       return 0;
     }
     const { message, record } = unpackHeld({ sequence }, stored);
+    // It holds its key until somebody lets it go (promise O3), and expires then.
+    if (message.due === BLOCKED) return stored.length;
     chain.unhold(sequence);
     this.#holding.remove(queue, chain, message);
     this.#transitions.expire(queue, record, message, now);

@@ -303,17 +303,30 @@ function testPlaces(suite: Suite): void {
     expect((await h.takeOne(await h.attach("orders.dead"))).body).toBe(1);
   });
 
-  suite.case("T2, O3: a message that holds its key frees it when it expires", async (h) => {
-    await h.define("orders", { ordering: "key", poison: "block", maxAttempts: 1 });
-    await h.publish("orders", { body: 1, key: "k", ttlMs: 5_000 }, { body: 2, key: "k" });
-    const consumer = await h.attach("orders");
-    await h.nack(consumer, await h.takeOne(consumer));
-    expect(await h.stats("orders")).toMatchObject({ blocked: 1 });
-    await h.expectNothing(consumer);
-    await h.clock.advance(5_000 + LATE_MS);
-    expect((await h.takeOne(consumer)).body).toBe(2);
-    expect(await h.stats("orders")).toMatchObject({ blocked: 0, dead: 1 });
-  });
+  for (const ordering of ["key", "fifo"] as const)
+    for (const action of ["skip", "retry"] as const)
+      suite.eachRestart(
+        (way) => `T2, O3: a blocked message of ${ordering} goes on blocking when it expired, also after ${way}, and is dead by ${action}`,
+        async (h, way) => {
+          await h.define("orders", { ordering, poison: "block", maxAttempts: 1 });
+          await h.publish("orders", { body: 1, key: "k", ttlMs: 5_000 }, { body: 2, key: "k" });
+          const before = await h.attach("orders");
+          await h.nack(before, await h.takeOne(before));
+          await h.expectNothing(before);
+          await h.clock.advance(5_000 + LATE_MS);
+          await h.expectNothing(before);
+          await h.restart(way);
+          const consumer = await h.attach("orders");
+          await h.clock.advance(LATE_MS);
+          await h.expectNothing(consumer);
+          expect(await h.stats("orders")).toMatchObject({ blocked: 1, dead: 0 });
+          await h.engine.unblock(h.address("orders"), "k", action);
+          expect((await h.takeOne(consumer)).body).toBe(2);
+          expect(await h.stats("orders")).toMatchObject({ blocked: 0, dead: 1 });
+          expect(await h.scan("orders.dead")).toMatchObject([{ body: 1, history: { reason: "expired" } }]);
+          await h.checkCounts();
+        },
+      );
 
   suite.case(
     "T2, O1: many that wait behind one of their key expire, the others stay in order",
