@@ -267,6 +267,38 @@ describe("a queue in the server's process", () => {
     await cancelled;
   });
 
+  it("shares a few messages among the consumers that are idle", async () => {
+    const orders = holdfast.queue<number>("orders");
+    await orders.define({});
+    const counts = [0, 0, 0];
+    const consumers = counts.map((_, index) => orders.consume(() => void (counts[index] = (counts[index] ?? 0) + 1)));
+    await until(async () => (await orders.stats()).consumers === 3);
+    await Promise.all(Array.from({ length: 12 }, (_, index) => orders.publish(index)));
+    await until(async () => (await orders.stats()).acked === 12);
+    expect(counts).toEqual([4, 4, 4]);
+    await Promise.all(consumers.map((consumer) => consumer.cancel()));
+  });
+
+  it("keeps the process running while a consumer is there or a request waits, and no longer", async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((what) => what === "Timeout").length;
+    const orders = holdfast.queue<number>("orders");
+    const idle = timers();
+    const consumers = [orders.consume(() => 1), orders.consume(() => 1)];
+    expect(timers()).toBe(idle + 1);
+    for (const consumer of consumers) await consumer.cancel();
+    expect(timers()).toBe(idle);
+    const asking = holdfast.queue<number>("slow").request(1);
+    expect(timers()).toBe(idle + 1);
+    holdfast.queue<number>("slow").consume(() => 2);
+    expect(await asking).toBe(2);
+    expect(timers()).toBe(idle + 1);
+    await holdfast.close();
+    expect(timers()).toBe(idle);
+    const late = holdfast.queue<number>("orders").consume(() => 3);
+    await expect(late.ready).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+    await until(() => timers() === idle);
+  });
+
   it("cancel waits for the handlers at work and returns the rest", async () => {
     const queue = holdfast.queue("q");
     let finish: () => void = () => undefined;

@@ -6,6 +6,7 @@ import type { Handler } from "./handler-sink.js";
 import { type MessageOptions, messageKey, messageOptionsOf, type NewMessage } from "./message.js";
 import { type QueueOptions, type QueueOptionsInput, queueName, queueOptions } from "./options.js";
 import { checkMessages, publishAll, publishOne, type Receipt } from "./publish.js";
+import { keepAlive } from "./keep-alive.js";
 import { QueueConsumer } from "./queue-consumer.js";
 import { type PeekedMessage, readPeeked } from "./read-message.js";
 import type { Requesters, RequestOptions } from "./requester.js";
@@ -126,7 +127,7 @@ export class Queue<Body = unknown> {
    * Hands messages to a handler in this process: acked when it returns, nacked when it throws. What it returns for a
    * message with `replyTo` is published there before the ack, unless it settled the delivery itself.
    *
-   * While a handler works its lease is prolonged.
+   * While a handler works its lease is prolonged. A consumer keeps the process running until it is cancelled or ends, or Holdfast is closed.
    *
    * @param options `maxInFlight`: handlers at work at a time, 1 to 10,000; 100 unless given. `extendForMs`: a handler that works for longer
    *   loses its lease, 0 (it has one lease only) to 43,200,000 ms; 3,600,000 unless given
@@ -142,7 +143,11 @@ export class Queue<Body = unknown> {
     if (maxInFlight > this.#settings.limits.maxInFlightMax) {
       throw new HoldfastError("BAD_REQUEST", `maxInFlight is ${maxInFlight}, expected at most ${this.#settings.limits.maxInFlightMax}`);
     }
-    return new QueueConsumer(this.#broker, this.#settings, this.#address, handler, { maxInFlight, extendForMs }, this.#ready());
+    const consumer = new QueueConsumer(this.#broker, this.#settings, this.#address, handler, { maxInFlight, extendForMs }, this.#ready());
+    const letGo = keepAlive();
+    consumer.ready.catch(letGo);
+    void consumer.ended.then(letGo);
+    return consumer;
   }
 
   /** Creates the queue, or changes the given options where that is safe, else `BAD_REQUEST`; the others keep their value. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Broker } from "./broker.js";
 import type { Delivery } from "./delivery.js";
 import type { QueueAddress } from "./engine.js";
+import { keepAlive } from "./keep-alive.js";
 import { type MessageOptions, publishOptions } from "./message.js";
 import { QueueConsumer } from "./queue-consumer.js";
 import type { Settings } from "./settings.js";
@@ -61,6 +62,7 @@ class Requester {
     const { clock } = this.#settings;
     const cancel = timeoutMs > 0 ? clock.wakeAt(clock.now() + timeoutMs, () => giveUp(`${timeoutMs} ms are over`)) : undefined;
     signal?.addEventListener("abort", onAbort);
+    const letGo = keepAlive();
     try {
       return await new Promise((resolve, reject) => {
         this.#open.set(correlationId, { resolve, reject });
@@ -70,6 +72,7 @@ class Requester {
     } finally {
       this.#open.delete(correlationId);
       cancel?.();
+      letGo();
       signal?.removeEventListener("abort", onAbort);
     }
   }
