@@ -10,6 +10,7 @@ export type { Page } from "./page.js";
 export type { Backoff, Queue, QueueOptions, QueueStats } from "./queue.js";
 export type { Headers } from "./record.js";
 export type {
+  AddRoomHandler,
   EmitOptions,
   JoinOptions,
   PastMessage,

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, expectTypeOf, test } from "vitest";
 import type { Holdfast, RoomDelivery } from "./index.js";
 import { bodiesOf, recordsOf, refusal, TestServer, turnsUntil } from "./test-server.js";
 
@@ -110,6 +110,46 @@ test("acks when all handlers returned, nacks when one threw, and acks what nobod
   expect(seen).toEqual([[4, "now", 1, false]]);
   await kitchen.off("cancel", broken);
   expect(await tell("cancel", about(2))).toEqual([]);
+});
+
+test("handlers say what the arguments are, and are told of the message after them", async () => {
+  interface Order {
+    readonly table: number;
+  }
+  const kitchen = server.connect().room("kitchen");
+  const seen: unknown[] = [];
+  // Each of these has to compile.
+  kitchen.on("order", (order: Order) => seen.push(order.table));
+  kitchen.on("order", async (order: Order, delivery) => {
+    expectTypeOf(delivery).toEqualTypeOf<RoomDelivery>();
+    seen.push([order.table, delivery.sequence]);
+  });
+  kitchen.on("order", ({ table }: Order, { sequence }: RoomDelivery) => seen.push([table, sequence]));
+  kitchen.on<[Order]>("order", (order, delivery) => {
+    expectTypeOf(order).toEqualTypeOf<Order>();
+    expectTypeOf(delivery).toEqualTypeOf<RoomDelivery>();
+  });
+  kitchen.on("order", (order, delivery) => {
+    expectTypeOf(order).toEqualTypeOf<unknown>();
+    expectTypeOf(delivery).toEqualTypeOf<RoomDelivery>();
+  });
+  kitchen.on("moved", (from: string, to: number) => seen.push([from, to]));
+  kitchen.on("moved", (from: string, to: number, { sequence }: RoomDelivery) => seen.push([from, to, sequence]));
+  kitchen.on<[string, number]>("moved", (from, to, delivery) => {
+    expectTypeOf([from, to] as const).toEqualTypeOf<readonly [string, number]>();
+    expectTypeOf(delivery).toEqualTypeOf<RoomDelivery>();
+  });
+  kitchen.on("closed", () => seen.push("closed"));
+  kitchen.on<[]>("closed", (delivery) => void expectTypeOf(delivery).toEqualTypeOf<RoomDelivery>());
+  // @ts-expect-error What is told of the message has no such field.
+  kitchen.on("other", (_order: Order, { nothing }) => nothing);
+  // @ts-expect-error The two say different things of the argument.
+  kitchen.on<[Order]>("other", (order: string) => order);
+  await kitchen.join();
+  await tell("order", { table: 4 }, about(1));
+  await tell("moved", "bar", 7, about(2));
+  await tell("closed", about(3));
+  expect(seen).toEqual([4, [4, 1], [4, 1], ["bar", 7], ["bar", 7, 2], "closed"]);
 });
 
 test("messages wait for the first handler, in order", async () => {

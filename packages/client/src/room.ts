@@ -18,6 +18,19 @@ export interface RoomDelivery {
 /** Called with the arguments of the event, then what is known of the message. */
 export type RoomHandler<Args extends readonly unknown[] = readonly unknown[]> = (...args: [...Args, RoomDelivery]) => unknown;
 
+/**
+ * Adds a handler, whose parameters say what the arguments of the event are, or the type argument does: `on<[Order, string]>`.
+ * In that order, so that what has no type of its own is an argument and what is known of the message, as most events have it.
+ */
+export interface AddRoomHandler<Told> {
+  <Argument, Delivery extends Told>(event: string, handler: (argument: Argument, delivery: Delivery) => unknown): Promise<void>;
+  <Args extends readonly unknown[]>(event: string, handler: (...args: [...Args, Told]) => unknown): Promise<void>;
+  <First, Second, Rest extends readonly unknown[]>(
+    event: string,
+    handler: (first: First, second: Second, ...rest: Rest) => unknown,
+  ): Promise<void>;
+}
+
 /** Messages that this device will never get: all from `from` to `to`, both included, or `count` of those. */
 export interface RoomGap {
   readonly room: string;
@@ -153,13 +166,15 @@ export interface Room {
    * Calls `handler` for each message of that event, in order of sequence, without waiting for the one before. The message
    * is acked when all its handlers have returned, and nacked, to come again, when one threw. A message of an event without
    * a handler is acked; but as long as the room has no handler at all its messages wait. So add them all in one turn.
+   * The types of the arguments are those that the handler gives them; nothing checks that what comes is of them.
    *
    * @returns resolves when it is in place: nothing that comes until then is lost
    *
    * @example
-   * kitchen.on("order", async (order, delivery) => { await show(order); });
+   * kitchen.on("order", async (order: Order, delivery) => { await show(order, delivery.sender); });
+   * kitchen.on<[Order, string]>("changed", (order, why, delivery) => show(order, why));
    */
-  on<Args extends readonly unknown[] = readonly [unknown]>(event: string, handler: RoomHandler<Args>): Promise<void>;
+  readonly on: AddRoomHandler<RoomDelivery>;
 
   /** Removes a handler, or all of an event. */
   off(event: string, handler?: (...args: never[]) => unknown): Promise<void>;

@@ -4,7 +4,7 @@ import { HoldfastError } from "./errors.js";
 import type { Receipt } from "./message.js";
 import { randomName } from "./random.js";
 import { RESENDS_MS } from "./resends.js";
-import type { EmitOptions, RoomDelivery, RoomGap } from "./room.js";
+import type { AddRoomHandler, EmitOptions, RoomDelivery, RoomGap } from "./room.js";
 import { INBOX } from "./rooms/inbox.js";
 
 /** A user, where a text would be the name of a room. */
@@ -21,10 +21,7 @@ export type InboxGap = Omit<RoomGap, "room"> & UserName;
 
 /** The messages for this user alone. Handlers are called, and messages acked, as those of a room are. */
 export interface Inbox {
-  on<Args extends readonly unknown[] = readonly [unknown]>(
-    event: string,
-    handler: (...args: [...Args, InboxDelivery]) => unknown,
-  ): Promise<void>;
+  readonly on: AddRoomHandler<InboxDelivery>;
   off(event: string, handler?: (...args: never[]) => unknown): Promise<void>;
   onGap(listener: (gap: InboxGap) => unknown): Promise<void>;
 }
