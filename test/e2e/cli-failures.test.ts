@@ -99,6 +99,21 @@ describe("the other commands fail in one line", () => {
     }
   });
 
+  it("when the server cannot say for too long whether it lets them in", async () => {
+    const io = new Server(0);
+    const data = { code: "ENGINE_UNAVAILABLE", message: "no database", retryable: true };
+    let tries = 0;
+    io.use((_, next) => next(Object.assign(new Error(data.message), { data: ++tries > 0 && data })));
+    const url = `http://127.0.0.1:${(io.httpServer.address() as AddressInfo).port}`;
+    try {
+      const ended = await shell.run(["stats", "--url", url, "--connect-timeout-ms", "1000"]);
+      expectFailure(ended, 3, /no Holdfast server at .*: no database/);
+      expect(tries).toBeGreaterThan(1);
+    } finally {
+      await io.close();
+    }
+  });
+
   it("when a server stays away too long", async () => {
     const server = await shell.serve(shell.directory());
     const consumer = shell.start(["consume", "orders", "--url", server.url, "--offline-timeout-ms", "400"]);

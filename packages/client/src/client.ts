@@ -11,8 +11,8 @@ import type { Rooms } from "./rooms/rooms.js";
  * `transports` says otherwise.
  *
  * What Socket.IO does not try again by itself (the server cut the connection on purpose, or refused it in a middleware:
- * see the events `disconnect` and `connect_error` of `holdfast.socket`) is not tried again here either; the outbox waits
- * until the application calls `holdfast.socket.connect()`.
+ * see the events `disconnect` and `connect_error` of `holdfast.socket`) is not tried again here either, unless the refusal says
+ * that it may be (`data.retryable`); the outbox waits until the application calls `holdfast.socket.connect()`.
  *
  * @param url the server's address; its path is the namespace
  * @param options those of a Socket.IO client, such as `auth`, and the limits of the outbox

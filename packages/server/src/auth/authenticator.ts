@@ -4,7 +4,7 @@ import type { Log } from "../log.js";
 import { ApiKeys, isApiKey } from "./api-keys.js";
 import { Grants } from "./grants.js";
 import type { Principal } from "./identity.js";
-import { type AuthSettings, type Handshake, readGivenIdentity } from "./options.js";
+import { type AuthSettings, type GivenIdentity, type Handshake, readGivenIdentity } from "./options.js";
 import type { Revocations, RevocationTarget } from "./revocations.js";
 import { Roles } from "./roles.js";
 import { Tokens, unauthenticated } from "./tokens.js";
@@ -39,7 +39,10 @@ export class Authenticator {
     return this.#clock.wall?.() ?? this.#clock.now();
   }
 
-  /** Resolves to who it is within 5 s, else fails with `UNAUTHENTICATED` in words that have nothing of any secret. */
+  /**
+   * Resolves to who it is within 5 s, else fails with `UNAUTHENTICATED` in words that have nothing of any secret, or with
+   * the `HoldfastError` that the application's rule threw.
+   */
   async authenticate(handshake: Handshake, namespace: string): Promise<Principal> {
     const principal = await this.#withinDeadline(this.#identify(handshake, namespace));
     this.assertValid(principal);
@@ -79,20 +82,31 @@ export class Authenticator {
   }
 
   async #askApplication(handshake: Handshake, namespace: string): Promise<Principal | undefined> {
-    if (this.#settings.authenticate === undefined) return undefined;
+    const { authenticate } = this.#settings;
+    if (authenticate === undefined) return undefined;
+    let given: GivenIdentity | undefined;
     try {
-      const given = await this.#settings.authenticate(handshake, namespace);
-      if (given === undefined) return undefined;
+      given = await authenticate(handshake, namespace);
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw this.#applicationFailed(namespace, placeOf(error));
+      // Its refusal, or what it knows of its outage, in its own words.
+      this.#log.warn(`authenticate refused somebody in namespace ${namespace}: ${error.message}`);
+      throw error;
+    }
+    if (given === undefined) return undefined;
+    try {
       const { subject, roles, tokenId, issuedAt, expiresAt, ...granted } = readGivenIdentity(given);
       const identity = { subject, roles, by: "application", tokenId, issuedAt, expiresAt } as const;
       return { identity, grants: new Grants([granted, ...this.#roles.grantsOf(roles)]) };
     } catch (error) {
-      if (error instanceof HoldfastError && error.code === "UNAUTHENTICATED") throw error;
-      // What it says is not told, and its text not logged: it may be about a password.
-      const what = error instanceof HoldfastError ? error.message : error instanceof Error ? error.name : typeof error;
-      this.#log.warn(`authenticate refused somebody in namespace ${namespace}: ${what}`);
-      throw unauthenticated("the application refused it");
+      throw this.#applicationFailed(namespace, HoldfastError.from(error).message);
     }
+  }
+
+  /** Nobody refused anything: with the application mended the same handshake may be let in. */
+  #applicationFailed(namespace: string, what: string): HoldfastError {
+    this.#log.error(`authenticate failed in namespace ${namespace}: ${what}`);
+    return unauthenticated("it cannot be found out just now who this is", true);
   }
 
   async #withinDeadline(work: Promise<Principal>): Promise<Principal> {
@@ -107,4 +121,12 @@ export class Authenticator {
       cancel();
     }
   }
+}
+
+/** What failed and where, without what it says, which may be about a password. */
+function placeOf(error: unknown): string {
+  if (!(error instanceof Error)) return `it threw a value of type ${typeof error}`;
+  const { name, code, stack = "" } = error as NodeJS.ErrnoException;
+  const kind = typeof code === "string" && /^\w+$/.test(code) ? `${name} ${code}` : name;
+  return [kind, ...stack.split("\n").filter((line) => /^ +at /.test(line))].join("\n");
 }

@@ -27,8 +27,9 @@ export interface GivenIdentity extends GrantInput {
 }
 
 /**
- * Who a handshake belongs to. Undefined leaves it to tokens and keys; an error refuses it. What it throws is told to the
- * client only when it is a `HoldfastError`.
+ * Who a handshake belongs to. Undefined leaves it to tokens and keys. A `HoldfastError` refuses it, and is told to the client as it
+ * is: `new HoldfastError("UNAUTHENTICATED", "the ticket is used")`, or one that is `retryable`, with which clients come again by
+ * themselves. Any other error is taken for an outage: it is logged, without its text, nobody is let in, and clients come again.
  */
 export type Authenticate = (handshake: Handshake, namespace: string) => Promise<GivenIdentity | undefined> | GivenIdentity | undefined;
 

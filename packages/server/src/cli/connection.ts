@@ -152,10 +152,10 @@ class Watch {
       this.#arm(offlineTimeoutMs, () => `server at ${this.#url} stayed away for ${offlineTimeoutMs} ms: ${this.#lastError}`);
   };
 
-  /** Socket.IO stops trying after a refusal by the server, and goes on after a failure of the network. */
-  readonly #refused = (error: Error): void => {
+  /** Socket.IO stops trying after a refusal by the server; the client tries again where the refusal says that it may. */
+  readonly #refused = (error: Error & { readonly data?: { readonly retryable?: boolean } }): void => {
     this.#lastError = reasonOf(error);
-    if (!this.#holdfast.socket.active) {
+    if (!this.#holdfast.socket.active && error.data?.retryable !== true) {
       this.#onGivenUp(new CommandError(EXIT.refused, `server at ${this.#url} refused the connection: ${this.#lastError}`));
     }
   };

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { HoldfastError } from "holdfast-client/protocol";
 import { Server } from "socket.io";
 import type { Socket as ClientSocket } from "socket.io-client";
 import { afterEach, describe, expect, it } from "vitest";
@@ -116,7 +117,7 @@ describe("a namespace with authentication", () => {
       ...AUTH,
       authenticate: ({ auth: { ticket } }) => {
         if (ticket === undefined) return undefined;
-        if (ticket !== "valid") throw new Error(`ticket ${String(ticket)} is wrong`);
+        if (ticket !== "valid") throw new HoldfastError("UNAUTHENTICATED", "the ticket is used");
         return { subject: "cinema", publish: ["seats"] };
       },
       authorize: (identity, operation, { name }) =>
@@ -125,10 +126,40 @@ describe("a namespace with authentication", () => {
     const host = await open({ auth });
     const cinema = await host.client({ auth: { ticket: "valid" } });
     expect(await ask(cinema, "holdfast:publish", { queue: "seats", body: 1 })).toMatchObject({ ok: true });
-    expect(await refusal(host.client({ auth: { ticket: "stolen" } }))).toMatchObject({ message: "the application refused it" });
+    expect(await refusal(host.client({ auth: { ticket: "stolen" } }))).toMatchObject({ message: "the ticket is used" });
     const ann = await enter(host, { holdfast: { publish: ["*"] } });
     expect(await ask(ann, "holdfast:publish", { queue: "closed", body: 1 })).toMatchObject({ error: { code: "FORBIDDEN" } });
     expect(await ask(ann, "holdfast:stats", { queue: "seats" })).toMatchObject({ ok: true });
+  });
+
+  it("what the application's authenticate throws is told as it is, unless it is no refusal: then only that it may be tried again", async () => {
+    const lines: string[] = [];
+    const log = { info: () => undefined, warn: (line: string) => lines.push(line), error: (line: string) => lines.push(line) };
+    const outage = { code: "UNAUTHENTICATED", message: "it cannot be found out just now who this is", retryable: true };
+    const cases: readonly (readonly [answer: unknown, told: object])[] = [
+      [Object.assign(new TypeError("bob's password is 1234"), { code: "ECONNREFUSED" }), outage],
+      ["1234", outage],
+      [undefined, outage],
+      [new HoldfastError("ENGINE_UNAVAILABLE", "no database"), { code: "ENGINE_UNAVAILABLE", message: "no database", retryable: true }],
+      [new HoldfastError("RATE_LIMITED", "too many"), { code: "RATE_LIMITED", message: "too many", retryable: true }],
+      [new HoldfastError("FORBIDDEN", "bob is banned"), { code: "FORBIDDEN", message: "bob is banned", retryable: false }],
+      [new HoldfastError("UNAUTHENTICATED", "in a minute", true), { code: "UNAUTHENTICATED", message: "in a minute", retryable: true }],
+    ];
+    let thrown: unknown;
+    const authenticate = (): never => {
+      throw thrown;
+    };
+    const host = await open({ log, auth: { authenticate } });
+    for (const [answer, told] of cases) {
+      thrown = answer;
+      expect(await refusal(host.client())).toEqual(told);
+    }
+    const malformed = await open({ log, auth: { authenticate: () => ({ subject: "" }) } });
+    expect(await refusal(malformed.client())).toEqual(outage);
+    const text = lines.join("\n");
+    expect(text).toContain("authenticate failed in namespace /: TypeError ECONNREFUSED\n    at ");
+    expect(text).toContain("authenticate failed in namespace /: subject is ");
+    expect(text).not.toContain("1234");
   });
 
   it("a rule of the application that fails, or is asynchronous, refuses", async () => {

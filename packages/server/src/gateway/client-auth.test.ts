@@ -65,6 +65,41 @@ it("P5: a function as auth gives a fresh token after the old one expired, and no
   expect([...new Set(bodies)].sort((a, b) => Number(a) - Number(b))).toEqual(numbers);
 });
 
+it("an outage of the application's authenticate ends no client: it comes back, with its consumers and what it published", async () => {
+  await host.close();
+  let failing: Error | undefined;
+  const authenticate = (): { subject: string } & typeof ALL => {
+    if (failing !== undefined) throw failing;
+    return { subject: "ann", ...ALL };
+  };
+  host = await TestHost.open({ auth: { authenticate } });
+  const client = enter({});
+  const orders = client.queue("orders");
+  const bodies: unknown[] = [];
+  orders.consume((delivery) => void bodies.push(delivery.body));
+  await orders.publish(0);
+  const outages = [new Error("no database"), new HoldfastError("ENGINE_UNAVAILABLE", "no database")];
+  for (const [index, outage] of outages.entries()) {
+    failing = outage;
+    let refusals = 0;
+    client.socket.on("connect_error", () => refusals++);
+    client.socket.io.engine.close();
+    const published = orders.publish(index + 1);
+    await until(() => refusals >= 2);
+    failing = undefined;
+    await published;
+  }
+  await until(() => bodies.length === 3);
+  expect(bodies).toEqual([0, 1, 2]);
+  failing = new HoldfastError("FORBIDDEN", "ann is banned");
+  client.socket.io.engine.close();
+  expect(await failure(orders.publish(3))).toMatchObject({
+    code: "FORBIDDEN",
+    retryable: false,
+    message: expect.stringContaining("ann is banned"),
+  });
+});
+
 it("authenticate replaces the token on the live connection, and for the next one", async () => {
   const client = enter({ auth: { token: await tokenOf({ holdfast: {} }), device: "phone" } });
   expect(await failure(client.queue("orders").publish(1))).toMatchObject({ code: "FORBIDDEN", retryable: false });
