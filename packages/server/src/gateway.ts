@@ -25,8 +25,9 @@ import type { Settings } from "./settings.js";
 
 export interface AttachOptions {
   /**
-   * Who a socket belongs to; consumers and room members are of an identity. Called when a socket has connected, and again at
-   * its first request when it belonged to nobody then.
+   * Who a socket belongs to; consumers and room members are of an identity. Called when a socket has connected, again at its first
+   * request when it belonged to nobody then, and from then on at each request about rooms until it belongs to somebody, who it is for as long
+   * as it is connected. So a user may log in by an event. Consumers and publishes are of whom it was at its first request.
    */
   readonly identify?: Identify | undefined;
   /**
@@ -145,7 +146,8 @@ export class Gateway {
 
   /** Who a socket of an attached namespace belongs to. */
   identityOf(socket: Socket): string | undefined {
-    return this.#connections.get(socket)?.identity ?? identityOf(socket, this.#identify.get(socket), this.#settings.log);
+    const connection = this.#connections.get(socket);
+    return connection?.device?.user ?? connection?.identity ?? identityOf(socket, this.#identify.get(socket), this.#settings.log);
   }
 
   /** Its namespaces may be attached to another; until they are, clients are told that this one is shutting down. */
@@ -199,21 +201,33 @@ export class Gateway {
     const namespace = checkNamespace(socket.nsp.name);
     const identify = this.#identify.get(socket);
     const identity = identityOf(socket, identify, this.#settings.log);
-    const { allowance, leave } = this.#admit(socket, identity);
+    let admission = this.#admit(socket, identity);
     const person = { identity, identify, session: this.#guard?.sessionOf(socket) };
-    const connection = new Connection(socket, namespace, person, allowance, this.#ids);
+    const connection = new Connection(socket, namespace, person, admission.allowance, this.#ids);
     this.#connections.set(socket, connection);
     this.#patience.hold(connection);
-    if (identity !== undefined && connection.session?.isAdmin !== true) {
-      connection.device = new Device(this.#broker, connection, this.#encodings, identity);
-      connection.device.open();
-    }
+    if (identity === undefined) {
+      connection.identifyAgain = () => {
+        const user = identityOf(socket, identify, this.#settings.log);
+        if (user === undefined) return;
+        const { leave } = admission;
+        admission = this.#admit(socket, user);
+        leave();
+        connection.allowance = admission.allowance;
+        this.#openDevice(connection, user);
+      };
+    } else if (connection.session?.isAdmin !== true) this.#openDevice(connection, identity);
     socket.once("disconnect", () => {
-      leave();
+      admission.leave();
       connection.close();
       for (const consumer of [...connection.consumers]) this.#broker.consumers.leave(consumer);
     });
     return connection;
+  }
+
+  #openDevice(connection: Connection, user: string): void {
+    connection.device = new Device(this.#broker, connection, this.#encodings, user);
+    connection.device.open();
   }
 
   /** A socket that has no connection yet, as nobody's: only what it is refused counts. */

@@ -5,7 +5,7 @@ import type { Consumer } from "../consumer.js";
 import type { QueueAddress } from "../engine.js";
 import { errorReply } from "../error-reply.js";
 import type { Allowance } from "./allowance.js";
-import type { Device } from "./device.js";
+import type { Appearance, Device } from "./device.js";
 import { REFUSED_EVENT } from "./events.js";
 import { FrameOutbox } from "./frame-outbox.js";
 import type { Identify } from "./identity.js";
@@ -35,6 +35,7 @@ export interface Person {
 export class Connection {
   readonly socket: Socket;
   readonly namespace: string;
+  /** Who it was at its first request: its consumers and what it publishes are his for as long as it lasts. */
   readonly identity: string | undefined;
   readonly identify: Identify | undefined;
   /** What it may do. */
@@ -56,12 +57,16 @@ export class Connection {
   openBytes = 0;
   /** Plain requests that are not answered yet. */
   openRequests = 0;
-  /** What it may still ask for. */
-  readonly allowance: Allowance;
+  /** What it may still ask for; another one when it is found out later whose it is. */
+  allowance: Allowance;
   /** Queues that frames have named, so that each name is checked once. */
   readonly queues = new Map<string, QueueAddress>();
   /** Which device it is in durable rooms; undefined for a socket that belongs to nobody in particular. */
   device: Device | undefined;
+  /** What hello said of the device, which may be before it is known whose it is. */
+  appearance: Appearance | false | undefined;
+  /** Of a socket that belonged to nobody: asks again whose it is, and makes the device if it is somebody's. */
+  identifyAgain: (() => void) | undefined;
   /** What it watches of rooms; made with the first. */
   watches: Watches | undefined;
   /** Its socket is gone: what was asked before is carried out, and nothing is begun for it. */
@@ -179,6 +184,19 @@ export class Connection {
     }
     this.port.send(REFUSED_EVENT, reply);
     this.socket.disconnect(true);
+  }
+
+  /** The device, for a request that needs one: users may say who they are when they are connected, so nobody is asked for again. */
+  findDevice(): Device | undefined {
+    if (this.device === undefined && !this.isClosed) this.identifyAgain?.();
+    return this.device;
+  }
+
+  /** The device is here from now on, as hello says; or, with false, there is none. */
+  appear(appearance: Appearance | false): void {
+    this.appearance = appearance;
+    if (appearance === false) this.device?.retire();
+    else this.findDevice()?.appear(appearance);
   }
 
   close(): void {

@@ -57,13 +57,15 @@ export class Device implements Turns {
     return this.#user;
   }
 
-  /** Attaches it as the handshake says. A name that is none is told to whoever joins. */
+  /** Attaches it as the handshake says, or hello if that came before. A name that is none is told to whoever joins. */
   open(): void {
-    const { auth } = this.#connection.socket.handshake;
+    const { appearance, socket } = this.#connection;
+    const { auth } = socket.handshake;
     this.#metaDefault = auth.meta === true;
     this.#takesFrames = auth.frames === FRAME_VERSION;
     const { success } = givenName.safeParse(auth.device);
-    if (success && auth["holdfast:rooms"] !== false) this.#become(this.#named);
+    if (appearance) this.appear(appearance);
+    else if (appearance === undefined && success && auth["holdfast:rooms"] !== false) this.#become(this.#named);
   }
 
   /**

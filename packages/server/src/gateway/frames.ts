@@ -1,5 +1,6 @@
 import {
   type ByteReader,
+  type ErrorCode,
   eachSection,
   HoldfastError,
   LIMITS,
@@ -30,6 +31,8 @@ import { deviceOf, unidentified } from "./rooms.js";
 
 /** After so many frames that were not understood the socket is disconnected. */
 const MALFORMED_MAX = 20;
+/** What is not permitted, or too much, is well formed. */
+const WELL_FORMED: ReadonlySet<string> = new Set<ErrorCode>(["FORBIDDEN", "RATE_LIMITED", "UNAUTHENTICATED"]);
 /** Settlements of one frame: those of a turn of many consumers, but not so many that others wait for them. */
 const SETTLEMENTS_MAX = 100_000;
 
@@ -91,9 +94,7 @@ export class Frames {
         try {
           this.#section(connection, type, content, taking);
         } catch (error) {
-          // What is not permitted, or too much, is well formed.
-          const isWellFormed = error instanceof HoldfastError && (error.code === "FORBIDDEN" || error.code === "RATE_LIMITED");
-          if (isWellFormed) this.#refuse(connection, request, error);
+          if (error instanceof HoldfastError && WELL_FORMED.has(error.code)) this.#refuse(connection, request, error);
           else this.#malformed(connection, request, error);
         }
       });
@@ -177,13 +178,14 @@ export class Frames {
   }
 
   #emit(connection: Connection, section: PublishSection): void {
-    const { device, namespace } = connection;
+    const { namespace } = connection;
+    const device = connection.findDevice();
     if (device === undefined) {
       connection.outbox.refused(section.request, errorReply(unidentified(connection)));
       return;
     }
     connection.access.require(RULES.emit, { kind: "room", name: section.queue.slice(ROOM_MARK.length) });
-    const producer = producerOf(section, connection.identity);
+    const producer = producerOf(section, device.user);
     const requests = readEmissions(section, { namespace, user: device.user, producer }, this.#settings.limits.bodyBytesMax);
     void this.#store(connection, section, () => storeEmissions(this.#broker.rooms, requests, device));
   }

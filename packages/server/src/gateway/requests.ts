@@ -87,8 +87,7 @@ export class Requests {
     const { rooms } = validate(schemas.helloRequest, payload, "hello");
     this.#broker.assertOpen();
     connection.speaksFrames = true;
-    if (rooms === false) connection.device?.retire();
-    else if (rooms !== undefined) connection.device?.appear(rooms);
+    if (rooms !== undefined) connection.appear(rooms);
     const { bodyBytesMax, maxInFlightMax } = this.#settings.limits;
     const { frameBytesMax } = connection;
     const limits = { bodyBytesMax, maxInFlightMax };

@@ -267,4 +267,85 @@ describe("whose connection it is", () => {
       expect(await bob.events.count(1)).toEqual([["where", namespace]]);
     }
   });
+
+  /** Of an application whose users log in by an event, once they are connected. */
+  async function openWithLogin(options: Parameters<typeof TestHost.open>[0] = {}): Promise<TestHost> {
+    const host = await open({ identify: (socket) => socket.data.user as string | undefined, ...options });
+    host.io.on("connection", (socket) => {
+      socket.on("login", (user: unknown, done: () => void) => {
+        socket.data.user = user;
+        done();
+      });
+    });
+    await host.holdfast.room("kitchen").add({ user: "bob" });
+    return host;
+  }
+
+  it("is asked again, as long as it is nobody's, at each request about rooms, and stays as it was said then", async () => {
+    const host = await openWithLogin();
+    await host.holdfast.room("kitchen").emit("n", 1);
+    const bob = await Peer.connect(host, { device: "phone" });
+    const consumer = (await bob.ask("consume", { queue: "orders" })).consumer;
+    for (const operation of ["join", "history"]) {
+      expect((await bob.ask(operation, { room: "kitchen" })).error).toMatchObject({
+        code: "UNAUTHENTICATED",
+        message: expect.stringContaining("identify names none for it"),
+      });
+    }
+    await bob.ask("hello", { frames: 1, rooms: { meta: true } });
+    await bob.socket.emitWithAck("login", 7);
+    expect((await bob.ask("join", { room: "kitchen" })).error).toMatchObject({ message: expect.stringContaining("user is 7") });
+    await bob.socket.emitWithAck("login", "bob");
+    const [socket] = host.io.of("/").sockets.values();
+    expect(await bob.ask("emit", { room: "kitchen", event: "n", args: [2] })).toMatchObject({ ok: true });
+    expect((await bob.events.count(2)).map(([, n, meta]) => [n, typeof meta])).toEqual([
+      [1, "object"],
+      [2, "object"],
+    ]);
+    expect((await bob.ask("presence", { room: "kitchen" })).items).toEqual([{ user: "bob", devices: ["phone"] }]);
+    await bob.socket.emitWithAck("login", "eve");
+    expect(await bob.ask("emit", { room: "kitchen", event: "n", args: [3] })).toMatchObject({ ok: true });
+    expect((await bob.ask("history", { room: "kitchen" })).items).toMatchObject([{ sender: "bob" }, { sender: "bob" }, {}]);
+    expect(socket && host.holdfast.identityOf(socket)).toBe("bob");
+    expect(await bob.ask("cancel", { consumer }), "what it has of queues stays its own").toMatchObject({ ok: true });
+  });
+
+  it("counts the user's connections, also of who logs in later", async () => {
+    const host = await openWithLogin({ limits: { userConnectionsMax: 1 } });
+    const bobs = [await Peer.connect(host, {}), await Peer.connect(host, {})];
+    for (const bob of bobs) {
+      await bob.ask("list", { kind: "queues" });
+      await bob.socket.emitWithAck("login", "bob");
+    }
+    expect(await bobs[0]?.ask("join", { room: "kitchen" })).toMatchObject({ ok: true });
+    bobs[1]?.socket.emit("holdfast:join", { room: "kitchen" });
+    expect(await bobs[1]?.events.count(1)).toMatchObject([["holdfast:refused", { code: "RATE_LIMITED" }]]);
+    await until(() => bobs[1]?.socket.connected === false);
+    bobs[0]?.socket.disconnect();
+    await until(() => host.io.of("/").sockets.size === 0);
+    const third = await Peer.connect(host, {});
+    await third.socket.emitWithAck("login", "bob");
+    expect(await third.ask("join", { room: "kitchen" })).toMatchObject({ ok: true });
+  });
+
+  it("of holdfast-client, may be said after each connect: its hello is no last word", async () => {
+    const host = await openWithLogin();
+    const bob = host.enter();
+    const seen: unknown[] = [];
+    const kitchen = bob.room("kitchen");
+    kitchen.on("n", (n) => void seen.push(n));
+    await bob.queue("orders").publish(1);
+    for (const n of [1, 2]) {
+      await bob.socket.timeout(10_000).emitWithAck("login", "bob");
+      expect(await kitchen.emit("n", n)).toMatchObject({ duplicate: false });
+      await until(() => seen.includes(n));
+      const back = new Promise<void>((resolve) => bob.socket.once("connect", resolve));
+      bob.socket.io.engine.close();
+      await back;
+      await bob.queue("orders").publish(n);
+      expect(await kitchen.emit("n", n).catch(({ code }) => code)).toBe("UNAUTHENTICATED");
+    }
+    // One that was not acked yet comes again.
+    expect([...new Set(seen)]).toEqual([1, 2]);
+  });
 });

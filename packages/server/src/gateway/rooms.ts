@@ -56,8 +56,9 @@ const watchRequest = receiptsRequest.pick({ room: true, user: true }).extend({ w
 
 /** The device of a connection; `UNAUTHENTICATED` when it belongs to nobody in particular. */
 export function deviceOf(connection: Connection): Device {
-  if (connection.device !== undefined) return connection.device;
-  throw unidentified(connection);
+  const device = connection.findDevice();
+  if (device === undefined) throw unidentified(connection);
+  return device;
 }
 
 export const unidentified = ({ socket, identify }: Connection): HoldfastError =>
