@@ -30,6 +30,23 @@ describe("frames", () => {
     });
   });
 
+  it("are taken as an ArrayBuffer too, which some parsers of Socket.IO make of a buffer", async () => {
+    const kinds: string[] = [];
+    host.io.on("connection", (socket) =>
+      socket.use((packet, next) => {
+        const [, given] = packet;
+        if (given instanceof Uint8Array) packet[1] = given.buffer.slice(given.byteOffset, given.byteOffset + given.byteLength);
+        kinds.push(Object.prototype.toString.call(packet[1]));
+        next();
+      }),
+    );
+    const other = await FrameClient.on(await host.client());
+    other.publish("a", 1, ["one", Buffer.from([1, 2])]);
+    expect((await other.receipts.count(1))[0]?.runs).toMatchObject([{ sequence: 1, count: 2 }]);
+    expect(kinds).toContain("[object ArrayBuffer]");
+    expect((await host.holdfast.queue("a").peek()).items.map(({ body }) => body)).toEqual(["one", new Uint8Array([1, 2])]);
+  });
+
   it("stores many sections of one frame, each with a fate of its own and in order, also around one that creates its queue", async () => {
     await ask(client.socket, "holdfast:define", { queue: "a" });
     await ask(client.socket, "holdfast:define", { queue: "ordered", ordering: "key" });

@@ -265,6 +265,8 @@ function frameOf(connection: Connection, args: readonly unknown[]): Uint8Array |
   const [frame] = args;
   if (!connection.speaksFrames) throw new HoldfastError("BAD_REQUEST", "malformed frame: holdfast:hello comes first");
   if (args.length === 1 && (frame instanceof Uint8Array || Array.isArray(frame))) return frame;
+  // Some parsers of Socket.IO hand a buffer over like that.
+  if (args.length === 1 && frame instanceof ArrayBuffer) return Buffer.from(frame);
   throw new HoldfastError(
     "BAD_REQUEST",
     `malformed frame: ${args.length} arguments, the first ${preview(frame)}, expected 1 buffer or array`,

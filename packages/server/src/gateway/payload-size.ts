@@ -13,7 +13,7 @@ const WITH_LISTS: ReadonlySet<Operation> = new Set<Operation>(["holdfast:publish
 export function bytesAtLeast(value: unknown, enough: number, depth = 0): number {
   if (typeof value === "string") return value.length + 2;
   if (typeof value !== "object" || value === null || depth > DEPTH_MAX) return 1;
-  if (ArrayBuffer.isView(value)) return value.byteLength;
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value.byteLength;
   let bytes = 1;
   if (Array.isArray(value)) {
     for (const item of value) {
