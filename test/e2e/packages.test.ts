@@ -60,6 +60,20 @@ describe.each([
   });
 });
 
+describe("modules of either kind", () => {
+  const cwd = fileURLToPath(new URL("packages/server", root));
+  const run = async (...args: string[]): Promise<string> => (await promisify(execFile)(process.execPath, args, { cwd })).stdout;
+
+  it.each(["holdfast", "holdfast-client", "holdfast-client/admin", "holdfast-client/users"])(
+    "may load %s, and get the same",
+    async (name) => {
+      const required = await run("--print", `Object.keys(require("${name}")).sort().join()`);
+      const imported = `import * as all from "${name}"; console.log(Object.keys(all).sort().join());`;
+      expect(await run("--input-type=module", "--eval", imported)).toBe(required);
+    },
+  );
+});
+
 /** What the built module imports before it does anything: packages by their names, modules of its own by what those import. */
 function packagesOf(path: string, seen = new Set<string>()): string[] {
   if (seen.has(path)) return [];
