@@ -28,6 +28,12 @@ export function checkWhole(name: string, value: number | undefined, min: number,
   throw refusal(name, value, `whole, ${min} to ${max}`);
 }
 
+/** `BAD_REQUEST` where a function is among the arguments of an event: in an array JSON makes null of it, without a word. */
+export function checkArgs(args: readonly unknown[]): void {
+  const index = args.findIndex((arg) => typeof arg === "function");
+  if (index >= 0) throw refusal(`args.${index}`, args[index], "JSON or bytes");
+}
+
 /** What `make` gives; `BAD_REQUEST` when it throws, because something of the application's cannot be read or written as JSON. */
 export function asJson<Result>(name: string, make: () => Result): Result {
   try {

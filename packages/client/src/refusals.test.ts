@@ -140,6 +140,11 @@ describe("what cannot be sent", () => {
     await expectRefusal(() => admin(holdfast).queue<unknown>("orders").schedule("a", { cron: "@daily" }, 5n), "BigInt");
     await expectRefusal(() => holdfast.room("kitchen").history({ before: 5n as unknown as number }), "BigInt");
     await expectRefusal(() => to(holdfast, "kitchen").emit("order", 5n), "BigInt");
+    // JSON would make null of it.
+    const done = (): void => undefined;
+    await expectRefusal(() => holdfast.room("kitchen").emit("order", 1, done), "args.1 is ");
+    await expectRefusal(() => holdfast.room("kitchen").emitWith({}, "order", done, 1), "args.0 is ");
+    await expectRefusal(() => to(holdfast, "kitchen").emit("order", done), "args.0 is ");
     const published = orders.publish(1);
     holdfast.socket.connect();
     await published;

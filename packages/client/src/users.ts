@@ -1,4 +1,5 @@
 import { packBody } from "./body.js";
+import { checkArgs } from "./check.js";
 import type { Holdfast } from "./client.js";
 import { HoldfastError } from "./errors.js";
 import type { Receipt } from "./message.js";
@@ -79,6 +80,7 @@ export class Audience {
   async emitWith(options: Omit<EmitOptions, "except" | "signal" | "timeoutMs">, event: string, ...args: unknown[]): Promise<Receipt[]> {
     const { requests } = this.#holdfast.host;
     if (this.#to.length === 0) throw new HoldfastError("BAD_REQUEST", "rooms is [], expected rooms and users");
+    checkArgs(args);
     // What cannot be written would fail everything that is sent with it.
     packBody(args);
     const payload = { rooms: this.#to, except: this.#except, event, args, id: randomName(4), ...options };

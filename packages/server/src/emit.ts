@@ -63,6 +63,9 @@ export async function emitOne(
   turns?: Turns,
 ): Promise<Receipt[]> {
   const { id, key, event, args, headers, ttlMs, sender } = emission;
+  const lost = args.findIndex((arg) => typeof arg === "function");
+  // JSON would make null of it, without a word.
+  if (lost >= 0) throw new HoldfastError("BAD_REQUEST", `args.${lost} is a function, expected JSON or bytes`);
   const ids: string[] = [];
   const message = { id, key, event, ttlMs, headers: headersWith(headers, sender), body: args };
   const records = packMessages([message], ids, bodyBytesMax);

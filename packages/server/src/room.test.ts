@@ -36,8 +36,13 @@ describe("holdfast.to", () => {
 
   it("refuses what it cannot take, by name", async () => {
     await expect(holdfast.to("kitchen").emit("connect")).rejects.toMatchObject({ code: "BAD_REQUEST" });
-    await expect(holdfast.to("kitchen").emit("order", () => 1)).resolves.toHaveLength(1);
     await expect(holdfast.to("kitchen").emit("order", 1n)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    for (const emitter of [holdfast.room("kitchen"), holdfast.to("kitchen")]) {
+      await expect(emitter.emit("order", 1, () => undefined)).rejects.toMatchObject({
+        code: "BAD_REQUEST",
+        message: "args.1 is a function, expected JSON or bytes",
+      });
+    }
     const nowhere = { code: "BAD_REQUEST", message: "to is an array of 0, expected at least 1 room or user" };
     await expect(holdfast.to([]).emit("order")).rejects.toMatchObject(nowhere);
     await expect(holdfast.to([]).to("kitchen").emit("order")).resolves.toHaveLength(1);

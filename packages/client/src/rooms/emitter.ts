@@ -1,4 +1,4 @@
-import { asJson, checkOptions, refusal } from "../check.js";
+import { asJson, checkArgs, checkOptions, refusal } from "../check.js";
 import { encoder } from "../encoder.js";
 import type { Host } from "../host.js";
 import type { Lane } from "../lane.js";
@@ -38,6 +38,7 @@ export class Emitter {
     for (const name in options.headers) {
       if (name.startsWith(RESERVED_HEADERS)) throw refusal("header", name, `none that begins with ${RESERVED_HEADERS}`);
     }
+    checkArgs(args);
     this.#lane ??= outbox.lane(ROOM_MARK + this.#room);
     return outbox.publish(this.#lane, args, { ...options, event }, packExcept(except));
   }
