@@ -62,10 +62,9 @@ const emittedTo = ({ room, rooms, user }: Payload): readonly Resource[] => [
 
 const memberOf = ({ room, member }: Payload): readonly Resource[] => [...named("room", room), ...named("queue", fieldsOf(member).queue)];
 /** A queue's own dead-letter queue comes with it. */
-const definedOf = ({ queue, deadLetter }: Payload): readonly Resource[] => [
-  ...named("queue", queue),
-  ...(deadLetter === `${queue}.dead` ? [] : named("queue", deadLetter)),
-];
+export const lettersOf = ({ queue, deadLetter }: Payload): readonly Resource[] =>
+  deadLetter === `${queue}.dead` ? [] : named("queue", deadLetter);
+const definedOf = (payload: Payload): readonly Resource[] => [...queueOf(payload), ...lettersOf(payload)];
 const scheduledOf = ({ queue, message }: Payload): readonly Resource[] => [
   ...named("queue", queue),
   ...named("queue", fieldsOf(message).replyTo),
@@ -75,6 +74,8 @@ const ADMIN: readonly Permission[] = ["admin"];
 
 /** What rows have in common that change a queue and nothing else. */
 const CHANGES_QUEUE = { permissions: ADMIN, on: "the queue", resourcesOf: queueOf, admin: "operator", audited: true } as const;
+/** With `dead` they are about another queue, whose name only the server knows: who carries them out asks for that. */
+const CHANGES_QUEUE_OR_LETTERS = { ...CHANGES_QUEUE, on: "the queue; with `dead` also its `deadLetter`" } as const;
 /** And those that are about the whole server. */
 const BY_OPERATORS_ONLY = { permissions: [], resourcesOf: nothing, admin: "operator", adminOnly: true } as const;
 
@@ -154,8 +155,8 @@ export const RULES = {
   },
   delete: { operation: "delete", ...CHANGES_QUEUE },
   purge: { operation: "purge", ...CHANGES_QUEUE },
-  pause: { operation: "pause", ...CHANGES_QUEUE },
-  resume: { operation: "resume", ...CHANGES_QUEUE },
+  pause: { operation: "pause", ...CHANGES_QUEUE_OR_LETTERS },
+  resume: { operation: "resume", ...CHANGES_QUEUE_OR_LETTERS },
   redrive: { operation: "redrive", ...CHANGES_QUEUE },
   key: { operation: "key", ...CHANGES_QUEUE },
   schedule: {

@@ -100,6 +100,24 @@ describe("a namespace with authentication", () => {
     expect(await ask(bob, "holdfast:list", { kind: "memberships" })).toMatchObject({ ok: true, items: [] });
   });
 
+  it("pausing dead letters needs what the dead-letter queue needs, since others may share it", async () => {
+    const host = await open();
+    const { holdfast } = host;
+    await holdfast.queue("eve.own").publish(1);
+    await holdfast.queue("eve.shared", { deadLetter: "graveyard" }).publish(1);
+    const eve = await enter(host, { sub: "eve", holdfast: { admin: ["eve.own", "eve.shared"] } });
+    const keeper = await enter(host, { sub: "keeper", holdfast: { admin: ["eve.*", "graveyard"] } });
+    for (const operation of ["pause", "resume"]) {
+      expect(await ask(eve, `holdfast:${operation}`, { queue: "eve.own", dead: true })).toEqual({ ok: true });
+      expect(await ask(eve, `holdfast:${operation}`, { queue: "eve.shared" })).toEqual({ ok: true });
+      expect(await ask(eve, `holdfast:${operation}`, { queue: "eve.shared", dead: true })).toMatchObject({
+        error: { code: "FORBIDDEN", message: `${operation} needs admin on queue "graveyard", which "eve" does not have` },
+      });
+      expect(await ask(keeper, `holdfast:${operation}`, { queue: "eve.shared", dead: true })).toEqual({ ok: true });
+      expect(await holdfast.queue("graveyard").stats()).toMatchObject({ paused: operation === "pause" });
+    }
+  });
+
   it("keys of services and roles", async () => {
     const key = newApiKey();
     const sha256 = createHash("sha256").update(key).digest("hex");

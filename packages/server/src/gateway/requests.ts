@@ -1,5 +1,5 @@
 import { type ErrorReply, FRAME_VERSION, HoldfastError, type SettledRun, type SettleRun } from "holdfast-client/protocol";
-import { RULES } from "../auth/operations.js";
+import { lettersOf, RULES } from "../auth/operations.js";
 import type { Broker } from "../broker.js";
 import type { Consumer } from "../consumer.js";
 import { STALE } from "../consumers.js";
@@ -77,10 +77,20 @@ export class Requests {
     const isList = operation === "holdfast:list";
     const kind = isList ? validate(schemas.listRequest, payload, "list").kind : undefined;
     if (kind === "memberships") return rooms.listMemberships(this.#broker, connection, payload);
+    if (operation === "holdfast:pause" || operation === "holdfast:resume") this.#requireLetters(connection, operation, payload);
     const answer = (): Promise<object> => this.#administration.answer(connection.namespace, operation, payload);
     const isOfRooms = kind === "rooms" || "room" in payload;
     const reply = await (isOfRooms ? rooms.deviceOf(connection).inTurn(answer) : answer());
     return kind === "queues" || kind === "rooms" ? onlyAllowed(connection, kind, reply) : reply;
+  }
+
+  /** With `dead` the dead-letter queue is meant, which others may have in common with this one. */
+  #requireLetters({ namespace, access }: Connection, operation: "holdfast:pause" | "holdfast:resume", payload: object): void {
+    const { queue, dead } = payload as { readonly queue?: unknown; readonly dead?: unknown };
+    if (dead !== true || typeof queue !== "string") return;
+    const deadLetter = this.#broker.engine.options({ namespace, queue })?.deadLetter;
+    for (const letters of lettersOf({ queue, deadLetter }))
+      access.require(RULES[operation === "holdfast:pause" ? "pause" : "resume"], letters);
   }
 
   #hello(connection: Connection, payload: object): Answer {
