@@ -106,7 +106,7 @@ class Unblock implements Command {
   async run(model: QueueModel, real: Harness): Promise<void> {
     const blocked = model.heads().filter(({ state }) => state === "blocked");
     const message = pick(blocked, this.choice);
-    const key = message?.key ?? "a";
+    const key = message === undefined ? "a" : (message.key ?? "");
     const outcome = await real.engine.unblock(real.address(QUEUE), key, this.action).then(
       () => "ok",
       (error: unknown) => String(Object(error).code),

@@ -216,7 +216,8 @@ export interface Engine extends Administration, BackingUp, Scheduling, RoomEngin
 
   /**
    * Lets a blocked key go on: its head goes to the dead letters (`skip`, with that reason), or comes again with all its
-   * attempts (`retry`). Of a `fifo` queue the key does not matter. `NOT_FOUND` when it is not blocked.
+   * attempts (`retry`). Of a `fifo` queue it is the key of the message that holds it, or an empty text for whichever does.
+   * `NOT_FOUND` when it is not blocked.
    */
   unblock(address: QueueAddress, key: string, action: "skip" | "retry"): Promise<void>;
 

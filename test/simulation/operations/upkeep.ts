@@ -171,7 +171,7 @@ function sendUnblock(world: World, { name, settings }: SimulatedQueue, key: stri
     const { engine } = world.server;
     if (engine === undefined) return;
     try {
-      await engine.unblock(world.address(name), key, action);
+      await engine.unblock(world.address(name), ofKey.key ?? "", action);
       world.network.answer(() => world.record({ type: "key-action-done", call, outcome: "ok" }));
     } catch (error) {
       const code = failureOf(error);

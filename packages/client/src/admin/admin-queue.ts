@@ -118,7 +118,7 @@ export class AdminQueue<Body = unknown> {
    * Lets a key go on that is blocked by a message out of attempts (option `poison: "block"`): that message goes to the
    * dead letters. `NOT_FOUND` when the key is not blocked.
    *
-   * @param key left out for a queue with `ordering: "fifo"`
+   * @param key of a queue with `ordering: "fifo"` that of the message which holds it, or left out for whichever does
    *
    * @example
    * await orders.skipKey("table-4");

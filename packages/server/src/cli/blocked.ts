@@ -11,7 +11,7 @@ import { pagesOf } from "./pages.js";
 
 const HELP = `
 In a queue with an order and the policy "block" (holdfast define --poison block) a message out of attempts holds its key: nothing behind
-it is handed out until it is retried or skipped. With ordering fifo the queue is held, and no key is named.
+it is handed out until it is retried or skipped. With ordering fifo the queue is held, and no key need be named.
 
 Examples:
   $ holdfast blocked list orders
@@ -30,7 +30,7 @@ ${EXIT_CODES_HELP}`;
 const RETRY_HELP = `
 Examples:
   $ holdfast blocked retry orders table-4
-  $ holdfast blocked list orders --json | jq -r .key | xargs -n 1 holdfast blocked retry orders
+  $ holdfast blocked list orders --json | jq -r '.key // empty' | xargs -n 1 holdfast blocked retry orders
 ${EXIT_CODES_HELP}`;
 
 const SKIP_HELP = `
@@ -63,7 +63,7 @@ function addAction(
   withConnectionFlags(blocked.command(name))
     .description(description)
     .argument("<queue>", "name of the queue", queueArgument)
-    .argument("[key]", "the ordering key; none with ordering fifo")
+    .argument("[key]", "the ordering key; with ordering fifo it may be left out")
     .addHelpText("after", help)
     .action((queue: string, key: string | undefined, flags: ConnectionFlags) =>
       withServer(flags, (holdfast) => act(admin(holdfast).queue(queue), key)),

@@ -1,4 +1,4 @@
-import { HoldfastError } from "holdfast-client/protocol";
+import { HoldfastError, RecordView } from "holdfast-client/protocol";
 import type { Block } from "./block.js";
 import { blockOf } from "./block-of.js";
 import type { CommitBuilder } from "./commit.js";
@@ -62,12 +62,13 @@ export class Administration {
     this.#hints.more(queue);
   }
 
-  /** Lets a blocked key go on; `NOT_FOUND` when it is not blocked. */
+  /** Lets a blocked key go on; `NOT_FOUND` when it is not blocked. Of a `fifo` queue no key means whichever holds it. */
   unblock(queue: Queue, key: string, action: "skip" | "retry", now: number): void {
     const { chains } = queue;
     const chain = chains?.find(chains.fifo ? "" : key);
     const head = chain?.head;
-    if (chain === undefined || chain.frozen > 0 || head === undefined || head.block !== undefined || head.due !== BLOCKED) {
+    const isBlocked = chain !== undefined && chain.frozen === 0 && head !== undefined && head.block === undefined && head.due === BLOCKED;
+    if (!isBlocked || (key !== chain.key && key !== keyOf(this.#transitions.storedHeld(queue, chain, head)))) {
       throw new HoldfastError("NOT_FOUND", `key ${JSON.stringify(key)} of queue ${queue.name} is not blocked`);
     }
     chain.take(head);
@@ -183,6 +184,8 @@ export class Administration {
     return block;
   }
 }
+
+const keyOf = (record: Uint8Array): string | undefined => new RecordView(record, 0, record.length).key;
 
 /** Whether a message that was found is still in the queue. */
 export const isThere = (queue: Queue, sequence: number): boolean =>

@@ -42,6 +42,33 @@ export function testPoison(suite: Suite): void {
       );
     }
 
+    suite.eachRestart(
+      (way) => `O3: block: fifo is let go by the key of the message that holds it, or without one, and by no other, also after ${way}`,
+      async (h, way) => {
+        await h.define("orders", { ordering: "fifo", maxAttempts: 1, poison: "block" });
+        await h.publish("orders", { key: "a", body: "a1" }, { key: "b", body: "b1" }, "none", { key: "a", body: "a2" });
+        const before = await h.attach("orders", 1);
+        await h.nack(before, await h.takeOne(before));
+        await h.restart(way);
+        const unblock = (key: string): Promise<void> => h.engine.unblock(h.address("orders"), key, "skip");
+        const consumer = await h.attach("orders", 1);
+        const isHeld = async (by: string, wrong: readonly string[]): Promise<void> => {
+          for (const key of wrong) await expect(unblock(key), key).rejects.toMatchObject({ code: "NOT_FOUND" });
+          expect((await h.scan("orders"))[0]).toMatchObject({ body: by, state: "blocked" });
+        };
+        await isHeld("a1", ["b", "c"]);
+        await unblock("a");
+        await h.nack(consumer, await h.takeOne(consumer));
+        await isHeld("b1", ["a"]);
+        await unblock("");
+        await h.nack(consumer, await h.takeOne(consumer));
+        await isHeld("none", ["a"]);
+        await unblock("");
+        expect(await h.takeOne(consumer)).toMatchObject({ body: "a2" });
+        expect((await h.scan("orders.dead")).map(({ body }) => body)).toEqual(["a1", "b1", "none"]);
+      },
+    );
+
     suite.case("O3: block: a retry gives all attempts again, and keeps the order", async (h) => {
       await h.define("orders", { ordering: "key", maxAttempts: 2, poison: "block" });
       await h.publish("orders", ...TWO, { key: "b", body: "b1" });
