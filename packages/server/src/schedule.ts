@@ -7,7 +7,7 @@ import type { QueueAddress } from "./engine.js";
 import { type MessageOptions, messageOptions, type NewMessage, packMessages } from "./message.js";
 import { type MessageContent, readShared } from "./read-message.js";
 import type { StoredSchedule } from "./scheduling.js";
-import { preview, validate } from "./validate.js";
+import { validate } from "./validate.js";
 
 /** When a schedule publishes. */
 export interface ScheduleTimes {
@@ -36,9 +36,7 @@ export interface ScheduleEntry {
   readonly message: Omit<MessageContent, "id" | "history"> & Timing & { readonly invalid?: string };
 }
 
-export const scheduleName = z.string().regex(NAME_PATTERN, {
-  error: ({ input }) => `name is ${preview(input)}, expected ${NAME_PATTERN.source}`,
-});
+export const scheduleName = z.string().regex(NAME_PATTERN, { message: NAME_PATTERN.source });
 export const scheduleTimes = z.strictObject({ cron: z.string(), timezone: z.string().default("UTC") });
 export const scheduledOptions = messageOptions.omit({ id: true });
 

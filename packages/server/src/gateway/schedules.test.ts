@@ -1,3 +1,4 @@
+import { NAME_PATTERN } from "holdfast-client/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ManualClock } from "../engines/conformance/manual-clock.js";
 import { ask, consume, Happenings, type PlainDelivery, TestHost, until } from "./test-host.js";
@@ -151,6 +152,9 @@ describe("schedules from inside the process", () => {
     await orders.unschedule("tick");
     expect(await orders.schedules({ limit: 1 })).toEqual({ items: [] });
     await expect(orders.unschedule("tick")).rejects.toMatchObject({ code: "NOT_FOUND" });
-    await expect(orders.schedule("no name", { cron: "@hourly" }, 1, { key: "a" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    await expect(orders.schedule("no name", { cron: "@hourly" }, 1, { key: "a" })).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      message: `name is "no name", expected ${NAME_PATTERN.source}`,
+    });
   });
 });
