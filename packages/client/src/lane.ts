@@ -191,7 +191,7 @@ export class Lane {
     const { recordBytesMax, room } = this.#host.connection;
     // A message that is kept has a number before it is sent.
     if (first.number >= this.#doubtfulBelow) first.number = 0;
-    first.fail("TOO_LARGE", `${this.#excess} bytes, expected up to ${recordBytesMax}, ${room} in an array`);
+    first.fail("TOO_LARGE", `${this.#excess} bytes, expected up to ${recordBytesMax}, ${room} in all`);
     this.#advance();
   }
 

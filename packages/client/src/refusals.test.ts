@@ -193,10 +193,17 @@ describe("what is too large or of another kind", () => {
     server.hello = { ...server.hello, frameBytesMax: 8_000, limits: { bodyBytesMax: 5_000 } };
     const orders = server.connect().queue("orders");
     await expect(orders.publish("x".repeat(5_978), { id: "i" })).rejects.toThrow(
-      "publish was not sent: 5989 bytes, expected up to 5000, 8000 in an array",
+      "publish was not sent: 5989 bytes, expected up to 5000, 8000 in all",
     );
     const array = [1, 2, 3].map(() => ({ body: "x".repeat(3_988), id: "i" }));
-    await expect(orders.publishAll(array)).rejects.toThrow("publish was not sent: 7998 bytes, expected up to 5000, 8000 in an array");
+    await expect(orders.publishAll(array)).rejects.toThrow("publish was not sent: 7998 bytes, expected up to 5000, 8000 in all");
+  });
+
+  test("names what a server takes together, where that is less than what a message may have", async () => {
+    server.hello = { ...server.hello, frameBytesMax: 8_000, limits: { bodyBytesMax: 262_144 } };
+    await expect(server.connect().queue("orders").publish("x".repeat(7_989), { id: "i" })).rejects.toThrow(
+      "publish was not sent: 8000 bytes, expected up to 262144, 8000 in all",
+    );
   });
 
   test.each([
