@@ -115,6 +115,17 @@ describe("the checker finds nothing wrong with", () => {
     expectGood(story.end());
   });
 
+  it("a message that comes again while its acknowledgement is on its way, and is then left alone", () => {
+    const story = beginRemotely();
+    story.emit("m1");
+    story.hear(PHONE, 1);
+    story.tryToAck(PHONE, 1);
+    story.hear(PHONE, 1, { redelivered: true });
+    story.go(PHONE);
+    story.come(AGAIN, "remote");
+    expectGood(story.end());
+  });
+
   it("a client that acknowledged more than a window of messages, and was not told that it arrived", () => {
     const story = beginRemotely();
     for (let sequence = 1; sequence <= 300; sequence++) {

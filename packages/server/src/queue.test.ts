@@ -271,7 +271,10 @@ describe("a queue in the server's process", () => {
     const orders = holdfast.queue<number>("orders");
     await orders.define({});
     const counts = [0, 0, 0];
-    const consumers = counts.map((_, index) => orders.consume(() => void (counts[index] = (counts[index] ?? 0) + 1)));
+    const count = (index: number): void => {
+      counts[index] = (counts[index] ?? 0) + 1;
+    };
+    const consumers = counts.map((_, index) => orders.consume(() => count(index)));
     await until(async () => (await orders.stats()).consumers === 3);
     await Promise.all(Array.from({ length: 12 }, (_, index) => orders.publish(index)));
     await until(async () => (await orders.stats()).acked === 12);

@@ -9,6 +9,8 @@ export interface KnownMessage {
   last: Heard;
   /** It was settled after it came last, as far as anybody can tell. */
   answered: boolean;
+  /** The session on which it was acknowledged without word of whether that arrived: it may, after the message was sent again. */
+  triedOn: string | undefined;
   /** It was surely settled in the session that runs, or passed. */
   settled: boolean;
   /** It came before a join that may have moved the device: what is known of it since says little. */
@@ -107,7 +109,7 @@ export class Track {
     const known = this.#known.get(sequence);
     if (known !== undefined) {
       known.last = event;
-      known.answered = false;
+      known.answered = known.triedOn === event.session;
       known.older = false;
       known.nackedUntil = undefined;
       known.nacked = false;
@@ -118,6 +120,7 @@ export class Track {
       sequence,
       last: event,
       answered: false,
+      triedOn: undefined,
       settled: false,
       older: false,
       nackedUntil: undefined,
@@ -138,7 +141,7 @@ export class Track {
   }
 
   /** A settlement of the session arrived. `sure`: the engine took all of it. */
-  settle({ first, count, verb, delayMs, at, changed }: SettleHeard): void {
+  settle({ session, first, count, verb, delayMs, at, changed }: SettleHeard): void {
     const sure = changed === count;
     for (let sequence = first; sequence < first + count; sequence++) {
       if (verb === "ack" && changed !== 0) this.acked.add(sequence);
@@ -152,6 +155,7 @@ export class Track {
         continue;
       }
       message.answered = true;
+      if (changed === undefined) message.triedOn = session;
       message.settled ||= sure;
       // When the next session gets it again, since it was above the cursor, this delivery did not fail.
       message.timesInLife = Math.max(0, message.timesInLife - 1);
