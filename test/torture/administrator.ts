@@ -4,6 +4,9 @@ import type { LedgerSeen, MemberName, RoomScan } from "../simulation/room-histor
 
 const ANSWER_MS = 20_000;
 const PAGE = 1_000;
+/** What `socket.io-client` says when the connection is lost meanwhile, and how often in a row that may be. */
+const LOST = "socket has been disconnected";
+const LOST_MAX = 5;
 
 interface Page<Item, Cursor> {
   readonly items: readonly Item[];
@@ -29,12 +32,22 @@ export class Administrator {
     this.#socket = io(url, { transports: ["websocket"], forceNew: true, auth: { user, "holdfast:rooms": false }, ...reconnection });
   }
 
-  /** The answer to a request; it throws when there is none, or a refusal. */
+  /** The answer to a request, which may be made twice when the connection is lost; it throws when there is none, or a refusal. */
   async ask<Ok>(event: string, payload: object): Promise<Ok> {
-    const reply: unknown = await this.#socket.timeout(ANSWER_MS).emitWithAck(event, payload);
+    const reply = await this.#reply(event, payload, LOST_MAX);
     const { ok, error } = reply as { readonly ok: boolean; readonly error?: object };
     if (!ok) throw new Error(`${event} ${JSON.stringify(payload)}: ${JSON.stringify(error)}`);
     return reply as Ok;
+  }
+
+  async #reply(event: string, payload: object, lostMax: number): Promise<unknown> {
+    try {
+      return await this.#socket.timeout(ANSWER_MS).emitWithAck(event, payload);
+    } catch (error) {
+      // A server with a short ping timeout ends connections when the machine stands still for a moment.
+      if (lostMax === 0 || !(error instanceof Error) || error.message !== LOST) throw error;
+      return this.#reply(event, payload, lostMax - 1);
+    }
   }
 
   async define(queue: string, settings: QueueSettings): Promise<void> {

@@ -23,6 +23,8 @@ const CONFORMANCE = "packages/server/src/engines/memory/memory-engine.test.ts";
 const RECORD_MS = 1_500;
 const RECORDINGS_MAX = 3;
 const IMAGES_PER_MOMENT = 3;
+/** Of so many moments one is looked at: what a bug leaves shows at many of them. */
+const THINNING = 2;
 
 /** What came of a hunt. */
 export interface Catch {
@@ -142,7 +144,7 @@ export class Hunt {
       const ms = RECORD_MS * 2 ** effort++;
       const seed = (): number => this.#context.random.below(2 ** 31);
       const recording = await record({ directory: this.#directory(), seed: seed(), ms, program });
-      const task = { recording, seed, thinning: 1, imagesPerMoment: IMAGES_PER_MOMENT };
+      const task = { recording, seed, thinning: THINNING, imagesPerMoment: IMAGES_PER_MOMENT };
       const failures = (await employAll(task, () => undefined, images)).flatMap((done) => done.failures);
       found.push(...failures);
       caught = failures.some((failure) => finds.test(failure));
