@@ -39,6 +39,7 @@ export class Member {
   #unsure = new Map<string, { readonly target: Target; readonly first: number }>();
   /** Of which it is known. */
   #sure = new Set<string>();
+  #isHere = false;
   #asking = false;
   #open = 0;
   #heardMs = 0;
@@ -75,6 +76,7 @@ export class Member {
   #come(): void {
     const { user, device } = this.#spec;
     const call = this.#session.newCall();
+    this.#isHere = true;
     this.#unsure = new Map();
     this.#sure = new Set();
     this.#session.note({ type: "session", call, session: this.#name, user, device, remote: true });
@@ -82,6 +84,9 @@ export class Member {
   }
 
   #go(): void {
+    // A connection that ends before it has come to be says so, too.
+    if (!this.#isHere) return;
+    this.#isHere = false;
     this.#session.note({ type: "session-ended", session: this.#name, reason: "left" });
   }
 
