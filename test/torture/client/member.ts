@@ -80,7 +80,13 @@ export class Member {
     this.#unsure = new Map();
     this.#sure = new Set();
     this.#session.note({ type: "session", call, session: this.#name, user, device, remote: true });
-    this.#session.note({ type: "session-done", call, outcome: "ok" });
+    void this.#beHere(call, this.#name);
+  }
+
+  /** Since when a new device is there it knows once a request was answered. */
+  async #beHere(call: number, session: string): Promise<void> {
+    const answer = await this.#session.ask("holdfast:hello", { frames: 1 });
+    if (answer?.ok && session === this.#name) this.#session.note({ type: "session-done", call, outcome: "ok" });
   }
 
   #go(): void {
