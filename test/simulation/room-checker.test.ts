@@ -136,6 +136,22 @@ describe("the checker finds nothing wrong with", () => {
     expectGood(story.end());
   });
 
+  it("a client that was told a gap before a crash, and has a window that begins behind it", () => {
+    const story = beginRemotely();
+    for (let sequence = 1; sequence <= 258; sequence++) story.emit(`m${sequence}`);
+    story.hear(PHONE, 1);
+    for (let number = 2; number <= 5; number++) story.come(`ann phone ${number}`, "remote");
+    story.gap("ann phone 5", 1, 1, "attempts");
+    story.settleGap("ann phone 5", 1, 1);
+    story.crash();
+    story.come("ann phone 6", "remote");
+    for (let sequence = 2; sequence <= 258; sequence++) {
+      story.hear("ann phone 6", sequence);
+      story.tryToAck("ann phone 6", sequence);
+    }
+    expectGood(story.end());
+  });
+
   it("a client to which a message comes again that it acknowledged just before the server was killed", () => {
     const story = beginRemotely();
     story.emit("m1");

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { SmallDisk, whyNoMount } from "../../crash/small-disk.js";
+import type { Counts } from "../../simulation/history.js";
 import { pause } from "../pause.js";
 import { queueOf } from "../queues.js";
 import type { Round } from "../round.js";
@@ -32,13 +33,24 @@ async function until(round: Round, wanted: string): Promise<number> {
   return Math.round(performance.now() - start);
 }
 
+/** Counts of the queue; while the engine opens its store again there are none. */
+async function counts(round: Round): Promise<Counts> {
+  for (const start = performance.now(); ; await pause(20)) {
+    try {
+      return await round.admin.counts("orders");
+    } catch (error) {
+      if (!String(error).includes('"code":"ENGINE_UNAVAILABLE"') || performance.now() > start + WAIT_MS) throw error;
+    }
+  }
+}
+
 /** The disk fills up to the last byte, what is stored is consumed all the same, and there is room again. */
 async function cycle(round: Round, disk: SmallDisk): Promise<number> {
   disk.fill();
   await until(round, "DISK_FULL");
-  const { acked, ready } = await round.admin.counts("orders");
+  const { acked, ready } = await counts(round);
   const start = performance.now();
-  while (ready > 0 && (await round.admin.counts("orders")).acked === acked) {
+  while (ready > 0 && (await counts(round)).acked === acked) {
     if (performance.now() > start + WAIT_MS) throw new Error(`nothing was acknowledged within ${WAIT_MS} ms on a full disk`);
     await pause(20);
   }

@@ -86,9 +86,9 @@ export class Track {
     return this.#order[this.#confirmed]?.sequence;
   }
 
-  /** The lowest sequence that came, is no gap, and that the device did not even try to settle. */
+  /** The lowest sequence that came, was never told as a gap (which may have survived a crash), and that the device did not even try to settle. */
   get lowestUnanswered(): number | undefined {
-    return this.#order.find(({ answered, settled, sequence }) => !answered && !settled && !this.gaps.passes(sequence))?.sequence;
+    return this.#order.find(({ answered, settled, sequence }) => !answered && !settled && !this.gaps.ever(sequence))?.sequence;
   }
 
   /** Whether it may have come along with another that was nacked, and that comes again behind it or came before it since `index`. */
