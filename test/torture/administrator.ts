@@ -8,9 +8,9 @@ const PAGE = 1_000;
 const LOST = "socket has been disconnected";
 const LOST_MAX = 5;
 
-interface Page<Item, Cursor> {
+interface Page<Item> {
   readonly items: readonly Item[];
-  readonly next?: Cursor;
+  readonly next?: string | number;
 }
 
 interface RoomCounts {
@@ -65,25 +65,25 @@ export class Administrator {
   }
 
   async exists(queue: string): Promise<boolean> {
-    for (let after: string | undefined = ""; after !== undefined; ) {
-      const from: object = after === "" ? {} : { after };
-      const page: Page<string, string> = await this.ask("holdfast:list", { kind: "queues", limit: PAGE, ...from });
-      if (page.items.includes(queue)) return true;
-      after = page.next;
-    }
+    for await (const name of this.#items<string>("holdfast:list", { kind: "queues" })) if (name === queue) return true;
     return false;
   }
 
   /** All that a queue has. */
   async scan(queue: string): Promise<ScannedMessage[]> {
     const messages: ScannedMessage[] = [];
-    for (let after: number | undefined = 0; after !== undefined; ) {
-      const page: Page<ScannedMessage, number> = await this.ask("holdfast:peek", { queue, after, limit: PAGE });
-      for (const { id, sequence, state, attempts, key } of page.items)
-        messages.push({ id, sequence, state, attempts, ...(key !== undefined && { key }) });
-      after = page.next;
-    }
+    for await (const { id, sequence, state, attempts, key } of this.#items<ScannedMessage>("holdfast:peek", { queue }))
+      messages.push({ id, sequence, state, attempts, ...(key !== undefined && { key }) });
     return messages;
+  }
+
+  /** What a request lists, page by page. @param cursor where its next page continues */
+  async *#items<Item>(event: string, payload: object, cursor: "after" | "before" = "after"): AsyncGenerator<Item> {
+    for (let from: object | undefined = {}; from !== undefined; ) {
+      const { items, next }: Page<Item> = await this.ask(event, { ...payload, limit: PAGE, ...from });
+      yield* items;
+      from = next === undefined ? undefined : { [cursor]: next };
+    }
   }
 
   /** Makes a room, and itself a member, so that it may read all that the room has. */
@@ -94,13 +94,11 @@ export class Administrator {
   /** All that a room has, and its counts. */
   async scanRoom(room: string): Promise<Omit<RoomScan, "index" | "at" | "type" | "target">> {
     const messages: { readonly id: string; readonly sequence: number }[] = [];
-    for (let before: object | undefined = {}; before !== undefined; ) {
-      const page: Page<{ id: string; sequence: number }, number> = await this.ask("holdfast:history", { room, limit: PAGE, ...before });
-      messages.push(...page.items.map(({ id, sequence }) => ({ id, sequence })));
-      before = page.next === undefined ? undefined : { before: page.next };
-    }
-    const { items } = await this.ask<Page<MemberName & { since: number }, number>>("holdfast:members", { room, limit: PAGE });
-    const members = items.map(({ user, queue, since }) => ({ member: { user, queue } as MemberName, since }));
+    for await (const { id, sequence } of this.#items<(typeof messages)[number]>("holdfast:history", { room }, "before"))
+      messages.push({ id, sequence });
+    const members: { readonly member: MemberName; readonly since: number }[] = [];
+    for await (const { user, queue, since } of this.#items<MemberName & { since: number }>("holdfast:members", { room }))
+      members.push({ member: { user, queue } as MemberName, since });
     const { head, next, published, expired } = await this.ask<RoomCounts>("holdfast:stats", { room });
     return { head, next, published, expired, messages: messages.reverse(), members };
   }

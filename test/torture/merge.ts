@@ -55,8 +55,7 @@ class Merger {
   readonly #attached = new Map<string, LineOf<"attached">>();
   readonly #tokens = new Map<number, Token>();
   /** When sessions of devices began, by their names and by their calls. */
-  readonly #sessions = new Map<string, number>();
-  readonly #begun = new Map<number, number>();
+  readonly #begun = new Map<string | number, number>();
   readonly #placed: Placed[] = [];
   /** Of calls that nobody made, which have numbers that no other has. */
   #nextCall = -Number.MAX_SAFE_INTEGER;
@@ -71,6 +70,7 @@ class Merger {
     this.#lives = livesOf(this.#lines, this.#leasedNs);
     for (const line of this.#lines) if (line.type === "attached") this.#attached.set(line.consumer, line);
     for (const line of this.#lines) if (line.type === "settle") this.#tokens.set(line.call, line.token);
+    for (const line of this.#lines) if (line.type === "session") this.#begun.set(line.session, line.ns).set(line.call, line.ns);
   }
 
   events(): HistoryEvent[] {
@@ -145,13 +145,9 @@ class Merger {
   }
 
   /** When the server that had a device's connection ended: what came of it, and what was said to it, was before. */
-  #endOf({ ns, ...line }: LineOf<SessionType>): number {
-    if (line.type === "session") {
-      this.#begun.set(line.call, ns);
-      this.#sessions.set(line.session, ns);
-    }
-    const begunNs = line.type === "session-done" ? this.#begun.get(line.call) : this.#sessions.get(line.session);
-    return this.#lives.findLast(({ startNs }) => startNs <= (begunNs ?? ns))?.endNs ?? ns;
+  #endOf(line: LineOf<SessionType>): number {
+    const begunNs = this.#begun.get(line.type === "session-done" ? line.call : line.session) ?? line.ns;
+    return this.#lives.findLast(({ startNs }) => startNs <= begunNs)?.endNs ?? line.ns;
   }
 
   /** Whether a settlement may have been refused because the engine had failed just then; that ended its lease. */

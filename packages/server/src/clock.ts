@@ -11,7 +11,7 @@ export interface Clock {
 }
 
 /** `setTimeout` overflows past 24.8 days, so a longer wait is cut in pieces; waking early is harmless to callers. */
-const TIMER_MS_MAX = 2_000_000_000;
+export const TIMER_MS_MAX = 2_000_000_000;
 
 export const systemClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),

@@ -1,5 +1,4 @@
-/** The longest that a timer takes, about: 24 days. */
-const AGAIN_MS = 2_000_000_000;
+import { TIMER_MS_MAX } from "./clock.js";
 
 const held = new Set<symbol>();
 let timer: NodeJS.Timeout | undefined;
@@ -13,7 +12,7 @@ let timer: NodeJS.Timeout | undefined;
 export function keepAlive(): () => void {
   const hold = Symbol();
   held.add(hold);
-  timer ??= setInterval(() => undefined, AGAIN_MS);
+  timer ??= setInterval(() => undefined, TIMER_MS_MAX);
   return () => {
     held.delete(hold);
     if (held.size > 0) return;

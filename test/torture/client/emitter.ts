@@ -1,5 +1,5 @@
 import type { Target } from "../../simulation/room-history.js";
-import { pause } from "../pause.js";
+import { Loops } from "./loops.js";
 import type { Session } from "./session.js";
 import { type EmitterSpec, ROOM_EVENT } from "./spec.js";
 
@@ -15,42 +15,34 @@ interface Receipts {
   readonly receipts: readonly { readonly sequence: number; readonly duplicate: boolean }[];
 }
 
-const RETRY_MS_MAX = 20;
 const KEYS = 5;
 
 /** Emits to rooms on several lanes, to one or to all of them, now and then not to one of the users; what got no answer is emitted again, mostly. */
 export class Emitter {
   readonly #session: Session;
   readonly #spec: EmitterSpec;
+  readonly #loops: Loops;
   #messages = 0;
-  #running = true;
-  #over: Promise<unknown> = Promise.resolve();
 
   constructor(session: Session, spec: EmitterSpec) {
     this.#session = session;
     this.#spec = spec;
+    this.#loops = new Loops(session);
   }
 
   start(): void {
-    this.#over = Promise.all(Array.from({ length: this.#spec.window }, () => this.#lane()));
+    for (let lane = 0; lane < this.#spec.window; lane++) this.#loops.start(() => this.#round());
   }
 
   /** Resolves once nothing is under way any more. */
-  async stop(): Promise<void> {
-    this.#running = false;
-    await this.#over;
+  stop(): Promise<void> {
+    return this.#loops.stop();
   }
 
-  async #lane(): Promise<void> {
-    const { random } = this.#session;
-    while (this.#running) {
-      const message = this.#message();
-      while (!(await this.#emit(message))) {
-        if (!this.#running || random.chance(0.2)) break;
-        await pause(random.below(RETRY_MS_MAX));
-      }
-      await pause(random.below(2 * this.#spec.pauseMs + 1));
-    }
+  async #round(): Promise<void> {
+    const message = this.#message();
+    await this.#loops.untilAnswered(() => this.#emit(message), true);
+    await this.#loops.rest(this.#spec.pauseMs);
   }
 
   #message(): Message {

@@ -1,4 +1,4 @@
-import { pause } from "../pause.js";
+import { Loops } from "./loops.js";
 import type { Session } from "./session.js";
 import type { PublisherSpec } from "./spec.js";
 
@@ -18,33 +18,31 @@ interface Receipts {
 export class Publisher {
   readonly #session: Session;
   readonly #spec: PublisherSpec;
+  readonly #loops: Loops;
   #messages = 0;
-  #running = true;
-  #over: Promise<unknown> = Promise.resolve();
 
   constructor(session: Session, spec: PublisherSpec) {
     this.#session = session;
     this.#spec = spec;
+    this.#loops = new Loops(session);
   }
 
   start(): void {
-    this.#over = Promise.all(Array.from({ length: this.#spec.window }, () => this.#lane()));
+    for (let lane = 0; lane < this.#spec.window; lane++) this.#loops.start(() => this.#round());
   }
 
   /** Resolves once nothing is under way any more. */
-  async stop(): Promise<void> {
-    this.#running = false;
-    await this.#over;
+  stop(): Promise<void> {
+    return this.#loops.stop();
   }
 
-  async #lane(): Promise<void> {
+  async #round(): Promise<void> {
     const { random } = this.#session;
-    const { times, pauseMs, batchMax } = this.#spec;
-    while (this.#running) {
-      const messages = Array.from({ length: random.between(1, batchMax) }, () => this.#message());
-      for (let time = 0; time < times; time++) await this.#send(messages);
-      await pause(random.below(2 * pauseMs + 1));
-    }
+    const { times, pauseMs, batchMax, delayOneIn = 0 } = this.#spec;
+    const messages = Array.from({ length: random.between(1, batchMax) }, () => this.#message());
+    // The checker knows messages that have delays by their receipts.
+    for (let time = 0; time < times; time++) await this.#loops.untilAnswered(() => this.#publish(messages), delayOneIn === 0);
+    await this.#loops.rest(pauseMs);
   }
 
   #message(): Message {
@@ -58,16 +56,6 @@ export class Publisher {
       ...(delayOneIn > 0 && random.below(delayOneIn) === 0 && { delayMs: 1 + random.below(delayMsMax) }),
       ...(ttlOneIn > 0 && random.below(ttlOneIn) === 0 && { ttlMs: 1 + random.below(ttlMsMax) }),
     };
-  }
-
-  /** Until there is an answer; sometimes it gives up before, so that nobody ever knows, unless its messages have delays. */
-  async #send(messages: readonly Message[]): Promise<void> {
-    const { random } = this.#session;
-    const { delayOneIn = 0 } = this.#spec;
-    while (!(await this.#publish(messages))) {
-      if (delayOneIn === 0 && (!this.#running || random.chance(0.2))) return;
-      await pause(random.below(20));
-    }
   }
 
   async #publish(messages: readonly Message[]): Promise<boolean> {

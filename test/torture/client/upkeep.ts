@@ -1,5 +1,6 @@
 import { nowNs } from "../history-file.js";
 import { pause } from "../pause.js";
+import { Loops } from "./loops.js";
 import type { Session } from "./session.js";
 import type { UpkeepSpec } from "./spec.js";
 
@@ -10,33 +11,28 @@ const PLACING_NS = 2e6;
 export class Upkeep {
   readonly #session: Session;
   readonly #spec: UpkeepSpec;
-  #running = true;
-  #over: Promise<unknown> = Promise.resolve();
+  readonly #loops: Loops;
 
   constructor(session: Session, spec: UpkeepSpec) {
     this.#session = session;
     this.#spec = spec;
+    this.#loops = new Loops(session);
   }
 
   start(): void {
     const { redriveEveryMs, purgeEveryMs } = this.#spec;
-    const loops: Promise<void>[] = [];
-    if (redriveEveryMs !== undefined) loops.push(this.#every(redriveEveryMs, () => this.#redrive()));
-    if (purgeEveryMs !== undefined) loops.push(this.#every(purgeEveryMs, () => this.#purge()));
-    this.#over = Promise.all(loops);
+    if (redriveEveryMs !== undefined) this.#loops.start(() => this.#after(redriveEveryMs, () => this.#redrive()));
+    if (purgeEveryMs !== undefined) this.#loops.start(() => this.#after(purgeEveryMs, () => this.#purge()));
   }
 
-  async stop(): Promise<void> {
-    this.#running = false;
-    await this.#over;
+  stop(): Promise<void> {
+    return this.#loops.stop();
   }
 
-  async #every(ms: number, run: () => Promise<void>): Promise<void> {
-    while (this.#running) {
-      await pause(this.#session.random.below(2 * ms));
-      await this.#session.whenConnected();
-      await run();
-    }
+  async #after(ms: number, run: () => Promise<void>): Promise<void> {
+    await pause(this.#session.random.below(2 * ms));
+    await this.#session.whenConnected();
+    await run();
   }
 
   async #redrive(): Promise<void> {

@@ -12,9 +12,8 @@ export async function judgeRooms(engine: Engine, promises: RoomPromises, moment:
   const wrong: string[] = [];
   const places = new Map<string, Places>();
   for (const [room, members] of promises.members) {
-    const since = [...members.values()].some((ms) => ms + SLACK_MS < moment.atMs);
-    if (!since) continue;
-    wrong.push(...(await lookAt(engine, room, promises, moment, places)));
+    const isMade = [...members.values()].some((ms) => ms + SLACK_MS < moment.atMs);
+    if (isMade) wrong.push(...(await lookAt(engine, room, promises, moment, places)));
   }
   for (const life of promises.lives.values()) wrong.push(...judgeLife(life, places.get(life.id), moment));
   return wrong;
