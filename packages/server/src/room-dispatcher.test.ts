@@ -62,6 +62,8 @@ class Sink implements RoomSink {
     for (const item of items) if (item.kind === "gap") this.delivered.push(item.from);
   }
 
+  refused(): void {}
+
   ended(): void {}
 }
 

@@ -1,3 +1,4 @@
+import type { HoldfastError } from "holdfast-client/protocol";
 import type { DeviceAddress, RoomItem } from "./room-engine.js";
 
 /** Where the messages of a device's rooms go: a socket, by events or by frames. */
@@ -10,6 +11,8 @@ export interface RoomSink {
   whenRoom(wake: () => void): void;
   /** Hands over what the engine gave, in this order. */
   deliver(session: RoomSession, items: readonly RoomItem[]): void;
+  /** It is not attached and gets nothing, for a reason that does not pass by itself. */
+  refused(session: RoomSession, error: HoldfastError): void;
   /** Nothing is settled for this session any more. @param replaced another session of the device is there, which the peer is told */
   ended(session: RoomSession, replaced: boolean): void;
 }

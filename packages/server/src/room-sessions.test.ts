@@ -49,6 +49,8 @@ class Sink implements RoomSink {
 
   deliver(): void {}
 
+  refused(): void {}
+
   ended(_session: RoomSession, replaced: boolean): void {
     this.ends.push(replaced);
   }

@@ -126,9 +126,15 @@ export class RoomSessions {
 
   #notEntered(session: RoomSession, error: unknown): void {
     if (session.over) return;
+    const isNews = session.error === undefined;
     session.error = error;
-    if (error instanceof HoldfastError && (error.code === "ENGINE_UNAVAILABLE" || error.code === "UNKNOWN")) this.#strand(session);
-    else this.#log.warn(`device ${session.address.device} of ${session.address.user} was not attached: ${String(error)}`);
+    const refusal = error instanceof HoldfastError ? error : undefined;
+    if (refusal?.code === "ENGINE_UNAVAILABLE" || refusal?.code === "UNKNOWN") {
+      this.#strand(session);
+      return;
+    }
+    this.#log.warn(`device ${session.address.device} of ${session.address.user} was not attached: ${String(error)}`);
+    if (refusal !== undefined && isNews) session.sink.refused(session, refusal);
   }
 
   #strand(session: RoomSession): void {

@@ -1,8 +1,10 @@
+import type { HoldfastError } from "holdfast-client/protocol";
 import type { Broker } from "../broker.js";
+import { errorReply } from "../error-reply.js";
 import type { RoomGap } from "../room-engine.js";
 import type { RoomSession } from "../room-session.js";
 import type { Connection } from "./connection.js";
-import { GAP_EVENT, REPLACED_EVENT } from "./events.js";
+import { GAP_EVENT, REFUSED_EVENT, REPLACED_EVENT } from "./events.js";
 
 /** A gap that the client was told and has not taken note of, and the acknowledgement id it was told under. */
 interface ToldGap {
@@ -13,7 +15,7 @@ interface ToldGap {
 /** Gaps of a room that are waited for: more than the engine has of one at a time. */
 const TOLD_MAX = 32;
 
-/** What a device is told beside messages, always by plain events: what it will never get, and that another one took its place. */
+/** What a device is told beside messages, always by plain events: what it will never get, that it gets nothing, and that another one took its place. */
 export class DeviceNotices {
   readonly #connection: Connection;
   readonly #broker: Broker;
@@ -44,6 +46,10 @@ export class DeviceNotices {
     if (waiting.length === 0) this.#told.delete(number);
     else this.#told.set(number, waiting);
     this.#broker.rooms.sessions.settleGap(session, number, gap.from, gap.to);
+  }
+
+  refused({ address }: RoomSession, error: HoldfastError): void {
+    this.#connection.port.send(REFUSED_EVENT, { ...errorReply(error), device: address.device });
   }
 
   ended({ address }: RoomSession, replaced: boolean): void {

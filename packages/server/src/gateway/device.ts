@@ -1,11 +1,13 @@
 import { FRAME_VERSION, HoldfastError } from "holdfast-client/protocol";
 import type { Broker } from "../broker.js";
+import { errorReply } from "../error-reply.js";
 import type { JoinFrom, RoomSettleRun } from "../room-engine.js";
 import { deviceName } from "../room-names.js";
 import type { RoomSession, RoomSink } from "../room-session.js";
 import type { Turns } from "../rooms.js";
 import { validate } from "../validate.js";
 import type { Connection } from "./connection.js";
+import { REFUSED_EVENT } from "./events.js";
 import { FrameRoomSink } from "./frame-room-sink.js";
 import { PlainRoomSink } from "./plain-room-sink.js";
 import type { RoomFrames } from "./room-frames.js";
@@ -57,15 +59,23 @@ export class Device implements Turns {
     return this.#user;
   }
 
-  /** Attaches it as the handshake says, or hello if that came before. A name that is none is told to whoever joins. */
+  /** Attaches it as the handshake says, or hello if that came before. Of a name that is none the client is told, since it gets nothing. */
   open(): void {
     const { appearance, socket } = this.#connection;
     const { auth } = socket.handshake;
     this.#metaDefault = auth.meta === true;
     this.#takesFrames = auth.frames === FRAME_VERSION;
-    const { success } = givenName.safeParse(auth.device);
     if (appearance) this.appear(appearance);
-    else if (appearance === undefined && success && auth["holdfast:rooms"] !== false) this.#become(this.#named);
+    else if (appearance === undefined && auth["holdfast:rooms"] !== false) this.#becomeNamed();
+  }
+
+  #becomeNamed(): void {
+    try {
+      this.#become(this.#named);
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      this.#connection.port.send(REFUSED_EVENT, errorReply(error));
+    }
   }
 
   /**

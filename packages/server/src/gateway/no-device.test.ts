@@ -2,6 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Peer } from "./peer.js";
 import { TestHost } from "./test-host.js";
 
+/** Of a user; see section 8 of PROTOCOL.md. */
+const DEVICES_MAX = 64;
+
 let host: TestHost;
 let ann: Peer;
 
@@ -82,5 +85,29 @@ describe("a connection that says it is no device", () => {
     expect((await bob.ask("hello", { frames: 1, rooms: true })).error).toMatchObject({ code: "BAD_REQUEST" });
     const nobody = await Peer.connect(host, {});
     expect(await nobody.ask("hello", { frames: 1, rooms: {} })).toMatchObject({ ok: true });
+  });
+});
+
+describe("a connection whose device gets nothing", () => {
+  it("is told why, and stays connected, when its user has as many devices as may be", async () => {
+    for (let n = 1; n <= DEVICES_MAX; n++) {
+      const device = await Peer.connect(host, { user: "bob", device: `d${n}` });
+      expect(await device.ask("join", { room: "kitchen" })).toMatchObject({ ok: true });
+    }
+    const late = await Peer.connect(host, { user: "bob", device: "late" });
+    const refusal = { code: "TOO_LARGE", message: expect.stringContaining("64 devices"), retryable: false };
+    expect(await late.events.count(1)).toEqual([["holdfast:refused", { ...refusal, device: "late" }]]);
+    expect((await late.ask("join", { room: "kitchen" })).error).toEqual(refusal);
+    expect(late.events.items, "told once").toHaveLength(1);
+    expect(late.socket.connected).toBe(true);
+  });
+
+  it("is told why when the handshake's name of it is none", async () => {
+    const bob = await Peer.connect(host, { user: "bob", device: "no name" });
+    const refusal = { code: "BAD_REQUEST", message: expect.stringContaining("no name"), retryable: false };
+    expect(await bob.events.count(1)).toEqual([["holdfast:refused", refusal]]);
+    expect(await bob.ask("join", { room: "kitchen", device: "phone" })).toMatchObject({ ok: true });
+    await emit(1);
+    expect((await bob.events.count(2))[1]).toEqual(["n", 1]);
   });
 });

@@ -1,3 +1,4 @@
+import type { HoldfastError } from "holdfast-client/protocol";
 import type { Broker } from "../broker.js";
 import type { RoomItem } from "../room-engine.js";
 import type { RoomSession, RoomSink } from "../room-session.js";
@@ -31,6 +32,10 @@ export abstract class SocketRoomSink implements RoomSink {
 
   /** One for all calls, so that it waits once. */
   #onRoom = (): void => this.#wake?.();
+
+  refused(session: RoomSession, error: HoldfastError): void {
+    this.notices.refused(session, error);
+  }
 
   ended(session: RoomSession, replaced: boolean): void {
     this.notices.ended(session, replaced);
