@@ -21,6 +21,11 @@ const LIVES_MIN = 3;
 const LONG_MS = 15 * MINUTE_MS;
 const RESTLESS_PART = 1 / 3;
 const GRACE_MS = 300;
+/**
+ * The C library keeps what is freed for whoever asks next, more of it with each large piece that was freed, so what is resident
+ * would rise for hours although nothing more is used. These keep it from learning that.
+ */
+const ALLOCATOR = ["MALLOC_TRIM_THRESHOLD_=131072", "MALLOC_MMAP_THRESHOLD_=131072"];
 
 export interface SoakOptions {
   readonly minutes: number;
@@ -46,7 +51,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   const data = join(directory, "data");
   mkdirSync(data);
   writeFileSync(samples, CSV_HEAD);
-  const probe = [`NODE_OPTIONS=--import=${PROBE}`, `HOLDFAST_SOAK_SAMPLES=${samples}`, `HOLDFAST_SOAK_DATA=${data}`];
+  const probe = [`NODE_OPTIONS=--import=${PROBE}`, `HOLDFAST_SOAK_SAMPLES=${samples}`, `HOLDFAST_SOAK_DATA=${data}`, ...ALLOCATOR];
   const server = new ServerProcess(data, await freePort(), ["env", ...probe], ["--disconnect-grace-ms", String(GRACE_MS)]);
   const marks: Mark[] = [];
   const failures: string[] = [];

@@ -13,7 +13,7 @@ export const soak: Row = {
   number: 28,
   title: "Soak",
   method:
-    "Queues of each order, delays, dead letters, purges, rooms, plain clients and clients with frames; clients that stand still or lose their connection, kills and restarts. Memory, descriptors, store and event loop are sampled every second (`npm run soak` draws them); a slope counts where its 95 % bounds do.",
+    "Queues of each order, delays, dead letters, purges, rooms, plain clients and clients with frames; clients that stand still or lose their connection, kills and restarts. Memory, descriptors, store and event loop are sampled every second (`npm run soak` draws them); a slope counts where its 95 % bounds do. The allocator gives back what is freed at once (`MALLOC_TRIM_THRESHOLD_` of glibc).",
   target: "60 minutes: 0 failures; resident memory and store rise by at most 1 % an hour",
   fullMinutes: MINUTES,
   async run({ directory, random, scale, progress }) {
