@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type JWTPayload, SignJWT } from "jose";
+import { generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { io, type Socket } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Ended, type RunningServer, Shell } from "./cli-process.js";
@@ -57,6 +57,21 @@ describe("holdfast serve with authentication", () => {
     const operator = await enter(`${server.url}/admin`, { token: await tokenOf({ sub: "olga", holdfast: { roles: ["operator"] } }) });
     const reply = (await operator.socket.emitWithAck("holdfast:revoke", { subject: "ann" })) as object;
     expect(reply).toMatchObject({ ok: true, connections: 1 });
+  });
+
+  it("tells clients of a namespace in use to come again while the keys of tokens cannot be had, and makes no other one", async () => {
+    const directory = shell.directory();
+    const first = await serve(directory, FLAGS);
+    const env = { ...process.env, HOLDFAST_TOKEN: await tokenOf({ holdfast: { publish: ["*"] } }) };
+    expect(await shell.run(["publish", "orders", "--namespace", "/shop", "--url", first.url], "1\n", { env })).toMatchObject({ code: 0 });
+    await first.cli.kill("SIGTERM");
+    const server = await serve(directory, ["--jwt-algorithm", "RS256", "--jwks-url", "http://127.0.0.1:1/keys", ...FLAGS], {});
+    const { privateKey } = await generateKeyPair("RS256");
+    const claims = { iss: ISSUER, aud: "orders", sub: "ann", exp: Math.floor(Date.now() / 1_000) + 3_600 };
+    const token = await new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid: "1" }).sign(privateKey);
+    expect((await enter(`${server.url}/shop`, { token })).data).toMatchObject({ code: "UNAUTHENTICATED", retryable: true });
+    expect((await enter(`${server.url}/other`, { token })).data).toBe("Invalid namespace");
+    expect((await enter(`${server.url}/shop`, { token: "x" })).data).toMatchObject({ code: "UNAUTHENTICATED", retryable: false });
   });
 
   it("the commands say who they are by HOLDFAST_TOKEN or --token-file, and do what was granted", async () => {

@@ -134,6 +134,12 @@ export class Broker implements EngineEvents {
     await this.#queues.remove(address, () => this.engine.remove(address));
   }
 
+  /** Whether the namespace has a queue or a room. */
+  async isUsed(namespace: string): Promise<boolean> {
+    const pages = await Promise.all([this.list(namespace, undefined, 1), this.rooms.list(namespace, undefined, 1)]);
+    return pages.some(({ items }) => items.length > 0);
+  }
+
   /** Names of queues in order. */
   async list(namespace: string, after: string | undefined, limit: number): Promise<Page<string, string>> {
     this.assertOpen();

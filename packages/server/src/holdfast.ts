@@ -149,8 +149,8 @@ export class Holdfast {
   }
 
   /**
-   * Whether what a client gives as `auth` proves to be somebody; true where nobody is asked. For a server that makes
-   * namespaces when they are asked for.
+   * Whether a namespace may be made for a client: true where what it gives as `auth` proves to be somebody, where that cannot be found
+   * out just now and the namespace has queues or rooms, and where nobody is asked. For a server that makes namespaces when they are asked for.
    */
   async recognizes(auth: Readonly<Record<string, unknown>>, namespace: string): Promise<boolean> {
     return this.#guard?.recognizes(auth, namespace) ?? true;

@@ -75,13 +75,18 @@ export class Guard {
     return this.#bySocket.get(socket);
   }
 
-  /** Whether a handshake proves to be somebody. */
+  /**
+   * Whether a handshake proves to be somebody. Where that cannot be found out just now, whether the namespace is in use: then the
+   * client may be told so there, and to come again.
+   */
   async recognizes(auth: Readonly<Record<string, unknown>>, namespace: string): Promise<boolean> {
     const handshake = { auth: auth ?? {}, headers: {}, address: "", query: {} };
-    return this.auth.authenticator.authenticate(handshake, namespace).then(
-      () => true,
-      () => false,
-    );
+    try {
+      await this.auth.authenticator.authenticate(handshake, namespace);
+      return true;
+    } catch (error) {
+      return error instanceof HoldfastError && error.retryable && (await this.#broker.isUsed(namespace));
+    }
   }
 
   /** A socket is connected: false, and cut, when it was never asked, or is expired or revoked meanwhile. */
