@@ -11,9 +11,12 @@ type Places = Map<string, number>;
 export async function judgeRooms(engine: Engine, promises: RoomPromises, moment: CrashMoment): Promise<string[]> {
   const wrong: string[] = [];
   const places = new Map<string, Places>();
+  const { items: rooms } = await engine.listRooms(NAMESPACE, undefined, PAGE);
   for (const [room, members] of promises.members) {
     const isMade = [...members.values()].some((ms) => ms + SLACK_MS < moment.atMs);
-    if (isMade) wrong.push(...(await lookAt(engine, room, promises, moment, places)));
+    if (!isMade) continue;
+    if (rooms.includes(room)) wrong.push(...(await lookAt(engine, room, promises, moment, places)));
+    else wrong.push(`lost: ${room} had members, and is gone`);
   }
   for (const life of promises.lives.values()) wrong.push(...judgeLife(life, places.get(life.id), moment));
   return wrong;
