@@ -54,6 +54,8 @@ describe("backup and restore", () => {
     expect(away).toMatchObject({ code: 3 });
     const server = await shell.serve(at("data"));
     await shell.run(["backup", "--output", at("whole"), "--url", server.url]);
+    const piped = await shell.run(["backup", "--output", "/dev/stdout", "--url", server.url]);
+    expect(piped).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/^holdfast: \/dev\/stdout is no regular file/) });
     writeFileSync(at("cut"), readFileSync(at("whole")).subarray(0, -1));
     const cut = await shell.run(["restore", "--input", at("cut"), "--directory", at("restored")]);
     expect(cut).toMatchObject({ code: 2, stderr: expect.stringMatching(/^holdfast: the backup is incomplete[^\n]*\n$/) });

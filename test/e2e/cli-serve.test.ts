@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { io, type Socket } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -60,6 +60,27 @@ describe("holdfast serve", () => {
     expect(await server.logged((line) => line.msg === "connected")).toMatchObject({ ...who, remote: "127.0.0.1" });
     socket.io.engine.close();
     expect(await server.logged((line) => line.msg === "disconnected")).toMatchObject({ ...who, reason: "transport close" });
+  });
+
+  it("serves on, and ends with 0, when its log can be written nowhere", async () => {
+    const port = await shell.freePort();
+    const full = openSync("/dev/full", "w");
+    const server = shell.start(["serve", "--port", String(port), "--directory", shell.directory()], { stdio: ["ignore", full, "pipe"] });
+    closeSync(full);
+    const url = `http://127.0.0.1:${port}`;
+    const serves = (): Promise<boolean> =>
+      fetch(`${url}/healthz`).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    while (!(await serves())) expect(server.child.exitCode).toBeNull();
+    for (let line = 0; line < 100; line++) {
+      const socket = client(url);
+      expect(await connected(socket)).toBe("connected");
+      socket.disconnect();
+    }
+    expect(await serves()).toBe(true);
+    expect(await server.kill("SIGTERM")).toMatchObject({ code: 0, stderr: "" });
   });
 
   it("closes on SIGTERM and on SIGINT, and ends with 0", async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -70,6 +70,28 @@ describe("a backup's file", () => {
     await holdfast.close();
     expect(readFileSync(at("orders.hfbackup"))).toEqual(before);
     expect((await new BackupReader(at("second.hfbackup")).check()).program).toMatch(/^\d+\.\d+\.\d+/);
+  });
+
+  it("takes the place of no directory, device or dangling link; behind a link, that of the file", async () => {
+    await backedUp();
+    const holdfast = await Holdfast.open({ directory: at("data") });
+    mkdirSync(at("directory"));
+    symlinkSync(at("nowhere"), at("dangling"));
+    for (const [name, what] of [
+      ["directory", "is a directory"],
+      ["dangling", "is a link to nothing"],
+    ] as const)
+      await expect(holdfast.backup(at(name))).rejects.toMatchObject({ code: "BAD_REQUEST", message: expect.stringContaining(what) });
+    const device = { code: "BAD_REQUEST", message: expect.stringContaining("/dev/null is no regular file") };
+    await expect(holdfast.backup("/dev/null")).rejects.toMatchObject(device);
+    mkdirSync(at("disk"));
+    writeFileSync(at("disk/real"), "before");
+    symlinkSync(at("disk/real"), at("link"));
+    await holdfast.backup(at("link"));
+    await holdfast.close();
+    expect(lstatSync(at("link")).isSymbolicLink()).toBe(true);
+    expect(readdirSync(at("disk"))).toEqual(["real"]);
+    expect((await new BackupReader(at("disk/real")).check()).program).toMatch(/^\d+\.\d+\.\d+/);
   });
 
   it("of which only a part was restored makes no store that a server opens", async () => {

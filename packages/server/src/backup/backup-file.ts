@@ -1,5 +1,6 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { HoldfastError } from "holdfast-client/protocol";
 import { syncDirectory } from "../sync-directory.js";
 import type { BackupStream } from "./backup-stream.js";
 
@@ -46,11 +47,20 @@ class BackupFile {
 
 const partialOf = (path: string): string => `${path}.partial`;
 
-/** Writes all of a backup to a file; returns its bytes. When that fails, no file is left. */
+/** Where the file of a path is, or is to be. `BAD_REQUEST` for what is there and no file: it would be replaced by one. */
+export async function placeOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => lstat(path).catch(() => undefined));
+  if (found === undefined) return path;
+  if (found.isFile()) return realpath(path);
+  const kind = found.isDirectory() ? "a directory" : found.isSymbolicLink() ? "a link to nothing" : "no regular file";
+  throw new HoldfastError("BAD_REQUEST", `${path} is ${kind}, expected a file, or a name that is free`);
+}
+
+/** Writes all of a backup to a file; returns its bytes. When that fails, no file is left, and what was there stays. */
 export async function writeBackup(stream: Pick<BackupStream, "next" | "close">, path: string): Promise<number> {
   let file: BackupFile | undefined;
   try {
-    file = await BackupFile.create(path);
+    file = await BackupFile.create(await placeOf(path));
     for (let done = false; !done; ) {
       const chunk = await stream.next();
       await file.write(chunk.bytes);

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { Holdfast } from "holdfast-client";
 import { admin } from "holdfast-client/admin";
 import { type ConnectionFlags, withConnectionFlags, withServer } from "./connection.js";
-import { CommandError, EXIT, EXIT_CODES_HELP } from "./exit-codes.js";
+import { CommandError, EXIT, EXIT_CODES_HELP, withoutServer } from "./exit-codes.js";
 import { Progress } from "./progress.js";
 import { Interruption } from "./signals.js";
 import { bytes as shown } from "./table.js";
@@ -34,6 +34,8 @@ export function addBackup(program: Command): void {
 }
 
 async function backup(flags: BackupFlags): Promise<void> {
+  const { placeOf } = await import("../backup/backup-file.js");
+  await placeOf(flags.output).catch(withoutServer);
   const interruption = new Interruption();
   const progress = new Progress("KiB copied");
   try {

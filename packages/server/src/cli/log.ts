@@ -25,18 +25,38 @@ export function openLog(): Log {
     });
     return { logger: pino({ base: null }, stream), flush: async () => undefined };
   }
-  // Not synchronous: a reader that stalls must not stall the server.
-  const destination = pino.destination({ fd: 1, sync: false, maxLength: WAITING_BYTES_MAX });
-  return { logger: pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination), flush: () => flush(destination) };
+  const destination = openDestination();
+  const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination.stream);
+  return { logger, flush: () => destination.flush() };
 }
 
-/** Not `flushSync`, which overtakes the lines that are being written. */
-function flush(destination: ReturnType<typeof pino.destination>): Promise<void> {
-  return new Promise((resolve) => {
-    const patience = setTimeout(resolve, FLUSH_MS);
-    destination.flush(() => {
-      clearTimeout(patience);
-      resolve();
-    });
+/** Standard output, however it fares: where it is full or nobody reads it, lines wait, are tried again with the next one, and are dropped in the end. */
+function openDestination(): { readonly stream: ReturnType<typeof pino.destination>; flush(): Promise<void> } {
+  // Not synchronous: a reader that stalls must not stall the server.
+  const stream = pino.destination({ fd: 1, sync: false, maxLength: WAITING_BYTES_MAX });
+  let isStuck = false;
+  stream.on("error", () => {
+    isStuck = true;
   });
+  stream.on("write", () => {
+    isStuck = false;
+  });
+  // Called when the process ends: it would try what fails again and again, for ever.
+  const flushSync = stream.flushSync.bind(stream);
+  stream.flushSync = () => {
+    if (!isStuck) flushSync();
+  };
+  // Not `flushSync`, which overtakes the lines that are being written.
+  const flush = (): Promise<void> =>
+    new Promise((resolve) => {
+      const patience = setTimeout(() => {
+        isStuck = true;
+        resolve();
+      }, FLUSH_MS);
+      stream.flush(() => {
+        clearTimeout(patience);
+        resolve();
+      });
+    });
+  return { stream, flush };
 }

@@ -1,4 +1,4 @@
-import { cp } from "node:fs/promises";
+import { cp, rename, rm } from "node:fs/promises";
 import { createLevelStore, createStoreBelow } from "../engines/level/create-level-store.js";
 import { examineLogs } from "../engines/level/logs/examine-logs.js";
 import { examineTables } from "../engines/level/tables/examine-tables.js";
@@ -53,10 +53,17 @@ const ofTable = (damaged: DamagedTable): Finding => ({
   mend: "leaves out what cannot be read, and looks at the rest",
 });
 
-/** Copies a directory beside itself, and returns where to. */
+/** Copies a directory beside itself, and returns where to; nothing is left of a copy that failed. */
 export async function copyDirectory(directory: string, now: Date): Promise<string> {
   const copy = `${directory.replace(/\/+$/, "")}.before-mend-${now.toISOString().replace(/[:.]/g, "-")}`;
-  await cp(directory, copy, { recursive: true, errorOnExist: true, force: false, preserveTimestamps: true });
+  const partial = `${copy}.partial`;
+  try {
+    await cp(directory, partial, { recursive: true, errorOnExist: true, force: false, preserveTimestamps: true });
+    await rename(partial, copy);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
+    throw error;
+  }
   return copy;
 }
 

@@ -217,6 +217,31 @@ describe("time", () => {
   });
 });
 
+describe("the end", () => {
+  it("waits for nobody for long: not for who said nothing, nor for a client that sleeps", async () => {
+    await open();
+    const upgrade = [
+      `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1`,
+      `Host: 127.0.0.1:${port()}`,
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    ];
+    const closed: Promise<unknown>[] = [];
+    for (const begun of ["", "GET / HTTP/1.1\r\nX-Slow: ", `${upgrade.join("\r\n")}\r\n\r\n`]) {
+      const socket = connect(port(), "127.0.0.1");
+      ends.push(() => socket.destroy());
+      await new Promise((resolve) => socket.once("connect", resolve));
+      closed.push(new Promise((resolve) => socket.on("error", () => undefined).once("close", resolve)));
+      socket.resume().write(begun);
+    }
+    await until(() => server.io.engine.clientsCount === 1);
+    await server.close();
+    await Promise.all(closed);
+  });
+});
+
 describe("a handshake", () => {
   it("brings so many bytes, however they are packed", async () => {
     const url = await open({ limits: { authBytesMax: 1_000 } });

@@ -6,7 +6,7 @@ import { errorReply } from "../error-reply.js";
 import { Refusals } from "../limits/refusals.js";
 import { Door } from "./door.js";
 import { isLarger } from "./handshake-bytes.js";
-import { createHttpServer } from "./http-server.js";
+import { createHttpServer, OpenSockets } from "./http-server.js";
 import {
   resolveTransport,
   TRANSPORT_REFUSALS,
@@ -33,6 +33,9 @@ interface EngineConnection {
   once(event: "close", listener: (reason: string, error?: Error) => void): void;
 }
 
+/** So long those who are connected may take to leave. */
+const LEAVE_MS = 2_000;
+
 /** What the `ws` package says of a message whose announced length is more than may be. */
 const TOO_LARGE = "Max payload size exceeded";
 
@@ -49,6 +52,7 @@ const TOO_LARGE = "Max payload size exceeded";
 export class HardenedServer {
   readonly io: Server;
   readonly http: HttpServer;
+  readonly #sockets: OpenSockets;
   readonly #door: Door;
   readonly #settings: TransportSettings;
   readonly #refusals: Refusals<TransportRefusal>;
@@ -61,6 +65,7 @@ export class HardenedServer {
     this.#refusals = new Refusals(TRANSPORT_REFUSALS, settings.clock, (refused) => settings.onRefused?.(refused));
     this.#door = new Door(settings, this.#refusals);
     this.http = createHttpServer(settings, this.#refusals, (request, response) => this.#answer(request, response));
+    this.#sockets = new OpenSockets(this.http);
     this.io = new Server(this.http, {
       serveClient: settings.serveClient,
       maxHttpBufferSize: limits.packetBytesMax,
@@ -103,10 +108,15 @@ export class HardenedServer {
     this.#door.close();
   }
 
-  /** Ends all connections and the HTTP server. */
-  close(): Promise<void> {
+  /**
+   * Ends all connections and the HTTP server: clients are told, and responses may be finished. Whoever did not take leave after 2 s,
+   * as a phone that sleeps or a connection that never said anything, is cut.
+   */
+  async close(): Promise<void> {
     this.refuse();
-    return new Promise((resolve) => void this.io.close(() => resolve()));
+    const patience = setTimeout(() => this.#sockets.destroy(), LEAVE_MS);
+    await new Promise<void>((resolve) => void this.io.close(() => resolve()));
+    clearTimeout(patience);
   }
 
   #watchEngine(): void {

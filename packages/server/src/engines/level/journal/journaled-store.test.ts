@@ -44,6 +44,15 @@ class SlowStore extends CopyingStore {
   }
 }
 
+/** A store below whose disk may be full. */
+class FullStore extends SlowStore {
+  spare = Number.POSITIVE_INFINITY;
+
+  override async spareBytes(): Promise<number> {
+    return this.spare;
+  }
+}
+
 /** Begins a first life. The first commit of a store goes to the one below, at once. */
 async function begun(base: Store): Promise<JournaledStore> {
   const store = journaled(base);
@@ -239,6 +248,22 @@ describe("a journaled store", () => {
       { numRuns: 100 },
     );
   }, 60_000);
+
+  test("refuses a snapshot that a full disk has no room for, and goes on", async () => {
+    const base = new FullStore();
+    const store = await begun(base);
+    await store.write([put(1, "before")]);
+    base.spare = -1;
+    base.failure = new Error("ENOSPC: no space left on device, write");
+    await expect(store.snapshot()).rejects.toMatchObject({ code: "DISK_FULL" });
+    await store.write([put(2, "meanwhile")]);
+    base.spare = Number.POSITIVE_INFINITY;
+    base.failure = undefined;
+    const snapshot = await store.snapshot();
+    expect(shown(await snapshot.read(ALL))).toEqual(shown(await store.read(ALL)));
+    await snapshot.close();
+    await store.close();
+  });
 
   test("never bothers the store below with what goes before its file is full", async () => {
     const base = new SlowStore();

@@ -315,6 +315,8 @@ export class JournaledStore implements Store {
     this.#overlays.filled();
     for (let round = 0; this.#marked !== undefined && round < SNAPSHOT_TURNS_MAX; round++) {
       if (this.#overlays.filled().end <= round * SNAPSHOT_COPIED_BYTES) break;
+      // A move that fails ends this life, and nobody must end it by looking.
+      if ((await this.spareBytes()) < 0) throw new HoldfastError("DISK_FULL", "the disk has no room for what a snapshot has to move first");
       // Whoever turns the files waits for a move under way, and commits behind it do.
       await this.#moveNow();
       const turned = this.#recording.then(() => this.#turn());
