@@ -13,18 +13,17 @@ const BLOCKS_MAX = 4_096;
 
 /**
  * What waits behind others in a queue with an order. The chains know it of what consumers came to; of the log behind that
- * a stretch is looked through, from memory or from the store. What lies beyond is taken for ready.
+ * a stretch is looked through, from memory or from the store. What lies beyond is taken for ready. What was read holds as long as the
+ * queue has the same chains: a purge begins new ones.
  */
 export class OrderLook {
   readonly #queue: Queue;
-  readonly #chains: Chains;
   /** Blocks of the log that follow those in memory, and what tells that they still do, unchanged. */
   readonly #stored: readonly Block[];
-  readonly #found: string;
+  readonly #found: Place;
 
-  private constructor(queue: Queue, chains: Chains, stored: readonly Block[], found: string) {
+  private constructor(queue: Queue, stored: readonly Block[], found: Place) {
     this.#queue = queue;
-    this.#chains = chains;
     this.#stored = stored;
     this.#found = found;
   }
@@ -41,7 +40,7 @@ export class OrderLook {
     // Of a `fifo` queue only a restart makes the log begin before what failed.
     const isWanted = !chains.fifo || queue.recovers;
     const missing = LOOKED_BYTES - queue.windowBytes;
-    if (!isWanted || missing <= 0 || queue.windowEnd >= queue.durableLogEnd) return new OrderLook(queue, chains, [], found);
+    if (!isWanted || missing <= 0 || queue.windowEnd >= queue.durableLogEnd) return new OrderLook(queue, [], found);
     const from = queue.windowEnd;
     await caughtUp();
     const entries = await store.read({
@@ -50,14 +49,14 @@ export class OrderLook {
       entriesMax: BLOCKS_MAX,
       bytesMax: missing,
     });
-    return new OrderLook(queue, chains, blocksOf(entries, await readBitmaps(store, queue, from, entries)), found);
+    return new OrderLook(queue, blocksOf(entries, await readBitmaps(store, queue, from, entries)), found);
   }
 
   /** Counts what waits now. */
   census(now: number): ChainCensus {
-    const { heldCount, live, inFlight, delays } = this.#queue;
-    if (!this.#chains.fifo) {
-      const { delayed, parked, blocked } = this.#chains.census(now, heldCount);
+    const { chains, heldCount, live, inFlight, delays } = this.#queue;
+    if (chains?.fifo === false) {
+      const { delayed, parked, blocked } = chains.census(now, heldCount);
       return { delayed, parked: parked + this.parked().size, blocked };
     }
     const waiter = this.waiter(now);
@@ -71,9 +70,11 @@ export class OrderLook {
   parked(): Set<number> {
     const parked = new Set<number>();
     const seen = new Set<string>();
+    const { chains } = this.#queue;
+    if (chains === undefined) return parked;
     for (const { block, index } of this.#log()) {
-      const key = this.#chains.keyOf(block.bytes, block.start(index), block.stop(index));
-      if (seen.has(key) || this.#chains.find(key)?.isEmpty === false) parked.add(block.first + index);
+      const key = chains.keyOf(block.bytes, block.start(index), block.stop(index));
+      if (seen.has(key) || chains.find(key)?.isEmpty === false) parked.add(block.first + index);
       else seen.add(key);
     }
     return parked;
@@ -81,10 +82,11 @@ export class OrderLook {
 
   /** Of a `fifo` queue: the first message that does not go on at `now`, and how many may be leased before it. */
   waiter(now: number): Waiter | undefined {
-    const message = this.#chains.waiter(now);
-    if (message === undefined) return undefined;
+    const { chains } = this.#queue;
+    const message = chains?.waiter(now);
+    if (chains === undefined || message === undefined) return undefined;
     const { sequence, due } = message;
-    let before = this.#chains.countBefore(message);
+    let before = chains.countBefore(message);
     if (this.#queue.cursor < sequence) for (const { block, index } of this.#log()) if (block.first + index < sequence) before++;
     const first = due === BLOCKED ? "blocked" : "delayed";
     return { sequence, before, state: before === 0 ? first : "parked" };
@@ -93,7 +95,8 @@ export class OrderLook {
   /** Messages of the log that nobody came to, as far as it is looked through. */
   *#log(): Generator<{ readonly block: BlockInMemory; readonly index: number }> {
     const { window, cursor } = this.#queue;
-    const stored = placeOf(this.#queue) === this.#found ? this.#stored : [];
+    const { chains, place } = placeOf(this.#queue);
+    const stored = chains === this.#found.chains && place === this.#found.place ? this.#stored : [];
     for (const block of [...window, ...stored]) {
       if (!isInMemory(block)) continue;
       for (let index = Math.max(0, cursor - block.first); index < block.count; index++) {
@@ -113,7 +116,15 @@ type BlockInMemory = Block & { readonly bytes: Uint8Array };
 const isInMemory = (block: Block): block is BlockInMemory => block.bytes !== undefined;
 
 /** Changes when the window does, or when something behind it goes without being leased. */
-const placeOf = ({ windowEnd, purgedBelow, counts }: Queue): string => [windowEnd, purgedBelow, counts.dead, counts.expired].join();
+const placeOf = ({ chains, windowEnd, purgedBelow, counts }: Queue): Place => ({
+  chains,
+  place: [windowEnd, purgedBelow, counts.dead, counts.expired].join(),
+});
+
+interface Place {
+  readonly chains: Chains | undefined;
+  readonly place: string;
+}
 
 function blocksOf(entries: readonly Entry[], bitmaps: readonly Entry[]): Block[] {
   const settled = new Map(bitmaps.map(([key, value]) => [keys.positionOf(key), value]));

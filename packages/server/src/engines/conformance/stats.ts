@@ -256,6 +256,21 @@ export function testStats(suite: Suite): void {
       );
     }
 
+    for (const ordering of ["key", "fifo"] as const) {
+      suite.case(`C1: ${ordering}: counts are of one moment: a purge of what waits behind others while they are read`, async (h) => {
+        await h.define("orders", { ordering });
+        const consumer = await h.attach("orders", 1);
+        await h.publish("orders", ...Array.from({ length: 10 }, (_, body) => ({ body, key: "a" })));
+        await h.nack(consumer, await h.takeOne(consumer), { delayMs: 5_000 });
+        const counting = [h.stats("orders"), h.stats("orders")];
+        const purging = h.engine.purge(h.address("orders"));
+        counting.push(h.stats("orders"), h.stats("orders"));
+        for (const counted of await Promise.all(counting)) expectOneMoment(counted);
+        expect(await purging).toBe(10);
+        expect(await h.stats("orders")).toMatchObject({ ready: 0, delayed: 0, parked: 0, purged: 10 });
+      });
+    }
+
     suite.case("C1: of a queue that is not there, nothing is known", async (h) => {
       await expect(h.stats("orders")).rejects.toMatchObject({ code: "NOT_FOUND" });
     });
