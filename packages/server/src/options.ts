@@ -139,10 +139,20 @@ export const queueOptions = z.strictObject({
     .optional(),
 });
 
+/** Refuses a reply queue where a queue that stays is needed: what lies in one is gone when nobody consumed it for 10 minutes. */
+export function assertStays(queue: string, field: string): void {
+  if (isReplyQueue(queue))
+    throw new HoldfastError(
+      "BAD_REQUEST",
+      `${field} is ${JSON.stringify(queue)}, a reply queue, which does not stay, expected another one`,
+    );
+}
+
 /** Refuses options that no queue of that name can have: a dead letter stays where it is until somebody takes it. */
 export function assertDefinable(queue: string, { maxAttempts, deadLetter, ttlMs }: Partial<QueueOptions>): void {
   if (deadLetter === queue)
     throw new HoldfastError("BAD_REQUEST", `deadLetter is ${JSON.stringify(queue)}, the queue itself, expected another one`);
+  if (typeof deadLetter === "string") assertStays(deadLetter, "deadLetter");
   if (!queue.endsWith(DEAD_SUFFIX)) return;
   if (maxAttempts !== undefined && maxAttempts !== 0) {
     throw new HoldfastError("BAD_REQUEST", `maxAttempts is ${maxAttempts}, expected 0 for a dead-letter queue`);

@@ -18,6 +18,7 @@ import type {
   RoomStats,
   RoomTarget,
 } from "./room-engine.js";
+import { assertStays } from "./options.js";
 import type { RoomOptionsChange } from "./room-options.js";
 import type { RoomSession } from "./room-session.js";
 import { RoomSessions } from "./room-sessions.js";
@@ -153,6 +154,7 @@ export class Rooms implements Turns {
   /** As `RoomEngine.addMember`; creates the room, and the queue that becomes a member, as `emit` does. */
   async addMember(address: RoomAddress, member: RoomMember): Promise<number> {
     this.#host.assertOpen();
+    if (member.queue !== undefined) assertStays(member.queue, "member.queue");
     const creation = member.queue === undefined ? undefined : this.#ensureQueue({ namespace: address.namespace, queue: member.queue });
     if (!this.#existence.isCertain([address])) await this.#allExist([address]);
     if (creation?.error !== undefined) throw creation.error;

@@ -55,7 +55,9 @@ function newCron(cron: string, timezone: string): Cron {
   }
   const fields = cron.trim().split(/\s+/).length;
   // Seven fields would name years, and a pattern could come to its end.
-  if (cron.length > CRON_CHARACTERS_MAX || !(fields === 5 || fields === 6 || NICKNAME.test(cron))) throw badCron(cron);
+  // What nobody else has, or means otherwise: a marked day of the week would have to be met as well as that of the month.
+  const isForeign = /[+?]/.test(cron);
+  if (isForeign || cron.length > CRON_CHARACTERS_MAX || !(fields === 5 || fields === 6 || NICKNAME.test(cron))) throw badCron(cron);
   try {
     return new Cron(cron, { timezone });
   } catch (error) {

@@ -78,6 +78,12 @@ const refused: readonly (readonly [event: string, args: readonly unknown[], code
   ["define", [{ queue: "q", ordering: "random" }], "BAD_REQUEST", 'ordering is "random", expected "none"'],
   ["define", [{ queue: "q", leaseMs: 1 }], "BAD_REQUEST", "leaseMs is 1, expected at least 1000"],
   ["define", [{ queue: "q", deadLetter: 5 }], "BAD_REQUEST", "deadLetter is 5, expected a string or false"],
+  [
+    "define",
+    [{ queue: "q", deadLetter: `reply:${"a".repeat(20)}` }],
+    "BAD_REQUEST",
+    'deadLetter is "reply:aaaaaaaaaaaaaaaaaaaa", a reply queue',
+  ],
   ["define", [{ queue: "q", deadLetter: "a b" }], "BAD_REQUEST", 'deadLetter is "a b", expected ^[\\w.:-]{1,128}$'],
   ["define", [{ queue: "q", depthMax: -1 }], "BAD_REQUEST", "depthMax is -1, expected at least 0"],
   ["define", [{ queue: "q", bytesMax: 0.5 }], "BAD_REQUEST", "bytesMax is 0.5, expected an int"],

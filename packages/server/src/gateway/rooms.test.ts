@@ -247,6 +247,8 @@ describe("members", () => {
     await ann.ask("join", { room: "kitchen" });
     expect(await ann.ask("add", { room: "kitchen", member: { user: "bob" } })).toEqual({ ok: true });
     expect(await ann.ask("add", { room: "kitchen", member: { queue: "orders" } })).toEqual({ ok: true });
+    const replies = await ann.ask("add", { room: "kitchen", member: { queue: `reply:${"a".repeat(20)}` } });
+    expect(replies.error).toMatchObject({ code: "BAD_REQUEST", message: expect.stringContaining("a reply queue") });
     expect(await ann.ask("members", { room: "kitchen" })).toMatchObject({
       ok: true,
       items: [
