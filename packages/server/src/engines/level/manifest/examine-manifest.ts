@@ -9,8 +9,8 @@ import { readVersionEdit, type VersionEdit } from "./version-edit.js";
 /** Somebody else may be writing it; then LevelDB says that it is locked. */
 const LOOKS_MAX = 10;
 
-const NOTHING: Manifest = { tables: [] };
-const NO_CURRENT: Manifest = { tables: [], damage: "CURRENT is missing or does not name a manifest" };
+const NOTHING: Manifest = { tables: new Map() };
+const NO_CURRENT: Manifest = { tables: new Map(), damage: "CURRENT is missing or does not name a manifest" };
 
 /** The end of a manifest that was being written when power was lost. */
 export interface ManifestTail {
@@ -22,8 +22,8 @@ export interface ManifestTail {
 
 /** What was found out about a manifest; neither damage nor a tail: it is as it should be. */
 export interface Manifest {
-  /** The files of the tables that it speaks of. */
-  readonly tables: readonly string[];
+  /** The files of the tables that it speaks of, with the bytes that it says they have. */
+  readonly tables: FileSizes;
   /** What it says cannot be relied on, and why. */
   readonly damage?: string;
   /** Its last record did not count yet, and is not whole, or what it speaks of is not there. */

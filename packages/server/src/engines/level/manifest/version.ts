@@ -30,9 +30,9 @@ export class Version {
     this.#lastSequence = lastSequence ?? this.#lastSequence;
   }
 
-  /** The names of its tables. */
-  get tables(): readonly string[] {
-    return [...this.#tables.keys()].map((number) => nameOf(number, "ldb"));
+  /** Its tables by name, with the bytes that each has. */
+  get tables(): FileSizes {
+    return new Map([...this.#tables].map(([number, bytes]) => [nameOf(number, "ldb"), bytes]));
   }
 
   /** What keeps it from being all there, in a few words; undefined when nothing does. */

@@ -7,7 +7,7 @@ export async function examineTables(directory: string): Promise<readonly Damaged
   const reader = new TableReader(directory);
   const found: DamagedTable[] = [];
   const manifest = await ifThere(examineManifest(directory));
-  for (const name of manifest?.tables ?? []) {
+  for (const name of manifest?.tables.keys() ?? []) {
     const { damaged } = await reader.examine(name);
     if (damaged !== undefined) found.push(damaged);
   }

@@ -63,7 +63,7 @@ export class TablePatrol {
     const { tables } = await examineManifest(directory).catch(() => NO_TABLES);
     const reader = new TableReader(directory);
     let read = 0;
-    for (const name of tables) {
+    for (const name of tables.keys()) {
       const { bytes, damaged } = await reader.examine(name).catch(() => NOT_READ);
       if (this.#isOver) return;
       if (damaged !== undefined) {
@@ -89,5 +89,5 @@ export class TablePatrol {
   }
 }
 
-const NO_TABLES = { tables: [] };
+const NO_TABLES = { tables: new Map<string, number>() };
 const NOT_READ = { bytes: 0, damaged: undefined };

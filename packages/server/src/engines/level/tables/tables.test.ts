@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -108,6 +108,20 @@ describe("LevelDB's tables", () => {
     // A block has 4 KiB: some 50 of them. The filter and the places of blocks are the rest.
     expect(Math.min(...left)).toBeGreaterThan(KEYS - 60);
     expect(left.filter((count) => count < KEYS).length).toBeGreaterThan(MENDED / 2);
+  });
+
+  it("have nothing any more when they were cut, and can be read", async () => {
+    const { size } = statSync(tableIn(directory));
+    for (const left of [0, 1, Math.floor(size / 2), size - 1]) {
+      const path = join(parent, "cut");
+      rmSync(path, { recursive: true, force: true });
+      cpSync(directory, path, { recursive: true });
+      truncateSync(tableIn(path), left);
+      await expect(opened(path)).rejects.toThrow(`has ${left} bytes of ${size}`);
+      expect(await mendTables(path)).toBe(1);
+      expect(await examineTables(path)).toEqual([]);
+      expect(await numbersIn(path)).toEqual(new Set());
+    }
   });
 
   it("have nothing any more when it cannot be said where their blocks are, and lose only a filter when that is damaged", async () => {
