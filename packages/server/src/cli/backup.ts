@@ -10,7 +10,8 @@ import { bytes as shown } from "./table.js";
 
 const HELP = `
 A consistent copy of everything that the server stores, in all namespaces, while it goes on. The file is written here, under
-its name only once it is whole, in place of one that had it; holdfast restore makes a directory of it.
+its name only once it is whole, in place of one that had it; holdfast restore makes a directory of it. One backup at a time: the server
+gives up one that nobody went on with for a minute.
 Where the server asks for tokens only an operator may, in the namespace of administrators: --namespace /admin.
 
 Examples:

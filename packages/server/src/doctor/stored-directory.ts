@@ -11,7 +11,7 @@ import { recordsFrom } from "../engines/level/journal/recover.js";
 import { isUnfinished } from "../engines/level/unfinished.js";
 import type { Store, StoreSnapshot } from "../store.js";
 
-/** What a directory has, journal included. The journal is read and not moved, so looking changes nothing of what is there. */
+/** What a directory has, journal included. The journal is read and not moved, so looking changes nothing of what is stored; LevelDB makes tables of its logs when it is opened. */
 export interface StoredDirectory {
   readonly snapshot: StoreSnapshot;
   /** Records of the journal that LevelDB may not have. */
