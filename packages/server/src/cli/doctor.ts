@@ -6,7 +6,8 @@ import { bytes, table } from "./table.js";
 const HELP = `
 Reads all that a stopped server has stored, and says what is damaged or does not add up: every block and its CRC, the chain of
 blocks, entries that belong to nothing, and the counts of every queue and room against what is there. It changes nothing that
-is stored (LevelDB may put it into new files, so the directory must be one that can be written), unless --mend is given: then counts are written as found, and what is damaged is taken out; what is lost by that is said.
+is stored (LevelDB may put it into new files, so the directory must be one that can be written), unless --mend is given:
+then counts are written as found, and what is damaged is taken out; what is lost by that is said.
 Before that the directory is copied beside itself. Exit code 1: something was found, and not all of it was mended.
 
 Examples:
