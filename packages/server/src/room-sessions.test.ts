@@ -40,6 +40,7 @@ class Engine {
 class Sink implements RoomSink {
   readonly messageEffort = 1;
   readonly ends: boolean[] = [];
+  readonly refusals: string[] = [];
 
   hasRoom(): boolean {
     return true;
@@ -49,7 +50,9 @@ class Sink implements RoomSink {
 
   deliver(): void {}
 
-  refused(): void {}
+  refused(_session: RoomSession, { code }: HoldfastError): void {
+    this.refusals.push(code);
+  }
 
   ended(_session: RoomSession, replaced: boolean): void {
     this.ends.push(replaced);
@@ -136,5 +139,20 @@ describe("RoomSessions", () => {
     expect(await sessions.join(other, "kitchen", "new")).toBe(50);
     sessions.retry(other);
     expect(engine.attaching).toHaveLength(5);
+  });
+
+  it("tells a refusal once, also when the engine was away before", async () => {
+    const { engine, sessions, session, sink } = open();
+    sessions.onState(new Error("disk"));
+    engine.attaching[0]?.reject(new HoldfastError("ENGINE_UNAVAILABLE", "stopped"));
+    await session.entering;
+    expect(sink.refusals).toEqual([]);
+    sessions.onState(undefined);
+    engine.attaching[1]?.reject(new HoldfastError("TOO_LARGE", "too many devices"));
+    await session.entering;
+    sessions.retry(session);
+    engine.attaching[2]?.reject(new HoldfastError("TOO_LARGE", "too many devices"));
+    await session.entering;
+    expect(sink.refusals).toEqual(["TOO_LARGE"]);
   });
 });

@@ -1,4 +1,4 @@
-import { HoldfastError } from "holdfast-client/protocol";
+import { type ErrorCode, HoldfastError } from "holdfast-client/protocol";
 import type { Log } from "./log.js";
 import { RoomDispatcher } from "./room-dispatcher.js";
 import type { DeviceAddress, JoinFrom, RoomEngine, RoomSettleRun } from "./room-engine.js";
@@ -126,15 +126,15 @@ export class RoomSessions {
 
   #notEntered(session: RoomSession, error: unknown): void {
     if (session.over) return;
-    const isNews = session.error === undefined;
+    const before = codeOf(session.error);
     session.error = error;
-    const refusal = error instanceof HoldfastError ? error : undefined;
-    if (refusal?.code === "ENGINE_UNAVAILABLE" || refusal?.code === "UNKNOWN") {
+    const code = codeOf(error);
+    if (code === "ENGINE_UNAVAILABLE" || code === "UNKNOWN") {
       this.#strand(session);
       return;
     }
     this.#log.warn(`device ${session.address.device} of ${session.address.user} was not attached: ${String(error)}`);
-    if (refusal !== undefined && isNews) session.sink.refused(session, refusal);
+    if (error instanceof HoldfastError && code !== before) session.sink.refused(session, error);
   }
 
   #strand(session: RoomSession): void {
@@ -162,3 +162,5 @@ export class RoomSessions {
     });
   }
 }
+
+const codeOf = (error: unknown): ErrorCode | undefined => (error instanceof HoldfastError ? error.code : undefined);
