@@ -211,3 +211,12 @@ export function settleInUnansweredJoin(story: RoomStory): void {
   story.durable().crash();
   story.come(AGAIN);
 }
+
+/** Then messages 1 to `count` are emitted, and Ann's phone has them. */
+export function heard(story: RoomStory, count: number): RoomStory {
+  for (let sequence = 1; sequence <= count; sequence++) {
+    story.emit(`m${sequence}`);
+    story.hear(PHONE, sequence);
+  }
+  return story;
+}

@@ -4,6 +4,7 @@ import type { Page, QueueAddress } from "./engine.js";
 import { Existence } from "./existence.js";
 import type { Log } from "./log.js";
 import type { OpenBytes } from "./open-bytes.js";
+import { assertStays } from "./options.js";
 import { Presence } from "./presence.js";
 import { Receipts } from "./receipts.js";
 import type {
@@ -18,7 +19,6 @@ import type {
   RoomStats,
   RoomTarget,
 } from "./room-engine.js";
-import { assertStays } from "./options.js";
 import type { RoomOptionsChange } from "./room-options.js";
 import type { RoomSession } from "./room-session.js";
 import { RoomSessions } from "./room-sessions.js";

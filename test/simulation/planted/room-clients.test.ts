@@ -1,22 +1,12 @@
-import { AGAIN, beginRemotely, PHONE, type RoomStory } from "../room-story.js";
+import { AGAIN, beginRemotely, heard, PHONE } from "../room-story.js";
 import { testCaught } from "./bug.js";
-
-/** And she has messages 1 to `count`. */
-function heard(count: number): RoomStory {
-  const story = beginRemotely();
-  for (let sequence = 1; sequence <= count; sequence++) {
-    story.emit(`m${sequence}`);
-    story.hear(PHONE, sequence);
-  }
-  return story;
-}
 
 testCaught("what devices say themselves", [
   [
     "a message that the device left unanswered, and that a new connection passes over",
     "skipped",
     () => {
-      const story = heard(2);
+      const story = heard(beginRemotely(), 2);
       story.tryToAck(PHONE, 2);
       story.go(PHONE);
       story.come(AGAIN, "remote");
@@ -27,7 +17,7 @@ testCaught("what devices say themselves", [
     "a message that comes again on the connection on which its acknowledgement surely arrived",
     "again",
     () => {
-      const story = heard(1);
+      const story = heard(beginRemotely(), 1);
       story.ack(PHONE, 1);
       story.hear(PHONE, 1, { redelivered: true });
       story.tryToAck(PHONE, 1);
@@ -38,7 +28,7 @@ testCaught("what devices say themselves", [
     "a cursor that was not written long after an acknowledgement surely arrived",
     "again",
     () => {
-      const story = heard(1);
+      const story = heard(beginRemotely(), 1);
       story.ack(PHONE, 1);
       story.wait(2_500).crash();
       story.come(AGAIN, "remote");
@@ -51,7 +41,7 @@ testCaught("what devices say themselves", [
     "a message that was given up although it can not have been sent five times",
     "false-gap",
     () => {
-      const story = heard(1);
+      const story = heard(beginRemotely(), 1);
       story.go(PHONE);
       story.come(AGAIN, "remote");
       story.gap(AGAIN, 1, 1, "attempts");

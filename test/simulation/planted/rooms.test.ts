@@ -1,24 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { check } from "../checker.js";
-import { AGAIN, BAR, begin, KITCHEN, PHONE, type RoomStory, settleInJoin, settleInUnansweredJoin } from "../room-story.js";
+import { AGAIN, BAR, begin, heard, KITCHEN, PHONE, settleInJoin, settleInUnansweredJoin } from "../room-story.js";
 import { testCaught } from "./bug.js";
-
-/** And she has messages 1 to `count`. */
-function heard(count: number): RoomStory {
-  const story = begin();
-  for (let sequence = 1; sequence <= count; sequence++) {
-    story.emit(`m${sequence}`);
-    story.hear(PHONE, sequence);
-  }
-  return story;
-}
 
 testCaught("what devices get", [
   [
     "a cursor that passes an unsettled message",
     "skipped",
     () => {
-      const story = heard(2);
+      const story = heard(begin(), 2);
       story.ack(PHONE, 2);
       story.go(PHONE);
       story.come(AGAIN);
@@ -76,7 +66,7 @@ testCaught("what devices get", [
     "a message that comes again behind a cursor that was written",
     "again",
     () => {
-      const story = heard(1);
+      const story = heard(begin(), 1);
       story.ack(PHONE, 1);
       story.durable().crash();
       story.come(AGAIN);
@@ -88,7 +78,7 @@ testCaught("what devices get", [
     "a settled message that comes again in its session",
     "again",
     () => {
-      const story = heard(2);
+      const story = heard(begin(), 2);
       story.ack(PHONE, 2);
       story.wait(40_000).hear(PHONE, 2, { redelivered: true });
       return story;
@@ -192,7 +182,7 @@ testCaught("what devices get", [
     "a session that was replaced, and settles",
     "stale-accepted",
     () => {
-      const story = heard(1);
+      const story = heard(begin(), 1);
       story.come(AGAIN);
       story.go(PHONE, "replaced");
       story.ack(PHONE, 1);
@@ -203,7 +193,7 @@ testCaught("what devices get", [
     "messages that come again before their time",
     "early-retry",
     () => {
-      const story = heard(1);
+      const story = heard(begin(), 1);
       story.wait(29_999).hear(PHONE, 1, { redelivered: true });
       return story;
     },
@@ -212,7 +202,7 @@ testCaught("what devices get", [
     "messages in hand that come again though nothing was nacked",
     "early-retry",
     () => {
-      const story = heard(2);
+      const story = heard(begin(), 2);
       story.hear(PHONE, 2, { redelivered: true });
       return story;
     },
@@ -221,7 +211,7 @@ testCaught("what devices get", [
     "a sixth delivery",
     "too-often",
     () => {
-      const story = heard(1);
+      const story = heard(begin(), 1);
       for (let delivery = 2; delivery <= 6; delivery++) {
         story.nack(PHONE, 1, 0);
         story.hear(PHONE, 1, { redelivered: true });
@@ -233,7 +223,7 @@ testCaught("what devices get", [
     "the delay of a nack ignored",
     "early-retry",
     () => {
-      const story = heard(1);
+      const story = heard(begin(), 1);
       story.nack(PHONE, 1, 5_000);
       story.wait(4_999).hear(PHONE, 1, { redelivered: true });
       return story;
@@ -253,7 +243,7 @@ testCaught("what devices get", [
     "a second delivery that says it is the first",
     "false-redelivered",
     () => {
-      const story = heard(1);
+      const story = heard(begin(), 1);
       story.wait(30_000).hear(PHONE, 1);
       return story;
     },
@@ -284,13 +274,13 @@ testCaught("what devices get", [
     "a settlement that a room takes after it was removed",
     "stale-accepted",
     () => {
-      const story = heard(1);
+      const story = heard(begin(), 1);
       story.removeRoom();
       story.ack(PHONE, 1);
       return story;
     },
   ],
-  ["more than a device may have", "window", () => heard(257)],
+  ["more than a device may have", "window", () => heard(begin(), 257)],
   [
     "more than a device may have behind what it settled while a join was under way",
     "window",
@@ -328,7 +318,7 @@ testCaught("what devices get", [
 
 describe("the checker allows", () => {
   it("what may happen to devices", () => {
-    const story = heard(3);
+    const story = heard(begin(), 3);
     story.nack(PHONE, 2, 5_000);
     story.wait(5_000).hear(PHONE, 2, { redelivered: true });
     story.ack(PHONE, 1);

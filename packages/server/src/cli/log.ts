@@ -25,9 +25,8 @@ export function openLog(): Log {
     });
     return { logger: pino({ base: null }, stream), flush: async () => undefined };
   }
-  const destination = openDestination();
-  const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination.stream);
-  return { logger, flush: () => destination.flush() };
+  const { stream, flush } = openDestination();
+  return { logger: pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream), flush };
 }
 
 /** Standard output, however it fares: where it is full or nobody reads it, lines wait, are tried again with the next one, and are dropped in the end. */

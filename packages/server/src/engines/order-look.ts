@@ -1,5 +1,5 @@
 import { Block } from "../core/block.js";
-import type { ChainCensus, Chains } from "../core/chains.js";
+import type { ChainCensus } from "../core/chains.js";
 import { BLOCKED } from "../core/held-message.js";
 import * as keys from "../core/keys.js";
 import type { Queue } from "../core/queue.js";
@@ -13,16 +13,16 @@ const BLOCKS_MAX = 4_096;
 
 /**
  * What waits behind others in a queue with an order. The chains know it of what consumers came to; of the log behind that
- * a stretch is looked through, from memory or from the store. What lies beyond is taken for ready. What was read holds as long as the
- * queue has the same chains: a purge begins new ones.
+ * a stretch is looked through, from memory or from the store. What lies beyond is taken for ready. The chains
+ * are those of the moment of the question: a purge begins new ones.
  */
 export class OrderLook {
   readonly #queue: Queue;
   /** Blocks of the log that follow those in memory, and what tells that they still do, unchanged. */
   readonly #stored: readonly Block[];
-  readonly #found: Place;
+  readonly #found: string;
 
-  private constructor(queue: Queue, stored: readonly Block[], found: Place) {
+  private constructor(queue: Queue, stored: readonly Block[], found: string) {
     this.#queue = queue;
     this.#stored = stored;
     this.#found = found;
@@ -95,8 +95,7 @@ export class OrderLook {
   /** Messages of the log that nobody came to, as far as it is looked through. */
   *#log(): Generator<{ readonly block: BlockInMemory; readonly index: number }> {
     const { window, cursor } = this.#queue;
-    const { chains, place } = placeOf(this.#queue);
-    const stored = chains === this.#found.chains && place === this.#found.place ? this.#stored : [];
+    const stored = placeOf(this.#queue) === this.#found ? this.#stored : [];
     for (const block of [...window, ...stored]) {
       if (!isInMemory(block)) continue;
       for (let index = Math.max(0, cursor - block.first); index < block.count; index++) {
@@ -116,15 +115,7 @@ type BlockInMemory = Block & { readonly bytes: Uint8Array };
 const isInMemory = (block: Block): block is BlockInMemory => block.bytes !== undefined;
 
 /** Changes when the window does, or when something behind it goes without being leased. */
-const placeOf = ({ chains, windowEnd, purgedBelow, counts }: Queue): Place => ({
-  chains,
-  place: [windowEnd, purgedBelow, counts.dead, counts.expired].join(),
-});
-
-interface Place {
-  readonly chains: Chains | undefined;
-  readonly place: string;
-}
+const placeOf = ({ windowEnd, purgedBelow, counts }: Queue): string => [windowEnd, purgedBelow, counts.dead, counts.expired].join();
 
 function blocksOf(entries: readonly Entry[], bitmaps: readonly Entry[]): Block[] {
   const settled = new Map(bitmaps.map(([key, value]) => [keys.positionOf(key), value]));

@@ -55,5 +55,5 @@ export const GAP_EVENT = "holdfast:gap";
 export const PRESENCE_EVENT = "holdfast:presence";
 export const RECEIPTS_EVENT = "holdfast:receipts";
 export const REPLACED_EVENT = "holdfast:replaced";
-/** The last thing that a client hears which is cut: why. Or, with the name of its device, why that gets nothing. */
+/** The last thing that a client hears which is cut: why. Or why its device gets nothing, and stays connected. */
 export const REFUSED_EVENT = "holdfast:refused";

@@ -6,7 +6,8 @@ import { errorReply } from "../error-reply.js";
 import { Refusals } from "../limits/refusals.js";
 import { Door } from "./door.js";
 import { isLarger } from "./handshake-bytes.js";
-import { createHttpServer, OpenSockets } from "./http-server.js";
+import { createHttpServer } from "./http-server.js";
+import { OpenSockets } from "./open-sockets.js";
 import {
   resolveTransport,
   TRANSPORT_REFUSALS,

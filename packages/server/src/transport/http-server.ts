@@ -16,22 +16,6 @@ const SPARE_CONNECTIONS = 1_000;
 
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** The sockets of an HTTP server, also those that said nothing yet or speak WebSocket by now, which Node does not end with it. */
-export class OpenSockets {
-  readonly #sockets = new Set<Socket>();
-
-  constructor(http: HttpServer) {
-    http.on("connection", (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once("close", () => this.#sockets.delete(socket));
-    });
-  }
-
-  destroy(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-}
-
 /** An HTTP server that gives nobody for ever to say what they want, and has so many connections. */
 export function createHttpServer(settings: TransportSettings, refusals: Refusals<TransportRefusal>, answer: RequestListener): HttpServer {
   const { limits, tls } = settings;
