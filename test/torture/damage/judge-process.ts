@@ -15,22 +15,32 @@ const SAID_MAX = 2_000;
 /** Judges damaged stores in a process of its own: LevelDB ends it where what it reads contradicts itself. */
 export class JudgeProcess {
   readonly #whole: () => string;
+  readonly #unfinished: (() => string) | undefined;
   #child: ChildProcess | undefined;
   #said = "";
 
-  /** @param whole lays out the store as it is before it is damaged, and gives its directory */
-  constructor(whole: () => string) {
+  /**
+   * @param whole lays out the store as it is before it is damaged, and gives its directory
+   * @param unfinished lays it out without the last commit, if that may be missing
+   */
+  constructor(whole: () => string, unfinished?: () => string) {
     this.#whole = whole;
+    this.#unfinished = unfinished;
   }
 
   /** @param damaged lays out the damaged store, and gives its directory */
   async judge(damaged: () => string): Promise<Judgement> {
     if (this.#child === undefined) {
       this.#child = this.#start();
-      const { outcome } = await this.#ask({ whole: this.#whole() });
-      if (outcome !== "harmless") throw new Error("the store cannot be read before it is damaged");
+      await this.#read({ whole: this.#whole() });
+      if (this.#unfinished !== undefined) await this.#read({ unfinished: this.#unfinished() });
     }
     return this.#ask({ damaged: damaged() });
+  }
+
+  async #read(question: DamageQuestion): Promise<void> {
+    const { outcome } = await this.#ask(question);
+    if (outcome !== "harmless") throw new Error("the store cannot be read before it is damaged");
   }
 
   #start(): ChildProcess {

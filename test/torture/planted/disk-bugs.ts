@@ -38,6 +38,18 @@ export const DISK_BUGS: readonly PlantedBug[] = [
     caught: { by: "power", finds: /lost:/ },
   },
   {
+    bug: "a file's length noted before its sync",
+    edits: [
+      {
+        file: JOURNAL,
+        find: "    await active.file.sync();\n    if (this.#sizes.isPassedBy(active.file)) await this.#mover.inTurn(() => this.#sizes.note(active.file));",
+        replace:
+          "    if (this.#sizes.isPassedBy(active.file)) await this.#mover.inTurn(() => this.#sizes.note(active.file));\n    await active.file.sync();",
+      },
+    ],
+    caught: { by: "power", finds: /does not open/ },
+  },
+  {
     bug: "a record without a check of its CRC",
     edits: [
       {

@@ -5,6 +5,7 @@ import { assertReadable, createStoreBelow } from "../engines/level/create-level-
 import { ifThere } from "../engines/level/if-there.js";
 import { JournaledSnapshot } from "../engines/level/journal/journaled-snapshot.js";
 import { readMark } from "../engines/level/journal/mark.js";
+import { NotedSizes } from "../engines/level/journal/noted-sizes.js";
 import { openFiles } from "../engines/level/journal/open-files.js";
 import { textOf } from "../engines/level/journal/overlay.js";
 import { recordsFrom } from "../engines/level/journal/recover.js";
@@ -60,6 +61,7 @@ async function readJournal(base: Store, directory: string): Promise<Journal> {
     if (mark === undefined) return { changes, records, damage: undefined };
     const files = await openFiles({ directory, fileBytes: undefined, create: false });
     try {
+      new NotedSizes(base).check(files);
       for (const { record } of recordsFrom(files, mark)) {
         records++;
         for (const { key, value } of record.writes) changes.set(textOf(key), value);

@@ -18,7 +18,7 @@ export class FragileContent {
 
   write(bytes: Uint8Array, position: number): void {
     const end = position + bytes.length;
-    if (end > this.cached.length) this.cached = Buffer.concat([this.cached, Buffer.alloc(end - this.cached.length)]);
+    this.cached = grown(this.cached, end);
     this.cached.set(bytes, position);
     for (let sector = Math.floor(position / SECTOR_BYTES); sector * SECTOR_BYTES < end; sector++) {
       this.#dirty.add(sector);
@@ -41,10 +41,11 @@ export class FragileContent {
   /** Any of the orphaned sectors are read from the disk again. */
   evict(): void {
     const chance = this.#random();
-    this.#grow(this.cached.length);
+    // Only the cache knows yet that the file grew: what lies past its end on disk is read as zeros.
+    const onDisk = grown(this.#durable, this.cached.length);
     for (const sector of this.#orphaned) {
       if (this.#random() >= chance) continue;
-      this.#copy(sector, this.#durable, this.cached);
+      this.#copy(sector, onDisk, this.cached);
       this.#orphaned.delete(sector);
     }
   }
@@ -61,10 +62,13 @@ export class FragileContent {
   }
 
   #grow(size: number): void {
-    if (size > this.#durable.length) this.#durable = Buffer.concat([this.#durable, Buffer.alloc(size - this.#durable.length)]);
+    this.#durable = grown(this.#durable, size);
   }
 
   #copy(sector: number, from: Buffer, to: Buffer): void {
     from.copy(to, sector * SECTOR_BYTES, sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
   }
 }
+
+const grown = (content: Buffer<ArrayBuffer>, size: number): Buffer<ArrayBuffer> =>
+  size > content.length ? Buffer.concat([content, Buffer.alloc(size - content.length)]) : content;

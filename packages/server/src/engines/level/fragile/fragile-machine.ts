@@ -35,7 +35,7 @@ export class FragileMachine {
     const [a, b] = this.#contents;
     return {
       base: new StoreBelow(process, this.#below),
-      files: [new ProcessFile(process, a), new ProcessFile(process, b)],
+      files: [new ProcessFile(process, a, "journal-a"), new ProcessFile(process, b, "journal-b")],
       blobs: new FragileBlobs(process, this.#names),
     };
   }
@@ -68,13 +68,15 @@ export class FragileMachine {
 
 /** A file as a process has it open. */
 class ProcessFile implements JournalFile {
+  readonly name: string;
   readonly bytesMax = FILE_BYTES;
   readonly #process: Process;
   readonly #content: FragileContent;
 
-  constructor(process: Process, content: FragileContent) {
+  constructor(process: Process, content: FragileContent, name: string) {
     this.#process = process;
     this.#content = content;
+    this.name = name;
   }
 
   get size(): number {

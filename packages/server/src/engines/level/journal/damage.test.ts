@@ -8,6 +8,8 @@ import { JournaledStore } from "./journaled-store.js";
 import { ALIGNMENT, HEADER_BYTES, RecordPacker, recordBytes } from "./record.js";
 
 const FILE_BYTES = 8_192;
+/** Where the store below has how long the files were. */
+const NOTES = { from: Buffer.of(0x00, 0x03), to: Buffer.of(0x00, 0x04) };
 const ALL = { from: Buffer.of(0x00), to: Buffer.of(0xff), entriesMax: 10_000, bytesMax: 10_000_000 };
 
 let directory = "";
@@ -80,10 +82,10 @@ describe("a journal that was damaged", () => {
     const whole = readFileSync(file());
     const missing = (number: number): string => `the journal is damaged: record ${number} is missing at the end, expected all before 3`;
     for (const end of [0, HEADER_BYTES, before - 1]) {
-      writeFileSync(file(), whole.subarray(0, end));
+      writeFileSync(file(), Buffer.from(whole).fill(0, end));
       await expect(reopened(base), `cut at ${end}`).rejects.toThrow(missing(1));
     }
-    writeFileSync(file(), whole.subarray(0, before));
+    writeFileSync(file(), Buffer.from(whole).fill(0, before));
     await expect(reopened(base)).rejects.toThrow(missing(2));
     writeFileSync(file(), Buffer.from(whole).fill(0xff, before));
     await expect(reopened(base)).rejects.toThrow(missing(2));
@@ -99,6 +101,47 @@ describe("a journal that was damaged", () => {
     await store.close();
     for (const name of ["journal-a", "journal-b"]) writeFileSync(file(name), Buffer.alloc(FILE_BYTES));
     await expect(reopened(crashed)).rejects.toThrow(/the journal is damaged: record \d+ is missing at the end, expected all before \d+/);
+  });
+
+  test("is not opened after a crash when a file is shorter than it was, whatever it has", async () => {
+    const base = new MemoryStore();
+    const store = await opened(base);
+    await store.write([put(1, "one")]);
+    const crashed = await copyOf(base);
+    await store.close();
+    const whole = readFileSync(file());
+    for (const bytes of [0, HEADER_BYTES, usedBytes(), whole.length - 1]) {
+      writeFileSync(file(), whole.subarray(0, bytes));
+      const cut = `the journal is damaged: journal-a has ${bytes} bytes, expected ${whole.length} or more`;
+      for (let time = 0; time < 2; time++) await expect(reopened(crashed), `${bytes} bytes`).rejects.toThrow(cut);
+    }
+    writeFileSync(file(), whole);
+    expect(await reopened(crashed)).toEqual(["0=first", "1=one"]);
+  });
+
+  test("is not opened after a crash when the file is shorter that was grown last", async () => {
+    const base = new MemoryStore();
+    const store = await opened(base);
+    while (readFileSync(file("journal-b")).length === 0) await store.write([put(1, "x".repeat(500))]);
+    const crashed = await copyOf(base);
+    await store.close();
+    writeFileSync(file("journal-b"), "");
+    await expect(reopened(crashed)).rejects.toThrow(/the journal is damaged: journal-b has 0 bytes, expected \d+ or more/);
+  });
+
+  test("of a program that did not note how long its files were is opened, and its files are noted as they are used", async () => {
+    const base = new MemoryStore();
+    const store = await opened(base);
+    await store.write([put(1, "one")]);
+    await store.close();
+    const before = await copyOf(base);
+    await before.clear([NOTES]);
+    const later = await opened(before);
+    await later.write([put(2, "two")]);
+    const crashed = await copyOf(before);
+    await later.close();
+    writeFileSync(file(), "");
+    await expect(reopened(crashed)).rejects.toThrow("the journal is damaged: journal-a has 0 bytes, expected");
   });
 
   test("is opened after lives that were closed and crashed in turn", async () => {

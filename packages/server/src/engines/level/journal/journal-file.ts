@@ -1,4 +1,5 @@
 import { closeSync, constants, fdatasync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { basename } from "node:path";
 import { promisify } from "node:util";
 import { isDiskFull } from "../disk-full.js";
 import { type Identity, leadsTo } from "../leads-to.js";
@@ -10,6 +11,8 @@ const fdatasyncAsync = promisify(fdatasync);
 
 /** One file of the journal: filled from its beginning to its end, then used again. */
 export interface JournalFile {
+  /** Without its directory. */
+  readonly name: string;
   readonly size: number;
   /** It is never longer, except when it was already. */
   readonly bytesMax: number;
@@ -45,6 +48,10 @@ export class DiskJournalFile implements JournalFile {
     this.#path = path;
     this.#identity = { dev, ino };
     this.#allocated = size;
+  }
+
+  get name(): string {
+    return basename(this.#path);
   }
 
   get size(): number {

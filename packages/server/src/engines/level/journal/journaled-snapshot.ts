@@ -1,9 +1,10 @@
 import type { Entry, ReadRange, StoreSnapshot } from "../../../store.js";
 import { MARK_TEXT } from "./mark.js";
 import { merged } from "./merged.js";
+import { isNoteOfSize } from "./noted-sizes.js";
 import { lowerBound, textOf } from "./overlay.js";
 
-/** What a journal said at one moment, over a snapshot of the store below it. The journal's own mark is not part of it. */
+/** What a journal said at one moment, over a snapshot of the store below it. What the journal has there for itself is not part of it. */
 export class JournaledSnapshot implements StoreSnapshot {
   readonly #below: StoreSnapshot;
   readonly #changes: ReadonlyMap<string, Uint8Array | undefined>;
@@ -19,7 +20,7 @@ export class JournaledSnapshot implements StoreSnapshot {
   async read(range: ReadRange): Promise<readonly Entry[]> {
     const hides = (key: Uint8Array): boolean => {
       const text = textOf(key);
-      return text === MARK_TEXT || this.#changes.has(text);
+      return text === MARK_TEXT || isNoteOfSize(text) || this.#changes.has(text);
     };
     return merged(this.#changesIn(range), await this.#below.read({ ...range, hides }), range);
   }

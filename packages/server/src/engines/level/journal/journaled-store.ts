@@ -7,6 +7,7 @@ import { JournaledSnapshot } from "./journaled-snapshot.js";
 import { type Mark, readMark, writeOfMark } from "./mark.js";
 import { merged } from "./merged.js";
 import { Mover } from "./mover.js";
+import { NotedSizes } from "./noted-sizes.js";
 import { type JournalFiles, openFiles } from "./open-files.js";
 import { Overlay, textOf } from "./overlay.js";
 import { Overlays } from "./overlays.js";
@@ -56,6 +57,7 @@ export class JournaledStore implements Store {
   readonly #passed: (bytes: number) => void;
   readonly #overlays: Overlays;
   readonly #mover: Mover;
+  readonly #sizes: NotedSizes;
   #secret: Uint8Array = Buffer.alloc(0);
   #packer = new RecordPacker(this.#secret);
   /** What the store below has: of a new store only the first commit puts one there. */
@@ -80,6 +82,7 @@ export class JournaledStore implements Store {
     this.#fileBytes = options.fileBytes;
     this.#overlays = new Overlays(options.directory);
     this.#mover = new Mover(options.base, this.#overlays, options.movedBytes);
+    this.#sizes = new NotedSizes(options.base);
     this.#openFiles = options.openFiles ?? openFiles;
     this.#assertReadable = options.assertReadable ?? (() => undefined);
     this.#passed = options.passed ?? (() => undefined);
@@ -96,6 +99,7 @@ export class JournaledStore implements Store {
       this.#assertSame(mark);
       // Where there is a mark the files were there before it. An empty one in place of a missing one would hide what was lost.
       files = await this.#openFiles({ directory: this.#directory, fileBytes: this.#fileBytes, create: mark === undefined });
+      this.#sizes.check(files);
       this.#marked = mark;
       await this.#recover(files, mark ?? { next: 1, secret: randomBytes(SECRET_BYTES), end: 1 });
     } catch (error) {
@@ -229,6 +233,7 @@ export class JournaledStore implements Store {
     const record = this.#packer.pack(this.#next, writes, bytes, starts);
     active.file.write(record, active.end);
     await active.file.sync();
+    if (this.#sizes.isPassedBy(active.file)) await this.#mover.inTurn(() => this.#sizes.note(active.file));
     this.#next++;
     active.take(writes, starts);
     active.end += bytes;

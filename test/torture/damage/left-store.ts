@@ -5,13 +5,16 @@ import type { CrashedFile } from "../power/recorded-disk.js";
 import { queueOf } from "../queues.js";
 import { Round } from "../round.js";
 
-/** Of each of two lives: one that is killed, and one that is stopped, whose last records are in the journal alone. */
+/** Of each of two lives: one that is killed, and one whose last records are in the journal alone. */
 const LOAD_MS = 1_000;
 /** They hold nothing. */
 const IGNORED = /^(LOCK|LOG|LOG\.old|reserve)$/;
 
-/** The files of a stopped server with a backlog, delayed messages, dead letters and blocks that are settled in part. */
-export async function stoppedStore(directory: string, seed: number): Promise<CrashedFile[]> {
+/** How the last life of a store ended. */
+export type End = "stopped" | "killed";
+
+/** The files that a server left, with a backlog, delayed messages, dead letters and blocks that are settled in part. */
+export async function leftStore(directory: string, seed: number, end: End): Promise<CrashedFile[]> {
   const queues = [queueOf("orders", { maxAttempts: 2 }), queueOf("bills", { ordering: "key", maxAttempts: 2 })];
   const round = await Round.begin({ directory, seed, queues });
   try {
@@ -32,8 +35,9 @@ export async function stoppedStore(directory: string, seed: number): Promise<Cra
     await round.kill();
     await round.start();
     await pause(LOAD_MS);
+    if (end === "killed") await round.kill();
     await Promise.all(round.clients.map((client) => client.kill()));
-    await round.stopServer();
+    if (end === "stopped") await round.stopServer();
     const names = readdirSync(round.data).filter((name) => !IGNORED.test(name));
     return names.map((name) => ({ name, identity: name, bytes: readFileSync(join(round.data, name)) }));
   } finally {
