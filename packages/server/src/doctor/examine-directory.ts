@@ -1,5 +1,6 @@
 import { cp, rename, rm } from "node:fs/promises";
 import { createLevelStore, createStoreBelow } from "../engines/level/create-level-store.js";
+import { mendJournal } from "../engines/level/journal/mend-journal.js";
 import { examineLogs } from "../engines/level/logs/examine-logs.js";
 import { examineTables } from "../engines/level/tables/examine-tables.js";
 import { mendTables } from "../engines/level/tables/mend-tables.js";
@@ -8,6 +9,7 @@ import type { Write } from "../store.js";
 import { examine } from "./examine.js";
 import type { Examination, Finding } from "./finding.js";
 import { openStoredDirectory } from "./stored-directory.js";
+import { readJournal } from "./stored-journal.js";
 
 /** Looks through the directory of a stopped server and changes nothing of what it says. */
 export async function examineDirectory(directory: string): Promise<Examination> {
@@ -22,7 +24,10 @@ export async function examineDirectory(directory: string): Promise<Examination> 
     if (journalDamage === undefined) return { ...examination, journalRecords, findings };
     // What is found beside it may be due to that alone, so nothing of it is mended.
     const besides = findings.map(({ of, what }) => ({ ...(of !== undefined && { of }), what }));
-    const ofJournal = { what: `${journalDamage}; what LevelDB has without it was looked at` };
+    const ofJournal = {
+      what: `${journalDamage}; what was stored there is lost, and what it replaced may be back; what LevelDB has without the journal was looked at`,
+      mend: "takes from the journal what can be read, and looks at all of it",
+    };
     return { ...examination, journalRecords, findings: [ofJournal, ...besides], writes: [] };
   } finally {
     await close();
@@ -67,10 +72,24 @@ export async function copyDirectory(directory: string, now: Date): Promise<strin
   return copy;
 }
 
-/** Writes what mends the findings, all of it in one commit. */
+/** Whether the journal was damaged, and is mended now. */
+async function mendedJournal(directory: string): Promise<boolean> {
+  const below = createStoreBelow(directory, { tolerant: true });
+  await below.open();
+  try {
+    const { damage } = await readJournal(below, directory);
+    if (damage !== undefined) await mendJournal(below, directory);
+    return damage !== undefined;
+  } finally {
+    await below.close();
+  }
+}
+
+/** Writes what mends the findings, all of it in one commit; where files are damaged, and more may show behind that, only those are mended. */
 export async function mendDirectory(directory: string, writes: readonly Write[]): Promise<void> {
   const mendedTables = await mendTables(directory);
   if (mendedTables > 0 || (await examineLogs(directory)) !== undefined) return leaveOut(directory);
+  if (await mendedJournal(directory)) return;
   const store = createLevelStore(directory, { tolerant: true });
   await store.open();
   try {

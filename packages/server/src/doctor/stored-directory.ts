@@ -4,13 +4,9 @@ import { HoldfastError } from "holdfast-client/protocol";
 import { assertReadable, createStoreBelow } from "../engines/level/create-level-store.js";
 import { ifThere } from "../engines/level/if-there.js";
 import { JournaledSnapshot } from "../engines/level/journal/journaled-snapshot.js";
-import { readMark } from "../engines/level/journal/mark.js";
-import { NotedSizes } from "../engines/level/journal/noted-sizes.js";
-import { openFiles } from "../engines/level/journal/open-files.js";
-import { textOf } from "../engines/level/journal/overlay.js";
-import { recordsFrom } from "../engines/level/journal/recover.js";
 import { isUnfinished } from "../engines/level/unfinished.js";
-import type { Store, StoreSnapshot } from "../store.js";
+import type { StoreSnapshot } from "../store.js";
+import { readJournal } from "./stored-journal.js";
 
 /** What a directory has, journal included. The journal is read and not moved, so looking changes nothing of what is stored; LevelDB makes tables of its logs when it is opened. */
 export interface StoredDirectory {
@@ -44,33 +40,5 @@ export async function openStoredDirectory(directory: string): Promise<StoredDire
   } catch (error) {
     await base.close();
     throw error;
-  }
-}
-
-interface Journal {
-  readonly changes: Map<string, Uint8Array | undefined>;
-  readonly records: number;
-  readonly damage: string | undefined;
-}
-
-async function readJournal(base: Store, directory: string): Promise<Journal> {
-  const changes = new Map<string, Uint8Array | undefined>();
-  let records = 0;
-  try {
-    const mark = readMark(base);
-    if (mark === undefined) return { changes, records, damage: undefined };
-    const files = await openFiles({ directory, fileBytes: undefined, create: false });
-    try {
-      new NotedSizes(base).check(files);
-      for (const { record } of recordsFrom(files, mark)) {
-        records++;
-        for (const { key, value } of record.writes) changes.set(textOf(key), value);
-      }
-    } finally {
-      for (const file of files) file.close();
-    }
-    return { changes, records, damage: undefined };
-  } catch (error) {
-    return { changes: new Map(), records, damage: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -1,17 +1,16 @@
-import { randomBytes } from "node:crypto";
 import { HoldfastError } from "holdfast-client/protocol";
 import type { Entry, KeyRange, ReadRange, Store, StoreSnapshot, Write } from "../../../store.js";
 import { Deferred } from "../../deferred.js";
 import type { JournalFile } from "./journal-file.js";
 import { JournaledSnapshot } from "./journaled-snapshot.js";
-import { type Mark, readMark, writeOfMark } from "./mark.js";
+import { type Mark, newMark, readMark, writeOfMark } from "./mark.js";
 import { merged } from "./merged.js";
 import { Mover } from "./mover.js";
 import { NotedSizes } from "./noted-sizes.js";
 import { type JournalFiles, openFiles } from "./open-files.js";
 import { Overlay, textOf } from "./overlay.js";
 import { Overlays } from "./overlays.js";
-import { RecordPacker, recordBytes, SECRET_BYTES } from "./record.js";
+import { RecordPacker, recordBytes } from "./record.js";
 import { type FoundInFile, recordsFrom } from "./recover.js";
 
 /**
@@ -101,7 +100,7 @@ export class JournaledStore implements Store {
       files = await this.#openFiles({ directory: this.#directory, fileBytes: this.#fileBytes, create: mark === undefined });
       this.#sizes.check(files);
       this.#marked = mark;
-      await this.#recover(files, mark ?? { next: 1, secret: randomBytes(SECRET_BYTES), end: 1 });
+      await this.#recover(files, mark ?? newMark());
     } catch (error) {
       for (const file of files ?? []) file.close();
       await this.#base.close();

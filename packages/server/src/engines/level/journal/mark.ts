@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Store, Write } from "../../../store.js";
 import { damaged } from "./damaged.js";
 import { textOf } from "./overlay.js";
@@ -32,6 +33,9 @@ export function readMark(store: Store): Mark | undefined {
   const end = mark.length === END_AT ? next : mark.readUIntLE(END_AT, NUMBER_BYTES);
   return { next, secret: mark.subarray(NUMBER_BYTES, END_AT), end };
 }
+
+/** The mark of a store that has no record yet. */
+export const newMark = (): Mark => ({ next: 1, secret: randomBytes(SECRET_BYTES), end: 1 });
 
 export function writeOfMark({ next, secret, end }: Mark): Write {
   const value = Buffer.alloc(MARK_BYTES);

@@ -1,4 +1,4 @@
-import type { Store } from "../../../store.js";
+import type { Store, Write } from "../../../store.js";
 import { damaged } from "./damaged.js";
 import type { JournalFile } from "./journal-file.js";
 import { textOf } from "./overlay.js";
@@ -49,9 +49,18 @@ export class NotedSizes {
   /** Notes the size of a file that was synced since it grew: what power loss may take back would be missed. */
   async note(file: JournalFile): Promise<void> {
     const { name, size } = file;
-    const value = Buffer.alloc(SIZE_BYTES);
-    value.writeUIntLE(size, 0, SIZE_BYTES);
-    await this.#base.write([{ key: keyOf(file), value }]);
+    await this.#base.write([noteOf(file)]);
     this.#sizes.set(name, size);
   }
+
+  /** What notes the sizes of files anew, also where they are less than before. */
+  static writesOf(files: readonly JournalFile[]): Write[] {
+    return files.map(noteOf);
+  }
+}
+
+function noteOf(file: JournalFile): Write {
+  const value = Buffer.alloc(SIZE_BYTES);
+  value.writeUIntLE(file.size, 0, SIZE_BYTES);
+  return { key: keyOf(file), value };
 }

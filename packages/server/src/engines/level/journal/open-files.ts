@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { syncDirectory } from "../../../sync-directory.js";
 import { partOfDisk } from "../part-of-disk.js";
@@ -6,6 +7,8 @@ import { DiskJournalFile, type JournalFile, type JournalFileOptions } from "./jo
 
 /** Each of the two files; of a small disk only a part. */
 const FILE_BYTES = 16 * 1024 * 1024;
+
+const NAMES = ["journal-a", "journal-b"] as const;
 
 /** The two files that take turns. */
 export type JournalFiles = readonly [JournalFile, JournalFile];
@@ -18,14 +21,17 @@ export interface OpenFilesOptions {
   readonly create: boolean;
 }
 
+/** Whether a directory has one of the files. */
+export const hasFiles = (directory: string): boolean => NAMES.some((name) => existsSync(join(directory, name)));
+
 /** Opens the files of a journal; resolves once their names survive power loss. */
 export async function openFiles({ directory, fileBytes, create }: OpenFilesOptions): Promise<JournalFiles> {
   const bytesMax = fileBytes ?? (await partOfDisk(directory, FILE_BYTES));
   const openFile = (name: string): JournalFile => openOne({ path: join(directory, name), bytesMax, create });
-  const first = openFile("journal-a");
+  const first = openFile(NAMES[0]);
   let second: JournalFile | undefined;
   try {
-    second = openFile("journal-b");
+    second = openFile(NAMES[1]);
     await syncDirectory(directory);
     return [first, second];
   } catch (error) {

@@ -105,6 +105,9 @@ export function headerOf(bytes: Buffer, secret?: Uint8Array): RecordHeader | und
   };
 }
 
+/** What the records of one journal have in common. */
+export const secretOf = (record: Buffer): Buffer => record.subarray(SECRET_AT, SECRET_AT + SECRET_BYTES);
+
 /** The writes of a record that is whole; undefined when it is not. */
 export function unpackRecord(record: Buffer, { crc, count, bytes }: RecordHeader): Write[] | undefined {
   if (record.length < bytes || crc32(record.subarray(8, bytes)) !== crc) return undefined;

@@ -2,7 +2,7 @@ import type { Write } from "../../../store.js";
 import { damaged } from "./damaged.js";
 import type { JournalFile } from "./journal-file.js";
 import type { Mark } from "./mark.js";
-import { ALIGNMENT, beginsRecord, HEADER_BYTES, headerOf, type RecordHeader, unpackRecord } from "./record.js";
+import { ALIGNMENT, beginsRecord, HEADER_BYTES, headerOf, type RecordHeader, secretOf, unpackRecord } from "./record.js";
 
 /** How much of a file is looked at at a time for records where none should be. */
 const SEARCH_BYTES = 1024 * 1024;
@@ -65,17 +65,30 @@ function readHeader(file: JournalFile, at: number, secret?: Uint8Array): RecordH
   return file.read(header, at) === HEADER_BYTES ? headerOf(header, secret) : undefined;
 }
 
-/** Looks for whole records of that number or a later one, which can only be there if those before them were durable. */
+/** Nothing whole of that number or a later one may be left: it can only be there if those before it were durable. */
 function searchAfter(file: JournalFile, expected: number, secret: Uint8Array): void {
+  for (const { number } of wholeRecordsOf(file, { next: expected, secret })) {
+    throw damaged(`record ${expected} is not whole, but record ${number} is`);
+  }
+}
+
+/** Every whole record from a number on, wherever in a file it is, in the order of their places. */
+export function* wholeRecordsOf(file: JournalFile, { next, secret }: Pick<Mark, "next" | "secret">): Generator<FoundRecord, void> {
   const part = Buffer.allocUnsafeSlow(Math.min(SEARCH_BYTES, file.size));
   for (let from = 0; from < file.size; from += SEARCH_BYTES) {
     const bytes = file.read(part, from);
     for (let at = 0; at + HEADER_BYTES <= bytes; at += ALIGNMENT) {
       if (!beginsRecord(part, at)) continue;
       const header = headerOf(part.subarray(at, at + HEADER_BYTES), secret);
-      if (header === undefined || header.number < expected) continue;
+      if (header === undefined || header.number < next) continue;
       const record = readRecord(file, from + at, secret);
-      if (record !== undefined) throw damaged(`record ${expected} is not whole, but record ${record.number} is`);
+      if (record !== undefined) yield record;
     }
   }
+}
+
+/** The number and the secret of the record at the beginning of a file, if one is whole there. */
+export function firstRecordOf(file: JournalFile): { readonly number: number; readonly secret: Uint8Array } | undefined {
+  const record = readRecord(file, 0);
+  return record && { number: record.number, secret: secretOf(record.raw) };
 }
