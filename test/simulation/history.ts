@@ -167,6 +167,8 @@ export interface Attached extends Moment {
   /** Never the same for two attachments, nor in two lives. */
   readonly consumer: string;
   readonly queue: string;
+  /** So many leases in a row that run out end the consumer; without, it does not matter here. */
+  readonly maxInFlight?: number;
 }
 
 /** The consumer goes: by its own will, for a lost connection whose grace is over, or because the engine cancels it. */

@@ -80,6 +80,41 @@ it("lets an attempt be counted that nobody saw while nothing came through, and n
   expect(kindsOf([...deliveredTwice(undefined, 1_200), lostAt(1_300, 1)])).toEqual(["attempt"]);
 });
 
+/** A consumer leaves two of three deliveries unanswered until they run out, and loses its connection; the third comes again uncounted. */
+function unanswered(maxInFlight: number, ...more: readonly HistoryLine[]): HistoryLine[] {
+  const message = (id: string, sequence: number) => ({ queue: QUEUE, id, sequence, body: id, publishedAt: 15 }) as const;
+  const lease = (ms: number, consumer: string, number: number, id: string, sequence: number): HistoryLine =>
+    at(ms, {
+      ...{ type: "delivery", consumer, token: { life: 1, number }, attempt: 1, leaseUntil: ms + LEASE_MS },
+      ...message(id, sequence),
+    });
+  const published = ["a", "b", "c"].flatMap((id, index) => [
+    at(10, { type: "publish", call: index + 1, queue: QUEUE, id, body: id }),
+    at(20, { type: "publish-done", call: index + 1, outcome: "ok", id, sequence: index + 1, duplicate: false }),
+  ]);
+  return [
+    ...purgedAt(30).slice(0, 2),
+    at(2, { type: "attached", consumer: "one", queue: QUEUE, maxInFlight }),
+    at(2, { type: "attached", consumer: "two", queue: QUEUE, maxInFlight }),
+    ...published,
+    ...["a", "b"].map((id, index) => lease(60, "one", index + 1, id, index + 1)),
+    lease(900, "one", 3, "c", 3),
+    at(1_070, { type: "detach", call: 10, consumer: "one", counted: true }),
+    lease(1_100, "two", 4, "c", 3),
+    ...more,
+  ];
+}
+
+it("lets what a consumer held come again uncounted that left as much unanswered as ends it, and not otherwise", () => {
+  expect(kindsOf(unanswered(2))).toEqual([]);
+  expect(kindsOf(unanswered(3))).toEqual(["attempt"]);
+  const answered = [
+    at(500, { type: "settle", call: 11, consumer: "one", token: { life: 1, number: 1 }, verb: "ack" }),
+    at(501, { type: "settle-done", call: 11, outcome: "ok" }),
+  ];
+  expect(kindsOf(unanswered(2, ...answered))).toEqual(["attempt"]);
+});
+
 /** A device that hears a message `heardMs` after the start; the server was killed after 50 ms, and is there again after 400. */
 function heardAt(heardMs: number): HistoryLine[] {
   const room = { room: "kitchen" };

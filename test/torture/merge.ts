@@ -1,6 +1,7 @@
 import { FirstSequences, withFirst } from "../simulation/first-sequences.js";
 import type { HistoryEvent, Token } from "../simulation/history.js";
 import type { HistoryEntry } from "../simulation/history-log.js";
+import { cancellationsOf } from "./cancellations.js";
 import { Clocks } from "./clocks.js";
 import type { HistoryLine } from "./history-file.js";
 import { type Life, livesOf } from "./lives.js";
@@ -81,6 +82,8 @@ class Merger {
         if (after !== undefined && ns > after && ns < startNs) this.#placed.push({ ns: startNs, rank: 1, entry: attached });
       if (endNs !== Number.POSITIVE_INFINITY) this.#placed.push({ ns: endNs, rank: 2, entry: { type: "crash" } });
     }
+    for (const [consumer, ns] of cancellationsOf(this.#lines, this.#clocks))
+      this.#placed.push({ ns, rank: 1, entry: this.#detach(consumer, false) });
     // What anybody was told of before a purge was sent was stored by then: by a delivery or a receipt.
     const told = new Map<string, number>();
     const toldBeforePurge = new Map<number, number>();

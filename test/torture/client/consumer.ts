@@ -77,7 +77,7 @@ export class Consumer {
   async #attach(): Promise<void> {
     const { queue, maxInFlight } = this.#spec;
     const name = `${this.#session.channel}/${this.#session.newCall()}`;
-    this.#session.note({ type: "attached", consumer: name, queue });
+    this.#session.note({ type: "attached", consumer: name, queue, maxInFlight });
     const sinceNs = nowNs();
     this.#consumer = { name, id: "", sinceNs };
     const answer = await this.#session.ask<{ readonly consumer: string }>("holdfast:consume", { queue, maxInFlight });
