@@ -42,9 +42,11 @@ export class Table {
     // One with fewer entries fits where it was. One that names no filter is the shortest there is.
     const newIndex = whole.length === index.length ? undefined : packBlock(whole);
     const newMeta = this.#damagedFilterAt() === undefined ? undefined : packBlock([]);
+    // It ends where the index begins, whatever the footer says.
+    const meta = newMeta === undefined ? ends.meta : placed({ at: ends.index.at - newMeta.length, bytes: 0 }, newMeta);
     newIndex?.copy(mended, ends.index.at);
-    newMeta?.copy(mended, ends.meta.at);
-    return withFooter(mended, placed(ends.meta, newMeta), placed(ends.index, newIndex));
+    newMeta?.copy(mended, meta.at);
+    return withFooter(mended, meta, placed(ends.index, newIndex));
   }
 
   #index(): BlockEntry[] | undefined {

@@ -124,6 +124,22 @@ describe("LevelDB's tables", () => {
     }
   });
 
+  it("lose all or nothing when their footer is damaged, and can be read", async () => {
+    const { size } = statSync(tableIn(directory));
+    const left: number[] = [];
+    for (let at = size - 48; at < size - 28; at++) {
+      const path = flipped(at);
+      const damaged = await examineTables(path);
+      expect(await mendTables(path)).toBe(damaged.length);
+      expect(await examineTables(path), `byte ${at - size}`).toEqual([]);
+      const { size: found } = await numbersIn(path);
+      expect([0, KEYS], `byte ${at - size}`).toContain(found);
+      if (damaged.length > 0) left.push(found);
+    }
+    // Where the place of the filter is damaged, and where that of the index is.
+    expect(new Set(left)).toEqual(new Set([0, KEYS]));
+  });
+
   it("have nothing any more when it cannot be said where their blocks are, and lose only a filter when that is damaged", async () => {
     const bytes = readFileSync(tableIn(directory));
     const footer = bytes.length - 48;
