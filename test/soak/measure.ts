@@ -12,18 +12,25 @@ interface Measure {
   readonly name: string;
   readonly unit: string;
   value(sample: Sample): number;
+  /** What stands for a minute: what is sampled within one tells of the same load, and so is not as many values as it seems. */
+  readonly ofMinute: (values: readonly number[]) => number;
   /** Its level is the store's, and so goes on from process to process. */
   readonly outlives: boolean;
   /** How much it may rise in an hour, of its mean or in its unit. */
   readonly bound: { readonly part: number } | { readonly most: number };
 }
 
+/** What is in use of a heap is what a collection leaves; how much is thrown away before the next one tells of the load alone. */
+const lowest = (values: readonly number[]): number => Math.min(...values);
+
+const OF_PROCESS = { ofMinute: median, outlives: false, unit: "MiB" } as const;
+
 const MEASURES: readonly Measure[] = [
-  { name: "Resident memory", unit: "MiB", value: ({ rss }) => rss / MIB, outlives: false, bound: { part: 0.01 } },
-  { name: "Heap", unit: "MiB", value: ({ heap }) => heap / MIB, outlives: false, bound: { part: 0.01 } },
-  { name: "File descriptors", unit: "", value: ({ descriptors }) => descriptors, outlives: false, bound: { most: 1 } },
-  { name: "Store", unit: "MiB", value: ({ store }) => store / MIB, outlives: true, bound: { part: 0.01 } },
-  { name: "Delay of the event loop, p99", unit: "ms", value: ({ lagMs }) => lagMs, outlives: false, bound: { most: 1 } },
+  { ...OF_PROCESS, name: "Resident memory", value: ({ rss }) => rss / MIB, bound: { part: 0.01 } },
+  { ...OF_PROCESS, name: "Heap in use", value: ({ heap }) => heap / MIB, ofMinute: lowest, bound: { part: 0.01 } },
+  { ...OF_PROCESS, name: "File descriptors", unit: "", value: ({ descriptors }) => descriptors, bound: { most: 1 } },
+  { ...OF_PROCESS, name: "Store", value: ({ store }) => store / MIB, outlives: true, bound: { part: 0.01 } },
+  { ...OF_PROCESS, name: "Delay of the event loop, p99", unit: "ms", value: ({ lagMs }) => lagMs, bound: { most: 1 } },
 ];
 
 /** What came of a measure. */
@@ -43,7 +50,7 @@ export interface Measured {
 export function measure(samples: readonly Sample[]): Measured[] {
   return MEASURES.map((one) => {
     const lives = livesOf(samples, one);
-    const slope = slopeOf(lives.map((life) => byMinute(warm(life))));
+    const slope = slopeOf(lives.map((life) => byMinute(warm(life), one.ofMinute)));
     const bound = "most" in one.bound ? one.bound.most : one.bound.part * (slope?.mean ?? 0);
     return { measure: one, lives, slope, bound, rises: slope !== undefined && slope.low > bound };
   });
@@ -59,10 +66,9 @@ function warm(life: readonly Point[]): readonly Point[] {
   return life.filter(({ atMs }) => atMs >= from);
 }
 
-/** The median of each minute: what is sampled within one tells of the same load, and so is not as many values as it seems. */
-function byMinute(points: readonly Point[]): Point[] {
+function byMinute(points: readonly Point[], ofMinute: Measure["ofMinute"]): Point[] {
   const minutes = groupedBy(points, ({ atMs }) => Math.floor(atMs / MINUTE_MS));
-  return Array.from(minutes, ([minute, within]) => ({ atMs: minute * MINUTE_MS, value: median(within.map(({ value }) => value)) }));
+  return Array.from(minutes, ([minute, within]) => ({ atMs: minute * MINUTE_MS, value: ofMinute(within.map(({ value }) => value)) }));
 }
 
 /** By key, in the order in which the keys come. */
