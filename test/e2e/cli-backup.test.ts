@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "holdfast-client";
@@ -96,6 +96,26 @@ describe("doctor", () => {
     const kept = Array.from({ length: 300 }, (_, index) => index + 1).filter((number) => number < (first ?? 0) || number > (last ?? 0));
     expect(numbersOf(stdout)).toEqual(kept);
     expect(kept.length).toBeLessThan(300);
+  }, 60_000);
+
+  it("finds the journal of a killed server cut, which then does not start, and mends it and what lies behind it at once", async () => {
+    const server = await shell.serve(at("data"));
+    for (const from of [1, 101, 201]) await shell.run(["publish", "orders", "--url", server.url], lines(from, from + 99));
+    await server.cli.kill("SIGKILL");
+    const journal = join(at("data"), "journal-a");
+    truncateSync(journal, readFileSync(journal).findLastIndex((byte) => byte !== 0) - 1_000);
+    const refused = await shell.run(["serve", "--directory", at("data"), "--port", "0"]);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/the journal is damaged: journal-a has \d+ bytes, expected/) });
+
+    const mended = await shell.run(["doctor", "--directory", at("data"), "--mend", "--no-copy"]);
+    expect(mended).toMatchObject({ code: 0, stdout: expect.stringContaining("nothing is found any more") });
+    expect(mended.stdout).toContain("--mend takes from the journal what can be read");
+    const second = await shell.serve(at("data"));
+    const { stdout } = await shell.run(["consume", "orders", "--url", second.url, "--until-empty"]);
+    const numbers = numbersOf(stdout);
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, index) => index + 1));
+    expect(numbers.length).toBeGreaterThanOrEqual(100);
+    expect(numbers.length).toBeLessThan(300);
   }, 60_000);
 
   it("makes no store where there is none", async () => {

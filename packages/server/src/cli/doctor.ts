@@ -15,6 +15,9 @@ Examples:
   $ holdfast doctor --directory ./holdfast-data --mend
 ${EXIT_CODES_HELP}`;
 
+/** Damaged files of LevelDB, the journal behind them, what both had, and what came back by that. */
+const MENDS_MAX = 5;
+
 interface DoctorFlags {
   readonly directory: string;
   readonly json?: true;
@@ -37,55 +40,72 @@ export function addDoctor(program: Command): void {
 async function doctor({ directory, json, mend, copy }: DoctorFlags): Promise<void> {
   const { examineDirectory } = await import("../doctor/examine-directory.js");
   const found = await examineDirectory(directory).catch(withoutServer);
-  const mends = mend === true && found.findings.some((finding) => finding.mend !== undefined);
-  const mended = mends ? await mendFound(directory, found, copy) : undefined;
-  const after = mended === undefined ? found : await examineDirectory(directory);
-  if (json) process.stdout.write(`${JSON.stringify(asJson(directory, found, mended, after))}\n`);
-  else process.stdout.write(asText(directory, found, mended, after));
-  if (after.findings.length > 0) process.exitCode = EXIT.failure;
+  const mended = mend === true && isMendable(found) ? await mendFound(directory, found, copy) : undefined;
+  if (json) process.stdout.write(`${JSON.stringify(asJson(directory, found, mended))}\n`);
+  else process.stdout.write(asText(directory, found, mended));
+  if ((mended?.left ?? found).findings.length > 0) process.exitCode = EXIT.failure;
 }
 
-/** Returns where the copy is, if there is one. */
-async function mendFound(directory: string, { writes }: Examination, copies: boolean): Promise<{ readonly copy: string | undefined }> {
-  const { copyDirectory, mendDirectory } = await import("../doctor/examine-directory.js");
+/** What mending came to. */
+interface Mended {
+  /** Where the copy is, if there is one. */
+  readonly copy: string | undefined;
+  /** What was found behind what was mended, and mended as well. */
+  readonly then: readonly Examination[];
+  readonly left: Examination;
+}
+
+const isMendable = ({ findings }: Examination): boolean => findings.some(({ mend }) => mend !== undefined);
+
+/** Where files are damaged, what lies behind them shows once they are mended. */
+async function mendFound(directory: string, found: Examination, copies: boolean): Promise<Mended> {
+  const { copyDirectory, examineDirectory, mendDirectory } = await import("../doctor/examine-directory.js");
   const copy = copies ? await copyDirectory(directory, new Date()) : undefined;
-  await mendDirectory(directory, writes);
-  return { copy };
+  const then: Examination[] = [];
+  for (let last = found; ; ) {
+    await mendDirectory(directory, last.writes);
+    const left = await examineDirectory(directory);
+    if (!isMendable(left) || then.length === MENDS_MAX - 1) return { copy, then, left };
+    then.push(left);
+    last = left;
+  }
 }
-
-type Mended = { readonly copy: string | undefined } | undefined;
 
 const shown = ({ findings }: Examination): object[] =>
   findings.map(({ of, what, mend }) => ({ ...(of !== undefined && { of }), what, mend }));
 
-const asJson = (directory: string, found: Examination, mended: Mended, after: Examination): object => ({
+const asJson = (directory: string, found: Examination, mended: Mended | undefined): object => ({
   directory,
   version: found.version,
   journalRecords: found.journalRecords,
   examined: found.examined,
   findings: shown(found),
-  ...(mended && { mended: { ...mended, left: shown(after) } }),
+  ...(mended && { mended: { copy: mended.copy, then: mended.then.map(shown), left: shown(mended.left) } }),
 });
 
 const HEAD = ["", "blocks", "messages", "size", "members", "findings"];
 
-function asText(directory: string, found: Examination, mended: Mended, after: Examination): string {
+function asText(directory: string, found: Examination, mended: Mended | undefined): string {
   const { version, journalRecords } = found;
   const lines = [
     version === undefined ? `${directory}:` : `${directory}: format version ${version}, ${journalRecords} records in the journal`,
   ];
   if (found.examined.length > 0) lines.push(table(HEAD, found.examined.map(cellsOf)));
-  for (const { of, what, mend } of found.findings) {
-    const remedy = mend === undefined ? "cannot be mended" : `--mend ${mend}`;
-    lines.push(`- ${of === undefined ? "" : `${of}: `}${what} (${remedy})`);
-  }
+  lines.push(...linesOf(found));
   if (found.findings.length === 0) lines.push("nothing was found");
   if (mended !== undefined) {
     lines.push(`mended; ${mended.copy === undefined ? "no copy was made before" : `as it was it is in ${mended.copy}`}`);
-    lines.push(after.findings.length === 0 ? "nothing is found any more" : "left:");
-    for (const { of, what } of after.findings) lines.push(`- ${of === undefined ? "" : `${of}: `}${what}`);
+    for (const behind of mended.then) lines.push("behind that was found:", ...linesOf(behind));
+    lines.push(mended.left.findings.length === 0 ? "nothing is found any more" : "left:", ...linesOf(mended.left));
   }
   return `${lines.join("\n")}\n`;
+}
+
+function linesOf({ findings }: Examination): string[] {
+  return findings.map(({ of, what, mend }) => {
+    const remedy = mend === undefined ? "cannot be mended" : `--mend ${mend}`;
+    return `- ${of === undefined ? "" : `${of}: `}${what} (${remedy})`;
+  });
 }
 
 function cellsOf({ kind, namespace, name, blocks, messages, bytes: size, members, findings }: Examined): string[] {
