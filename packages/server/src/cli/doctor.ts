@@ -51,7 +51,7 @@ interface Mended {
   /** Where the copy is, if there is one. */
   readonly copy: string | undefined;
   /** What was found behind what was mended, and mended as well. */
-  readonly then: readonly Examination[];
+  readonly behind: readonly Examination[];
   readonly left: Examination;
 }
 
@@ -61,12 +61,12 @@ const isMendable = ({ findings }: Examination): boolean => findings.some(({ mend
 async function mendFound(directory: string, found: Examination, copies: boolean): Promise<Mended> {
   const { copyDirectory, examineDirectory, mendDirectory } = await import("../doctor/examine-directory.js");
   const copy = copies ? await copyDirectory(directory, new Date()) : undefined;
-  const then: Examination[] = [];
+  const behind: Examination[] = [];
   for (let last = found; ; ) {
     await mendDirectory(directory, last.writes);
     const left = await examineDirectory(directory);
-    if (!isMendable(left) || then.length === MENDS_MAX - 1) return { copy, then, left };
-    then.push(left);
+    if (!isMendable(left) || behind.length === MENDS_MAX - 1) return { copy, behind, left };
+    behind.push(left);
     last = left;
   }
 }
@@ -80,7 +80,7 @@ const asJson = (directory: string, found: Examination, mended: Mended | undefine
   journalRecords: found.journalRecords,
   examined: found.examined,
   findings: shown(found),
-  ...(mended && { mended: { copy: mended.copy, then: mended.then.map(shown), left: shown(mended.left) } }),
+  ...(mended && { mended: { copy: mended.copy, behind: mended.behind.map(shown), left: shown(mended.left) } }),
 });
 
 const HEAD = ["", "blocks", "messages", "size", "members", "findings"];
@@ -95,7 +95,7 @@ function asText(directory: string, found: Examination, mended: Mended | undefine
   if (found.findings.length === 0) lines.push("nothing was found");
   if (mended !== undefined) {
     lines.push(`mended; ${mended.copy === undefined ? "no copy was made before" : `as it was it is in ${mended.copy}`}`);
-    for (const behind of mended.then) lines.push("behind that was found:", ...linesOf(behind));
+    for (const one of mended.behind) lines.push("behind that was found:", ...linesOf(one));
     lines.push(mended.left.findings.length === 0 ? "nothing is found any more" : "left:", ...linesOf(mended.left));
   }
   return `${lines.join("\n")}\n`;
