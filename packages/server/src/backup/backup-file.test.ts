@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -53,6 +53,17 @@ describe("a backup's file", () => {
     writeFileSync(at("long"), Buffer.concat([whole, whole.subarray(0, 5)]));
     await expect(restoreDirectory(at("long"), at("restored"))).rejects.toThrow("something follows its trailer");
     expect(readdirSync(root)).not.toContain("restored");
+  });
+
+  it("is restored from a file alone, and what there is instead is named", async () => {
+    mkdirSync(at("directory"));
+    for (const [path, says] of [
+      [at("none"), { code: "NOT_FOUND", message: `there is no file ${at("none")}` }],
+      [at("directory"), { code: "BAD_REQUEST", message: `${at("directory")} is a directory, expected the file of a backup` }],
+      ["/dev/null", { code: "BAD_REQUEST", message: "/dev/null is no regular file, expected the file of a backup" }],
+    ] as const)
+      await expect(restoreDirectory(path, at("restored"))).rejects.toMatchObject(says);
+    expect(existsSync(at("restored"))).toBe(false);
   });
 
   it("is restored into no directory that has something", async () => {

@@ -1,5 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { HoldfastError } from "holdfast-client/protocol";
+import { ifThere } from "../engines/level/if-there.js";
 import type { Entry } from "../store.js";
 import { type BackupHeader, contentBytesOf, damagedBackup, SECTION_HEADER_BYTES, type Section, unpackSection } from "./backup-format.js";
 
@@ -11,7 +12,7 @@ export class BackupReader {
     this.#path = path;
   }
 
-  /** Reads all of it. What it says of itself; `BAD_REQUEST` when it is no backup, damaged or incomplete. */
+  /** Reads all of it. What it says of itself; `NOT_FOUND` when there is no such file, `BAD_REQUEST` when it is no backup, damaged or incomplete. */
   async check(): Promise<BackupHeader & { readonly entries: number; readonly bytes: number }> {
     let header: BackupHeader | undefined;
     let entries = 0;
@@ -32,6 +33,7 @@ export class BackupReader {
 
   /** Every section, up to the trailer, which must fit what came before it and end the file. */
   async *#sections(): AsyncGenerator<{ readonly section: Section; readonly size: number }> {
+    await assertFile(this.#path);
     const file = await open(this.#path, "r");
     try {
       let entries = 0;
@@ -53,6 +55,17 @@ export class BackupReader {
       await file.close();
     }
   }
+}
+
+/** It is read twice, so a pipe will not do; to open one would wait for whoever writes to it. */
+async function assertFile(path: string): Promise<void> {
+  const found = await ifThere(stat(path));
+  if (found === undefined) throw new HoldfastError("NOT_FOUND", `there is no file ${path}`);
+  if (found.isFile()) return;
+  throw new HoldfastError(
+    "BAD_REQUEST",
+    `${path} is ${found.isDirectory() ? "a directory" : "no regular file"}, expected the file of a backup`,
+  );
 }
 
 async function readSection(file: FileHandle, at: number): Promise<Buffer> {
