@@ -57,7 +57,10 @@ export class Backups {
 
   #find(id: string): OpenBackup {
     if (this.#open?.id === id) return this.#open;
-    throw new HoldfastError("NOT_FOUND", `there is no backup ${preview(id)}: it has ended, or the server was started anew since; begin another one`);
+    throw new HoldfastError(
+      "NOT_FOUND",
+      `there is no backup ${preview(id)}: it has ended, or the server was started anew since; begin another one`,
+    );
   }
 }
 
