@@ -1,7 +1,10 @@
 import { cp, rename, rm } from "node:fs/promises";
 import { createLevelStore, createStoreBelow } from "../engines/level/create-level-store.js";
+import { ifThere } from "../engines/level/if-there.js";
 import { mendJournal } from "../engines/level/journal/mend-journal.js";
 import { examineLogs } from "../engines/level/logs/examine-logs.js";
+import { examineManifest } from "../engines/level/manifest/examine-manifest.js";
+import { mendManifest } from "../engines/level/manifest/mend-manifest.js";
 import { examineTables } from "../engines/level/tables/examine-tables.js";
 import { mendTables } from "../engines/level/tables/mend-tables.js";
 import { type DamagedTable, textOfDamage } from "../engines/level/tables/table-reader.js";
@@ -38,7 +41,13 @@ export async function examineDirectory(directory: string): Promise<Examination> 
 async function examineFiles(directory: string): Promise<Finding[]> {
   const ofLogs = await examineLogs(directory);
   const ofTables = await examineTables(directory);
-  return [...(ofLogs === undefined ? [] : [ofLog(ofLogs)]), ...ofTables.map(ofTable)];
+  // A table that was cut is damage of the manifest, too.
+  const ofManifest = ofTables.length > 0 ? undefined : (await ifThere(examineManifest(directory)))?.damage;
+  return [
+    ...(ofManifest === undefined ? [] : [ofMissing(ofManifest)]),
+    ...(ofLogs === undefined ? [] : [ofLog(ofLogs)]),
+    ...ofTables.map(ofTable),
+  ];
 }
 
 /** LevelDB makes tables of what it can read of its logs, and deletes them. */
@@ -47,6 +56,11 @@ async function leaveOut(directory: string): Promise<void> {
   await below.open();
   await below.close();
 }
+
+const ofMissing = (damage: string): Finding => ({
+  what: `LevelDB cannot tell which files belong to it: ${damage}; nothing else was looked at`,
+  mend: "takes the tables and logs that are there, which may bring back what had been deleted, and looks at the rest",
+});
 
 const ofLog = (damage: string): Finding => ({
   what: `LevelDB's log ${damage}: what was stored there is lost; nothing else was looked at`,
@@ -88,6 +102,7 @@ async function mendedJournal(directory: string): Promise<boolean> {
 /** Writes what mends the findings, all of it in one commit; where files are damaged, and more may show behind that, only those are mended. */
 export async function mendDirectory(directory: string, writes: readonly Write[]): Promise<void> {
   const mendedTables = await mendTables(directory);
+  if (await mendManifest(directory)) return;
   if (mendedTables > 0 || (await examineLogs(directory)) !== undefined) return leaveOut(directory);
   if (await mendedJournal(directory)) return;
   const store = createLevelStore(directory, { tolerant: true });

@@ -300,7 +300,7 @@ const causeOf = (error: unknown): Error => {
 };
 
 /** One clear line for each way in which a directory cannot be used. */
-function cannotOpen(directory: string, error: unknown): HoldfastError {
+export function cannotOpen(directory: string, error: unknown): HoldfastError {
   const cause = causeOf(error);
   if (Reflect.get(cause, "code") === "LEVEL_LOCKED") {
     const advice = "one process per directory; cluster and PM2 need the JetStream engine";

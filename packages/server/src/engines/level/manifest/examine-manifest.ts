@@ -1,5 +1,5 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ifThere } from "../if-there.js";
 import { isUnfinished } from "../unfinished.js";
 import { recordsOf } from "./manifest-records.js";
@@ -66,8 +66,8 @@ async function lookAt(directory: string, path: string | undefined): Promise<Mani
 
 async function compare(directory: string, path: string): Promise<Manifest> {
   const records = await ifThere(readManifest(path));
-  // LevelDB says itself which one is missing.
-  return records === undefined ? NOTHING : judge(path, records, await sizesOf(directory));
+  if (records === undefined) return { tables: new Map(), damage: `${basename(path)} is missing` };
+  return judge(path, records, await sizesOf(directory));
 }
 
 function judge(path: string, records: Records, files: FileSizes): Manifest {
