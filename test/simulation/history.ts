@@ -177,6 +177,8 @@ export interface Detach extends Call {
   readonly consumer: string;
   /** Whether its deliveries count as attempts. */
   readonly counted: boolean;
+  /** The engine ended it for leases that had run out: those did count. */
+  readonly afterExpiries?: true;
 }
 
 export type DetachDone = Done<"detach-done">;

@@ -5,6 +5,9 @@ type SettleLine = Extract<HistoryLine, { readonly type: "settle" }>;
 
 const NS_PER_MS = 1e6;
 
+/** A server may see later than its client that a connection is lost. */
+const LAG_NS = 100 * NS_PER_MS;
+
 /** What is known of the leases of a consumer. */
 interface Held {
   readonly maxInFlight: number;
@@ -12,6 +15,8 @@ interface Held {
   readonly untilNs: Map<number, number>;
   /** When it sent the last settlement that was taken: until then it was no consumer that never answers. */
   answeredNs: number;
+  /** When it was gone, by what it knows. */
+  endNs: number;
 }
 
 /**
@@ -25,7 +30,15 @@ export function cancellationsOf(lines: readonly HistoryLine[], clocks: Clocks): 
   const settlements = new Map<number, { readonly held: Held; readonly line: SettleLine }>();
   for (const line of lines) {
     if (line.type === "attached" && line.maxInFlight !== undefined) {
-      consumers.set(line.consumer, { maxInFlight: line.maxInFlight, untilNs: new Map(), answeredNs: Number.NEGATIVE_INFINITY });
+      consumers.set(line.consumer, {
+        maxInFlight: line.maxInFlight,
+        untilNs: new Map(),
+        answeredNs: Number.NEGATIVE_INFINITY,
+        endNs: Number.POSITIVE_INFINITY,
+      });
+    } else if (line.type === "detach") {
+      const held = consumers.get(line.consumer);
+      if (held !== undefined) held.endNs = Math.min(held.endNs, line.ns);
     } else if (line.type === "delivery") {
       consumers.get(line.consumer)?.untilNs.set(line.token.number, clocks.nsOf(line.leaseUntil, line.ns));
     } else if (line.type === "settle") {
@@ -41,10 +54,10 @@ export function cancellationsOf(lines: readonly HistoryLine[], clocks: Clocks): 
     }
   }
   const cancelled = new Map<string, number>();
-  for (const [consumer, { maxInFlight, untilNs, answeredNs }] of consumers) {
+  for (const [consumer, { maxInFlight, untilNs, answeredNs, endNs }] of consumers) {
     const inARow = [...untilNs.values()].filter((ns) => ns > answeredNs).sort((a, b) => a - b);
     const last = inARow[maxInFlight - 1];
-    if (last !== undefined) cancelled.set(consumer, last);
+    if (last !== undefined && last < endNs + LAG_NS) cancelled.set(consumer, last);
   }
   return cancelled;
 }

@@ -80,8 +80,8 @@ it("lets an attempt be counted that nobody saw while nothing came through, and n
   expect(kindsOf([...deliveredTwice(undefined, 1_200), lostAt(1_300, 1)])).toEqual(["attempt"]);
 });
 
-/** A consumer leaves two of three deliveries unanswered until they run out, and loses its connection; the third comes again uncounted. */
-function unanswered(maxInFlight: number, ...more: readonly HistoryLine[]): HistoryLine[] {
+/** A consumer leaves two of three deliveries unanswered until they run out, and loses its connection; one comes again uncounted. */
+function unanswered(maxInFlight: number, { lostMs = 1_070, again = 3, more = [] as readonly HistoryLine[] } = {}): HistoryLine[] {
   const message = (id: string, sequence: number) => ({ queue: QUEUE, id, sequence, body: id, publishedAt: 15 }) as const;
   const lease = (ms: number, consumer: string, number: number, id: string, sequence: number): HistoryLine =>
     at(ms, {
@@ -99,8 +99,8 @@ function unanswered(maxInFlight: number, ...more: readonly HistoryLine[]): Histo
     ...published,
     ...["a", "b"].map((id, index) => lease(60, "one", index + 1, id, index + 1)),
     lease(900, "one", 3, "c", 3),
-    at(1_070, { type: "detach", call: 10, consumer: "one", counted: true }),
-    lease(1_100, "two", 4, "c", 3),
+    at(lostMs, { type: "detach", call: 10, consumer: "one", counted: true }),
+    lease(1_100, "two", 4, ["a", "b", "c"][again - 1] ?? "", again),
     ...more,
   ];
 }
@@ -112,7 +112,10 @@ it("lets what a consumer held come again uncounted that left as much unanswered 
     at(500, { type: "settle", call: 11, consumer: "one", token: { life: 1, number: 1 }, verb: "ack" }),
     at(501, { type: "settle-done", call: 11, outcome: "ok" }),
   ];
-  expect(kindsOf(unanswered(2, ...answered))).toEqual(["attempt"]);
+  expect(kindsOf(unanswered(2, { more: answered }))).toEqual(["attempt"]);
+  // What ran out did count, and one whose connection was lost long before was not cancelled.
+  expect(kindsOf(unanswered(2, { again: 1 }))).toEqual(["attempt"]);
+  expect(kindsOf(unanswered(2, { lostMs: 920 }))).toEqual(["attempt"]);
 });
 
 /** A device that hears a message `heardMs` after the start; the server was killed after 50 ms, and is there again after 400. */

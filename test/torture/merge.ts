@@ -7,6 +7,7 @@ import type { HistoryLine } from "./history-file.js";
 import { type Life, livesOf } from "./lives.js";
 
 type LineOf<Type extends HistoryLine["type"]> = Extract<HistoryLine, { readonly type: Type }>;
+type DetachEntry = Extract<HistoryEntry, { readonly type: "detach" }>;
 type DeliveryLine = LineOf<"delivery">;
 type SessionType = "session" | "session-done" | "session-ended" | "heard" | "gap" | "settle-heard" | "settle-gap";
 
@@ -83,7 +84,7 @@ class Merger {
       if (endNs !== Number.POSITIVE_INFINITY) this.#placed.push({ ns: endNs, rank: 2, entry: { type: "crash" } });
     }
     for (const [consumer, ns] of cancellationsOf(this.#lines, this.#clocks))
-      this.#placed.push({ ns, rank: 1, entry: this.#detach(consumer, false) });
+      this.#placed.push({ ns, rank: 1, entry: { ...this.#detach(consumer, false), afterExpiries: true } });
     // What anybody was told of before a purge was sent was stored by then: by a delivery or a receipt.
     const told = new Map<string, number>();
     const toldBeforePurge = new Map<number, number>();
@@ -188,7 +189,7 @@ class Merger {
   }
 
   /** It may go then. */
-  #detach(consumer: string, counted: boolean): HistoryEntry {
+  #detach(consumer: string, counted: boolean): DetachEntry {
     return { type: "detach", call: this.#nextCall++, consumer, counted };
   }
 }

@@ -122,6 +122,7 @@ export class Lease {
     for (const call of run.detachOf.get(this.delivery.consumer) ?? []) {
       if (!mayHaveHappened(call)) continue;
       const { invoked, doneIndex } = call;
+      if (invoked.afterExpiries === true && this.untilMin <= invoked.at) continue;
       const counts = invoked.counted ? "yes" : "no";
       const sure = Math.min(doneIndex, this.lifeEnd);
       const kept = call.ok === undefined ? NEVER : sure;

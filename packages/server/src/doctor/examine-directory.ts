@@ -102,6 +102,8 @@ async function mendedJournal(directory: string): Promise<boolean> {
 /** Writes what mends the findings, all of it in one commit; where files are damaged, and more may show behind that, only those are mended. */
 export async function mendDirectory(directory: string, writes: readonly Write[]): Promise<void> {
   const mendedTables = await mendTables(directory);
+  // What was hidden by them is told first.
+  if (mendedTables > 0 && (await examineManifest(directory)).damage !== undefined) return;
   if (await mendManifest(directory)) return;
   if (mendedTables > 0 || (await examineLogs(directory)) !== undefined) return leaveOut(directory);
   if (await mendedJournal(directory)) return;

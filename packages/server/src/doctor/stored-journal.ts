@@ -1,6 +1,7 @@
+import { HoldfastError } from "holdfast-client/protocol";
 import { newMark, readMark } from "../engines/level/journal/mark.js";
 import { NotedSizes } from "../engines/level/journal/noted-sizes.js";
-import { hasFiles, openFiles } from "../engines/level/journal/open-files.js";
+import { openFiles, openThere } from "../engines/level/journal/open-files.js";
 import { textOf } from "../engines/level/journal/overlay.js";
 import { recordsFrom } from "../engines/level/journal/recover.js";
 import type { Store } from "../store.js";
@@ -20,8 +21,8 @@ export async function readJournal(base: Store, directory: string): Promise<Store
   let records = 0;
   try {
     const mark = readMark(base);
-    if (mark === undefined && !hasFiles(directory)) return { changes, records, damage: undefined };
-    const files = await openFiles({ directory, fileBytes: undefined, create: false });
+    // Of a store that never had one a file may be missing that was to be created.
+    const files = mark === undefined ? openThere(directory) : await openFiles({ directory, fileBytes: undefined, create: false });
     try {
       new NotedSizes(base).check(files);
       for (const { record } of recordsFrom(files, mark ?? newMark())) {
@@ -33,6 +34,8 @@ export async function readJournal(base: Store, directory: string): Promise<Store
     }
     return { changes, records, damage: undefined };
   } catch (error) {
-    return { changes: new Map(), records, damage: error instanceof Error ? error.message : String(error) };
+    // What cannot be read (permissions, no descriptor left) is not damaged.
+    if (!(error instanceof HoldfastError)) throw error;
+    return { changes: new Map(), records, damage: error.message };
   }
 }

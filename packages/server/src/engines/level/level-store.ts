@@ -27,6 +27,16 @@ const CACHE_BYTES = 4 * MIB;
 /** Tables are mapped into memory while they are open, so few and small ones are. LevelDB takes no lower values. */
 const OPEN_FILES_MAX = 64;
 const TABLE_BYTES = MIB;
+/** How LevelDB is opened, by whoever does. */
+export const LEVEL_OPTIONS = {
+  keyEncoding: "view",
+  valueEncoding: "view",
+  compression: false,
+  writeBufferSize: WRITE_BUFFER_BYTES,
+  cacheSize: CACHE_BYTES,
+  maxOpenFiles: OPEN_FILES_MAX,
+  maxFileSize: TABLE_BYTES,
+} as const;
 /** A range that has less than this in tables is not worth that they are written anew. */
 const RECLAIMED_BYTES_MIN = 65_536;
 /** Keys that one batch of a clearing deletes. */
@@ -92,15 +102,7 @@ export class LevelStore implements BlobBase {
       throw cannotOpen(directory, cause);
     });
     if (damage !== undefined) throw cannotOpen(directory, new Error(`it is damaged: ${damage}`));
-    const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
-      keyEncoding: "view",
-      valueEncoding: "view",
-      compression: false,
-      writeBufferSize: WRITE_BUFFER_BYTES,
-      cacheSize: CACHE_BYTES,
-      maxOpenFiles: OPEN_FILES_MAX,
-      maxFileSize: TABLE_BYTES,
-    });
+    const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, LEVEL_OPTIONS);
     try {
       await level.open().catch(async (cause: unknown) => {
         if (isDiskFull(cause)) await this.#space.release();

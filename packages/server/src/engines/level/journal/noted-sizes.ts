@@ -1,6 +1,7 @@
 import type { Store, Write } from "../../../store.js";
 import { damaged } from "./damaged.js";
 import type { JournalFile } from "./journal-file.js";
+import { FILE_NAMES } from "./open-files.js";
 import { textOf } from "./overlay.js";
 
 /** No key of the core begins like this. */
@@ -8,7 +9,7 @@ const PREFIX = Buffer.of(0x00, 0x03);
 const PREFIX_TEXT = textOf(PREFIX);
 const SIZE_BYTES = 6;
 
-const keyOf = ({ name }: JournalFile): Buffer => Buffer.concat([PREFIX, Buffer.from(name, "latin1")]);
+const keyOf = ({ name }: Pick<JournalFile, "name">): Buffer => Buffer.concat([PREFIX, Buffer.from(name, "latin1")]);
 
 /** Whether a key, as an overlay names keys, is that of a size. */
 export const isNoteOfSize = (text: string): boolean => text.startsWith(PREFIX_TEXT);
@@ -53,9 +54,10 @@ export class NotedSizes {
     this.#sizes.set(name, size);
   }
 
-  /** What notes the sizes of files anew, also where they are less than before. */
+  /** What notes the sizes of files anew, also where they are less than before; of those that are missing, none. */
   static writesOf(files: readonly JournalFile[]): Write[] {
-    return files.map(noteOf);
+    const missing = FILE_NAMES.filter((name) => files.every((file) => file.name !== name));
+    return [...files.map(noteOf), ...missing.map((name) => ({ key: keyOf({ name }), value: undefined }))];
   }
 }
 

@@ -8,7 +8,7 @@ import { DiskJournalFile, type JournalFile, type JournalFileOptions } from "./jo
 /** Each of the two files; of a small disk only a part. */
 const FILE_BYTES = 16 * 1024 * 1024;
 
-const NAMES = ["journal-a", "journal-b"] as const;
+export const FILE_NAMES = ["journal-a", "journal-b"] as const;
 
 /** The two files that take turns. */
 export type JournalFiles = readonly [JournalFile, JournalFile];
@@ -21,17 +21,20 @@ export interface OpenFilesOptions {
   readonly create: boolean;
 }
 
-/** Whether a directory has one of the files. */
-export const hasFiles = (directory: string): boolean => NAMES.some((name) => existsSync(join(directory, name)));
+/** Opens those of the files that are there, to read them. */
+export const openThere = (directory: string): JournalFile[] =>
+  FILE_NAMES.map((name) => join(directory, name))
+    .filter((path) => existsSync(path))
+    .map((path) => new DiskJournalFile({ path, bytesMax: 0, create: false }));
 
 /** Opens the files of a journal; resolves once their names survive power loss. */
 export async function openFiles({ directory, fileBytes, create }: OpenFilesOptions): Promise<JournalFiles> {
   const bytesMax = fileBytes ?? (await partOfDisk(directory, FILE_BYTES));
   const openFile = (name: string): JournalFile => openOne({ path: join(directory, name), bytesMax, create });
-  const first = openFile(NAMES[0]);
+  const first = openFile(FILE_NAMES[0]);
   let second: JournalFile | undefined;
   try {
-    second = openFile(NAMES[1]);
+    second = openFile(FILE_NAMES[1]);
     await syncDirectory(directory);
     return [first, second];
   } catch (error) {

@@ -110,7 +110,8 @@ async function readManifest(path: string): Promise<Records> {
   }
 }
 
-async function sizesOf(directory: string): Promise<FileSizes> {
+/** The tables and logs that are there, whatever a manifest says. */
+export async function sizesOf(directory: string): Promise<FileSizes> {
   const names = (await readdir(directory)).filter((name) => /^\d+\.(ldb|sst|log)$/.test(name));
   const sizes = new Map<string, number>();
   const look = async (name: string): Promise<void> => {

@@ -1,7 +1,7 @@
 import { Fields } from "../fields.js";
 import { maskedCrc32c } from "../logs/crc32c.js";
 
-/** What follows a block: how it is packed (always 0 here: not at all), and a CRC of both. */
+/** What follows a block: how it is packed (0 here: not at all), and a CRC of both. */
 export const TRAILER_BYTES = 5;
 
 /** Where a block of a table is, without what follows it. */
@@ -19,6 +19,9 @@ export function isWhole(table: Buffer, { at, bytes }: BlockPlace): boolean {
   const end = at + bytes;
   return end + TRAILER_BYTES <= table.length && table.readUInt32LE(end + 1) === maskedCrc32c(table.subarray(at, end + 1));
 }
+
+/** LevelDB packs the blocks of tables that its repair makes. */
+export const isPacked = (table: Buffer, { at, bytes }: BlockPlace): boolean => table[at + bytes] !== 0;
 
 /** The entries of a block that is whole. Keys leave out what they have in common with the one before. */
 export function entriesOf(table: Buffer, { at, bytes }: BlockPlace): BlockEntry[] {

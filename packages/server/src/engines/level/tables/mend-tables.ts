@@ -1,20 +1,22 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { examineManifest } from "../manifest/examine-manifest.js";
-import { examineTables } from "./examine-tables.js";
+import type { FileSizes } from "../manifest/version.js";
+import { damagedOf } from "./examine-tables.js";
 import { Table } from "./table.js";
 
 /**
  * Takes the blocks that are not whole out of the tables of a stopped store: what was in them is lost, and the rest can be read. One that
  * was cut has nothing any more, and is as long again as LevelDB's manifest says. Returns of how many.
+ *
+ * @param tables those that LevelDB has, unless given
  */
-export async function mendTables(directory: string): Promise<number> {
-  const damaged = await examineTables(directory);
-  if (damaged.length === 0) return 0;
-  const { tables } = await examineManifest(directory);
+export async function mendTables(directory: string, tables?: FileSizes): Promise<number> {
+  const sizes = tables ?? (await examineManifest(directory)).tables;
+  const damaged = await damagedOf(directory, sizes.keys());
   for (const { name } of damaged) {
     const path = join(directory, name);
-    const mended = new Table(filledUp(await readFile(path), tables.get(name) ?? 0)).mended();
+    const mended = new Table(filledUp(await readFile(path), sizes.get(name) ?? 0)).mended();
     const file = await open(path, "r+");
     try {
       await file.write(mended, 0, mended.length, 0);

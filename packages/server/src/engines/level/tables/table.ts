@@ -1,5 +1,5 @@
 import { Fields } from "../fields.js";
-import { type BlockEntry, type BlockPlace, entriesOf, isWhole, packBlock, TRAILER_BYTES, varint } from "./block.js";
+import { type BlockEntry, type BlockPlace, entriesOf, isPacked, isWhole, packBlock, TRAILER_BYTES, varint } from "./block.js";
 
 /** Of a footer: the places of two blocks, filled up with zeros, and what shows that it is one. */
 const FOOTER_BYTES = 48;
@@ -21,8 +21,9 @@ export class Table {
     this.#ends = endsOf(bytes);
   }
 
-  /** Where the first of its blocks is that is not whole; undefined when all are. */
+  /** Where the first of its blocks is that is not whole; undefined when all are, or nobody can tell since they are packed. */
   get damagedAt(): number | undefined {
+    if (this.#isPacked) return undefined;
     const index = this.#index();
     if (index === undefined) return this.#ends?.index.at ?? Math.max(0, this.#bytes.length - FOOTER_BYTES);
     for (const { value } of index) {
@@ -47,6 +48,13 @@ export class Table {
     newIndex?.copy(mended, ends.index.at);
     newMeta?.copy(mended, meta.at);
     return withFooter(mended, meta, placed(ends.index, newIndex));
+  }
+
+  /** One that LevelDB's repair made, and that was not written anew since. */
+  get #isPacked(): boolean {
+    return (
+      this.#ends !== undefined && Object.values(this.#ends).some((place) => isWhole(this.#bytes, place) && isPacked(this.#bytes, place))
+    );
   }
 
   #index(): BlockEntry[] | undefined {
