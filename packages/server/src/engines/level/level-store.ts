@@ -129,7 +129,8 @@ export class LevelStore implements BlobBase {
     if (this.#identity === undefined) await makeDirectory(resolve(this.#directory));
     else if (!leadsTo(this.#directory, this.#identity)) throw new Error("it was removed, moved or replaced while it was open");
     const manifest = await examineManifest(this.#directory);
-    const damage = manifest.damage ?? this.#patrol?.damage ?? (this.#tolerant ? undefined : await examineLogs(this.#directory));
+    const known = manifest.damage ?? this.#patrol?.damage ?? (this.#tolerant ? undefined : await examineLogs(this.#directory));
+    const damage = known ?? (await this.#patrol?.look(manifest));
     return damage === undefined ? manifest : { ...manifest, damage };
   }
 

@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { examineDirectory, mendDirectory } from "../../../doctor/examine-directory.js";
 import { Holdfast } from "../../../holdfast.js";
-import type { Log } from "../../../log.js";
+import type { EngineEvents } from "../../../engine.js";
+import { type Log, silentLog } from "../../../log.js";
 import { ManualClock, turn } from "../../conformance/manual-clock.js";
+import { Deferred } from "../../deferred.js";
+import { createLevelEngine } from "../level-engine.js";
 import { TablePatrol } from "./table-patrol.js";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const MESSAGES = 2_000;
+/** Nobody listens. */
+const NO_EVENTS = new Proxy({}, { get: () => () => undefined }) as EngineEvents;
 
 let directory: string;
 
@@ -41,32 +46,28 @@ function damageTable(): string {
   return `${name} is damaged at byte `;
 }
 
-it("P1: a damaged table stops the server, which says so and does not start again until the store is mended", async () => {
-  const damage = damageTable();
+it("P1: a damaged table stops the engine that comes to it, which says so and does not start again", async () => {
   const said: string[] = [];
-  let told = (): void => undefined;
-  const isTold = new Promise<void>((resolve) => {
-    told = resolve;
-  });
-  const ignore = (): void => undefined;
-  const log: Log = {
-    info: ignore,
-    warn: ignore,
-    error: (line) => {
-      said.push(line);
-      told();
-    },
-  };
-  // It may be found before the engine has read what it needs to begin.
-  const holdfast = await Holdfast.open({ directory, log }).catch((error: Error) => error);
-  await isTold;
+  const log: Log = { ...silentLog, error: (line) => said.push(line) };
+  const clock = new ManualClock();
+  const first = new Deferred();
+  const second = new Deferred();
+  const engine = createLevelEngine({ directory, clock, log, onPatrolled: (damage) => (damage === undefined ? first : second).resolve() });
+  await engine.open(NO_EVENTS);
+  await first.promise;
+  const damage = damageTable();
+  await turn();
+  await clock.advance(DAY_MS);
+  await second.promise;
   expect(said[0]).toContain(`the store in ${directory} is damaged: ${damage}`);
-  if (holdfast instanceof Error) expect(holdfast.message).toContain(damage);
-  else {
-    await expect(holdfast.queue("orders").publish({ number: -1 })).rejects.toThrow(damage);
-    await expect(holdfast.queue("orders").stats()).rejects.toMatchObject({ code: "ENGINE_UNAVAILABLE" });
-    await holdfast.close();
-  }
+  await expect(engine.stats({ namespace: "/", queue: "orders" })).rejects.toMatchObject({ code: "ENGINE_UNAVAILABLE" });
+  await engine.close();
+  await expect(engine.open(NO_EVENTS)).rejects.toThrow(damage);
+});
+
+it("P1: a damaged table is found before LevelDB is opened, which might merge it, and the store does not open until it is mended", async () => {
+  const damage = damageTable();
+  for (let time = 0; time < 2; time++) await expect(Holdfast.open({ directory })).rejects.toThrow(`it is damaged: ${damage}`);
 
   const { findings, examined } = await examineDirectory(directory);
   expect(findings).toEqual([

@@ -1,5 +1,5 @@
 import type { Clock } from "../../../clock.js";
-import { examineManifest } from "../manifest/examine-manifest.js";
+import { examineManifest, type Manifest } from "../manifest/examine-manifest.js";
 import { TableReader, textOfDamage } from "./table-reader.js";
 
 /** So much is read at once, which takes some 50 ms; of more, so much in a second: about two percent of a processor. */
@@ -24,6 +24,8 @@ export interface TablePatrolOptions {
 export class TablePatrol {
   readonly #options: TablePatrolOptions;
   #damage: string | undefined;
+  /** Read before the store was opened, so not again in the first round. */
+  readonly #looked = new Set<string>();
   #isOver = true;
   #wake: (() => void) | undefined;
   #going: Promise<void> = Promise.resolve();
@@ -34,6 +36,24 @@ export class TablePatrol {
 
   /** What was found in any life of the store. */
   get damage(): string | undefined {
+    return this.#damage;
+  }
+
+  /**
+   * The store is about to be opened: reads the newest of its tables, which LevelDB merges first, and so would hide what is damaged there.
+   * What is damaged, if anything is.
+   */
+  async look({ tables }: Manifest): Promise<string | undefined> {
+    this.#looked.clear();
+    const reader = new TableReader(this.#options.directory);
+    let read = 0;
+    for (const name of [...tables.keys()].sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))) {
+      const { bytes, damaged } = await reader.examine(name).catch(() => NOT_READ);
+      if (damaged !== undefined) this.#damage = textOfDamage(damaged);
+      read += bytes;
+      if (bytes > 0) this.#looked.add(name);
+      if (damaged !== undefined || read > AT_ONCE_BYTES) break;
+    }
     return this.#damage;
   }
 
@@ -64,6 +84,7 @@ export class TablePatrol {
     const reader = new TableReader(directory);
     let read = 0;
     for (const name of tables.keys()) {
+      if (this.#looked.delete(name)) continue;
       const { bytes, damaged } = await reader.examine(name).catch(() => NOT_READ);
       if (this.#isOver) return;
       if (damaged !== undefined) {
