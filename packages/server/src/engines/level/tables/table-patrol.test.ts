@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -41,8 +41,10 @@ function damageTable(): string {
   const bytes = readFileSync(join(directory, name));
   expect(bytes.length).toBeGreaterThan(20_000);
   const middle = Math.floor(bytes.length / 2);
-  bytes[middle] = (bytes[middle] ?? 0) ^ 4;
-  writeFileSync(join(directory, name), bytes);
+  // In place: LevelDB may have the file mapped into memory.
+  const file = openSync(join(directory, name), "r+");
+  writeSync(file, Buffer.of((bytes[middle] ?? 0) ^ 4), 0, 1, middle);
+  closeSync(file);
   return `${name} is damaged at byte `;
 }
 
