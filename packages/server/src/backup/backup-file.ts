@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { type FileHandle, lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { HoldfastError } from "holdfast-client/protocol";
@@ -47,13 +48,18 @@ class BackupFile {
 
 const partialOf = (path: string): string => `${path}.partial`;
 
+/** What is no file, in words. */
+export function kindOf(found: Stats): string {
+  if (found.isDirectory()) return "a directory";
+  return found.isSymbolicLink() ? "a link to nothing" : "no regular file";
+}
+
 /** Where the file of a path is, or is to be. `BAD_REQUEST` for what is there and no file: it would be replaced by one. */
 export async function placeOf(path: string): Promise<string> {
   const found = await stat(path).catch(() => lstat(path).catch(() => undefined));
   if (found === undefined) return path;
   if (found.isFile()) return realpath(path);
-  const kind = found.isDirectory() ? "a directory" : found.isSymbolicLink() ? "a link to nothing" : "no regular file";
-  throw new HoldfastError("BAD_REQUEST", `${path} is ${kind}, expected a file, or a name that is free`);
+  throw new HoldfastError("BAD_REQUEST", `${path} is ${kindOf(found)}, expected a file, or a name that is free`);
 }
 
 /** Writes all of a backup to a file; returns its bytes. When that fails, no file is left, and what was there stays. */

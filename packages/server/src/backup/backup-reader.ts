@@ -2,6 +2,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { HoldfastError } from "holdfast-client/protocol";
 import { ifThere } from "../engines/level/if-there.js";
 import type { Entry } from "../store.js";
+import { kindOf } from "./backup-file.js";
 import { type BackupHeader, contentBytesOf, damagedBackup, SECTION_HEADER_BYTES, type Section, unpackSection } from "./backup-format.js";
 
 /** Reads the file of a backup, and sees that it is whole. */
@@ -62,10 +63,7 @@ async function assertFile(path: string): Promise<void> {
   const found = await ifThere(stat(path));
   if (found === undefined) throw new HoldfastError("NOT_FOUND", `there is no file ${path}`);
   if (found.isFile()) return;
-  throw new HoldfastError(
-    "BAD_REQUEST",
-    `${path} is ${found.isDirectory() ? "a directory" : "no regular file"}, expected the file of a backup`,
-  );
+  throw new HoldfastError("BAD_REQUEST", `${path} is ${kindOf(found)}, expected the file of a backup`);
 }
 
 async function readSection(file: FileHandle, at: number): Promise<Buffer> {

@@ -297,6 +297,9 @@ const isDiskFull = (error: unknown): boolean => /No space left on device|Disk qu
 
 const isDamaged = (error: unknown): boolean => /Corruption/.test(causeOf(error).message);
 
+/** Whether another process has the directory that could not be opened. */
+export const isLocked = (error: unknown): boolean => Reflect.get(causeOf(error), "code") === "LEVEL_LOCKED";
+
 const causeOf = (error: unknown): Error => {
   if (!(error instanceof Error)) return new Error(String(error));
   return error.cause instanceof Error ? error.cause : error;
@@ -304,10 +307,9 @@ const causeOf = (error: unknown): Error => {
 
 /** One clear line for each way in which a directory cannot be used. */
 export function cannotOpen(directory: string, error: unknown): HoldfastError {
-  const cause = causeOf(error);
-  if (Reflect.get(cause, "code") === "LEVEL_LOCKED") {
+  if (isLocked(error)) {
     const advice = "one process per directory; cluster and PM2 need the JetStream engine";
     return new HoldfastError("ENGINE_UNAVAILABLE", `directory ${directory} is used by another process (${advice})`);
   }
-  return new HoldfastError("ENGINE_UNAVAILABLE", `directory ${directory} cannot be used: ${cause.message}`);
+  return new HoldfastError("ENGINE_UNAVAILABLE", `directory ${directory} cannot be used: ${causeOf(error).message}`);
 }

@@ -35,6 +35,7 @@ export interface JournalFileOptions {
 }
 
 export class DiskJournalFile implements JournalFile {
+  readonly name: string;
   readonly #path: string;
   readonly #descriptor: number;
   readonly #identity: Identity;
@@ -45,13 +46,10 @@ export class DiskJournalFile implements JournalFile {
     this.#descriptor = openSync(path, constants.O_RDWR | (create ? constants.O_CREAT : 0), 0o644);
     this.bytesMax = bytesMax;
     const { dev, ino, size } = fstatSync(this.#descriptor);
+    this.name = basename(path);
     this.#path = path;
     this.#identity = { dev, ino };
     this.#allocated = size;
-  }
-
-  get name(): string {
-    return basename(this.#path);
   }
 
   get size(): number {

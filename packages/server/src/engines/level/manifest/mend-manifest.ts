@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
-import { cannotOpen, LEVEL_OPTIONS } from "../level-store.js";
+import { cannotOpen, isLocked, LEVEL_OPTIONS } from "../level-store.js";
 import { mendTables } from "../tables/mend-tables.js";
 import { examineManifest, sizesOf } from "./examine-manifest.js";
 
@@ -45,6 +45,5 @@ async function assertFree(directory: string): Promise<void> {
     () => level.close(),
     (cause: unknown) => cause,
   );
-  if (error instanceof Error && error.cause instanceof Error && Reflect.get(error.cause, "code") === "LEVEL_LOCKED")
-    throw cannotOpen(directory, error);
+  if (isLocked(error)) throw cannotOpen(directory, error);
 }
