@@ -1,5 +1,7 @@
 /** What may be leased at once after a pause: that of so many milliseconds, but always one message. */
 const BURST_MS = 50;
+/** Who comes this late, as a timer may, loses nothing of the rate; never a whole message, so a burst stays what it is. */
+const LATE_MS = 25;
 /** A queue that waits for its pace is looked at again when so many milliseconds' worth came together. */
 const STEP_MS = 10;
 /** Sums of fractions may fall short of a whole by so little. */
@@ -13,7 +15,9 @@ export class Pace {
   /** Leases allowed at `now`. */
   allowed(ratePerSecond: number, now: number): number {
     const gained = (Math.max(0, now - this.#at) * ratePerSecond) / 1_000;
-    this.#tokens = Math.min(burst(ratePerSecond), this.#tokens + gained);
+    const carriedMax = Math.min((LATE_MS * ratePerSecond) / 1_000, 1 - 2 * EPSILON);
+    const isFirst = this.#tokens === Number.POSITIVE_INFINITY;
+    this.#tokens = isFirst ? burst(ratePerSecond) : Math.min(burst(ratePerSecond) + carriedMax, this.#tokens + gained);
     this.#at = now;
     return Math.floor(this.#tokens + EPSILON);
   }

@@ -61,6 +61,22 @@ export function testRate(suite: Suite): void {
       await h.expectNothing(consumer);
     });
 
+    suite.case("C2: whoever comes a few milliseconds late, as timers do, gets no less than the rate", async (h) => {
+      await h.define("orders", { ratePerSecondMax: 20 });
+      const consumer = await h.attach("orders");
+      await h.publish("orders", ...range(100));
+      const begun = h.clock.now();
+      for (let taken = 0; taken < 60; taken++) {
+        await h.takeOne(consumer);
+        const before = h.told.work.length;
+        await h.expectNothing(consumer);
+        while (h.told.work.length === before) await h.clock.advance(1);
+        await h.clock.advance(7);
+        await h.quiet();
+      }
+      expect(h.clock.now() - begun).toBeLessThanOrEqual(60 * 50 + 60);
+    });
+
     suite.case("L5: a rate that is taken away or raised is in force at once", async (h) => {
       await h.define("orders", { ratePerSecondMax: 0.001 });
       await h.publish("orders", ...range(20));
