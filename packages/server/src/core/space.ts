@@ -49,9 +49,15 @@ export function refusalOfAll(queue: Queue, { count, bytes, largest, staying }: T
   // With nothing that is new there is nothing to refuse, also above a limit that was lowered.
   if (count === 0 || fits(queue, count, bytes)) return undefined;
   if (bytesMax > 0 && largest > bytesMax) return tooLarge(queue, largest);
-  if (overflow === "reject") return full(queue);
   // The first of the array can give way for the last of it.
-  return canMakeSpace(queue, staying.count, staying.bytes) ? undefined : full(queue);
+  const least = overflow === "reject" ? { count, bytes } : staying;
+  if (!isWithinLimits(queue, least.count, least.bytes)) return neverFits(queue, least.count, least.bytes);
+  return overflow !== "reject" && canMakeSpace(queue, staying.count, staying.bytes) ? undefined : full(queue);
+}
+
+/** Whether the empty queue would have room for so many. */
+function isWithinLimits({ options: { depthMax, bytesMax } }: Queue, count: number, bytes: number): boolean {
+  return (depthMax === 0 || count <= depthMax) && (bytesMax === 0 || bytes <= bytesMax);
 }
 
 /** Whether so many more fit once all gave way that is neither in flight nor delayed. What gives way for nothing would be lost for nothing. */
@@ -77,6 +83,13 @@ function full({ name, live, bytes, options: { depthMax, bytesMax } }: Queue): Er
   const depth = depthMax > 0 ? [`depth is ${live}, depthMax ${depthMax}`] : [];
   const size = bytesMax > 0 ? [`it has ${bytes} bytes, bytesMax ${bytesMax}`] : [];
   return errorReply(new HoldfastError("QUEUE_FULL", `queue ${name} is full: ${[...depth, ...size].join("; ")}`));
+}
+
+/** Not retryable: whoever tried again would try for ever. */
+function neverFits({ name, options: { depthMax, bytesMax } }: Queue, count: number, bytes: number): ErrorReply {
+  const isTooMany = depthMax > 0 && count > depthMax;
+  const what = isTooMany ? `${count} messages at once, depthMax is ${depthMax}` : `${bytes} bytes at once, bytesMax is ${bytesMax}`;
+  return errorReply(new HoldfastError("QUEUE_FULL", `queue ${name} never has room for ${what}`, false));
 }
 
 const tooLarge = ({ name, options: { bytesMax } }: Queue, bytes: number): ErrorReply =>

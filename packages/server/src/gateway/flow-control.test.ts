@@ -88,12 +88,22 @@ describe("a full queue", () => {
     const messages = [{ body: 1 }, { body: 2 }, { body: 3 }];
     expect(await ask(client, "holdfast:publish", { queue: "orders", messages })).toMatchObject({
       ok: false,
-      error: { code: "QUEUE_FULL", retryable: true, message: "queue orders is full: depth is 0, depthMax 2" },
+      error: { code: "QUEUE_FULL", retryable: false, message: "queue orders never has room for 3 messages at once, depthMax is 2" },
     });
     expect(await ask(client, "holdfast:publish", { queue: "orders", messages: messages.slice(0, 2) })).toMatchObject({ ok: true });
     expect(await ask(client, "holdfast:publish", { queue: "orders", body: 3 })).toMatchObject({
-      error: { code: "QUEUE_FULL", message: "queue orders is full: depth is 2, depthMax 2" },
+      error: { code: "QUEUE_FULL", retryable: true, message: "queue orders is full: depth is 2, depthMax 2" },
     });
+  });
+
+  it("refuses our client's array at once that it never has room for, and goes on with what comes behind it", async () => {
+    const orders = holdfastClient().queue<number>("orders");
+    await orders.define({ depthMax: 2 });
+    const array = orders.publishAll([{ body: 1 }, { body: 2 }, { body: 3 }]);
+    const behind = orders.publish(4);
+    await expect(array).rejects.toMatchObject({ code: "QUEUE_FULL", retryable: false });
+    await behind;
+    expect((await orders.stats()).published).toBe(1);
   });
 
   it("lets the oldest go when it is to", async () => {

@@ -79,11 +79,47 @@ export function testLimits(suite: Suite): void {
     suite.case("D1: of an array over several queues none is stored when one queue is full", async (h) => {
       await h.define("a");
       await h.define("b", { depthMax: 1 });
-      const failed = h.publishAll({ queue: "a", drafts: [1, 2] }, { queue: "b", drafts: [3, 4] });
+      await h.publish("b", 0);
+      const failed = h.publishAll({ queue: "a", drafts: [1, 2] }, { queue: "b", drafts: [3] });
       await expect(failed).rejects.toMatchObject({ code: "QUEUE_FULL", retryable: true });
-      expect([await h.bodies("a"), await h.bodies("b")]).toEqual([[], []]);
+      expect([await h.bodies("a"), await h.bodies("b")]).toEqual([[], [0]]);
+      const consumer = await h.attach("b");
+      await h.ack(consumer, await h.takeOne(consumer));
       await h.publishAll({ queue: "a", drafts: [1, 2] }, { queue: "b", drafts: [3] });
       expect([await h.bodies("a"), await h.bodies("b")]).toEqual([[1, 2], [3]]);
+    });
+
+    suite.case("C2: an array that no empty queue has room for is QUEUE_FULL for good, naming what it has and the limit", async (h) => {
+      await h.define("a");
+      const { length } = h.packed(1, 2, 3).records;
+      for (const overflow of ["reject", "dead-letter-oldest"] as const) {
+        const delayed = { body: 0, delayMs: 60_000 };
+        // Where the oldest gives way, only what cannot give way is too much.
+        const drafts = overflow === "reject" ? [1, 2, 3] : [delayed, delayed, delayed];
+        await h.define("orders", { depthMax: 2, bytesMax: 0, overflow });
+        const tooMany = h.publishAll({ queue: "a", drafts: [1] }, { queue: "orders", drafts });
+        await expect(tooMany).rejects.toMatchObject({
+          code: "QUEUE_FULL",
+          retryable: false,
+          message: expect.stringMatching(/3 messages.*depthMax is 2/),
+        });
+        await h.define("orders", { depthMax: 0, bytesMax: length - 1 });
+        const tooLarge = h.publishAll({ queue: "a", drafts: [1] }, { queue: "orders", drafts });
+        await expect(tooLarge).rejects.toMatchObject({
+          code: "QUEUE_FULL",
+          retryable: false,
+          message: expect.stringMatching(/bytes.*bytesMax is \d+/),
+        });
+      }
+      expect([await h.bodies("a"), await h.bodies("orders")]).toEqual([[], []]);
+    });
+
+    suite.case("P5: an array that never fits is no gap of its producer", async (h) => {
+      await h.define("orders", { depthMax: 2 });
+      const producer = { id: "p", firstNumber: 1, oldestOpen: 1 };
+      const array = { ...h.address("orders"), ...h.packed(1, 2, 3), producer };
+      await expect(h.engine.append([array], true)).rejects.toMatchObject({ code: "QUEUE_FULL", retryable: false });
+      expect(codesOf(await h.produce("orders", { ...producer, firstNumber: 4 }, 4))).toEqual(["stored"]);
     });
 
     suite.eachRestart(
