@@ -1,4 +1,4 @@
-import { Catalog, FORMAT_VERSION } from "../core/catalog.js";
+import { Catalog } from "../core/catalog.js";
 import { CommitBuilder } from "../core/commit.js";
 import * as keys from "../core/keys.js";
 import { RoomCatalog } from "../core/rooms/room-catalog.js";
@@ -16,7 +16,7 @@ export async function examine(snapshot: Pick<StoreSnapshot, "read">): Promise<Om
   const stored = await whole.get(keys.metaKey);
   if (stored === undefined) {
     const findings: Finding[] = [{ what: "the store has no entry that says its format: it is empty, or not of Holdfast" }];
-    return { version: FORMAT_VERSION, examined: [], findings, writes: [] };
+    return { version: undefined, examined: [], findings, writes: [] };
   }
   const meta = readMeta(stored);
   const commit = new CommitBuilder();

@@ -26,7 +26,7 @@ export interface Examined {
 }
 
 export interface Examination {
-  /** The format version of the store; undefined when it could not be looked at. */
+  /** The format version of the store; undefined when it could not be looked at, or says none. */
   readonly version: number | undefined;
   /** Records of the journal that are not in LevelDB yet. */
   readonly journalRecords: number;

@@ -1,5 +1,7 @@
 import { HoldfastError } from "holdfast-client/protocol";
 import { FORMAT_VERSION } from "../core/catalog.js";
+import { metaKey } from "../core/keys.js";
+import type { Store } from "../store.js";
 
 /** Lives are counted modulo this: see `Engine.life`. */
 export const LIVES = 2 ** 20;
@@ -18,9 +20,25 @@ export const packMeta = (meta: StoredMeta): Buffer => Buffer.from(JSON.stringify
 
 export const unpackMeta = (stored: Uint8Array): StoredMeta => JSON.parse(Buffer.from(stored).toString("utf8")) as StoredMeta;
 
-/** `ENGINE_UNAVAILABLE` when a newer program wrote the store. */
+/** Greater than every key that a program of Holdfast, or another one, has any use for. */
+const LAST_KEY = Buffer.alloc(16, 0xff);
+
+/**
+ * `ENGINE_UNAVAILABLE` for a store that says nothing of itself and has entries all the same: the first commit says it, with all else,
+ * so it lost what it said, or is of another program. Numbers that are in use would be given again in it.
+ */
+export async function assertNew(store: Pick<Store, "read">): Promise<void> {
+  const [entry] = await store.read({ from: metaKey, to: LAST_KEY, entriesMax: 1, bytesMax: 1 });
+  if (entry === undefined) return;
+  throw new HoldfastError(
+    "ENGINE_UNAVAILABLE",
+    "the store has entries, and none that says its format: it is damaged (see `holdfast doctor`), or not of Holdfast",
+  );
+}
+
+/** `ENGINE_UNAVAILABLE` when a newer program wrote the store, or none that this one knows. */
 export function assertVersion({ version }: StoredMeta): void {
-  if (version <= FORMAT_VERSION) return;
+  if (Number.isInteger(version) && version >= 1 && version <= FORMAT_VERSION) return;
   throw new HoldfastError(
     "ENGINE_UNAVAILABLE",
     `the store has format version ${version}, this program reads versions up to ${FORMAT_VERSION}`,

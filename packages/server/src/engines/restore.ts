@@ -4,12 +4,16 @@ import type { LogState } from "../core/log-state.js";
 import type { Queue } from "../core/queue.js";
 import type { RoomCatalog } from "../core/rooms/room-catalog.js";
 import type { Store } from "../store.js";
-import { LIVES, readMeta } from "./meta.js";
+import { assertNew, LIVES, readMeta } from "./meta.js";
 import { entriesOf, justAfter } from "./pages.js";
 
-/** Reads what earlier lives left into a new core, and says which removed queues are still to be cleared. */
+/**
+ * Reads what earlier lives left into a new core, and says which removed queues are still to be cleared. `ENGINE_UNAVAILABLE` for a store
+ * that is not one of this program.
+ */
 export async function restoreCore(store: Store, random: () => number, now: number): Promise<{ core: Core; removed: number[] }> {
   const stored = store.get(keys.metaKey);
+  if (stored === undefined) await assertNew(store);
   const meta = stored === undefined ? undefined : readMeta(stored);
   const life = meta === undefined ? Math.floor(random() * LIVES) : (meta.life + 1) % LIVES;
   const core = new Core(life, { get: (key) => store.get(key), random });

@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ClassicLevel } from "classic-level";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { FORMAT_VERSION } from "../../core/catalog.js";
 import { metaKey } from "../../core/keys.js";
 import { examineDirectory } from "../../doctor/examine-directory.js";
 import { Holdfast } from "../../holdfast.js";
 import { packMeta } from "../meta.js";
-import { createStoreBelow } from "./create-level-store.js";
+import { createLevelStore, createStoreBelow } from "./create-level-store.js";
 import { writeOfMark } from "./journal/mark.js";
 
 let directory: string;
@@ -30,4 +31,45 @@ it("a store that a newer program wrote is refused with both versions, whatever i
   const refused = `the store has format version ${FORMAT_VERSION + 1}, this program reads versions up to ${FORMAT_VERSION}`;
   await expect(Holdfast.open({ directory })).rejects.toMatchObject({ code: "ENGINE_UNAVAILABLE", message: refused });
   await expect(examineDirectory(directory)).rejects.toThrow(refused);
+});
+
+it("a store that has entries and none that says its format is refused, each time", async () => {
+  const holdfast = await Holdfast.open({ directory });
+  await holdfast.queue("orders").publish({ body: "cod" });
+  await holdfast.close();
+  const store = createLevelStore(directory);
+  await store.open();
+  await store.write([{ key: metaKey, value: undefined }]);
+  await store.close();
+  const found = await examineDirectory(directory);
+  expect(found).toMatchObject({ version: undefined, findings: [{ what: expect.stringContaining("no entry that says its format") }] });
+  for (let times = 0; times < 2; times++) {
+    await expect(Holdfast.open({ directory })).rejects.toMatchObject({
+      code: "ENGINE_UNAVAILABLE",
+      message: expect.stringContaining("the store has entries, and none that says its format"),
+    });
+  }
+  expect((await examineDirectory(directory)).findings).toEqual(found.findings);
+});
+
+it("LevelDB of another program is refused, and gets no entry", async () => {
+  const foreign = new ClassicLevel(directory);
+  await foreign.put("hello", "world");
+  await foreign.close();
+  await expect(Holdfast.open({ directory })).rejects.toMatchObject({ code: "ENGINE_UNAVAILABLE" });
+  const after = new ClassicLevel(directory);
+  expect(await after.keys().all()).toEqual(["hello"]);
+  await after.close();
+});
+
+it.each([null, 0, -1, "3", 2.5])("a store of format version %j is refused", async (version) => {
+  await (await Holdfast.open({ directory })).close();
+  const store = createLevelStore(directory);
+  await store.open();
+  await store.write([{ key: metaKey, value: Buffer.from(JSON.stringify({ version, life: 1, nextQueue: 1 })) }]);
+  await store.close();
+  await expect(Holdfast.open({ directory })).rejects.toMatchObject({
+    code: "ENGINE_UNAVAILABLE",
+    message: `the store has format version ${version}, this program reads versions up to ${FORMAT_VERSION}`,
+  });
 });
