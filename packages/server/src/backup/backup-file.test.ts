@@ -1,4 +1,15 @@
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +18,7 @@ import { createLevelStore } from "../engines/level/create-level-store.js";
 import { packMeta } from "../engines/meta.js";
 import { Holdfast } from "../holdfast.js";
 import { silentLog } from "../log.js";
+import { writeBackup } from "./backup-file.js";
 import { BackupReader } from "./backup-reader.js";
 import { restoreDirectory } from "./restore-directory.js";
 
@@ -83,6 +95,33 @@ describe("a backup's file", () => {
     expect((await new BackupReader(at("second.hfbackup")).check()).program).toMatch(/^\d+\.\d+\.\d+/);
   });
 
+  it("is whole when two are written to one path at once, and parts that were broken off are removed", async () => {
+    await backedUp();
+    const [left, going] = [at("orders.hfbackup.0123456789ab.partial"), at("orders.hfbackup.ba9876543210.partial")];
+    for (const part of [left, going]) writeFileSync(part, "a part");
+    utimesSync(left, 0, 0);
+    const whole = readFileSync(at("orders.hfbackup"));
+    rmSync(at("orders.hfbackup"));
+    const close = async (): Promise<void> => undefined;
+    // One is refused, as by a server that makes another backup, when the other one has its first part.
+    let refuse: (error: Error) => void = () => undefined;
+    const refusal = new Promise<never>((_, reject) => {
+      refuse = reject;
+    });
+    const refused = expect(writeBackup({ next: () => refusal, close }, at("orders.hfbackup"))).rejects.toThrow("refused");
+    const chunks = [{ bytes: whole, done: false }];
+    const next = async (): Promise<{ bytes: Buffer; done: boolean }> => {
+      const chunk = chunks.pop();
+      if (chunk !== undefined) return chunk;
+      refuse(new Error("refused"));
+      await refused;
+      return { bytes: Buffer.alloc(0), done: true };
+    };
+    await writeBackup({ next, close }, at("orders.hfbackup"));
+    expect(readFileSync(at("orders.hfbackup"))).toEqual(whole);
+    expect(readdirSync(root).sort()).toEqual(["data", "orders.hfbackup", "orders.hfbackup.ba9876543210.partial"]);
+  });
+
   it("takes the place of no directory, device or dangling link; behind a link, that of the file", async () => {
     await backedUp();
     const holdfast = await Holdfast.open({ directory: at("data") });
@@ -138,8 +177,8 @@ describe("a store of an older format", () => {
     await backedUp();
     await setVersion(2);
     const path = `${at("data")}.v2.hfbackup`;
-    mkdirSync(`${path}.partial`);
-    await expect(Holdfast.open({ directory: at("data") })).rejects.toThrow("EISDIR");
+    mkdirSync(path);
+    await expect(Holdfast.open({ directory: at("data") })).rejects.toThrow(`${path} is a directory`);
     const store = createLevelStore(at("data"));
     await store.open();
     expect(JSON.parse(Buffer.from(store.get(keys.metaKey) ?? []).toString())).toMatchObject({ version: 2 });

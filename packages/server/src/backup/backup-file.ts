@@ -1,9 +1,16 @@
+import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
-import { type FileHandle, lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { type FileHandle, lstat, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { HoldfastError } from "holdfast-client/protocol";
 import { syncDirectory } from "../sync-directory.js";
 import type { BackupStream } from "./backup-stream.js";
+
+/** What is written of a backup until it is whole has a name of its own, so that two backups to one path do not get in each other's way. */
+const PARTIAL = /^\.[0-9a-f]{12}\.partial$/;
+const PARTIAL_BYTES = 6;
+/** A part to which nothing was added for so long is one that was broken off: a server gives up what nobody reads for a minute. */
+const BROKEN_OFF_MS = 120_000;
 
 /** The file of a backup while it is written: it has its name only once it is whole and survives power loss. */
 class BackupFile {
@@ -12,15 +19,17 @@ class BackupFile {
   readonly #handle: FileHandle;
   #bytes = 0;
 
-  private constructor(path: string, handle: FileHandle) {
+  private constructor(path: string, partial: string, handle: FileHandle) {
     this.#path = path;
-    this.#partial = partialOf(path);
+    this.#partial = partial;
     this.#handle = handle;
   }
 
-  /** Begins `path`.partial, over what an interrupted backup may have left there. Messages are nobody else's business. */
+  /** Begins a part beside `path`; what backups to it that were broken off have left is removed. Messages are nobody else's business. */
   static async create(path: string): Promise<BackupFile> {
-    return new BackupFile(path, await open(partialOf(path), "w", 0o600));
+    await removeBrokenOff(path);
+    const partial = `${path}.${randomBytes(PARTIAL_BYTES).toString("hex")}.partial`;
+    return new BackupFile(path, partial, await open(partial, "wx", 0o600));
   }
 
   get bytes(): number {
@@ -46,7 +55,16 @@ class BackupFile {
   }
 }
 
-const partialOf = (path: string): string => `${path}.partial`;
+async function removeBrokenOff(path: string): Promise<void> {
+  const [directory, name] = [dirname(path), basename(path)];
+  for (const other of await readdir(directory).catch(() => [])) {
+    if (!other.startsWith(name) || !PARTIAL.test(other.slice(name.length))) continue;
+    const part = join(directory, other);
+    // It may be another's to remove, too.
+    const found = await stat(part).catch(() => undefined);
+    if (found !== undefined && Date.now() - found.mtimeMs > BROKEN_OFF_MS) await rm(part, { force: true });
+  }
+}
 
 /** What is no file, in words. */
 export function kindOf(found: Stats): string {
