@@ -60,7 +60,7 @@ describe("backup and restore", () => {
     const cut = await shell.run(["restore", "--input", at("cut"), "--directory", at("restored")]);
     expect(cut).toMatchObject({ code: 2, stderr: expect.stringMatching(/^holdfast: the backup is incomplete[^\n]*\n$/) });
     const full = await shell.run(["restore", "--input", at("whole"), "--directory", at("data")]);
-    expect(full).toMatchObject({ code: 2, stderr: expect.stringContaining("expected none or no such directory") });
+    expect(full).toMatchObject({ code: 2, stderr: expect.stringContaining("expected an empty one or no such directory") });
     expect(readdirSync(root).sort()).toEqual(["cut", "data", "whole"]);
   });
 });
@@ -109,7 +109,7 @@ describe("doctor", () => {
 
     const mended = await shell.run(["doctor", "--directory", at("data"), "--mend", "--no-copy"]);
     expect(mended).toMatchObject({ code: 0, stdout: expect.stringContaining("nothing is found any more") });
-    expect(mended.stdout).toContain("--mend takes from the journal what can be read");
+    expect(mended.stdout).toContain("(mending takes from the journal what can be read");
     const second = await shell.serve(at("data"));
     const { stdout } = await shell.run(["consume", "orders", "--url", second.url, "--until-empty"]);
     const numbers = numbersOf(stdout);

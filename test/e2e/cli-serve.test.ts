@@ -94,6 +94,23 @@ describe("holdfast serve", () => {
     }
   });
 
+  it("says while it closes that it is shutting down, and not that its store does not work", async () => {
+    const server = await shell.serve(shell.directory());
+    const socket = client(server.url);
+    await connected(socket);
+    // Held until it is told what the server says meanwhile, so that it cannot be closed before.
+    const delivered = new Promise<() => void>((resolve) => socket.on("holdfast:delivery", (_, settle: () => void) => resolve(settle)));
+    await socket.emitWithAck("holdfast:consume", { queue: "orders" });
+    await socket.emitWithAck("holdfast:publish", { queue: "orders", body: "cod" });
+    const settle = await delivered;
+    const ended = server.cli.kill("SIGTERM");
+    await server.logged((line) => line.msg === "closing");
+    const ready = await fetch(`${server.url}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([503, "the server is shutting down\n"]);
+    settle();
+    expect(await ended).toMatchObject({ code: 0 });
+  });
+
   it("answers on health and readiness, and on nothing else", async () => {
     const server = await shell.serve(shell.directory());
     const status = async (path: string, method = "GET"): Promise<number> => (await fetch(`${server.url}${path}`, { method })).status;

@@ -80,14 +80,25 @@ describe("a backup's file", () => {
 
   it("is restored into no directory that has something", async () => {
     await backedUp();
-    await expect(restoreDirectory(at("orders.hfbackup"), at("data"))).rejects.toThrow("expected none or no such directory");
+    await expect(restoreDirectory(at("orders.hfbackup"), at("data"))).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringContaining("expected an empty one or no such directory"),
+    });
+    for (const path of [at("orders.hfbackup"), join(at("orders.hfbackup"), "below")])
+      await expect(restoreDirectory(at("orders.hfbackup"), path)).rejects.toMatchObject({
+        code: "BAD_REQUEST",
+        message: `${path} is no directory, expected one`,
+      });
   });
 
   it("leaves no file when it fails, and an older one of that name as it was", async () => {
     await backedUp();
     const before = readFileSync(at("orders.hfbackup"));
     const holdfast = await Holdfast.open({ directory: at("data") });
-    await expect(holdfast.backup(join(root, "no such directory", "file"))).rejects.toThrow("ENOENT");
+    await expect(holdfast.backup(join(root, "no such directory", "file"))).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      message: `there is no directory ${join(root, "no such directory")}, expected one for the file`,
+    });
     // The one that failed is not in the way of the next.
     await holdfast.backup(at("second.hfbackup"));
     await holdfast.close();

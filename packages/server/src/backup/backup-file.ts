@@ -72,10 +72,17 @@ export function kindOf(found: Stats): string {
   return found.isSymbolicLink() ? "a link to nothing" : "no regular file";
 }
 
-/** Where the file of a path is, or is to be. `BAD_REQUEST` for what is there and no file: it would be replaced by one. */
+/**
+ * Where the file of a path is, or is to be. `BAD_REQUEST` for what is there and no file, since it would be replaced by one, and where
+ * there is no directory for it.
+ */
 export async function placeOf(path: string): Promise<string> {
   const found = await stat(path).catch(() => lstat(path).catch(() => undefined));
-  if (found === undefined) return path;
+  if (found === undefined) {
+    const parent = await stat(dirname(path)).catch(() => undefined);
+    if (parent?.isDirectory() === true) return path;
+    throw new HoldfastError("BAD_REQUEST", `there is no directory ${dirname(path)}, expected one for the file`);
+  }
   if (found.isFile()) return realpath(path);
   throw new HoldfastError("BAD_REQUEST", `${path} is ${kindOf(found)}, expected a file, or a name that is free`);
 }

@@ -2,6 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HoldfastError } from "holdfast-client/protocol";
 import { FORMAT_VERSION } from "../core/catalog.js";
+import { assertNoFile } from "../engines/level/assert-no-file.js";
 import { createLevelStore } from "../engines/level/create-level-store.js";
 import { BackupReader } from "./backup-reader.js";
 import { restoreBackup } from "./restore-backup.js";
@@ -22,9 +23,10 @@ export async function restoreDirectory(path: string, directory: string): Promise
       `the backup is of a store with format version ${storeVersion}, this program reads versions up to ${FORMAT_VERSION}`,
     );
   }
-  const found = await contentOf(directory);
-  if (found.length > 0) {
-    throw new HoldfastError("BAD_REQUEST", `directory ${directory} has ${found.length} entries, expected none or no such directory`);
+  await assertNoFile(directory);
+  const [first] = await contentOf(directory);
+  if (first !== undefined) {
+    throw new HoldfastError("BAD_REQUEST", `directory ${directory} has ${first}, expected an empty one or no such directory`);
   }
   const store = createLevelStore(directory);
   // What is there when it cannot be opened is another's, who was faster.

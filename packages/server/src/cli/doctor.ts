@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Examination, Examined } from "../doctor/finding.js";
+import type { Examination, Examined, Finding } from "../doctor/finding.js";
 import { EXIT, EXIT_CODES_HELP, withoutServer } from "./exit-codes.js";
 import { bytes, table } from "./table.js";
 
@@ -7,7 +7,7 @@ const HELP = `
 Reads all that a stopped server has stored, and says what is damaged or does not add up: every block and its CRC, the chain of
 blocks, entries that belong to nothing, and the counts of every queue and room against what is there. It changes nothing that
 is stored (LevelDB may put it into new files, so the directory must be one that can be written), unless --mend is given:
-then counts are written as found, and what is damaged is taken out; what is lost by that is said.
+then counts are written as found, and what is damaged is taken out; what is lost by that is said as far as the rest tells it.
 Before that the directory is copied beside itself. Exit code 1: something was found, and not all of it was mended.
 
 Examples:
@@ -91,21 +91,27 @@ function asText(directory: string, found: Examination, mended: Mended | undefine
     version === undefined ? `${directory}:` : `${directory}: format version ${version}, ${journalRecords} records in the journal`,
   ];
   if (found.examined.length > 0) lines.push(table(HEAD, found.examined.map(cellsOf)));
-  lines.push(...linesOf(found));
+  lines.push(...linesOf(found, mended?.left));
   if (found.findings.length === 0) lines.push("nothing was found");
   if (mended !== undefined) {
     lines.push(`mended; ${mended.copy === undefined ? "no copy was made before" : `as it was it is in ${mended.copy}`}`);
-    for (const one of mended.behind) lines.push("behind that was found:", ...linesOf(one));
+    for (const one of mended.behind) lines.push("behind that was found:", ...linesOf(one, mended.left));
     lines.push(mended.left.findings.length === 0 ? "nothing is found any more" : "left:", ...linesOf(mended.left));
   }
   return `${lines.join("\n")}\n`;
 }
 
-function linesOf({ findings }: Examination): string[] {
-  return findings.map(({ of, what, mend }) => {
-    const remedy = mend === undefined ? "cannot be mended" : `--mend ${mend}`;
-    return `- ${of === undefined ? "" : `${of}: `}${what} (${remedy})`;
-  });
+/** @param left what is left after mending, if that was asked for */
+function linesOf({ findings }: Examination, left?: Examination): string[] {
+  return findings.map((finding) => `- ${titleOf(finding)} (${remedyOf(finding, left)})`);
+}
+
+const titleOf = ({ of, what }: Finding): string => `${of === undefined ? "" : `${of}: `}${what}`;
+
+function remedyOf(finding: Finding, left: Examination | undefined): string {
+  if (finding.mend !== undefined) return left === undefined ? `--mend ${finding.mend}` : `mending ${finding.mend}`;
+  const isLeft = left?.findings.some((one) => titleOf(one) === titleOf(finding)) ?? true;
+  return isLeft ? "cannot be mended" : "it is not found any more, as something else was mended";
 }
 
 function cellsOf({ kind, namespace, name, blocks, messages, bytes: size, members, findings }: Examined): string[] {

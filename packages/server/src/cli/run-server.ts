@@ -28,7 +28,7 @@ export async function runServer(settings: ServeSettings): Promise<void> {
   const demo = settings.demo ? new DemoFiles(demoDirectory()) : undefined;
   const holdfast = await open(settings, log).catch(wrongOption);
   const sockets = new SocketServer(holdfast, settings, tls, log.logger, (request, response) => {
-    if (demo?.answer(request, response) !== true) answerHealth(request, response, () => holdfast.ready);
+    if (demo?.answer(request, response) !== true) answerHealth(request, response, () => whyNotReady(holdfast));
   });
   try {
     await listen(sockets, settings);
@@ -47,6 +47,12 @@ export async function runServer(settings: ServeSettings): Promise<void> {
   log.logger.info("closed");
   await log.flush();
   interruption.dispose();
+}
+
+/** For whoever asks whether it may have traffic. What is wrong with the store is in the log. */
+function whyNotReady({ ready, failure }: Holdfast): string | undefined {
+  if (ready) return undefined;
+  return failure === undefined ? "the server is shutting down" : "the store does not work now";
 }
 
 /** Where the build puts the page, beside what runs here. */

@@ -1,4 +1,5 @@
 import { cp, rename, rm } from "node:fs/promises";
+import { assertNoFile } from "../engines/level/assert-no-file.js";
 import { createLevelStore, createStoreBelow } from "../engines/level/create-level-store.js";
 import { ifThere } from "../engines/level/if-there.js";
 import { mendJournal } from "../engines/level/journal/mend-journal.js";
@@ -14,8 +15,9 @@ import type { Examination, Finding } from "./finding.js";
 import { openStoredDirectory } from "./stored-directory.js";
 import { readJournal } from "./stored-journal.js";
 
-/** Looks through the directory of a stopped server and changes nothing of what it says. */
+/** Looks through the directory of a stopped server and changes nothing of what it says. `BAD_REQUEST` for what is no directory. */
 export async function examineDirectory(directory: string): Promise<Examination> {
+  await assertNoFile(directory);
   // To look further would be to open LevelDB, which leaves out what is damaged there, and nobody would know of it then.
   const ofFiles = await examineFiles(directory);
   if (ofFiles.length > 0) return { version: undefined, journalRecords: 0, examined: [], findings: ofFiles, writes: [] };
@@ -63,12 +65,12 @@ const ofMissing = (damage: string): Finding => ({
 });
 
 const ofLog = (damage: string): Finding => ({
-  what: `LevelDB's log ${damage}: what was stored there is lost; nothing else was looked at`,
+  what: `LevelDB's log ${damage}: what was stored there is lost, unless the journal has it; nothing else was looked at`,
   mend: "leaves out what cannot be read, and looks at the rest",
 });
 
 const ofTable = (damaged: DamagedTable): Finding => ({
-  what: `LevelDB's table ${textOfDamage(damaged)}: what was stored there is lost, and what it replaced may be back; nothing else was looked at`,
+  what: `LevelDB's table ${textOfDamage(damaged)}: what was stored there is lost, unless the journal has it, and what it replaced may be back; nothing else was looked at`,
   mend: "leaves out what cannot be read, and looks at the rest",
 });
 

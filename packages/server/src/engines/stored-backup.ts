@@ -36,6 +36,8 @@ export class StoredBackups {
     let snapshot: StoreSnapshot;
     try {
       snapshot = await looked(this.#store.snapshot());
+    } catch (error) {
+      throw life === this.#life ? error : new HoldfastError("ENGINE_UNAVAILABLE", "the engine was closed before the backup began");
     } finally {
       this.#opening = false;
     }
