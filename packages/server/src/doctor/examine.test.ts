@@ -182,6 +182,29 @@ describe("looking through a store", () => {
     expect(found.findings.filter((finding) => finding.mend === undefined)).toHaveLength(2);
   });
 
+  it("keeps what a queue has whose definition is lost, or cannot be read, under another name, paused", async () => {
+    const numbers = { plain: await numberOf("plain"), keyed: await numberOf("keyed") };
+    const messagesOf = async (queue: string) => (await h.scan(queue)).map(({ sequence, id, body }) => ({ sequence, id, body }));
+    const before = { plain: await messagesOf("plain"), keyed: await messagesOf("keyed") };
+    const examination = await afterwards(() =>
+      store.write([
+        { key: keys.definitionKey(numbers.plain), value: undefined },
+        { key: keys.definitionKey(numbers.keyed), value: Buffer.from("{") },
+      ]),
+    );
+    const mends = examination.findings.flatMap(({ mend: one }) => one ?? []);
+    expect(mends).toEqual([
+      `makes it queue recovered-${numbers.plain} of /, paused, with ordering "none"`,
+      `makes it queue recovered-${numbers.keyed} of /, paused, with ordering "key"`,
+    ]);
+    await mend(examination);
+    for (const name of ["plain", "keyed"] as const) {
+      const recovered = `recovered-${numbers[name]}`;
+      expect(await messagesOf(recovered)).toEqual(before[name]);
+      expect(await h.stats(recovered)).toMatchObject({ paused: true });
+    }
+  });
+
   it("refuses a store of a newer format, naming both versions", async () => {
     await h.close();
     await store.write([{ key: keys.metaKey, value: Buffer.from('{"version":99,"life":1,"nextQueue":9}') }]);

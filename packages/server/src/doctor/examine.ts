@@ -5,6 +5,7 @@ import { RoomCatalog } from "../core/rooms/room-catalog.js";
 import { readMeta } from "../engines/meta.js";
 import { entriesOf } from "../engines/pages.js";
 import type { KeyRange, StoreSnapshot, Write } from "../store.js";
+import { adopt } from "./adopt.js";
 import type { Examination, Examined, Finding } from "./finding.js";
 import { scanQueue } from "./queue-scan.js";
 import { scanRoom } from "./room-scan.js";
@@ -24,7 +25,7 @@ export async function examine(snapshot: Pick<StoreSnapshot, "read">): Promise<Om
   const rooms = new RoomCatalog(queues, commit);
   const findings = await restoreAll(snapshot, queues, rooms);
   const examined: Examined[] = [];
-  const writes: Write[] = [];
+  const writes: Write[] = findings.flatMap((finding) => finding.writes ?? []);
   const add = (scan: Scan, scanned: { readonly examined: Examined; readonly writes: readonly Write[] }): void => {
     examined.push(scanned.examined);
     findings.push(...scan.findings);
@@ -81,6 +82,7 @@ async function restoreAll(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog
         findings.push({ what: `the ${what} ${queueOf(key)} cannot be read: ${messageOf(error)}` });
       }
     }
+    if (range === kindRange.definitions) findings.push(...(await adopt(snapshot, queues)));
   }
   return findings;
 }
