@@ -6,7 +6,7 @@ import { packState, type Queue } from "../core/queue.js";
 import { entriesOf } from "../engines/pages.js";
 import type { Entry, Write } from "../store.js";
 import type { Examined } from "./finding.js";
-import { messageOf, type Scan } from "./scan.js";
+import { type Scan, whyNot } from "./scan.js";
 
 /** Counts of a queue, as its state says and as a scan of all its entries finds them. */
 interface Counted {
@@ -119,11 +119,11 @@ async function scanDelayed(queue: Queue, scan: Scan, found: Counted): Promise<vo
 }
 
 /** Counts an entry, unless that fails because it is damaged. */
-function takeEntry(scan: Scan, [key]: Entry, what: string, take: () => void): void {
+function takeEntry(scan: Scan, [key, value]: Entry, what: string, take: () => void): void {
   try {
     take();
   } catch (error) {
-    scan.found(`${what} is damaged: ${messageOf(error)}`, "takes it out: it is lost", [{ key, value: undefined }]);
+    scan.found(`${what} is damaged: ${whyNot(value, error)}`, "takes it out: it is lost", [{ key, value: undefined }]);
   }
 }
 

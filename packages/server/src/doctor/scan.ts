@@ -77,8 +77,12 @@ function read(number: number, first: number, value: Uint8Array): { readonly bloc
     if (block.queue === number && block.first === first) return { block, why: "" };
     return { block: undefined, why: `it is block ${block.queue}/${block.first}, expected ${number}/${first}` };
   } catch (error) {
-    return { block: undefined, why: messageOf(error) };
+    return { block: undefined, why: whyNot(value, error) };
   }
 }
+
+/** Why a stored value cannot be read. What a blob file does not have is zeros. */
+export const whyNot = (value: Uint8Array, error: unknown): string =>
+  value.every((byte) => byte === 0) ? `its ${value.length} bytes are missing` : messageOf(error);
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
