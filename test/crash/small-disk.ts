@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { whyNot } from "./why-not.js";
 
 /** A small file system in memory that a test can fill. */
 export class SmallDisk {
@@ -15,13 +16,12 @@ export class SmallDisk {
     this.#size = size;
   }
 
-  /** Mounts it; gives the reason when that may not be. */
+  /** Mounts it; gives the reason when that may not be, in one line. */
   mount(): string | undefined {
-    const { error, status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${this.#size}`, "tmpfs", this.path], {
-      encoding: "utf8",
-    });
-    this.#mounted = status === 0;
-    return this.#mounted ? undefined : (error?.message ?? stderr.trim());
+    const run = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${this.#size}`, "tmpfs", this.path], { encoding: "utf8" });
+    const why = whyNot("mount", run);
+    this.#mounted = why === undefined;
+    return why && `no file system can be mounted: ${why}`;
   }
 
   get freeBytes(): number {

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { textsOf } from "./strace-log.js";
+import { whyNot } from "./why-not.js";
 
 /** `strace`, so that the process it runs has its own id and ends as it would without. */
 const TRACER = ["strace", "-D", "-f"] as const;
@@ -9,9 +10,10 @@ export const STRACE = [...TRACER, "--seccomp-bpf"] as const;
 
 /** Why the system calls of a process cannot be seen here; undefined when they can. */
 export function whyNoStrace(): string | undefined {
-  const { error, status, stderr } = spawnSync("strace", ["-f", "--seccomp-bpf", "-o", "/dev/null", "true"], { encoding: "utf8" });
-  if (error !== undefined) return `strace does not run: ${error.message}`;
-  return status === 0 ? undefined : `strace may not trace: ${stderr.trim()}`;
+  const run = spawnSync("strace", ["-f", "--seccomp-bpf", "-o", "/dev/null", "true"], { encoding: "utf8" });
+  const why = whyNot("it", run);
+  if (why === undefined) return undefined;
+  return run.error === undefined ? `strace may not trace: ${why}` : `strace does not run: ${why}`;
 }
 
 /** Where `strace` does what it is told to. */

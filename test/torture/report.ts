@@ -62,8 +62,15 @@ function lineOf(verdict: Verdict, version: string): string {
   const failed = "skipped" in verdict ? undefined : failuresOf(verdict.result)[0];
   const word = failed === undefined ? wordFor(verdict) : `failed: ${failed.split("\n")[0]}`;
   const cells = [row.number, row.title, row.method, row.target, figure, word, `\`${command}\``, circumstances(version)];
-  return `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|")).join(" | ")} |`;
+  return `| ${cells.map((cell) => cellOf(String(cell))).join(" | ")} |`;
 }
+
+/** Whatever the text, a cell is one line and ends where it should. */
+const cellOf = (text: string): string =>
+  text
+    .replaceAll(/[\s\p{Cc}]+/gu, " ")
+    .trim()
+    .replaceAll("|", "\\|");
 
 function circumstances(version: string): string {
   const date = new Date().toISOString().slice(0, 10);

@@ -73,6 +73,7 @@ export function whyNoMemory(): string | undefined {
     const { bavail, bsize } = statfsSync(MEMORY);
     return bavail * bsize < MEMORY_BYTES ? `${MEMORY} has less than ${MEMORY_BYTES} bytes free` : undefined;
   } catch (error) {
-    return `there is no ${MEMORY}: ${error instanceof Error ? error.message : String(error)}`;
+    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
+    return isAbsent ? `there is no ${MEMORY}` : `${MEMORY} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
   }
 }

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { connect, type Socket as TcpSocket } from "node:net";
 import { io, type Socket } from "socket.io-client";
+import { whyNot } from "../../crash/why-not.js";
 import { pause } from "../pause.js";
 import { queueOf } from "../queues.js";
 import type { Round } from "../round.js";
@@ -22,12 +23,18 @@ const FLOOD_BYTES = 250_000;
 const FLOOD_MS = 1_500;
 const WAIT_MS = 30_000;
 
+/** Why nobody can be kept from opening more files here; undefined when that can be. */
+function whyNoLimit(): string | undefined {
+  const why = whyNot("it", spawnSync("prlimit", ["--version"], { encoding: "utf8" }));
+  return why && `prlimit does not run: ${why}`;
+}
+
 /** Somebody opens more connections than the server has descriptors for, and closes them after a while; gives how many it ended before. */
 async function takeDescriptors(round: Round): Promise<number> {
   const { pid } = round;
   const descriptors = readdirSync(`/proc/${pid}/fd`).length + DESCRIPTORS_FREE;
-  const { status, stderr } = spawnSync("prlimit", ["--pid", String(pid), `--nofile=${descriptors}:`], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`prlimit: ${stderr}`);
+  const why = whyNot("it", spawnSync("prlimit", ["--pid", String(pid), `--nofile=${descriptors}:`], { encoding: "utf8" }));
+  if (why !== undefined) throw new Error(`prlimit: ${why}`);
   const { port, hostname } = new URL(round.url);
   let ended = 0;
   const wires = Array.from({ length: CONNECTIONS }, (): TcpSocket => {
@@ -96,7 +103,7 @@ export const exhaustion: Row = {
   method: `In turn: a server that may open ${DESCRIPTORS_FREE} more files gets ${CONNECTIONS} connections, and one with a heap of ${HEAP_MIB} MiB gets ${(FLOODERS * FLOOD_WINDOW * FLOOD_BYTES) / 1e6} MB of publishes at a time, while clients publish and consume.`,
   target: "20 cycles: sheds with an error, 0 lost, 0 exits, serves newcomers <= 5 s afterwards",
   fullMinutes: 4,
-  missing: () => (spawnSync("prlimit", ["--version"]).error === undefined ? undefined : "there is no prlimit"),
+  missing: whyNoLimit,
   async run(context) {
     const cycles = Math.max(2, scaled(CYCLES, context.scale));
     // Also the smallest run has both ways.
