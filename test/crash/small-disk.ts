@@ -1,14 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { leftover, temporaryDirectory } from "../leftovers.js";
 import { whyNot } from "./why-not.js";
 
 /** A small file system in memory that a test can fill. */
 export class SmallDisk {
-  readonly path = mkdtempSync(join(tmpdir(), "holdfast-disk-"));
+  readonly #directory = temporaryDirectory("holdfast-disk-");
+  readonly path = this.#directory.path;
   readonly #filler = join(this.path, "filler");
   readonly #size: string;
+  readonly #unmount = leftover(() => this.#unmountNow());
   #mounted = false;
 
   /** @param size as `mount` takes it */
@@ -46,11 +48,14 @@ export class SmallDisk {
   }
 
   close(): void {
-    if (this.#mounted) {
-      const { status, stderr } = spawnSync("umount", [this.path], { encoding: "utf8" });
-      if (status !== 0) throw new Error(`${this.path} is still mounted: ${stderr}`);
-    }
-    rmdirSync(this.path);
+    this.#unmount();
+    this.#directory.remove();
+  }
+
+  #unmountNow(): void {
+    const why = this.#mounted ? whyNot("umount", spawnSync("umount", [this.path], { encoding: "utf8" })) : undefined;
+    if (why !== undefined) throw new Error(`${this.path} is still mounted: ${why}`);
+    this.#mounted = false;
   }
 }
 

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { io, type Socket } from "socket.io-client";
+import { temporaryDirectory } from "../leftovers.js";
 import { freePort, ServerProcess } from "./server-process.js";
 import { STRACE } from "./strace.js";
 import { callsOf } from "./strace-log.js";
@@ -74,7 +74,7 @@ export async function written(log: string): Promise<void> {
 
 /** Publishes under `strace`, and tells which receipts were sent only after the sync of the log that holds their messages. */
 export async function judgeReceipts(load: Load): Promise<Verdict & { readonly received: number }> {
-  const directory = await mkdtemp(join(tmpdir(), "holdfast-receipts-"));
+  const { path: directory, remove } = temporaryDirectory("holdfast-receipts-");
   try {
     const log = join(directory, "strace");
     const received = await traceReceipts(directory, log, load);
@@ -83,6 +83,6 @@ export async function judgeReceipts(load: Load): Promise<Verdict & { readonly re
     for await (const call of callsOf(log)) order.add(call);
     return { ...order.verdict(ID), received: received.size };
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    remove();
   }
 }

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, program } from "commander";
 import { integer } from "../integer-option.js";
+import { leaveNothing, temporaryDirectory } from "../leftovers.js";
 import { Progress } from "../progress.js";
 import { Random } from "../simulation/random.js";
 import { drawChart } from "./chart.js";
@@ -29,7 +29,7 @@ function minutesOf(text: string): number {
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function run({ minutes, seed, output }: Options): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "holdfast-soak-"));
+  const { path: directory, remove } = temporaryDirectory("holdfast-soak-");
   mkdirSync(output, { recursive: true });
   const [samples, picture] = [join(output, "samples.csv"), join(output, "soak.svg")];
   try {
@@ -44,7 +44,7 @@ async function run({ minutes, seed, output }: Options): Promise<void> {
     say(`${samples}\n${picture}`);
     if (result.failures.length > 0) process.exitCode = 1;
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    remove();
   }
 }
 
@@ -56,4 +56,5 @@ program
   .option("--output <directory>", "where the samples and the picture of them go", OUTPUT)
   .action(run);
 
+leaveNothing();
 await program.parseAsync();

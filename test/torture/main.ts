@@ -1,8 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, program } from "commander";
+import { leaveNothing, temporaryDirectory } from "../leftovers.js";
 import { Progress } from "../progress.js";
 import { Random } from "../simulation/random.js";
 import { failuresOf, type Verdict, wordFor, writeReport } from "./report.js";
@@ -49,7 +48,7 @@ const progress = new Progress();
 async function runRow(row: Row, scale: number, seed: number, command: string): Promise<Verdict> {
   const skipped = row.missing?.();
   if (skipped !== undefined) return { row, command, skipped };
-  const directory = mkdtempSync(join(tmpdir(), `holdfast-torture-${row.number}-`));
+  const { path: directory, remove } = temporaryDirectory(`holdfast-torture-${row.number}-`);
   const start = performance.now();
   try {
     const random = new Random(seed * 100 + row.number);
@@ -60,7 +59,7 @@ async function runRow(row: Row, scale: number, seed: number, command: string): P
     const wrong = isTimeout(error) ? { failures: [], late: failures } : { failures };
     return { row, command, result: { figure: "none", ...wrong, complete: false }, seconds: (performance.now() - start) / 1_000 };
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    remove();
   }
 }
 
@@ -121,4 +120,5 @@ program
   .option("--report <file>", "where the report goes", REPORT)
   .action(torture);
 
+leaveNothing();
 await program.parseAsync();

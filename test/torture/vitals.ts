@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { statOf } from "../process-stat.js";
 
 /** Of Linux, whatever the machine. */
 const MS_PER_TICK = 10;
@@ -9,10 +10,9 @@ export const rssKib = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(read
 
 /** What a process has taken of a processor so far, in ms. */
 export function cpuMs(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // Behind the name, which may have anything in it.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+  const stat = statOf(pid);
+  if (stat === undefined) throw new Error(`process ${pid} is not there`);
+  return (stat.userTicks + stat.systemTicks) * MS_PER_TICK;
 }
 
 /** Watches the event loop of a server from inside, by a module that it loads before itself. */

@@ -100,7 +100,9 @@ export class SourceCopy {
   }
 
   #run(part: string, program: string, ...args: readonly string[]): Promise<{ readonly isGood: boolean; readonly said: string }> {
-    const options = { cwd: join(this.#directory, part), timeout: RUN_MS_MAX, maxBuffer: SAID_BYTES_MAX };
+    // What they leave behind when they are ended goes with the copy.
+    const env = { ...process.env, TMPDIR: this.#directory };
+    const options = { cwd: join(this.#directory, part), env, timeout: RUN_MS_MAX, maxBuffer: SAID_BYTES_MAX };
     return new Promise((resolve) => {
       execFile(process.execPath, [join(this.#directory, program), ...args], options, (error, stdout, stderr) =>
         resolve({ isGood: error === null, said: `${stdout}${stderr}` }),

@@ -1,9 +1,9 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { temporaryDirectory } from "../../leftovers.js";
 import type { ImagesDone, ImagesTask } from "./images.js";
 import type { ImagesWord } from "./worker.js";
 
@@ -21,7 +21,7 @@ const ONE_THREAD = { UV_THREADPOOL_SIZE: "1" };
  * @param program that judges, with its engine
  */
 async function employ(task: Omit<ImagesTask, "directory">, onImages: (images: number) => void, program: string): Promise<ImagesDone> {
-  const directory = mkdtempSync(join(MEMORY, "holdfast-images-"));
+  const { path: directory, remove } = temporaryDirectory("holdfast-images-", MEMORY);
   const worker = fork(program, { stdio: ["ignore", "ignore", "inherit", "ipc"], env: { ...process.env, ...ONE_THREAD } });
   try {
     let done: ImagesDone | undefined;
@@ -39,7 +39,7 @@ async function employ(task: Omit<ImagesTask, "directory">, onImages: (images: nu
     return done;
   } finally {
     worker.kill("SIGKILL");
-    rmSync(directory, { recursive: true, force: true });
+    remove();
   }
 }
 

@@ -1,5 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryDirectory } from "../../leftovers.js";
 import { Breakdown } from "../breakdown.js";
 import type { Random } from "../../simulation/random.js";
 import type { Outcome } from "../damage/judge.js";
@@ -61,13 +61,13 @@ export const corruption: Row = {
     const failures: string[] = [];
     const [toldOf, endedBy] = [new Breakdown(), new Breakdown()];
     let [missingMost, silent] = [0, 0];
-    const memory = mkdtempSync(join(MEMORY, "holdfast-damages-"));
+    const memory = temporaryDirectory("holdfast-damages-", MEMORY);
     try {
       const perStore = Math.min(DAMAGES_PER_STORE, Math.ceil(wanted / ENDS.length));
       for (let done = 0, store = 0; done < wanted && failures.length < FAILURES_MAX; store++) {
         const end = ENDS[store % ENDS.length] as End;
         const files = await leftStore(join(directory, `store-${store}`), random.below(2 ** 31), end);
-        const images = new ImageDirectory(join(memory, `store-${store}`));
+        const images = new ImageDirectory(join(memory.path, `store-${store}`));
         const lay = (laid: readonly CrashedFile[]): string => {
           images.lay(laid);
           return images.path;
@@ -94,7 +94,7 @@ export const corruption: Row = {
         process.close();
       }
     } finally {
-      rmSync(memory, { recursive: true, force: true });
+      memory.remove();
     }
     const { harmless, refused, failed, told, ended, unfinished } = outcomes;
     const all = harmless + refused + failed + told + ended + unfinished;
