@@ -2,8 +2,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, program } from "commander";
+import { obey } from "../command-line.js";
 import { integer } from "../integer-option.js";
 import { leaveNothing, temporaryDirectory } from "../leftovers.js";
+import { minutesOf } from "../minutes-option.js";
 import { Progress } from "../progress.js";
 import { Random } from "../simulation/random.js";
 import { drawChart } from "./chart.js";
@@ -20,10 +22,10 @@ interface Options {
   readonly output: string;
 }
 
-function minutesOf(text: string): number {
-  const minutes = Number(text);
-  if (!(minutes > 0 && Number.isFinite(minutes))) throw new InvalidArgumentError(`${text} is no number of minutes above 0.`);
-  return minutes;
+function someMinutes(text: string): number {
+  const value = minutesOf(text);
+  if (value === 0) throw new InvalidArgumentError("Expected more than 0.");
+  return value;
 }
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -51,10 +53,10 @@ async function run({ minutes, seed, output }: Options): Promise<void> {
 program
   .name("npm run soak --")
   .description("Loads a server for long, with kills and restarts; fails when something is lost, or when it needs more and more.")
-  .option("--minutes <n>", "for how long", minutesOf, MINUTES)
+  .option("--minutes <n>", "for how long", someMinutes, MINUTES)
   .option("--seed <n>", "what chance begins with", integer(0), 1)
   .option("--output <directory>", "where the samples and the picture of them go", OUTPUT)
   .action(run);
 
 leaveNothing();
-await program.parseAsync();
+await obey(program);

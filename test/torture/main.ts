@@ -1,11 +1,15 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { InvalidArgumentError, program } from "commander";
+import { program } from "commander";
+import { obey } from "../command-line.js";
+import { integer } from "../integer-option.js";
 import { leaveNothing, temporaryDirectory } from "../leftovers.js";
+import { minutesOf } from "../minutes-option.js";
 import { Progress } from "../progress.js";
 import { Random } from "../simulation/random.js";
 import { failuresOf, type Verdict, wordFor, writeReport } from "./report.js";
 import { isTimeout, type Row } from "./row.js";
+import { rowNumbers } from "./row-numbers.js";
 import { ROWS } from "./rows/index.js";
 import { Standstill } from "./standstill.js";
 
@@ -20,20 +24,6 @@ interface Options {
   readonly seed: number;
   readonly only?: readonly number[];
   readonly report: string;
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError(`${text} is not a number of 0 or more.`);
-  return value;
-}
-
-function rowNumbers(text: string): number[] {
-  const numbers = text.split(",").map(Number);
-  const unknown = numbers.find((one) => !ROWS.some((row) => row.number === one));
-  const known = ROWS.map((row) => row.number).join(", ");
-  if (unknown !== undefined) throw new InvalidArgumentError(`${text} is no list of row numbers, which are ${known}.`);
-  return numbers;
 }
 
 function versionOf(): string {
@@ -114,11 +104,11 @@ const fullMinutes = Math.ceil(ROWS.reduce((sum, row) => sum + row.fullMinutes, 0
 program
   .name("npm run torture --")
   .description("Does to a server what must not lose a message, and judges what became of it; writes docs/reliability.md.")
-  .option("--minutes <n>", "how long that may take, about; figures are smaller with less", number, fullMinutes)
-  .option("--seed <n>", "what chance begins with", number, 1)
+  .option("--minutes <n>", "how long that may take, about; figures are smaller with less", minutesOf, fullMinutes)
+  .option("--seed <n>", "what chance begins with", integer(0), 1)
   .option("--only <rows>", "some rows alone, by their numbers: 1,3", rowNumbers)
   .option("--report <file>", "where the report goes", REPORT)
   .action(torture);
 
 leaveNothing();
-await program.parseAsync();
+await obey(program);
