@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, program } from "commander";
 import { obey } from "../command-line.js";
+import { whyNotWritable } from "../file-to-write.js";
 import { integer } from "../integer-option.js";
 import { leaveNothing, temporaryDirectory } from "../leftovers.js";
 import { minutesOf } from "../minutes-option.js";
@@ -28,12 +29,23 @@ function someMinutes(text: string): number {
   return value;
 }
 
+/** Makes the directory, if it is not there; gives the reason when that may not be. */
+function whyNoOutput(output: string): string | undefined {
+  try {
+    mkdirSync(output, { recursive: true });
+    return undefined;
+  } catch (error) {
+    return `${output} is no directory, and cannot be made one: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function run({ minutes, seed, output }: Options): Promise<void> {
-  const { path: directory, remove } = temporaryDirectory("holdfast-soak-");
-  mkdirSync(output, { recursive: true });
   const [samples, picture] = [join(output, "samples.csv"), join(output, "soak.svg")];
+  const why = whyNoOutput(output) ?? whyNotWritable(samples) ?? whyNotWritable(picture);
+  if (why !== undefined) program.error(`error: --output: ${why}`);
+  const { path: directory, remove } = temporaryDirectory("holdfast-soak-");
   try {
     const progress = new Progress();
     const result = await soak({ minutes, random: new Random(seed), directory, samples, progress: (text) => progress.tell(text) });

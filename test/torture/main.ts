@@ -7,7 +7,7 @@ import { leaveNothing, temporaryDirectory } from "../leftovers.js";
 import { minutesOf } from "../minutes-option.js";
 import { Progress } from "../progress.js";
 import { Random } from "../simulation/random.js";
-import { failuresOf, type Verdict, wordFor, writeReport } from "./report.js";
+import { failuresOf, type Verdict, whyNoReport, wordFor, writeReport } from "./report.js";
 import { isTimeout, type Row } from "./row.js";
 import { rowNumbers } from "./row-numbers.js";
 import { ROWS } from "./rows/index.js";
@@ -84,6 +84,8 @@ async function runAwake(row: Row, ...args: readonly [scale: number, seed: number
 }
 
 async function torture({ minutes, seed, only, report }: Options): Promise<void> {
+  const why = whyNoReport(report);
+  if (why !== undefined) program.error(`error: --report: ${why}`);
   const rows = ROWS.filter((row) => only?.includes(row.number) ?? true);
   const fullMinutes = rows.reduce((sum, row) => sum + row.fullMinutes, 0);
   const scale = Math.min(1, minutes / fullMinutes);

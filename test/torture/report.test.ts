@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type Verdict, writeReport } from "./report.js";
+import { type Verdict, whyNoReport, writeReport } from "./report.js";
 import type { Row, RowResult } from "./row.js";
 
 const CELLS = 8;
@@ -43,4 +43,20 @@ it("a row is one line, whatever its figure and its failures", () => {
   const cells = table(ran({ figure: "7 kills\nof 8", failures: ["lost | 1\n    at line 5"] }));
   expect(cells).toHaveLength(1);
   expect(cells[0]?.slice(5, 7)).toEqual(["7 kills of 8; 3 s", "failed: lost \\| 1"]);
+});
+
+it("a report may be a new file, or one that was a report", () => {
+  expect(whyNoReport(file)).toBe(undefined);
+  table(ran());
+  expect(whyNoReport(file)).toBe(undefined);
+});
+
+it("a report is no directory, in one, and replaces nothing else", () => {
+  expect(whyNoReport(directory)).toBe(`${directory} is a directory, expected a file`);
+  const astray = join(directory, "nowhere", "reliability.md");
+  expect(whyNoReport(astray)).toBe(`${astray} cannot be written: expected ${join(directory, "nowhere")} to be a directory`);
+  for (const text of ["", "# Reliability of trains\n", "export {};\n"]) {
+    writeFileSync(file, text);
+    expect(whyNoReport(file)).toBe(`${file} is no report, expected one that begins with "# Reliability", or no file`);
+  }
 });

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
+import { whyNotWritable } from "../file-to-write.js";
 import type { Row, RowResult } from "./row.js";
 
 /** What became of a row: that it was skipped is no success. */
@@ -15,7 +16,9 @@ export type Verdict = { readonly row: Row; readonly command: string } & (
 
 export const failuresOf = ({ failures, late = [] }: RowResult): readonly string[] => [...failures, ...late];
 
-const HEAD = `# Reliability
+const HEADING = "# Reliability";
+
+const HEAD = `${HEADING}
 
 What was done to prove that nothing is lost, and what came of it. \`npm run torture\` writes this file: each line stands for
 the last run of its row. *met*: the target was reached and nothing was wrong. *clean*: nothing was wrong, with less than
@@ -40,6 +43,14 @@ export const wordFor = (verdict: Verdict): string => {
   if (failures.length + late.length > 0) return "failed";
   return complete ? "met" : "clean";
 };
+
+/** Why the report cannot be that file, in one line; undefined when it can. What is no report must not be replaced by one. */
+export function whyNoReport(file: string): string | undefined {
+  const why = whyNotWritable(file);
+  if (why !== undefined || !statSync(file, { throwIfNoEntry: false })?.isFile()) return why;
+  const [first = ""] = readFileSync(file, "utf8").split("\n", 1);
+  return first.trim() === HEADING ? undefined : `${file} is no report, expected one that begins with "${HEADING}", or no file`;
+}
 
 /** Writes a row's line into the report, in the place of an older one. */
 export function writeReport(file: string, verdicts: readonly Verdict[], version: string): void {
