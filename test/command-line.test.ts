@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { ROWS } from "./torture/rows/index.js";
 
 const TIMEOUT_MS = 30_000;
 
@@ -44,6 +45,15 @@ it.each([
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toMatch(/^error: .*\n$/);
   expect(stderr).toContain(why);
+});
+
+it("a torture's help lists its rows; both helps say what the exit codes mean, with an example", async () => {
+  const [torture, soak] = await Promise.all([run("torture", "--help"), run("soak", "--help")]);
+  expect([torture.code, soak.code]).toEqual([0, 0]);
+  for (const { number, title } of ROWS) expect(torture.stdout).toContain(`\n  ${String(number).padStart(2)}  ${title}\n`);
+  for (const { stdout } of [torture, soak]) {
+    expect(stdout).toMatch(/\nExit codes:\n {2}0 .*\n {2}1 .*\n {2}2 .*\n\nExamples?:\n {2}\$ npm run /);
+  }
 });
 
 it("looks before all work whether its report or its output can be written", async () => {

@@ -62,12 +62,23 @@ async function run({ minutes, seed, output }: Options): Promise<void> {
   }
 }
 
+const HELP = `
+Exit codes:
+  0  nothing was wrong
+  1  something was wrong
+  2  a bad flag or argument
+
+Example:
+  $ npm run soak -- --minutes 10 --output /tmp/soak
+`;
+
 program
   .name("npm run soak --")
   .description("Loads a server for long, with kills and restarts; fails when something is lost, or when it needs more and more.")
   .option("--minutes <n>", "for how long", someMinutes, MINUTES)
   .option("--seed <n>", "what chance begins with", integer(0), 1)
   .option("--output <directory>", "where the samples and the picture of them go", OUTPUT)
+  .addHelpText("after", HELP)
   .action(run);
 
 leaveNothing();

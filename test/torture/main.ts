@@ -104,6 +104,20 @@ async function torture({ minutes, seed, only, report }: Options): Promise<void> 
   if (nothingRan || words.includes("failed")) process.exitCode = 1;
 }
 
+const HELP = `
+Rows:
+${ROWS.map(({ number, title }) => `  ${String(number).padStart(2)}  ${title}`).join("\n")}
+
+Exit codes:
+  0  nothing was wrong
+  1  something was wrong, or nothing ran
+  2  a bad flag or argument
+
+Examples:
+  $ npm run torture -- --minutes 10
+  $ npm run torture -- --only 1,3 --minutes 5 --seed 7 --report /tmp/reliability.md
+`;
+
 const fullMinutes = Math.ceil(ROWS.reduce((sum, row) => sum + row.fullMinutes, 0));
 
 program
@@ -113,6 +127,7 @@ program
   .option("--seed <n>", "what chance begins with", integer(0), 1)
   .option("--only <rows>", "some rows alone, by their numbers: 1,3", rowNumbers)
   .option("--report <file>", "where the report goes", REPORT)
+  .addHelpText("after", HELP)
   .action(torture);
 
 leaveNothing();
