@@ -16,13 +16,15 @@ const LAST_LIST = newListOf(LIMITS.priorityMax);
 
 /**
  * Gives queues a definition whose own is lost, and their name and options with it: what they have is kept under another name, paused,
- * until somebody has looked at it. A queue that was removed has no state any more.
+ * until somebody has looked at it. What a removed queue has left is to be cleared.
  */
 export async function adopt(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog): Promise<Finding[]> {
   const findings: Finding[] = [];
+  const removed = new Set<number>();
+  for await (const [key] of entriesOf(snapshot, keys.kindRange.removed)) removed.add(keys.queueOf(key));
   for await (const [key] of entriesOf(snapshot, keys.kindRange.states)) {
     const number = keys.queueOf(key);
-    if (queues.numbered(number) !== undefined) continue;
+    if (queues.numbered(number) !== undefined || removed.has(number)) continue;
     const name = freeName(queues, number);
     const options = await optionsFor(snapshot, number);
     const value = Buffer.from(JSON.stringify({ namespace: NAMESPACE, name, options, paused: true }), "utf8");

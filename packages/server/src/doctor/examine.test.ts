@@ -205,6 +205,17 @@ describe("looking through a store", () => {
     }
   });
 
+  it("leaves what a removed queue has left to whoever clears it", async () => {
+    const number = await numberOf("plain");
+    const { findings } = await afterwards(() =>
+      store.write([
+        { key: keys.definitionKey(number), value: undefined },
+        { key: keys.removedKey(number), value: Buffer.of(1) },
+      ]),
+    );
+    expect(findings).toEqual([]);
+  });
+
   it("refuses a store of a newer format, naming both versions", async () => {
     await h.close();
     await store.write([{ key: keys.metaKey, value: Buffer.from('{"version":99,"life":1,"nextQueue":9}') }]);
