@@ -205,6 +205,17 @@ describe("looking through a store", () => {
     }
   });
 
+  it("gives no number again that is in use, though what says which is next is of an earlier time", async () => {
+    const found = await afterwards(() => store.write([{ key: keys.metaKey, value: Buffer.from('{"version":3,"life":1,"nextQueue":2}') }]));
+    expect(whats(found)).toEqual([expect.stringMatching(/number \d+ is in use, expected below 2, the next one to be given/)]);
+    await mend(found);
+    const before = await h.scan("plain");
+    await h.define("new");
+    await h.publish("new", "message");
+    expect(await h.scan("plain")).toEqual(before);
+    expect(await h.scan("new")).toHaveLength(1);
+  });
+
   it("leaves what a removed queue has left to whoever clears it", async () => {
     const number = await numberOf("plain");
     const { findings } = await afterwards(() =>

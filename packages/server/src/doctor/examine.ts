@@ -2,7 +2,7 @@ import { Catalog } from "../core/catalog.js";
 import { CommitBuilder } from "../core/commit.js";
 import * as keys from "../core/keys.js";
 import { RoomCatalog } from "../core/rooms/room-catalog.js";
-import { readMeta } from "../engines/meta.js";
+import { packMeta, readMeta } from "../engines/meta.js";
 import { entriesOf } from "../engines/pages.js";
 import type { KeyRange, StoreSnapshot, Write } from "../store.js";
 import { adopt } from "./adopt.js";
@@ -48,9 +48,25 @@ export async function examine(snapshot: Pick<StoreSnapshot, "read">): Promise<Om
     const scan = new Scan(snapshot, `${what} ${room.name} of ${room.namespace}`);
     await tried(scan, async () => add(scan, await scanRoom(room, scan)));
   }
-  if (highest >= meta.nextQueue)
-    findings.push({ what: `number ${highest} is in use, expected below ${meta.nextQueue}, the next one to be given` });
-  for (const finding of await orphans(snapshot, queues, rooms)) {
+  // What one that was removed has left is cleared by its number.
+  for await (const [key] of entriesOf(snapshot, keys.kindRange.removed)) highest = Math.max(highest, keys.queueOf(key));
+  const lone: Finding[] = [];
+  for (const number of await orphans(snapshot, queues, rooms)) {
+    highest = Math.max(highest, number);
+    lone.push({
+      what: `there are entries of number ${number}, but no queue or room has that number`,
+      mend: "marks them to be cleared",
+      writes: [{ key: keys.removedKey(number), value: Buffer.of(1) }],
+    });
+  }
+  if (highest >= meta.nextQueue) {
+    lone.push({
+      what: `number ${highest} is in use, expected below ${meta.nextQueue}, the next one to be given`,
+      mend: `gives ${highest + 1} next`,
+      writes: [{ key: keys.metaKey, value: packMeta({ ...meta, nextQueue: highest + 1 }) }],
+    });
+  }
+  for (const finding of lone) {
     findings.push(finding);
     writes.push(...(finding.writes ?? []));
   }
@@ -87,9 +103,8 @@ async function restoreAll(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog
   return findings;
 }
 
-/** Every entry belongs to a queue or room that is there, or that was removed and is still to be cleared. */
-async function orphans(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog, rooms: RoomCatalog): Promise<Finding[]> {
-  const findings: Finding[] = [];
+/** Numbers that entries have and no queue or room, nor one that was removed and is still to be cleared. */
+async function orphans(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog, rooms: RoomCatalog): Promise<ReadonlySet<number>> {
   const known = new Set<number>();
   for (const { number } of [...queues.all(), ...rooms.all()]) known.add(number);
   for await (const [key] of entriesOf(snapshot, keys.kindRange.removed)) known.add(keys.queueOf(key));
@@ -103,9 +118,5 @@ async function orphans(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog, r
       next = keys.afterQueue(entry[0]);
     }
   }
-  for (const number of lost) {
-    const what = `there are entries of number ${number}, but no queue or room has that number`;
-    findings.push({ what, mend: "marks them to be cleared", writes: [{ key: keys.removedKey(number), value: Buffer.of(1) }] });
-  }
-  return findings;
+  return lost;
 }
