@@ -37,7 +37,7 @@ export async function publishLines(
   const publisher = new Publisher({ ...form, verb, skipInvalid, receipts }, progress);
   const stall = new Stall(progress, () => {
     if (publisher.waiting === 0) return "";
-    return `${publisher.waiting} to be ${verb}, and ${away ? "the server is away" : `${name} may be full (its limits, or the disk)`}; waiting`;
+    return `${publisher.waiting} to be ${verb}, and ${away ? "the server is away" : `${name} may be full (its limits, or the disk), or its store has stopped (the log says why)`}; waiting`;
   });
   try {
     await withServer(
