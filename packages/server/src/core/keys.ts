@@ -251,6 +251,14 @@ export const contentRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
     to: keyOfQueue(prefix, queue + 1),
   }));
 
+/** Every range that holds messages of a queue, or of a room. */
+export const messageRanges = (number: number): { from: Buffer; to: Buffer }[] =>
+  [BLOCK, DUE, HELD, RAISED, DELAYED].map((prefix) => ({ from: keyOfQueue(prefix, number), to: keyOfQueue(prefix, number + 1) }));
+
+/** All due lists of a queue. */
+export const dueRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
+  [DUE, RAISED].map((prefix) => ({ from: keyOfQueue(prefix, queue), to: keyOfQueue(prefix, queue + 1) }));
+
 /** What a queue or room has of a kind before a sequence. */
 export const rangeBelow = (key: (number: number, sequence: number) => Uint8Array, number: number, sequence: number): KeyRange => ({
   from: key(number, 0),

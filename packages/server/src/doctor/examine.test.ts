@@ -165,13 +165,13 @@ describe("looking through a store", () => {
   it("finds a block that is of another time, entries of nobody, and bitmaps of no block", async () => {
     const found = await afterwards(async () => {
       const number = await numberOf("keyed");
-      const [one, two] = await entriesIn(logOf(number));
+      const [, two] = await entriesIn(logOf(number));
       const value = Buffer.from((two ?? none())[1]);
       value.writeUInt32LE(0, 8);
       value.writeUInt32LE(crc32(value.subarray(8)), 4);
       await store.write([
         { key: (two ?? none())[0], value },
-        { key: keys.blockKey(999, 1), value: (one ?? none())[1] },
+        { key: keys.settledKey(999, 1), value: Buffer.of(1) },
         { key: keys.settledKey(number, 5_000), value: Buffer.of(1) },
       ]);
     });
@@ -202,6 +202,52 @@ describe("looking through a store", () => {
       const recovered = `recovered-${numbers[name]}`;
       expect(await messagesOf(recovered)).toEqual(before[name]);
       expect(await h.stats(recovered)).toMatchObject({ paused: true });
+    }
+  });
+
+  it.each([
+    { lost: ["definition", "state"], keys: [keys.definitionKey, keys.stateKey] },
+    {
+      lost: ["definition", "state", "lists"],
+      keys: [keys.definitionKey, keys.stateKey, (n: number) => keys.listKey(n, 4), (n: number) => keys.listKey(n, 5)],
+    },
+    { lost: ["state"], keys: [keys.stateKey] },
+  ])("keeps what a queue has that lost its $lost, and gives no sequence of it again", async ({ lost, keys: keysOf }) => {
+    const number = await numberOf("plain");
+    const messagesOf = async (queue: string) => (await h.scan(queue)).map(({ sequence, id, body }) => ({ sequence, id, body }));
+    const before = await messagesOf("plain");
+    const found = await afterwards(() => store.write(keysOf.map((keyOf) => ({ key: keyOf(number), value: undefined }))));
+    await mend(found);
+    const name = lost.includes("definition") ? `recovered-${number}` : "plain";
+    expect(await messagesOf(name)).toEqual(before);
+    const [receipt] = await h.publish(name, "next");
+    expect(receipt?.sequence).toBeGreaterThan(Math.max(...before.map(({ sequence }) => sequence)));
+    await h.restart("reopen");
+    expect((await messagesOf(name)).length).toBe(before.length + 1);
+    await h.checkCounts();
+    if (name !== "plain") await h.engine.resume(h.address(name));
+    await h.clock.advance(3_600_000);
+    const consumer = await h.attach(name, before.length + 1);
+    expect(new Set((await h.take(consumer, before.length + 1)).map(({ id }) => id)).size).toBe(before.length + 1);
+  });
+
+  it("takes the strictest order that a lost one may have been", async () => {
+    await h.define("line", { ordering: "fifo" });
+    for (let body = 0; body < 4; body++) await h.publish("line", { body, key: `key ${body % 2}` });
+    await h.quiet();
+    const number = await numberOf("line");
+    const found = await afterwards(() => store.write([{ key: keys.definitionKey(number), value: undefined }]));
+    expect(found.findings[0]?.mend).toContain('with ordering "fifo"');
+    await mend(found);
+  });
+
+  it("mends what a store says of itself, with a life that is none of those before", async () => {
+    for (const value of [undefined, Buffer.from("no JSON"), Buffer.from('{"version":3}')]) {
+      const { life } = h.engine;
+      const found = await afterwards(() => store.write([{ key: keys.metaKey, value }]));
+      expect(whats(found)).toEqual(["undefined: what the store says of its format, its life and the next number to be given is lost"]);
+      await mend(found);
+      expect(h.engine.life).not.toBe(life + 1);
     }
   });
 

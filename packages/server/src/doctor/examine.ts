@@ -1,25 +1,32 @@
-import { Catalog } from "../core/catalog.js";
+import { Catalog, FORMAT_VERSION } from "../core/catalog.js";
 import { CommitBuilder } from "../core/commit.js";
 import * as keys from "../core/keys.js";
 import { RoomCatalog } from "../core/rooms/room-catalog.js";
-import { packMeta, readMeta } from "../engines/meta.js";
+import { LIVES, packMeta, parseMeta, readMeta } from "../engines/meta.js";
 import { entriesOf } from "../engines/pages.js";
 import type { KeyRange, StoreSnapshot, Write } from "../store.js";
 import { adopt } from "./adopt.js";
 import type { Examination, Examined, Finding } from "./finding.js";
+import { numbersIn } from "./numbers.js";
 import { scanQueue } from "./queue-scan.js";
 import { scanRoom } from "./room-scan.js";
 import { messageOf, Scan } from "./scan.js";
+
+/** Where each queue and room has something. */
+const EVERY_KIND = [keys.kindRange.definitions, keys.kindRange.states, keys.kindRange.rooms, ...keys.contentRanges(0)];
 
 /** Looks through all that a store has. `ENGINE_UNAVAILABLE` when it is of a newer format. */
 export async function examine(snapshot: Pick<StoreSnapshot, "read">): Promise<Omit<Examination, "journalRecords">> {
   const whole = new Scan(snapshot, "");
   const stored = await whole.get(keys.metaKey);
-  if (stored === undefined) {
-    const findings: Finding[] = [{ what: "the store has no entry that says its format: it is empty, or not of Holdfast" }];
+  const isSaid = stored !== undefined && parseMeta(stored) !== undefined;
+  if (!isSaid && (await numbersIn(snapshot, EVERY_KIND)).size === 0) {
+    const findings: Finding[] = [
+      { what: "the store has no entry that says its format, and none of a queue or room: it is empty, or not of Holdfast" },
+    ];
     return { version: undefined, examined: [], findings, writes: [] };
   }
-  const meta = readMeta(stored);
+  const meta = isSaid ? readMeta(stored) : { version: FORMAT_VERSION, life: 0, nextQueue: 1 };
   const commit = new CommitBuilder();
   const queues = new Catalog(commit, meta.life, 0);
   const rooms = new RoomCatalog(queues, commit);
@@ -55,22 +62,26 @@ export async function examine(snapshot: Pick<StoreSnapshot, "read">): Promise<Om
     highest = Math.max(highest, number);
     lone.push({
       what: `there are entries of number ${number}, but no queue or room has that number`,
-      mend: "marks them to be cleared",
+      mend: "marks them to be cleared: what they hold is lost",
       writes: [{ key: keys.removedKey(number), value: Buffer.of(1) }],
     });
   }
-  if (highest >= meta.nextQueue) {
+  if (!isSaid || highest >= meta.nextQueue) {
+    // Which lives there were is not known either.
+    const anew = { ...meta, life: Math.floor(Math.random() * LIVES), nextQueue: highest + 1 };
     lone.push({
-      what: `number ${highest} is in use, expected below ${meta.nextQueue}, the next one to be given`,
-      mend: `gives ${highest + 1} next`,
-      writes: [{ key: keys.metaKey, value: packMeta({ ...meta, nextQueue: highest + 1 }) }],
+      what: isSaid
+        ? `number ${highest} is in use, expected below ${meta.nextQueue}, the next one to be given`
+        : "what the store says of its format, its life and the next number to be given is lost",
+      mend: isSaid ? `gives ${anew.nextQueue} next, and another life` : `says it anew, with format version ${anew.version}`,
+      writes: [{ key: keys.metaKey, value: packMeta(anew) }],
     });
   }
   for (const finding of lone) {
     findings.push(finding);
     writes.push(...(finding.writes ?? []));
   }
-  return { version: meta.version, examined, findings, writes };
+  return { version: isSaid ? meta.version : undefined, examined, findings, writes };
 }
 
 /** Reads what defines queues and rooms, one entry after the other: what cannot be read is a finding. */
@@ -79,11 +90,11 @@ async function restoreAll(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog
   const { kindRange, queueOf } = keys;
   const logOf = (key: Uint8Array) => queues.numbered(queueOf(key)) ?? rooms.numbered(queueOf(key));
   const steps: readonly [what: string, range: KeyRange, take: (key: Uint8Array, value: Uint8Array) => void][] = [
+    ["definition of room", kindRange.rooms, (key, value) => rooms.restoreDefinition(queueOf(key), value)],
     ["definition of queue", kindRange.definitions, (key, value) => queues.restoreDefinition(queueOf(key), value)],
     ["state of queue", kindRange.states, (key, value) => queues.restoreState(queueOf(key), value)],
     ["due list of queue", kindRange.lists, (key, value) => queues.restoreList(queueOf(key), keys.listOf(key), value)],
     ["purge of queue", kindRange.purged, (key, value) => queues.restorePurged(queueOf(key), value)],
-    ["definition of room", kindRange.rooms, (key, value) => rooms.restoreDefinition(queueOf(key), value)],
     ["state of room", kindRange.roomStates, (key, value) => rooms.restoreState(queueOf(key), value)],
     ["members of room", kindRange.members, (key, value) => rooms.restoreMembers(queueOf(key), value)],
     // As if none was over: each is read.
@@ -98,7 +109,7 @@ async function restoreAll(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog
         findings.push({ what: `the ${what} ${queueOf(key)} cannot be read: ${messageOf(error)}` });
       }
     }
-    if (range === kindRange.definitions) findings.push(...(await adopt(snapshot, queues)));
+    if (range === kindRange.definitions) findings.push(...(await adopt(snapshot, queues, rooms)));
   }
   return findings;
 }
@@ -108,15 +119,7 @@ async function orphans(snapshot: Pick<StoreSnapshot, "read">, queues: Catalog, r
   const known = new Set<number>();
   for (const { number } of [...queues.all(), ...rooms.all()]) known.add(number);
   for await (const [key] of entriesOf(snapshot, keys.kindRange.removed)) known.add(keys.queueOf(key));
-  const lost = new Set<number>();
-  for (const { from, kind } of keys.contentRanges(0).map((range) => ({ from: range.from, kind: range.from[0] ?? 0 }))) {
-    for (let next: Uint8Array = from; ; ) {
-      const [entry] = await snapshot.read({ from: next, to: Buffer.of(kind + 1), entriesMax: 1, bytesMax: 1 });
-      if (entry === undefined) break;
-      const number = keys.queueOf(entry[0]);
-      if (!known.has(number)) lost.add(number);
-      next = keys.afterQueue(entry[0]);
-    }
-  }
+  const lost = await numbersIn(snapshot, keys.contentRanges(0));
+  for (const number of known) lost.delete(number);
   return lost;
 }

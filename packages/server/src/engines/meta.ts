@@ -18,7 +18,22 @@ export interface StoredMeta {
 
 export const packMeta = (meta: StoredMeta): Buffer => Buffer.from(JSON.stringify(meta), "utf8");
 
-export const unpackMeta = (stored: Uint8Array): StoredMeta => JSON.parse(Buffer.from(stored).toString("utf8")) as StoredMeta;
+/** What a store says of itself; undefined when that is damaged. */
+export function parseMeta(stored: Uint8Array): StoredMeta | undefined {
+  try {
+    const meta = JSON.parse(Buffer.from(stored).toString("utf8")) as StoredMeta;
+    return Number.isInteger(meta.life) && Number.isInteger(meta.nextQueue) ? meta : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As `parseMeta`; `ENGINE_UNAVAILABLE` when it is damaged. */
+export function unpackMeta(stored: Uint8Array): StoredMeta {
+  const meta = parseMeta(stored);
+  if (meta !== undefined) return meta;
+  throw new HoldfastError("ENGINE_UNAVAILABLE", "what the store says of its format is damaged: see `holdfast doctor`");
+}
 
 /** Greater than every key that a program of Holdfast, or another one, has any use for. */
 const LAST_KEY = Buffer.alloc(16, 0xff);

@@ -5,7 +5,7 @@ import { ClassicLevel } from "classic-level";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { FORMAT_VERSION } from "../../core/catalog.js";
 import { metaKey } from "../../core/keys.js";
-import { examineDirectory } from "../../doctor/examine-directory.js";
+import { examineDirectory, mendDirectory } from "../../doctor/examine-directory.js";
 import { Holdfast } from "../../holdfast.js";
 import { packMeta } from "../meta.js";
 import { createLevelStore, createStoreBelow } from "./create-level-store.js";
@@ -33,7 +33,7 @@ it("a store that a newer program wrote is refused with both versions, whatever i
   await expect(examineDirectory(directory)).rejects.toThrow(refused);
 });
 
-it("a store that has entries and none that says its format is refused, each time", async () => {
+it("a store that has entries and none that says its format is refused until it is mended", async () => {
   const holdfast = await Holdfast.open({ directory });
   await holdfast.queue("orders").publish({ body: "cod" });
   await holdfast.close();
@@ -42,14 +42,20 @@ it("a store that has entries and none that says its format is refused, each time
   await store.write([{ key: metaKey, value: undefined }]);
   await store.close();
   const found = await examineDirectory(directory);
-  expect(found).toMatchObject({ version: undefined, findings: [{ what: expect.stringContaining("no entry that says its format") }] });
+  const whats = found.findings.map(({ what }) => what);
+  expect(whats).toEqual(["what the store says of its format, its life and the next number to be given is lost"]);
   for (let times = 0; times < 2; times++) {
     await expect(Holdfast.open({ directory })).rejects.toMatchObject({
       code: "ENGINE_UNAVAILABLE",
       message: expect.stringContaining("the store has entries, and none that says its format"),
     });
   }
-  expect((await examineDirectory(directory)).findings).toEqual(found.findings);
+  await mendDirectory(directory, (await examineDirectory(directory)).writes);
+  expect((await examineDirectory(directory)).findings).toEqual([]);
+  const mended = await Holdfast.open({ directory });
+  await mended.queue("new").publish({ body: "eel" });
+  expect((await mended.queue("orders").peek()).items).toHaveLength(1);
+  await mended.close();
 });
 
 it("LevelDB of another program is refused, and gets no entry", async () => {

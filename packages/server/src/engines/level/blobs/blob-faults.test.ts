@@ -251,4 +251,35 @@ describe("a tolerant store", () => {
     expect(shown(await next.read(ALL))).toEqual(["2: 200 x 2"]);
     await next.close();
   });
+
+  test("reads and keeps what its references tell, though the secret or the tallies are lost", async () => {
+    const own = { secret: [Buffer.of(0x00, 0x01)], all: [] as Buffer[] };
+    const base = new TestBase();
+    const store = await opened(base);
+    await store.write([put(large(1), 200), put(large(2), 10), put(large(3), 900)]);
+    await store.close();
+    await base.open();
+    for (const [key] of await base.read({ from: Buffer.of(0x00), to: Buffer.of(0x01), entriesMax: 100, bytesMax: 100_000 }))
+      own.all.push(Buffer.from(key));
+    const whole = await base.read({ from: Buffer.of(0x00), to: Buffer.of(0xff), entriesMax: 100, bytesMax: 100_000 });
+    await base.close();
+    expect(own.all.length).toBeGreaterThan(1);
+    for (const lost of [own.secret, own.all]) {
+      await base.open();
+      await base.write(whole.map(([key, value]) => ({ key, value })));
+      await base.write(lost.map((key) => ({ key, value: undefined })));
+      await base.close();
+      await expect(opened(base)).rejects.toThrow("the secret of its blob files is missing");
+      const tolerant = await opened(base, { tolerant: true });
+      expect(shown(await tolerant.read(ALL))).toEqual(["1: 200 x 1", "2: 10 x 2", "3: 900 x 3"]);
+      expect(await tolerant.examine()).toContain("the secret of its blob files is missing");
+      await tolerant.write([put(large(2), 11)]);
+      await tolerant.mend();
+      expect(await tolerant.examine()).toEqual([]);
+      await tolerant.close();
+      const next = await opened(base);
+      expect(shown(await next.read(ALL))).toEqual(["1: 200 x 1", "2: 11 x 2", "3: 900 x 3"]);
+      await next.close();
+    }
+  });
 });

@@ -10,7 +10,7 @@ import { Collector } from "./collector.js";
 import { damaged } from "./damaged.js";
 import { isDiskFull } from "../disk-full.js";
 import { Readers } from "./readers.js";
-import { cutFiles, findReferences, wrongTallies } from "./find-references.js";
+import { cutFiles, findReferences, findSecret, wrongTallies } from "./find-references.js";
 import { type Reference, References, SECRET_BYTES } from "./reference.js";
 import { type FoundRecord, recordsOf } from "./records-of.js";
 import { readTallies, type Tally, TallyChanges, writesOfTallies } from "./tallies.js";
@@ -70,6 +70,7 @@ export class BlobStore implements Store {
   #reader: BlobReader;
   /** To be stored with the first reference. */
   #newSecret: Write | undefined;
+  #isSecretLost = false;
   #tallies = new Map<number, Tally>();
   #mayUse = false;
   /** Files that a life before this one wrote and nothing refers to. */
@@ -119,10 +120,12 @@ export class BlobStore implements Store {
       this.#mayUse = this.#options.mayUse?.(this.#base) ?? true;
       this.#tallies = await readTallies(this.#base);
       const sizes = await this.#directory.sizes();
-      if (this.#options.tolerant !== true) this.#checkSizes(sizes);
-      this.#orphans = [...sizes.keys()].filter((file) => !this.#tallies.has(file));
-      this.#refers = this.#tallies.size > 0;
       const isTolerant = this.#options.tolerant === true;
+      if (this.#newSecret !== undefined && sizes.size > 0) await this.#lookForSecret();
+      if (!isTolerant) this.#checkSizes(sizes);
+      // Tallies may be what is damaged, and then nothing tells which files are in use before all was looked at.
+      this.#orphans = isTolerant ? [] : [...sizes.keys()].filter((file) => !this.#tallies.has(file));
+      this.#refers = isTolerant || this.#tallies.size > 0;
       await this.#writer.begin(this.#tallies, sizes, !isTolerant);
       // What cannot be read now must not be written anew as zeros.
       if (!isTolerant) this.#collector.begin();
@@ -140,6 +143,18 @@ export class BlobStore implements Store {
     this.#references = new References(secret);
     this.#reader = this.#newReader();
     this.#newSecret = stored === undefined ? { key: SECRET_KEY, value: secret } : undefined;
+    this.#isSecretLost = false;
+  }
+
+  /** There are files, and no secret that references begin with. Where there are references as well it was lost: they have it. */
+  async #lookForSecret(): Promise<void> {
+    const secret = await findSecret(this.#base, this.#options.isLarge);
+    if (secret === undefined) return;
+    if (this.#options.tolerant !== true) throw damaged("the secret of its blob files is missing");
+    this.#references = new References(secret);
+    this.#reader = this.#newReader();
+    this.#newSecret = { key: SECRET_KEY, value: secret };
+    this.#isSecretLost = true;
   }
 
   #checkSizes(sizes: ReadonlyMap<number, number>): void {
@@ -291,7 +306,8 @@ export class BlobStore implements Store {
   async examine(): Promise<string[]> {
     const sizes = await this.#directory.sizes();
     const found = await findReferences(this.#base, this.#references);
-    return [...cutFiles(this.#tallies, sizes), ...wrongTallies(this.#tallies, found.tallies)];
+    const ofSecret = this.#isSecretLost ? ["the secret of its blob files is missing"] : [];
+    return [...ofSecret, ...cutFiles(this.#tallies, sizes), ...wrongTallies(this.#tallies, found.tallies)];
   }
 
   /** Takes out what refers to what is missing, and counts anew. Whatever is lost by that was found before. */
@@ -299,8 +315,11 @@ export class BlobStore implements Store {
     const sizes = await this.#directory.sizes();
     const found = await findReferences(this.#base, this.#references, sizes);
     const deletes = found.missing.map((key) => ({ key, value: undefined }));
-    await this.#inTurn(() => this.#base.write([...deletes, ...writesOfTallies(this.#tallies, found.tallies)]));
+    const secret = this.#isSecretLost && this.#newSecret !== undefined ? [this.#newSecret] : [];
+    await this.#inTurn(() => this.#base.write([...secret, ...deletes, ...writesOfTallies(this.#tallies, found.tallies)]));
     this.#tallies = found.tallies;
+    if (secret.length > 0) this.#newSecret = undefined;
+    this.#isSecretLost = false;
   }
 
   // --- writing anew --------------------------------------------------------------------------------------------

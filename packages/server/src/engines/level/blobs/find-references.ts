@@ -1,7 +1,7 @@
 import type { Store } from "../../../store.js";
 import { entriesOf } from "../../pages.js";
 import { recordBytes } from "./blob-record.js";
-import type { References } from "./reference.js";
+import { REFERENCE_BYTES, type References, SECRET_BYTES } from "./reference.js";
 import type { Tally } from "./tallies.js";
 
 /** All keys of the core, and none of a store's own. */
@@ -13,6 +13,14 @@ export interface FoundReferences {
   readonly tallies: Map<number, Tally>;
   /** Keys that refer to what no file has. */
   readonly missing: readonly Uint8Array[];
+}
+
+/** What references of a store begin with, as the first one says; undefined when there is none. A value of their kind is never as short. */
+export async function findSecret(store: Pick<Store, "read">, isLarge: (key: Uint8Array) => boolean): Promise<Uint8Array | undefined> {
+  for await (const [key, value] of entriesOf(store, EVERYTHING)) {
+    if (isLarge(key) && value.length === REFERENCE_BYTES) return Buffer.from(value.subarray(0, SECRET_BYTES));
+  }
+  return undefined;
 }
 
 /**

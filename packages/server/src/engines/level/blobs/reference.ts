@@ -8,7 +8,7 @@ export interface Reference {
 }
 
 export const SECRET_BYTES = 8;
-const REFERENCE_BYTES = SECRET_BYTES + 12;
+export const REFERENCE_BYTES = SECRET_BYTES + 12;
 
 /**
  * What stands for a value that lies in a blob file: a secret of the store, u32 file, u32 place, u32 bytes. Values come from
