@@ -6,7 +6,7 @@ const POLL_MS = 10;
 const POLLS_MAX = 1_000;
 
 /**
- * Kills whatever this process started, and what that started, and waits until they are gone. Who traces one of them and has no
+ * Kills whatever this process started, and what that started and is still the parent of, and waits until they are gone. Who traces one of them and has no
  * parent here (`strace -D`) ends with it. Elsewhere than on Linux nobody is found.
  */
 export function endDescendants(): void {

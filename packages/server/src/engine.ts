@@ -161,7 +161,8 @@ export interface Engine extends Administration, BackingUp, Scheduling, RoomEngin
    * stored before (same producer number, or same chosen id within the dedup window) gives its first receipt.
    *
    * A message above `depthMax` or `bytesMax` is `QUEUE_FULL`, or pushes out the oldest ones that are not in flight, in
-   * its own commit. What arrives as a dead letter is never refused.
+   * its own commit. What arrives as a dead letter is never refused. With `atomic`, what no empty queue has room for is
+   * `QUEUE_FULL` and not retryable.
    *
    * A priority that is not below `priorities`, or above 0 where there is an order, is `BAD_REQUEST`.
    *

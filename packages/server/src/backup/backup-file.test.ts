@@ -119,6 +119,8 @@ describe("a backup's file", () => {
     const refusal = new Promise<never>((_, reject) => {
       refuse = reject;
     });
+    // It may come before anybody asks.
+    refusal.catch(() => undefined);
     const refused = expect(writeBackup({ next: () => refusal, close }, at("orders.hfbackup"))).rejects.toThrow("refused");
     const chunks = [{ bytes: whole, done: false }];
     const next = async (): Promise<{ bytes: Buffer; done: boolean }> => {

@@ -9,8 +9,8 @@ import type { BackupStream } from "./backup-stream.js";
 /** What is written of a backup until it is whole has a name of its own, so that two backups to one path do not get in each other's way. */
 const PARTIAL = /^\.[0-9a-f]{12}\.partial$/;
 const PARTIAL_BYTES = 6;
-/** A part to which nothing was added for so long is one that was broken off: a server gives up what nobody reads for a minute. */
-const BROKEN_OFF_MS = 120_000;
+/** A part to which nothing was added for so long is one that was broken off: a server gives up what nobody reads for a minute, and clocks differ. */
+const BROKEN_OFF_MS = 3_600_000;
 
 /** The file of a backup while it is written: it has its name only once it is whole and survives power loss. */
 class BackupFile {
@@ -60,9 +60,9 @@ async function removeBrokenOff(path: string): Promise<void> {
   for (const other of await readdir(directory).catch(() => [])) {
     if (!other.startsWith(name) || !PARTIAL.test(other.slice(name.length))) continue;
     const part = join(directory, other);
-    // It may be another's to remove, too.
+    // It may be another's to remove, too, or not ours at all.
     const found = await stat(part).catch(() => undefined);
-    if (found !== undefined && Date.now() - found.mtimeMs > BROKEN_OFF_MS) await rm(part, { force: true });
+    if (found !== undefined && Date.now() - found.mtimeMs > BROKEN_OFF_MS) await rm(part, { force: true }).catch(() => undefined);
   }
 }
 
@@ -79,8 +79,9 @@ export function kindOf(found: Stats): string {
 export async function placeOf(path: string): Promise<string> {
   const found = await stat(path).catch(() => lstat(path).catch(() => undefined));
   if (found === undefined) {
-    const parent = await stat(dirname(path)).catch(() => undefined);
-    if (parent?.isDirectory() === true) return path;
+    const parent = await stat(dirname(path)).catch((error: NodeJS.ErrnoException) => error);
+    // Why it cannot be looked at is said by whoever opens the file.
+    if (parent instanceof Error ? parent.code !== "ENOENT" && parent.code !== "ENOTDIR" : parent.isDirectory()) return path;
     throw new HoldfastError("BAD_REQUEST", `there is no directory ${dirname(path)}, expected one for the file`);
   }
   if (found.isFile()) return realpath(path);

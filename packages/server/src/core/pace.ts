@@ -1,6 +1,6 @@
 /** What may be leased at once after a pause: that of so many milliseconds, but always one message. */
 const BURST_MS = 50;
-/** Who comes this late, as a timer may, loses nothing of the rate; never a whole message, so a burst stays what it is. */
+/** Whoever comes so much later than told, as a timer may, loses nothing of the rate by that. After a pause nothing is carried over. */
 const LATE_MS = 25;
 /** A queue that waits for its pace is looked at again when so many milliseconds' worth came together. */
 const STEP_MS = 10;
@@ -11,13 +11,14 @@ const EPSILON = 1e-6;
 export class Pace {
   #tokens = Number.POSITIVE_INFINITY;
   #at = 0;
+  /** When it was last said to be worth while. */
+  #next = 0;
 
   /** Leases allowed at `now`. */
   allowed(ratePerSecond: number, now: number): number {
     const gained = (Math.max(0, now - this.#at) * ratePerSecond) / 1_000;
-    const carriedMax = Math.min((LATE_MS * ratePerSecond) / 1_000, 1 - 2 * EPSILON);
-    const isFirst = this.#tokens === Number.POSITIVE_INFINITY;
-    this.#tokens = isFirst ? burst(ratePerSecond) : Math.min(burst(ratePerSecond) + carriedMax, this.#tokens + gained);
+    const carriedMax = now <= this.#next + LATE_MS ? Math.min((LATE_MS * ratePerSecond) / 1_000, 1 - 2 * EPSILON) : 0;
+    this.#tokens = Math.min(burst(ratePerSecond) + carriedMax, this.#tokens + gained);
     this.#at = now;
     return Math.floor(this.#tokens + EPSILON);
   }
@@ -29,7 +30,8 @@ export class Pace {
   /** When it is worth while to ask again, after `allowed` said 0. */
   next(ratePerSecond: number): number {
     const wanted = Math.min(burst(ratePerSecond), Math.max(1, Math.floor((ratePerSecond * STEP_MS) / 1_000)));
-    return this.#at + Math.ceil(((wanted - EPSILON - this.#tokens) * 1_000) / ratePerSecond);
+    this.#next = this.#at + Math.ceil(((wanted - EPSILON - this.#tokens) * 1_000) / ratePerSecond);
+    return this.#next;
   }
 }
 

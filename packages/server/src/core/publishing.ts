@@ -47,10 +47,16 @@ export class Publishing {
     }
   }
 
+  /** Why not all are taken. What is refused for good is told before what may be taken later. */
   #refusalOf(requests: readonly AppendRequest[], now: number): HoldfastError | undefined {
+    let passing: HoldfastError | undefined;
     for (const request of requests) {
       const reply = refusalOf(this.#catalog.find(request), request, now);
       if (reply === undefined) continue;
+      if (reply.retryable) {
+        passing ??= HoldfastError.from(reply);
+        continue;
+      }
       if (!reply.retryable && request.producer !== undefined) {
         const queue = this.#catalog.find(request) ?? this.#create(request, now);
         noteRefusal(queue, request, reply, now);
@@ -58,7 +64,7 @@ export class Publishing {
       }
       return HoldfastError.from(reply);
     }
-    return undefined;
+    return passing;
   }
 
   /** Takes what a room has for a queue, as `feedTo`; undefined when there is no such queue. */

@@ -28,7 +28,7 @@ export async function examineDirectory(directory: string): Promise<Examination> 
     const findings = [...ofBlobs, ...examination.findings];
     if (journalDamage === undefined) return { ...examination, journalRecords, findings };
     // What is found beside it may be due to that alone, so nothing of it is mended.
-    const besides = findings.map(({ of, what }) => ({ ...(of !== undefined && { of }), what }));
+    const besides = findings.map(({ of, what }) => ({ ...(of !== undefined && { of }), what: `${what}; the journal may be why` }));
     const ofJournal = {
       what: `${journalDamage}; what was stored there is lost, and what it replaced may be back; what LevelDB has without the journal was looked at`,
       mend: "takes from the journal what can be read, and looks at all of it",

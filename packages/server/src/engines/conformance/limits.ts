@@ -112,6 +112,11 @@ export function testLimits(suite: Suite): void {
         });
       }
       expect([await h.bodies("a"), await h.bodies("orders")]).toEqual([[], []]);
+      await h.define("a", { depthMax: 1 });
+      await h.publish("a", 0);
+      await h.define("orders", { depthMax: 2, bytesMax: 0, overflow: "reject" });
+      const both = h.publishAll({ queue: "a", drafts: [1] }, { queue: "orders", drafts: [1, 2, 3] });
+      await expect(both, "also beside a queue that is full for now").rejects.toMatchObject({ code: "QUEUE_FULL", retryable: false });
     });
 
     suite.case("P5: an array that never fits is no gap of its producer", async (h) => {

@@ -53,12 +53,26 @@ export function testRate(suite: Suite): void {
     });
 
     suite.case("C2: an idle time is not made up for", async (h) => {
-      await h.define("orders", { ratePerSecondMax: 10 });
-      const consumer = await h.attach("orders");
-      await h.clock.advance(60_000);
-      await h.publish("orders", ...range(20));
-      await h.takeOne(consumer);
-      await h.expectNothing(consumer);
+      for (const [ratePerSecondMax, burst] of [
+        [1, 1],
+        [10, 1],
+        [40, 2],
+        [60, 3],
+        [100, 5],
+      ] as const) {
+        const queue = `at-${ratePerSecondMax}`;
+        await h.define(queue, { ratePerSecondMax, leaseMs: 3_600_000 });
+        const consumer = await h.attach(queue);
+        await h.publish(queue, ...range(3 * burst));
+        await h.take(consumer, burst);
+        await h.expectNothing(consumer);
+        await h.clock.advance(60_000);
+        await h.take(consumer, burst);
+        await h.clock.advance(Math.floor(1_000 / ratePerSecondMax) - 1);
+        await h.expectNothing(consumer);
+        await h.clock.advance(2);
+        await h.takeOne(consumer);
+      }
     });
 
     suite.case("C2: whoever comes a few milliseconds late, as timers do, gets no less than the rate", async (h) => {
