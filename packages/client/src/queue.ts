@@ -127,7 +127,8 @@ export class Queue<Body = unknown> {
   /**
    * Stores up to 1,000 messages of up to 1 MiB in all, all or none.
    *
-   * @returns resolves to the receipts in the same order; errors as for `publish`
+   * @returns resolves to the receipts in the same order; errors as for `publish`. `QUEUE_FULL` at once, and not retryable, where the
+   *   queue may never hold so much
    *
    * @example
    * await orders.publishAll([{ body: { item: "cod" } }, { body: { item: "chips" }, event: "side" }]);

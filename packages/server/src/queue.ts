@@ -97,7 +97,7 @@ export class Queue<Body = unknown> {
     return publishOne(this.#broker, this.#address.namespace, message, this.#settings.limits.bodyBytesMax);
   }
 
-  /** Stores up to 1,000 messages and 1 MiB in one commit, all or none. Errors as `publish`. */
+  /** Stores up to 1,000 messages and 1 MiB in one commit, all or none. Errors as `publish`; what the queue may never hold is not retryable. */
   async publishAll(messages: readonly NewMessage[]): Promise<Receipt[]> {
     checkMessages(messages);
     await this.#ready();
