@@ -1,7 +1,7 @@
 import { FORMAT_VERSION } from "../../core/catalog.js";
 import { isBlockKey, metaKey } from "../../core/keys.js";
 import type { Store } from "../../store.js";
-import { assertVersion, unpackMeta } from "../meta.js";
+import { assertVersion, parseMeta, type StoredMeta } from "../meta.js";
 import { DiskBlobDirectory } from "./blobs/blob-directory.js";
 import { BlobStore } from "./blobs/blob-store.js";
 import { DiskSpace } from "./disk-space.js";
@@ -40,14 +40,19 @@ export function createStoreBelow(directory: string, options: LevelStoreOptions =
   });
 }
 
-/** Of a store that a newer program wrote only its version can be relied on. */
+/** Of a store that a newer program wrote only its version can be relied on. One that is damaged is refused by whoever reads the rest. */
 export function assertReadable(base: Store): void {
-  const stored = base.get(metaKey);
-  if (stored !== undefined) assertVersion(unpackMeta(stored));
+  const meta = metaOf(base);
+  if (meta !== undefined) assertVersion(meta);
 }
 
 /** The first life of a store of an older format writes the new format down; until that has come here, it has no references. */
 function mayUse(base: Store): boolean {
+  const meta = metaOf(base);
+  return meta === undefined || meta.version >= FORMAT_VERSION;
+}
+
+function metaOf(base: Store): StoredMeta | undefined {
   const stored = base.get(metaKey);
-  return stored === undefined || unpackMeta(stored).version >= FORMAT_VERSION;
+  return stored === undefined ? undefined : parseMeta(stored);
 }

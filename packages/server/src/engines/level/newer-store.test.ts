@@ -33,13 +33,16 @@ it("a store that a newer program wrote is refused with both versions, whatever i
   await expect(examineDirectory(directory)).rejects.toThrow(refused);
 });
 
-it("a store that has entries and none that says its format is refused until it is mended", async () => {
+it.each([
+  { meta: undefined, says: "the store has entries, and none that says its format" },
+  { meta: Buffer.from('{"version":3'), says: "what the store says of its format is damaged" },
+])("a store whose entry that says its format is $meta is refused until it is mended", async ({ meta, says }) => {
   const holdfast = await Holdfast.open({ directory });
   await holdfast.queue("orders").publish({ body: "cod" });
   await holdfast.close();
   const store = createLevelStore(directory);
   await store.open();
-  await store.write([{ key: metaKey, value: undefined }]);
+  await store.write([{ key: metaKey, value: meta }]);
   await store.close();
   const found = await examineDirectory(directory);
   const whats = found.findings.map(({ what }) => what);
@@ -47,7 +50,7 @@ it("a store that has entries and none that says its format is refused until it i
   for (let times = 0; times < 2; times++) {
     await expect(Holdfast.open({ directory })).rejects.toMatchObject({
       code: "ENGINE_UNAVAILABLE",
-      message: expect.stringContaining("the store has entries, and none that says its format"),
+      message: expect.stringContaining(says),
     });
   }
   await mendDirectory(directory, (await examineDirectory(directory)).writes);
