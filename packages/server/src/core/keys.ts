@@ -244,20 +244,19 @@ export const kindRange = {
   members: { from: Buffer.of(MEMBERS), to: Buffer.of(MEMBERS + 1) },
 } as const;
 
+/** What a queue or room has of each of these kinds. */
+const rangesOf = (prefixes: readonly number[], number: number): { from: Buffer; to: Buffer }[] =>
+  prefixes.map((prefix) => ({ from: keyOfQueue(prefix, number), to: keyOfQueue(prefix, number + 1) }));
+
 /** Every range that holds entries of a queue beside its definition and state. */
 export const contentRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
-  [LIST, BLOCK, SETTLED, DUE, HELD, HELD_LEASED, RAISED, DELAYED, EXPIRY, PRODUCER, IDS, SCHEDULE, SCHEDULED, MEMBERS].map((prefix) => ({
-    from: keyOfQueue(prefix, queue),
-    to: keyOfQueue(prefix, queue + 1),
-  }));
+  rangesOf([LIST, BLOCK, SETTLED, DUE, HELD, HELD_LEASED, RAISED, DELAYED, EXPIRY, PRODUCER, IDS, SCHEDULE, SCHEDULED, MEMBERS], queue);
 
 /** Every range that holds messages of a queue, or of a room. */
-export const messageRanges = (number: number): { from: Buffer; to: Buffer }[] =>
-  [BLOCK, DUE, HELD, RAISED, DELAYED].map((prefix) => ({ from: keyOfQueue(prefix, number), to: keyOfQueue(prefix, number + 1) }));
+export const messageRanges = (number: number): { from: Buffer; to: Buffer }[] => rangesOf([BLOCK, DUE, HELD, RAISED, DELAYED], number);
 
 /** All due lists of a queue. */
-export const dueRanges = (queue: number): { from: Buffer; to: Buffer }[] =>
-  [DUE, RAISED].map((prefix) => ({ from: keyOfQueue(prefix, queue), to: keyOfQueue(prefix, queue + 1) }));
+export const dueRanges = (queue: number): { from: Buffer; to: Buffer }[] => rangesOf([DUE, RAISED], queue);
 
 /** What a queue or room has of a kind before a sequence. */
 export const rangeBelow = (key: (number: number, sequence: number) => Uint8Array, number: number, sequence: number): KeyRange => ({

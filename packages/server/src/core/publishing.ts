@@ -57,7 +57,7 @@ export class Publishing {
         passing ??= HoldfastError.from(reply);
         continue;
       }
-      if (!reply.retryable && request.producer !== undefined) {
+      if (request.producer !== undefined) {
         const queue = this.#catalog.find(request) ?? this.#create(request, now);
         noteRefusal(queue, request, reply, now);
         this.#commit.touch(queue);

@@ -22,10 +22,7 @@ export interface Together {
 }
 
 /** Whether so many messages more are within the queue's limits. */
-export function fits(queue: Queue, count: number, bytes: number): boolean {
-  const { depthMax, bytesMax } = queue.options;
-  return (depthMax === 0 || queue.live + count <= depthMax) && (bytesMax === 0 || queue.bytes + bytes <= bytesMax);
-}
+export const fits = (queue: Queue, count: number, bytes: number): boolean => isWithinLimits(queue, queue.live + count, queue.bytes + bytes);
 
 /**
  * Sees to it that one message more fits, or says why it cannot be stored.
@@ -55,19 +52,17 @@ export function refusalOfAll(queue: Queue, { count, bytes, largest, staying }: T
   return overflow !== "reject" && canMakeSpace(queue, staying.count, staying.bytes) ? undefined : full(queue);
 }
 
-/** Whether the empty queue would have room for so many. */
+/** Whether the queue may have so many in all. */
 function isWithinLimits({ options: { depthMax, bytesMax } }: Queue, count: number, bytes: number): boolean {
   return (depthMax === 0 || count <= depthMax) && (bytesMax === 0 || bytes <= bytesMax);
 }
 
 /** Whether so many more fit once all gave way that is neither in flight nor delayed. What gives way for nothing would be lost for nothing. */
 function canMakeSpace(queue: Queue, count: number, bytes: number): boolean {
-  const { depthMax, bytesMax } = queue.options;
-  const { inFlight, delays } = queue;
-  return (
-    (depthMax === 0 || inFlight + delays.count + count <= depthMax) &&
-    (bytesMax === 0 || bytesInFlight(queue) + delays.bytes + bytes <= bytesMax)
-  );
+  const { inFlight, delays, options } = queue;
+  // To count it takes a look at each lease.
+  const staying = options.bytesMax === 0 ? 0 : bytesInFlight(queue);
+  return isWithinLimits(queue, inFlight + delays.count + count, staying + delays.bytes + bytes);
 }
 
 function bytesInFlight(queue: Queue): number {
